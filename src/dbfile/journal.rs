@@ -1,0 +1,150 @@
+//! Rollback journals (<https://sqlite.org/fileformat2.html#the_rollback_journal>).
+
+use super::{read_be, write_be};
+
+/// First bytes of a journal header.
+pub const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+/// Length of the fields of a header in bytes; the header itself fills a sector.
+pub const HEADER_BYTES: usize = 28;
+
+/// A journal header, unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Where it stands in the journal.
+    pub at: usize,
+    /// Page records that follow; 0xffffffff for all up to the end of the file.
+    pub records: u32,
+    /// What checksums begin with.
+    pub nonce: u32,
+    /// Size of the database in pages before the transaction.
+    pub original_pages: u32,
+    /// Sector size in bytes.
+    pub sector_bytes: u32,
+    /// Page size in bytes.
+    pub page_bytes: u32,
+}
+
+/// A page record, unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Where it stands in the journal.
+    pub at: usize,
+    /// The page whose content before the transaction it holds.
+    pub page: u32,
+    /// Its checksum.
+    pub checksum: u32,
+    /// The header that it belongs to.
+    pub header: Header,
+}
+
+impl Record {
+    /// Offset of the page's bytes.
+    pub fn content_at(&self) -> usize {
+        self.at + 4
+    }
+
+    /// The checksum that it should have.
+    pub fn expected_checksum(&self, journal: &[u8]) -> u32 {
+        let content = &journal[self.content_at()..self.content_at() + self.header.page_bytes as usize];
+        checksum(content, self.header.nonce)
+    }
+}
+
+/// The header at `at`, if the magic stands there.
+pub fn header(journal: &[u8], at: usize) -> Option<Header> {
+    let rest = journal.get(at..)?;
+    if rest.len() < HEADER_BYTES || !rest.starts_with(&MAGIC) {
+        return None;
+    }
+    let number = |offset| read_be(rest, offset, 4) as u32;
+    Some(Header {
+        at,
+        records: number(8),
+        nonce: number(12),
+        original_pages: number(16),
+        sector_bytes: number(20),
+        page_bytes: number(24),
+    })
+}
+
+/// The whole records of `journal`, of all its headers.
+pub fn records(journal: &[u8]) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while let Some(header) = header(journal, at) {
+        let page_bytes = header.page_bytes as usize;
+        let sector = header.sector_bytes as usize;
+        if !(512..=65536).contains(&page_bytes) || !(32..=65536).contains(&sector) {
+            break;
+        }
+        let step = page_bytes + 8;
+        let start = at + sector;
+        let room = journal.len().saturating_sub(start) / step;
+        let count = (header.records as usize).min(room);
+        records.extend((0..count).map(|i| {
+            let at = start + i * step;
+            let page = read_be(journal, at, 4) as u32;
+            let checksum = read_be(journal, at + 4 + page_bytes, 4) as u32;
+            Record { at, page, checksum, header }
+        }));
+        at = (start + count * step).next_multiple_of(sector);
+    }
+    records
+}
+
+/// The checksum of a page: the nonce and every 200th byte from the end on.
+pub fn checksum(page: &[u8], nonce: u32) -> u32 {
+    let mut sum = nonce;
+    let mut at = page.len().saturating_sub(200);
+    while at > 0 {
+        sum = sum.wrapping_add(u32::from(page[at]));
+        at = at.saturating_sub(200);
+    }
+    sum
+}
+
+/// Recomputes the checksums of all records.
+pub fn repair(journal: &mut [u8]) {
+    for record in records(journal) {
+        let expected = record.expected_checksum(journal);
+        let at = record.content_at() + record.header.page_bytes as usize;
+        write_be(journal, at, 4, u64::from(expected));
+    }
+}
+
+/// Builds a valid hot journal of one header: `pages` are numbers with the contents to restore.
+pub fn build(page_bytes: usize, original_pages: u32, nonce: u32, pages: &[(u32, &[u8])]) -> Vec<u8> {
+    const SECTOR_BYTES: usize = 512;
+    let mut journal = vec![0; SECTOR_BYTES];
+    journal[..8].copy_from_slice(&MAGIC);
+    let numbers = [pages.len() as u32, nonce, original_pages, SECTOR_BYTES as u32, page_bytes as u32];
+    for (i, number) in numbers.into_iter().enumerate() {
+        write_be(&mut journal, 8 + 4 * i, 4, u64::from(number));
+    }
+    for &(number, content) in pages {
+        journal.extend_from_slice(&number.to_be_bytes());
+        let start = journal.len();
+        journal.extend_from_slice(&content[..content.len().min(page_bytes)]);
+        journal.resize(start + page_bytes + 4, 0);
+    }
+    repair(&mut journal);
+    journal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_built_journal_reads_back() {
+        let page = [9; 1024];
+        let mut journal = build(1024, 5, 77, &[(1, &page), (3, &page)]);
+        let read = records(&journal);
+        assert_eq!(read.iter().map(|record| record.page).collect::<Vec<_>>(), [1, 3]);
+        assert!(read.iter().all(|record| record.checksum == record.expected_checksum(&journal)));
+        // Bytes 1024-200k for k = 1..5: five of them count.
+        assert_eq!(read[0].checksum, 77 + 5 * 9);
+        journal.truncate(journal.len() - 1);
+        assert_eq!(records(&journal).len(), 1);
+    }
+}

@@ -1,0 +1,49 @@
+//! The database file format without an engine: parse, check, edit, describe.
+//!
+//! Format: <https://sqlite.org/fileformat2.html>. Everything takes any bytes and never panics: a
+//! database under fuzzing is mostly wrong somewhere. Page numbers start at 1.
+//!
+//! | module | part of the file |
+//! |---|---|
+//! | [`header`] | the first 100 bytes, by field |
+//! | [`geometry`] | page size, usable size, page count; pages as slices |
+//! | [`page`] | b-tree pages: header, cell pointers, building a page from cells |
+//! | [`cell`] | cells: payload, rowid, child, overflow |
+//! | [`record`] | records: serial types and values |
+//! | [`tree`] | walks over b-trees, overflow chains and the freelist |
+//! | [`schema`] | rows of `sqlite_schema` |
+//! | [`wal`], [`journal`] | the files beside the database |
+//! | [`damage`] | cheap proof that a file is not well-formed |
+//! | [`describe`] | all of it for a person |
+
+pub mod cell;
+pub mod damage;
+pub mod describe;
+pub mod geometry;
+pub mod header;
+pub mod journal;
+pub mod page;
+pub mod record;
+pub mod schema;
+pub mod tree;
+pub mod varint;
+pub mod wal;
+
+pub use geometry::Geometry;
+
+/// The first 16 bytes of every database file.
+pub const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Reads a big-endian number of `width` ≤ 8 bytes at `at`; bytes past the end count as zero.
+pub(crate) fn read_be(bytes: &[u8], at: usize, width: usize) -> u64 {
+    (at..at + width).fold(0, |value, i| value << 8 | u64::from(bytes.get(i).copied().unwrap_or(0)))
+}
+
+/// Writes the low `width` bytes of `value` big-endian at `at`; what lies past the end is dropped.
+pub(crate) fn write_be(bytes: &mut [u8], at: usize, width: usize, value: u64) {
+    for i in 0..width {
+        if let Some(byte) = bytes.get_mut(at + i) {
+            *byte = (value >> (8 * (width - 1 - i))) as u8;
+        }
+    }
+}

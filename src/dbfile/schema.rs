@@ -1,0 +1,95 @@
+//! The schema as the file has it: the rows of `sqlite_schema`
+//! (<https://sqlite.org/fileformat2.html#storage_of_the_sql_database_schema>).
+
+use super::record::{self, Value};
+use super::{Geometry, header, tree};
+
+/// A row of `sqlite_schema`, with the place of its cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaRow {
+    /// Page of the cell.
+    pub page: u32,
+    /// Offset of the cell in that page.
+    pub offset: usize,
+    /// Key of the row.
+    pub rowid: i64,
+    /// `table`, `index`, `view` or `trigger`; anything in a damaged file.
+    pub kind: String,
+    /// Name of the object.
+    pub name: String,
+    /// The table it belongs to.
+    pub table: String,
+    /// Root page; 0 for objects without one.
+    pub root: i64,
+    /// The statement that creates it; empty for automatic indexes.
+    pub sql: String,
+}
+
+impl SchemaRow {
+    /// The root page, if the row has one that is a page of the image.
+    pub fn root_page(&self, geometry: &Geometry) -> Option<u32> {
+        let root = u32::try_from(self.root).ok()?;
+        (root >= 1 && root <= geometry.pages).then_some(root)
+    }
+
+    /// True for an ordinary or virtual table.
+    pub fn is_table(&self) -> bool {
+        self.kind == "table"
+    }
+
+    /// True for a table without a b-tree of its own.
+    pub fn is_virtual(&self) -> bool {
+        self.is_table() && self.root == 0
+    }
+}
+
+/// The rows of `sqlite_schema`, as far as they can be read. Text that is not valid in the encoding of
+/// the database is replaced.
+pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
+    let geometry = Geometry::of(image);
+    let encoding = header::ENCODING.get(image);
+    let row = |(page, offset, cell): (u32, usize, super::cell::Cell)| {
+        let payload = cell.payload?;
+        let bytes = tree::payload(image, &geometry, page, offset, &payload);
+        let values = record::values(&bytes);
+        let text = |i: usize| match values.get(i) {
+            Some(Value::Text(text) | Value::Blob(text)) => decode(text, encoding),
+            _ => String::new(),
+        };
+        let root = match values.get(3) {
+            Some(Value::Integer(root)) => *root,
+            _ => 0,
+        };
+        Some(SchemaRow {
+            page,
+            offset,
+            rowid: cell.rowid.unwrap_or(0),
+            kind: text(0),
+            name: text(1),
+            table: text(2),
+            root,
+            sql: text(4),
+        })
+    };
+    tree::leaf_cells(image, &geometry, 1).filter_map(row).collect()
+}
+
+/// Text in the encoding of header field [`header::ENCODING`].
+pub fn decode(text: &[u8], encoding: u32) -> String {
+    let unit = match encoding {
+        2 => u16::from_le_bytes,
+        3 => u16::from_be_bytes,
+        _ => return String::from_utf8_lossy(text).into_owned(),
+    };
+    let units = text.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// Text as bytes in the encoding of header field [`header::ENCODING`].
+pub fn encode(text: &str, encoding: u32) -> Vec<u8> {
+    match encoding {
+        2 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        3 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        _ => text.as_bytes().to_vec(),
+    }
+}

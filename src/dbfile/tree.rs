@@ -1,0 +1,126 @@
+//! Walks over b-trees, overflow chains and the freelist. Every walk ends: a page is visited once.
+
+use super::cell::{Cell, Payload};
+use super::page::BtreePage;
+use super::{Geometry, header, read_be};
+
+/// Longest payload that [`payload`] puts together, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 1_000_000;
+
+/// A set of page numbers of one image.
+#[derive(Debug, Clone)]
+pub struct PageSet(Vec<bool>);
+
+impl PageSet {
+    /// The empty set for an image of this geometry.
+    pub fn new(geometry: &Geometry) -> Self {
+        Self(vec![false; geometry.pages as usize + 1])
+    }
+
+    /// Adds a page; `false` if it was there already or is no page of the image.
+    pub fn insert(&mut self, page: u32) -> bool {
+        match self.0.get_mut(page as usize) {
+            Some(seen) if page != 0 => !std::mem::replace(seen, true),
+            _ => false,
+        }
+    }
+
+    /// True if the page is in the set.
+    pub fn contains(&self, page: u32) -> bool {
+        self.0.get(page as usize).copied().unwrap_or(false)
+    }
+}
+
+/// The pages of the b-tree at `root`, parents before children, left to right. Pages that are no
+/// b-tree pages by their type byte are left out.
+pub fn pages(image: &[u8], geometry: &Geometry, root: u32) -> Vec<u32> {
+    let mut seen = PageSet::new(geometry);
+    let mut found = Vec::new();
+    let mut stack = vec![root];
+    while let Some(number) = stack.pop() {
+        if !seen.insert(number) {
+            continue;
+        }
+        let Some(page) = BtreePage::parse(image, geometry, number) else {
+            continue;
+        };
+        found.push(number);
+        if !page.kind.is_leaf() {
+            let children: Vec<u32> = page.children().collect();
+            stack.extend(children.into_iter().rev());
+        }
+    }
+    found
+}
+
+/// The cells on the leaves of the b-tree at `root`, from left to right: page, offset in it, cell.
+pub fn leaf_cells<'a>(
+    image: &'a [u8],
+    geometry: &'a Geometry,
+    root: u32,
+) -> impl Iterator<Item = (u32, usize, Cell)> + use<'a> {
+    let leaves = pages(image, geometry, root).into_iter().filter_map(|number| {
+        let page = BtreePage::parse(image, geometry, number)?;
+        page.kind.is_leaf().then_some((number, page))
+    });
+    leaves.flat_map(|(number, page)| page.cells().map(move |(offset, cell)| (number, offset, cell)))
+}
+
+/// The pages of the overflow chain that begins at `first`.
+pub fn overflow_chain(image: &[u8], geometry: &Geometry, first: u32) -> Vec<u32> {
+    let mut seen = PageSet::new(geometry);
+    let mut chain = Vec::new();
+    let mut next = first;
+    while seen.insert(next) {
+        chain.push(next);
+        next = read_be(geometry.page(image, next), 0, 4) as u32;
+    }
+    chain
+}
+
+/// The payload of the cell at `offset` of page `number`, overflow pages included; cut where the chain
+/// ends early or at [`PAYLOAD_BYTES_MAX`].
+pub fn payload(image: &[u8], geometry: &Geometry, number: u32, offset: usize, payload: &Payload) -> Vec<u8> {
+    let total = usize::try_from(payload.total).unwrap_or(usize::MAX).min(PAYLOAD_BYTES_MAX);
+    let page = geometry.page(image, number);
+    let start = (offset + payload.start).min(page.len());
+    let end = (start + payload.local).min(page.len());
+    let mut bytes = page[start..end].to_vec();
+    let chain = payload.overflow.map(|first| overflow_chain(image, geometry, first));
+    for next in chain.unwrap_or_default() {
+        if bytes.len() >= total {
+            break;
+        }
+        let page = geometry.page(image, next);
+        let usable = page.len().min(geometry.usable_bytes);
+        bytes.extend_from_slice(page.get(4..usable).unwrap_or_default());
+    }
+    bytes.truncate(total);
+    bytes
+}
+
+/// The freelist.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Freelist {
+    /// Trunk pages in the order of the chain.
+    pub trunks: Vec<u32>,
+    /// Leaf pages in the order of the trunks.
+    pub leaves: Vec<u32>,
+}
+
+/// The freelist of `image`. Leaf entries that are no pages of the image are left in: they are what
+/// one wants to see.
+pub fn freelist(image: &[u8], geometry: &Geometry) -> Freelist {
+    let mut list = Freelist::default();
+    let mut seen = PageSet::new(geometry);
+    let mut next = header::FREELIST_TRUNK.get(image);
+    while seen.insert(next) {
+        list.trunks.push(next);
+        let page = geometry.page(image, next);
+        let room = page.len().saturating_sub(8) / 4;
+        let count = (read_be(page, 4, 4) as usize).min(room);
+        list.leaves.extend((0..count).map(|i| read_be(page, 8 + 4 * i, 4) as u32));
+        next = read_be(page, 0, 4) as u32;
+    }
+    list
+}

@@ -1,0 +1,59 @@
+//! Bugs to plant, so that every check can be seen to fail.
+//!
+//! A check that never fired is not known to work: SQLite's own row-invariant test was silent for years
+//! because it could not fail. `cargo test` and `fuzzcheck selftest` plant each of these and expect its
+//! finding. A plant is an argument of the executor, never part of a case, so no fuzzed input plants one.
+
+use crate::faults::vfs::DiskPlant;
+
+/// A planted bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plant {
+    /// The disk misbehaves.
+    Disk(DiskPlant),
+    /// The SQL function `planted()` misbehaves.
+    Function(FunctionPlant),
+    /// A statement is left unfinished when the connection is closed.
+    UnfinishedStatement,
+}
+
+/// What the SQL function `planted()` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionPlant {
+    /// Allocates and does not free.
+    Leak,
+    /// Aborts the process.
+    Abort,
+    /// Reads a null pointer.
+    Segfault,
+    /// Never returns.
+    Hang,
+    /// Takes memory until there is none.
+    OutOfMemory,
+    /// Returns something else every time.
+    Nondeterminism,
+    /// Fails with `SQLITE_INTERNAL`.
+    InternalError,
+}
+
+/// All plants by name.
+pub const PLANTS: [(&str, Plant); 11] = [
+    ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
+    ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
+    ("leaked-handle", Plant::Disk(DiskPlant::LeakedHandle)),
+    ("leak", Plant::Function(FunctionPlant::Leak)),
+    ("abort", Plant::Function(FunctionPlant::Abort)),
+    ("segfault", Plant::Function(FunctionPlant::Segfault)),
+    ("hang", Plant::Function(FunctionPlant::Hang)),
+    ("out-of-memory", Plant::Function(FunctionPlant::OutOfMemory)),
+    ("nondeterminism", Plant::Function(FunctionPlant::Nondeterminism)),
+    ("internal-error", Plant::Function(FunctionPlant::InternalError)),
+    ("unfinished-statement", Plant::UnfinishedStatement),
+];
+
+impl Plant {
+    /// The plant of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        PLANTS.iter().find(|(known, _)| *known == name).map(|(_, plant)| *plant)
+    }
+}

@@ -1,0 +1,325 @@
+//! One case from an empty disk to an [`Observation`].
+
+use std::cell::OnceCell;
+use std::ffi::CStr;
+
+use twox_hash::XxHash3_64;
+
+use super::ffi::{Connection, process};
+use super::session::{self, Session};
+use super::settings;
+use crate::dbfile::damage;
+use crate::engine::plant::Plant;
+use crate::engine::vocabulary::{Function, Vocabulary};
+use crate::engine::{FileDigest, Observation, Value};
+use crate::faults::alloc;
+use crate::faults::vfs::{Machine, Vfs};
+use crate::generators::RICH_SCHEMA;
+use crate::sql;
+use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
+
+const MAIN_PATH: &CStr = c"main.db";
+/// Most problems that are asked of `PRAGMA integrity_check`.
+const PROBLEMS_MAX: usize = 8;
+/// Budget of the executor's own checks: generous, for they are no part of the case.
+const CHECK_VM_STEPS: u64 = 2_000_000;
+const CHECK_BYTES: u64 = 1 << 30;
+
+/// What one run may use. All of it is counted, none of it is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Virtual-machine steps of all statements together; rounded up to hundreds.
+    pub vm_steps: u64,
+    /// Bytes that SQLite asks its allocator for, all together.
+    pub alloc_bytes: u64,
+    /// Bytes that SQLite may hold at a time (`sqlite3_hard_heap_limit64`).
+    pub heap_bytes: u64,
+    /// Bytes on the simulated disk.
+    pub disk_bytes: usize,
+}
+
+impl Budget {
+    /// No limit that a database of a few pages reaches.
+    pub const UNLIMITED: Self =
+        Self { vm_steps: u64::MAX, alloc_bytes: u64::MAX, heap_bytes: 0, disk_bytes: 64 << 20 };
+}
+
+/// When the files of a machine are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// After the connection was closed.
+    Closed,
+    /// With the connection open.
+    PowerCut,
+}
+
+/// What a target runs on the connection of a case.
+pub trait Program {
+    /// Runs it.
+    fn run(&self, case: &TestCase, session: &mut Session<'_>);
+}
+
+/// The script of the case, statement by statement.
+pub struct ScriptProgram;
+
+impl Program for ScriptProgram {
+    fn run(&self, case: &TestCase, session: &mut Session<'_>) {
+        let text = case.sql.as_bytes();
+        for range in sql::statements(text) {
+            if session.is_over() {
+                break;
+            }
+            session.run(&text[range.clone()], range);
+        }
+    }
+}
+
+/// Runs cases, one after the other, on a VFS of its own.
+pub struct Executor {
+    vfs: Vfs,
+    plant: Option<Plant>,
+    /// The main database of cases that ask for the rich schema.
+    rich_image: OnceCell<Vec<u8>>,
+}
+
+impl Executor {
+    /// An executor for a process that also does other things with SQLite.
+    pub fn shared() -> Self {
+        process::initialize();
+        Self::new(false)
+    }
+
+    /// An executor for a process that does nothing else; see [`process::isolate`].
+    pub fn isolated() -> Self {
+        process::isolate();
+        Self::new(true)
+    }
+
+    fn new(is_default_vfs: bool) -> Self {
+        process::fix_local_time();
+        Self { vfs: Vfs::register(is_default_vfs), plant: None, rich_image: OnceCell::new() }
+    }
+
+    /// Plants a bug for all further cases.
+    pub fn plant(&mut self, plant: Plant) {
+        self.plant = Some(plant);
+    }
+
+    /// Runs `program` on `case`.
+    pub fn run(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
+        let _exclusive = super::exclusive();
+        self.run_exclusively(case, program, budget)
+    }
+
+    fn run_exclusively(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
+        if case.config.is_on(Setting::RichSchema) {
+            self.rich_image.get_or_init(|| {
+                let files = self.build_files(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
+                files.expect("the rich schema is valid SQL").main().unwrap_or_default().to_vec()
+            });
+        }
+        let memory_before = alloc::counts();
+        process::take_log();
+        process::take_heap_peak();
+        self.prepare_machine(&case.files, &case.config, budget);
+        let mut observation = self.observe(case, program, budget);
+        let memory = alloc::counts();
+        observation.leaked = (memory.live_bytes - memory_before.live_bytes, memory.live - memory_before.live);
+        observation.log = process::take_log();
+        observation.heap_peak = process::take_heap_peak();
+        let machine = self.vfs.install(Machine::new(0));
+        observation.open_files = machine.disk.open_handles();
+        observation.trace.files = digests(&machine);
+        if is_suspicious(&observation) {
+            observation.is_healthy_at_start = Some(self.is_healthy(case, budget));
+        }
+        observation
+    }
+
+    /// The words of this build.
+    pub fn vocabulary(&self) -> Vocabulary {
+        let _exclusive = super::exclusive();
+        self.prepare_machine(&FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
+        let connection =
+            Connection::open(&self.vfs, MAIN_PATH).expect("an empty disk has room for a database");
+        let names = |list: &str| -> Vec<String> {
+            let rows = session::query(&connection, &format!("SELECT name FROM pragma_{list}_list"));
+            rows.unwrap_or_default().into_iter().flatten().map(text).collect()
+        };
+        let functions = session::query(&connection, "SELECT name, narg, type FROM pragma_function_list");
+        let function = |row: Vec<Value>| {
+            let [name, arguments, kind] = <[Value; 3]>::try_from(row).ok()?;
+            let arguments = match arguments {
+                Value::Integer(count) => u8::try_from(count).ok(),
+                _ => None,
+            };
+            Some(Function { name: text(name), arguments, kind: text(kind).chars().next()? })
+        };
+        let functions: Vec<Function> =
+            functions.unwrap_or_default().into_iter().filter_map(function).collect();
+        let vocabulary = Vocabulary::new(functions, names("pragma"), names("module"), names("collation"));
+        connection.close();
+        vocabulary
+    }
+
+    /// A fresh disk with the files of the case, and the process-wide settings.
+    fn prepare_machine(&self, files: &FileSet, config: &OpenConfig, budget: &Budget) {
+        let mut machine = Machine::new(budget.disk_bytes.max(2 * files.total_bytes()));
+        machine.sector_bytes = 1 << config.get(Setting::SectorLog2);
+        machine.characteristics = config.get(Setting::DeviceCharacteristics);
+        machine.random = fastrand::Rng::with_seed(u64::from(config.get(Setting::RandomSeed)));
+        if let Some(Plant::Disk(plant)) = self.plant {
+            machine.plant = Some(plant);
+        }
+        if config.is_on(Setting::RichSchema) && files.main().is_none() {
+            let image = self.rich_image.get().expect("built before the first case that asks for it");
+            machine.disk.put(MAIN_DB.as_bytes(), image).expect("the disk is empty and large enough");
+        }
+        for (name, content) in files.iter() {
+            let put = machine.disk.put(name.as_str().as_bytes(), content);
+            put.expect("the disk holds twice the files");
+        }
+        let pending_byte = match config.get(Setting::PendingBytePage) {
+            0 => 0x4000_0000,
+            unit => unit << 16,
+        };
+        process::reset(budget.heap_bytes as i64, config.get(Setting::RandomSeed), pending_byte);
+        self.vfs.install(machine);
+    }
+
+    /// The files that `sql` leaves on an empty disk: after the connection was closed, or as they are
+    /// with the connection, and possibly a transaction, still open, which is what a machine without
+    /// power leaves.
+    ///
+    /// # Errors
+    /// The statement that failed, with SQLite's message.
+    pub fn files_after(&self, config: &OpenConfig, sql: &str, moment: Moment) -> Result<FileSet, String> {
+        let _exclusive = super::exclusive();
+        self.build_files(config, sql, moment)
+    }
+
+    fn build_files(&self, config: &OpenConfig, sql: &str, moment: Moment) -> Result<FileSet, String> {
+        self.prepare_machine(&FileSet::default(), config, &Budget::UNLIMITED);
+        let connection = Connection::open(&self.vfs, MAIN_PATH).map_err(|code| code.to_string())?;
+        settings::apply(config, &connection);
+        for range in sql::statements(sql.as_bytes()) {
+            let statement = &sql[range];
+            let is_blank = sql::tokenize(statement.as_bytes()).iter().all(|token| token.kind.is_blank());
+            if !is_blank && session::query(&connection, statement).is_none() {
+                return Err(format!("{}: {}", statement.trim(), connection.error_message()));
+            }
+        }
+        let while_open = (moment == Moment::PowerCut).then(|| named_files(&self.vfs.machine()));
+        connection.close();
+        let machine = self.vfs.install(Machine::new(0));
+        Ok(while_open.unwrap_or_else(|| named_files(&machine)))
+    }
+
+    fn observe(&self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
+        let mut observation = Observation::default();
+        let connection = match Connection::open(&self.vfs, MAIN_PATH) {
+            Ok(connection) => connection,
+            Err(code) => {
+                observation.close = Some(code);
+                return observation;
+            }
+        };
+        observation.taint = settings::apply(&case.config, &connection);
+        if let Some(Plant::Function(plant)) = self.plant {
+            connection.plant(plant);
+        }
+        let mut session = Session::new(&connection, &case.config);
+        connection.watch().set_budget(budget.vm_steps, budget.alloc_bytes);
+        program.run(case, &mut session);
+        observation.trace = session.finish();
+        observation.taint |= connection.watch().taint.get();
+
+        let has_written = observation.trace.statements.iter().any(|statement| !statement.is_read_only);
+        if has_written && !is_damaged_for_sure(&case.files) {
+            observation.integrity = integrity(&connection);
+        }
+        if self.plant == Some(Plant::UnfinishedStatement)
+            && let (_, Some(statement), _) = connection.prepare(b"SELECT 1")
+        {
+            statement.forget();
+        }
+        observation.close = Some(connection.close());
+        observation
+    }
+
+    /// Whether the database of the case is well-formed before anything is run on it, with journal and
+    /// WAL as they are. Runs on a disk of its own.
+    fn is_healthy(&self, case: &TestCase, budget: &Budget) -> bool {
+        if is_damaged_for_sure(&case.files) {
+            return false;
+        }
+        self.prepare_machine(&case.files, &case.config, budget);
+        let problems = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
+            let problems = integrity(&connection);
+            connection.close();
+            problems
+        });
+        self.vfs.install(Machine::new(0));
+        process::take_log();
+        problems.is_some_and(|problems| problems.is_empty())
+    }
+}
+
+/// True where the header or the b-trees show damage without SQLite's help; not asked where a journal
+/// or WAL may put the database right.
+fn is_damaged_for_sure(files: &FileSet) -> bool {
+    let is_alone = files.get(crate::testcase::WAL).is_none() && files.get(crate::testcase::JOURNAL).is_none();
+    is_alone && files.main().is_some_and(|image| damage::first_damage(image).is_some())
+}
+
+/// True where a healthy database at the start would be a finding, so that it is worth to ask.
+fn is_suspicious(observation: &Observation) -> bool {
+    let is_damaged = observation.integrity.as_ref().is_some_and(|problems| !problems.is_empty());
+    let has_failed = observation.trace.statements.iter().any(|statement| {
+        let code = statement.code().primary();
+        code == rusqlite::ffi::SQLITE_CORRUPT || code == rusqlite::ffi::SQLITE_NOTADB
+    });
+    is_damaged || has_failed
+}
+
+/// What `PRAGMA integrity_check` finds wrong, empty for nothing; `None` where it does not run to its
+/// end.
+fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
+    settings::relax(connection);
+    process::reset_heap_limit();
+    connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
+    let rows = session::query(connection, &format!("PRAGMA main.integrity_check({PROBLEMS_MAX})"));
+    let Some(rows) = rows else {
+        // Interrupted by the budget says nothing; any other failure is a problem in itself.
+        let message = connection.error_message();
+        return (!connection.watch().is_exhausted.get()).then(|| vec![message]);
+    };
+    Some(rows.into_iter().flatten().map(text).filter(|line| line != "ok").collect())
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::Text(text) => String::from_utf8_lossy(&text).into_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The files of a machine whose names can stand in a case.
+fn named_files(machine: &Machine) -> FileSet {
+    let mut files = FileSet::default();
+    for (name, content) in machine.disk.named_files() {
+        if let Some(name) = std::str::from_utf8(name).ok().and_then(FileName::new) {
+            files.insert(name, content.to_vec());
+        }
+    }
+    files
+}
+
+fn digests(machine: &Machine) -> Vec<FileDigest> {
+    let digest = |(name, content): (&[u8], &[u8])| FileDigest {
+        name: String::from_utf8_lossy(name).into_owned(),
+        bytes: content.len(),
+        digest: XxHash3_64::oneshot(content),
+    };
+    machine.disk.named_files().into_iter().map(digest).collect()
+}

@@ -1,0 +1,20 @@
+//! SQLite's C interface as safe Rust: the only `unsafe` code of the engine.
+//!
+//! # Invariants of the unsafe code
+//! * A [`Connection`] is used and closed on one thread; it is neither `Send` nor `Sync`.
+//! * A [`Statement`] borrows its connection, a [`Column`] its statement: none outlives what it needs.
+//! * Callbacks get a pointer to the [`Watch`] of their connection, which is boxed and freed after the
+//!   connection is closed; they use shared references and cells only.
+//! * A panic in a callback aborts at the `extern "C"` boundary.
+#![allow(unsafe_code)]
+
+mod connection;
+mod plants;
+pub(super) mod process;
+mod statement;
+mod utf16;
+mod watch;
+
+pub(super) use connection::Connection;
+pub(super) use statement::Statement;
+pub(super) use watch::Phase;

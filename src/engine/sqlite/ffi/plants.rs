@@ -1,0 +1,79 @@
+//! The SQL function `planted()`, which has a bug; see [`crate::engine::plant`].
+
+use std::ffi::{c_int, c_void};
+use std::hint::black_box;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rusqlite::ffi;
+
+use crate::engine::plant::FunctionPlant;
+
+type Function = unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
+
+pub(super) fn register(db: NonNull<ffi::sqlite3>, plant: FunctionPlant) {
+    let function: Function = match plant {
+        FunctionPlant::Leak => leak,
+        FunctionPlant::Abort => abort,
+        FunctionPlant::Segfault => segfault,
+        FunctionPlant::Hang => hang,
+        FunctionPlant::OutOfMemory => out_of_memory,
+        FunctionPlant::Nondeterminism => nondeterminism,
+        FunctionPlant::InternalError => internal_error,
+    };
+    // SAFETY: the connection is open; the function is of the type that SQLite calls.
+    unsafe {
+        ffi::sqlite3_create_function_v2(
+            db.as_ptr(),
+            c"planted".as_ptr(),
+            0,
+            ffi::SQLITE_UTF8,
+            ptr::null_mut::<c_void>(),
+            Some(function),
+            None,
+            None,
+            None,
+        );
+    }
+}
+
+type Context = *mut ffi::sqlite3_context;
+type Values = *mut *mut ffi::sqlite3_value;
+
+unsafe extern "C" fn leak(_: Context, _: c_int, _: Values) {
+    // SAFETY: SQLite's allocator gives memory or null, and neither is used.
+    black_box(unsafe { ffi::sqlite3_malloc(100) });
+}
+
+unsafe extern "C" fn abort(_: Context, _: c_int, _: Values) {
+    std::process::abort();
+}
+
+unsafe extern "C" fn segfault(_: Context, _: c_int, _: Values) {
+    // SAFETY: none; that is the bug.
+    black_box(unsafe { ptr::read_volatile(black_box(ptr::null::<u8>().wrapping_add(8))) });
+}
+
+unsafe extern "C" fn hang(_: Context, _: c_int, _: Values) {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+unsafe extern "C" fn out_of_memory(_: Context, _: c_int, _: Values) {
+    let mut blocks = Vec::new();
+    loop {
+        blocks.push(black_box(vec![1_u8; 16 << 20]));
+    }
+}
+
+unsafe extern "C" fn nondeterminism(context: Context, _: c_int, _: Values) {
+    static CALLS: AtomicI64 = AtomicI64::new(0);
+    // SAFETY: SQLite calls the function with its context.
+    unsafe { ffi::sqlite3_result_int64(context, CALLS.fetch_add(1, Ordering::Relaxed)) };
+}
+
+unsafe extern "C" fn internal_error(context: Context, _: c_int, _: Values) {
+    // SAFETY: as above.
+    unsafe { ffi::sqlite3_result_error_code(context, ffi::SQLITE_INTERNAL) };
+}

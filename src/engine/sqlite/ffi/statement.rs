@@ -1,0 +1,186 @@
+//! A prepared statement and the values that it returns.
+
+use std::ffi::{CStr, c_int};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::slice;
+
+use rusqlite::ffi;
+
+use super::connection::Connection;
+use super::utf16;
+use crate::engine::{Code, Value};
+
+/// A prepared statement; finalized when dropped.
+pub struct Statement<'c> {
+    statement: NonNull<ffi::sqlite3_stmt>,
+    is_utf16: bool,
+    connection: PhantomData<&'c Connection<'c>>,
+}
+
+/// A value of the current row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Column<'s> {
+    /// NULL.
+    Null,
+    /// INTEGER.
+    Integer(i64),
+    /// REAL.
+    Real(f64),
+    /// TEXT, UTF-8, or UTF-16 where the statement was prepared as such.
+    Text(&'s [u8]),
+    /// BLOB.
+    Blob(&'s [u8]),
+}
+
+impl Column<'_> {
+    /// Appends the type and the bytes of the value, so that equal rows give equal bytes.
+    pub fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.push(0),
+            Self::Integer(n) => {
+                out.push(1);
+                out.extend_from_slice(&n.to_le_bytes());
+            }
+            Self::Real(x) => {
+                out.push(2);
+                out.extend_from_slice(&x.to_bits().to_le_bytes());
+            }
+            Self::Text(bytes) | Self::Blob(bytes) => {
+                out.push(if matches!(self, Self::Text(_)) { 3 } else { 4 });
+                out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+                out.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    /// The value as its own copy.
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Integer(n) => Value::Integer(n),
+            Self::Real(x) => Value::Real(x),
+            Self::Text(text) => Value::Text(text.to_vec()),
+            Self::Blob(blob) => Value::Blob(blob.to_vec()),
+        }
+    }
+}
+
+impl Statement<'_> {
+    pub(super) fn new(statement: *mut ffi::sqlite3_stmt, is_utf16: bool) -> Option<Self> {
+        let statement = NonNull::new(statement)?;
+        Some(Self { statement, is_utf16, connection: PhantomData })
+    }
+
+    fn raw(&self) -> *mut ffi::sqlite3_stmt {
+        self.statement.as_ptr()
+    }
+
+    /// Steps once.
+    pub fn step(&mut self) -> Code {
+        // SAFETY: the statement is not finalized, here and below.
+        Code(unsafe { ffi::sqlite3_step(self.raw()) })
+    }
+
+    /// Columns of the current row; 0 where there is none.
+    pub fn columns(&self) -> usize {
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_data_count(self.raw()) as usize }
+    }
+
+    /// A value of the current row.
+    pub fn column(&self, index: usize) -> Column<'_> {
+        let (raw, index) = (self.raw(), index as c_int);
+        // SAFETY: SQLite gives values for any index. Bytes are read after the conversion to text and
+        // are valid until the next step, which needs `&mut self`.
+        unsafe {
+            match ffi::sqlite3_column_type(raw, index) {
+                ffi::SQLITE_INTEGER => Column::Integer(ffi::sqlite3_column_int64(raw, index)),
+                ffi::SQLITE_FLOAT => Column::Real(ffi::sqlite3_column_double(raw, index)),
+                ffi::SQLITE_TEXT if self.is_utf16 => {
+                    let start = utf16::sqlite3_column_text16(raw, index);
+                    Column::Text(bytes(start.cast(), utf16::sqlite3_column_bytes16(raw, index)))
+                }
+                ffi::SQLITE_TEXT => {
+                    let start = ffi::sqlite3_column_text(raw, index);
+                    Column::Text(bytes(start, ffi::sqlite3_column_bytes(raw, index)))
+                }
+                ffi::SQLITE_BLOB => {
+                    let start = ffi::sqlite3_column_blob(raw, index);
+                    Column::Blob(bytes(start.cast(), ffi::sqlite3_column_bytes(raw, index)))
+                }
+                _ => Column::Null,
+            }
+        }
+    }
+
+    /// True if the statement changes no database itself.
+    pub fn is_read_only(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_stmt_readonly(self.raw()) != 0 }
+    }
+
+    /// VM steps so far.
+    pub fn vm_steps(&self) -> u64 {
+        // SAFETY: as above.
+        let steps = unsafe { ffi::sqlite3_stmt_status(self.raw(), ffi::SQLITE_STMTSTATUS_VM_STEP, 0) };
+        // A counter of 32 bits, which may have wrapped.
+        u64::from(steps as u32)
+    }
+
+    /// Binds the parameters that say their value in their name, as SQLite's fuzzcheck does:
+    /// `$int_123` and `$text_abc`. Others stay NULL.
+    pub fn bind_named_values(&mut self) {
+        // SAFETY: as above; names are C strings of the statement, and SQLite copies the text.
+        unsafe {
+            for index in 1..=ffi::sqlite3_bind_parameter_count(self.raw()) {
+                let name = ffi::sqlite3_bind_parameter_name(self.raw(), index);
+                if name.is_null() {
+                    continue;
+                }
+                let name = CStr::from_ptr(name).to_bytes();
+                if let Some(digits) = name.strip_prefix(b"$int_") {
+                    ffi::sqlite3_bind_int64(self.raw(), index, leading_integer(digits));
+                } else if let Some(text) = name.strip_prefix(b"$text_") {
+                    let length = text.len() as c_int;
+                    ffi::sqlite3_bind_text(
+                        self.raw(),
+                        index,
+                        text.as_ptr().cast(),
+                        length,
+                        ffi::SQLITE_TRANSIENT(),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Gives the statement up without finalizing it: a planted bug.
+    pub fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// The number that `digits` begin with, 0 where there is none, as C's `atoi`.
+fn leading_integer(digits: &[u8]) -> i64 {
+    let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
+    let digits = std::str::from_utf8(&digits[..end]).unwrap_or_default();
+    digits.parse().unwrap_or(0)
+}
+
+/// # Safety
+/// `start` is null or has `count` bytes that live for `'s`.
+unsafe fn bytes<'s>(start: *const u8, count: c_int) -> &'s [u8] {
+    if start.is_null() || count <= 0 {
+        return &[];
+    }
+    // SAFETY: given.
+    unsafe { slice::from_raw_parts(start, count as usize) }
+}
+
+impl Drop for Statement<'_> {
+    fn drop(&mut self) {
+        // SAFETY: finalized once; the result repeats that of the last step.
+        unsafe { ffi::sqlite3_finalize(self.raw()) };
+    }
+}

@@ -1,0 +1,94 @@
+//! Callbacks of a connection: its budget and its authorizer.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use rusqlite::ffi;
+
+use crate::engine::Taint;
+use crate::engine::sqlite::policy::{self, Request};
+use crate::faults::alloc;
+
+/// The progress handler is called after so many VM steps.
+pub const STEPS_PER_TICK: u64 = 100;
+
+/// What the connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Preparing a statement of the script.
+    Prepare,
+    /// Stepping: statements that are prepared now are SQLite's own.
+    Step,
+    /// Running statements of the executor: everything is allowed.
+    Own,
+}
+
+/// State that callbacks read and write.
+#[derive(Debug)]
+pub struct Watch {
+    /// What the connection is doing.
+    pub phase: Cell<Phase>,
+    /// What the script did that makes damage no bug.
+    pub taint: Cell<Taint>,
+    /// Progress calls left.
+    pub ticks_left: Cell<u64>,
+    /// [`alloc::Counts::bytes`] at which the budget of bytes is used up.
+    pub bytes_end: Cell<u64>,
+    /// True once a budget was used up.
+    pub is_exhausted: Cell<bool>,
+}
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Cell::new(Phase::Own),
+            taint: Cell::new(Taint::NONE),
+            ticks_left: Cell::new(u64::MAX),
+            bytes_end: Cell::new(u64::MAX),
+            is_exhausted: Cell::new(false),
+        }
+    }
+
+    /// Allows `vm_steps` steps and `bytes` bytes of allocations from here on.
+    pub fn set_budget(&self, vm_steps: u64, bytes: u64) {
+        self.ticks_left.set(vm_steps / STEPS_PER_TICK);
+        self.bytes_end.set(alloc::counts().bytes.saturating_add(bytes));
+        self.is_exhausted.set(false);
+    }
+}
+
+/// The progress handler: stops the statement when a budget is used up.
+pub(super) unsafe extern "C" fn on_progress(watch: *mut c_void) -> c_int {
+    // SAFETY: registered with a pointer to the connection's Watch.
+    let watch = unsafe { &*watch.cast::<Watch>() };
+    let left = watch.ticks_left.get();
+    watch.ticks_left.set(left.saturating_sub(1));
+    if left == 0 || alloc::counts().bytes > watch.bytes_end.get() {
+        watch.is_exhausted.set(true);
+    }
+    c_int::from(watch.is_exhausted.get())
+}
+
+/// The authorizer: asks the [`policy`].
+pub(super) unsafe extern "C" fn on_authorize(
+    watch: *mut c_void,
+    action: c_int,
+    first: *const c_char,
+    second: *const c_char,
+    _schema: *const c_char,
+    _trigger: *const c_char,
+) -> c_int {
+    // SAFETY: as in `on_progress`.
+    let watch = unsafe { &*watch.cast::<Watch>() };
+    if watch.phase.get() == Phase::Own || !policy::is_of_interest(action) {
+        return ffi::SQLITE_OK;
+    }
+    let bytes = |text: *const c_char| {
+        // SAFETY: SQLite passes null or C strings that live for this call.
+        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
+    };
+    let request = Request { action, first: bytes(first), second: bytes(second) };
+    let (is_allowed, taint) = policy::judge(&request, watch.phase.get() == Phase::Prepare);
+    watch.taint.set(watch.taint.get() | taint);
+    if is_allowed { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
+}

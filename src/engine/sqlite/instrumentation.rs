@@ -1,0 +1,102 @@
+//! Whether SQLite carries the coverage counters that libFuzzer reads.
+//!
+//! A plain cargo-fuzz build instruments Rust only. Its SQLite then runs faster, libFuzzer reports
+//! thousands of counters, all of the harness's, and nothing looks wrong. So a target looks for itself:
+//! `-fsanitize-coverage=pc-table` writes down the address of every instrumented block, and the entry of
+//! an SQLite function is either among them or not.
+#![allow(unsafe_code)]
+
+use rusqlite::ffi;
+
+/// The instrumentation found in this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instrumentation {
+    /// Instrumented blocks in the whole program.
+    pub counters: usize,
+    /// Of the functions of SQLite's interface that were looked for, how many are instrumented.
+    pub found: usize,
+    /// How many were looked for.
+    pub wanted: usize,
+}
+
+impl Instrumentation {
+    /// What this program has; without any counters in an ordinary build.
+    pub fn of_this_program() -> Self {
+        let functions = [
+            ffi::sqlite3_step as *const () as usize,
+            ffi::sqlite3_prepare_v3 as *const () as usize,
+            ffi::sqlite3_open_v2 as *const () as usize,
+            ffi::sqlite3_close as *const () as usize,
+        ];
+        let table = pc_table();
+        let is_instrumented = |function: &&usize| table.iter().any(|[pc, _]| pc == *function);
+        Self {
+            counters: table.len(),
+            found: functions.iter().filter(is_instrumented).count(),
+            wanted: functions.len(),
+        }
+    }
+
+    /// What to tell the user where SQLite would be fuzzed blind.
+    pub fn complaint(&self) -> Option<String> {
+        (self.found < self.wanted).then(|| {
+            format!(
+                "tandem: SQLite in this target has no coverage counters ({} of {} functions looked for have them, \
+                 {} counters in the program): it would be fuzzed blind.\n\
+                 The piece that is missing is `-fsanitize=fuzzer-no-link` where sqlite3.c was compiled. Build with \
+                 `cargo fuzz build` inside the project, whose .cargo/config.toml names a compiler that adds it; if CC \
+                 is set, it must be clang, with that flag in CFLAGS.",
+                self.found, self.wanted, self.counters
+            )
+        })
+    }
+}
+
+/// Address and flags of every instrumented block.
+#[cfg(all(fuzzing, target_os = "linux", target_pointer_width = "64"))]
+fn pc_table() -> &'static [[usize; 2]] {
+    // The linker defines the bounds of the section where there is one; weak, so that a program without
+    // instrumentation links and can say so.
+    std::arch::global_asm!(
+        ".weak __start___sancov_pcs",
+        ".weak __stop___sancov_pcs",
+        ".pushsection .data.rel.ro.tandem_pc_table, \"aw\"",
+        ".p2align 3",
+        ".globl tandem_pc_table",
+        ".hidden tandem_pc_table",
+        "tandem_pc_table:",
+        ".quad __start___sancov_pcs",
+        ".quad __stop___sancov_pcs",
+        ".popsection",
+    );
+    unsafe extern "C" {
+        static tandem_pc_table: [usize; 2];
+    }
+    // SAFETY: two words, filled in by the linker; between them lie pairs of words that nobody writes.
+    unsafe {
+        let [start, end] = tandem_pc_table;
+        if start == 0 {
+            return &[];
+        }
+        std::slice::from_raw_parts(start as *const [usize; 2], (end - start) / size_of::<[usize; 2]>())
+    }
+}
+
+#[cfg(not(all(fuzzing, target_os = "linux", target_pointer_width = "64")))]
+fn pc_table() -> &'static [[usize; 2]] {
+    &[]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_build_is_called_blind() {
+        let here = Instrumentation::of_this_program();
+        assert_eq!((here.counters, here.found), (0, 0));
+        let complaint = here.complaint().unwrap();
+        assert!(complaint.contains("-fsanitize=fuzzer-no-link"), "{complaint}");
+        assert_eq!(Instrumentation { found: here.wanted, ..here }.complaint(), None);
+    }
+}

@@ -1,0 +1,43 @@
+//! The SQLite that is linked into this process: rusqlite's bundled one, or whatever took its place.
+//!
+//! [`Executor`] runs a case: a fresh connection on a fresh simulated disk, statement by statement,
+//! within a [`Budget`] of VM steps and bytes. Nothing depends on the clock, the host's files, its time
+//! zone, or the case before.
+//!
+//! # Processes
+//! * [`isolate`]d (fuzz targets, fuzzcheck's workers): the process runs cases and nothing else. SQLite
+//!   has no mutexes and no VFS that reaches the host.
+//! * otherwise (tests, `--in-process`): corpus databases are opened beside it. [`exclusive`] keeps the
+//!   two apart, because some of SQLite's settings are global: a case takes it alone, users of ordinary
+//!   connections share it.
+
+mod executor;
+mod ffi;
+pub mod instrumentation;
+mod policy;
+mod session;
+mod settings;
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub use executor::{Budget, Executor, Moment, Program, ScriptProgram};
+pub use ffi::process::{
+    compile_options, initialize, is_complete, isolate, keywords, memory_used, source_id, version,
+};
+pub use session::Session;
+
+static USE: RwLock<()> = RwLock::new(());
+
+/// Held while cases run; see the module.
+pub fn exclusive() -> RwLockWriteGuard<'static, ()> {
+    USE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Held while ordinary connections are open; see the module.
+pub fn shared() -> RwLockReadGuard<'static, ()> {
+    initialize();
+    USE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! The statements of one run.
+
+use std::ops::Range;
+
+use twox_hash::XxHash3_64;
+
+use super::ffi::{Connection, Phase, Statement};
+use crate::engine::{Code, StatementTrace, Trace, Value};
+use crate::sql;
+use crate::testcase::{OpenConfig, Setting};
+
+/// Rows are hashed when so many bytes of them are waiting.
+const HASH_BLOCK_BYTES: usize = 1 << 16;
+
+/// Runs statements on the open connection of a case and writes down what they did.
+pub struct Session<'c> {
+    connection: &'c Connection<'c>,
+    trace: Trace,
+    is_utf16: bool,
+    rows_max: u64,
+    /// Rows not yet hashed; kept between statements for its memory.
+    row_bytes: Vec<u8>,
+}
+
+impl<'c> Session<'c> {
+    pub(super) fn new(connection: &'c Connection<'c>, config: &OpenConfig) -> Self {
+        let rows_max = match config.get(Setting::RowsMax) {
+            0 => u64::MAX,
+            rows => u64::from(rows),
+        };
+        Self {
+            connection,
+            trace: Trace::default(),
+            is_utf16: config.is_on(Setting::Utf16),
+            rows_max,
+            row_bytes: Vec::new(),
+        }
+    }
+
+    /// True when the budget is used up: nothing more runs.
+    pub fn is_over(&self) -> bool {
+        self.connection.watch().is_exhausted.get()
+    }
+
+    /// Runs the statements of `text`, which is normally one: text that is cut into statements by
+    /// [`sql::statements`] may still hold more than one where the cut rests on a word that is no
+    /// keyword there. What follows a statement that cannot be prepared is not run.
+    /// `at` is where the text stands in the script.
+    pub fn run(&mut self, text: &[u8], at: Range<usize>) {
+        let mut read = 0;
+        while read < text.len() && !self.is_over() {
+            self.connection.watch().phase.set(Phase::Prepare);
+            let (code, statement, length) = if self.is_utf16 {
+                let (code, statement) = self.connection.prepare_utf16(&text[read..]);
+                (code, statement, text.len() - read)
+            } else {
+                self.connection.prepare(&text[read..])
+            };
+            let is_whole = at.is_empty() || code != Code::OK;
+            let end = if is_whole { at.end } else { at.start + read + length };
+            let range = (at.start + read).min(end)..end;
+            if code != Code::OK || statement.is_some() {
+                let verb = verb(&text[read..]);
+                self.step_all(code, statement, range, verb);
+            }
+            if code != Code::OK || length == 0 {
+                break;
+            }
+            read += length;
+        }
+        self.connection.watch().phase.set(Phase::Own);
+    }
+
+    /// Runs a statement of the executor's own, unbudgeted and untraced, and returns its rows; `None`
+    /// where it fails.
+    pub fn query(&self, text: &str) -> Option<Vec<Vec<Value>>> {
+        query(self.connection, text)
+    }
+
+    fn step_all(
+        &mut self,
+        prepare: Code,
+        statement: Option<Statement<'_>>,
+        sql: Range<usize>,
+        verb: &'static str,
+    ) {
+        let mut trace = StatementTrace {
+            sql,
+            verb,
+            prepare,
+            step: Code::OK,
+            rows: 0,
+            row_digest: 0,
+            vm_steps: 0,
+            is_read_only: true,
+        };
+        if let Some(mut statement) = statement {
+            trace.is_read_only = statement.is_read_only();
+            statement.bind_named_values();
+            self.connection.watch().phase.set(Phase::Step);
+            self.step_rows(&mut statement, &mut trace);
+            trace.vm_steps = statement.vm_steps();
+        }
+        self.trace.statements.push(trace);
+    }
+
+    fn step_rows(&mut self, statement: &mut Statement<'_>, trace: &mut StatementTrace) {
+        loop {
+            trace.step = statement.step();
+            if trace.step != Code::ROW {
+                break;
+            }
+            trace.rows += 1;
+            for column in 0..statement.columns() {
+                statement.column(column).write(&mut self.row_bytes);
+            }
+            self.row_bytes.push(b'\n');
+            if self.row_bytes.len() >= HASH_BLOCK_BYTES {
+                self.hash_rows(trace);
+            }
+            if trace.rows >= self.rows_max {
+                break;
+            }
+        }
+        if !self.row_bytes.is_empty() {
+            self.hash_rows(trace);
+        }
+    }
+
+    fn hash_rows(&mut self, trace: &mut StatementTrace) {
+        trace.row_digest = XxHash3_64::oneshot_with_seed(trace.row_digest, &self.row_bytes);
+        self.row_bytes.clear();
+    }
+
+    pub(super) fn finish(mut self) -> Trace {
+        self.trace.is_cut_short = self.is_over();
+        self.trace
+    }
+}
+
+/// See [`Session::query`].
+pub(super) fn query(connection: &Connection<'_>, text: &str) -> Option<Vec<Vec<Value>>> {
+    connection.watch().phase.set(Phase::Own);
+    let (_, statement, _) = connection.prepare(text.as_bytes());
+    let mut statement = statement?;
+    let mut rows = Vec::new();
+    loop {
+        match statement.step() {
+            Code::ROW => {
+                let row = (0..statement.columns()).map(|i| statement.column(i).to_value());
+                rows.push(row.collect());
+            }
+            Code::DONE => return Some(rows),
+            _ => return None,
+        }
+    }
+}
+
+/// The keyword with which a statement begins.
+fn verb(text: &[u8]) -> &'static str {
+    let mut rest = text;
+    while let Some((kind, length)) = sql::token::first(rest) {
+        if !kind.is_blank() {
+            return sql::keyword(&rest[..length]).unwrap_or("-");
+        }
+        rest = &rest[length..];
+    }
+    "-"
+}

@@ -1,0 +1,193 @@
+//! What a run did, as plain data.
+
+use std::fmt;
+use std::ops::{BitOr, BitOrAssign, Range};
+
+use super::Code;
+
+/// What happened to one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementTrace {
+    /// Where it stands in the script; for a statement that a target made itself, an empty range.
+    pub sql: Range<usize>,
+    /// The keyword with which it begins, for signatures; `-` for any other word.
+    pub verb: &'static str,
+    /// Result of preparing it.
+    pub prepare: Code,
+    /// Result of the last step; [`Code::OK`] where nothing was stepped.
+    pub step: Code,
+    /// Rows that came.
+    pub rows: u64,
+    /// XXH3 of all values of all rows, with their types.
+    pub row_digest: u64,
+    /// Virtual-machine steps.
+    pub vm_steps: u64,
+    /// True if it can change no database.
+    pub is_read_only: bool,
+}
+
+impl StatementTrace {
+    /// The code that says how it ended.
+    pub fn code(&self) -> Code {
+        if self.prepare == Code::OK { self.step } else { self.prepare }
+    }
+}
+
+/// A file as the run left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDigest {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// XXH3 of its content.
+    pub digest: u64,
+}
+
+/// All that is the same whenever the same case runs on the same build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// The statements in the order in which they ran.
+    pub statements: Vec<StatementTrace>,
+    /// The files after the connection was closed, sorted by name.
+    pub files: Vec<FileDigest>,
+    /// True if the run ended because its budget was used up.
+    pub is_cut_short: bool,
+}
+
+impl Trace {
+    /// Virtual-machine steps of all statements.
+    pub fn vm_steps(&self) -> u64 {
+        self.statements.iter().map(|statement| statement.vm_steps).sum()
+    }
+
+    /// The first difference to another trace, in words; `None` if they are equal.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        if self == other {
+            return None;
+        }
+        let pairs = self.statements.iter().zip(&other.statements);
+        for (i, (a, b)) in pairs.enumerate() {
+            if a != b {
+                return Some(format!("statement {i}: {a:?} against {b:?}"));
+            }
+        }
+        Some(format!(
+            "{} against {} statements, files {:?} against {:?}",
+            self.statements.len(),
+            other.statements.len(),
+            self.files,
+            other.files
+        ))
+    }
+}
+
+/// Why a database may be damaged afterwards without a bug in SQLite. A set.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taint(u32);
+
+macro_rules! taints {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal, $text:literal;)*) => {
+        impl Taint {
+            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+            const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $text)),*];
+        }
+    };
+}
+
+taints! {
+    /// `PRAGMA writable_schema` or the toggle of that name.
+    WRITABLE_SCHEMA = 0, "writable-schema";
+    /// A write to `sqlite_dbpage`.
+    DBPAGE = 1, "dbpage";
+    /// `PRAGMA journal_mode=OFF`.
+    JOURNAL_OFF = 2, "journal-off";
+    /// The script wrote to a table in which a virtual table keeps its data.
+    SHADOW_TABLE = 3, "shadow-table";
+    /// A file was attached.
+    ATTACHED_FILE = 4, "attached-file";
+    /// What constraints and indexes compute was changed: `ignore_check_constraints`,
+    /// `case_sensitive_like`.
+    MEANING = 5, "changed-meaning";
+    /// `PRAGMA schema_version` was set.
+    SCHEMA_VERSION = 6, "schema-version";
+    /// A heap limit was set.
+    HEAP_LIMIT = 7, "heap-limit";
+    /// A `sqlite3_limit` was lowered below what the schema may need.
+    LIMITS = 8, "limits";
+}
+
+impl Taint {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// True if nothing is in the set.
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// True if all of `other` is in the set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The set without `other`.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The name of the first one in the set.
+    pub fn first_name(self) -> Option<&'static str> {
+        Self::ALL.iter().find(|(taint, _)| self.contains(*taint)).map(|(_, name)| *name)
+    }
+}
+
+impl BitOr for Taint {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Taint {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = *self | other;
+    }
+}
+
+impl fmt::Debug for Taint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Self::ALL.iter().filter(|(taint, _)| self.contains(*taint));
+        f.debug_set().entries(names.map(|(_, name)| name)).finish()
+    }
+}
+
+/// What a run showed.
+#[derive(Debug, Clone, Default)]
+pub struct Observation {
+    /// What must be the same every time.
+    pub trace: Trace,
+    /// Why damage would be no bug.
+    pub taint: Taint,
+    /// Whether the database was well-formed before the first statement; `None` if that was not asked,
+    /// because nothing suspicious happened.
+    pub is_healthy_at_start: Option<bool>,
+    /// Problems that `PRAGMA integrity_check` reported after the last statement; `None` if it did not
+    /// run.
+    pub integrity: Option<Vec<String>>,
+    /// Result of closing the connection.
+    pub close: Option<Code>,
+    /// Bytes that SQLite still holds after everything was closed, and in how many allocations.
+    pub leaked: (i64, i64),
+    /// VFS files that are still open.
+    pub open_files: usize,
+    /// Most bytes that SQLite held at a time, and the largest single request.
+    pub heap_peak: (i64, i64),
+    /// What SQLite wrote to its error log, oldest first, at most [`LOG_LINES_MAX`] lines.
+    pub log: Vec<String>,
+}
+
+/// Most lines of the error log that an [`Observation`] keeps.
+pub const LOG_LINES_MAX: usize = 16;

@@ -1,0 +1,63 @@
+//! The words of the running build: functions, pragmas, modules, collations.
+//!
+//! Read once from the engine and handed to mutators as data, so that what they write always matches
+//! the SQLite under test, and they themselves need no engine.
+
+/// An SQL function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Number of arguments; `None` for any.
+    pub arguments: Option<u8>,
+    /// `s` scalar, `a` aggregate, `w` window.
+    pub kind: char,
+}
+
+/// All words, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// SQL functions, one entry per number of arguments.
+    pub functions: Vec<Function>,
+    /// Pragmas.
+    pub pragmas: Vec<String>,
+    /// Virtual-table modules.
+    pub modules: Vec<String>,
+    /// Collations.
+    pub collations: Vec<String>,
+}
+
+/// Functions that a script may not or should not call: they are denied, or end the process by design.
+const LEFT_OUT: [&str; 2] = ["load_extension", "fts3_tokenizer"];
+
+impl Vocabulary {
+    /// From the rows of `pragma_function_list` and its kin.
+    pub fn new(
+        functions: impl IntoIterator<Item = Function>,
+        pragmas: Vec<String>,
+        modules: Vec<String>,
+        collations: Vec<String>,
+    ) -> Self {
+        let kept = |function: &Function| !LEFT_OUT.contains(&function.name.as_str());
+        let mut functions: Vec<Function> = functions.into_iter().filter(kept).collect();
+        functions.sort();
+        functions.dedup();
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names.dedup();
+            names
+        };
+        Self { functions, pragmas: sorted(pragmas), modules: sorted(modules), collations: sorted(collations) }
+    }
+
+    /// Every word once, for a libFuzzer dictionary.
+    pub fn words(&self) -> Vec<&str> {
+        let functions = self.functions.iter().map(|function| function.name.as_str());
+        let names = [&self.pragmas, &self.modules, &self.collations];
+        let names = names.into_iter().flatten().map(String::as_str);
+        let mut words: Vec<&str> = functions.chain(names).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+}

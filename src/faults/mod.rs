@@ -1,0 +1,18 @@
+//! The simulated machine under SQLite: disk and memory.
+//!
+//! # Fault model
+//! What may break is planned in the case ([`crate::testcase::FaultPlan`]) and injected here, below
+//! SQLite, in the two places through which everything passes: [`disk`] and [`alloc`]. So far both only
+//! *count and limit*: a full disk and a reached heap limit are the faults that occur. Data stays
+//! pristine; a fault layer wraps these types and can be switched off.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`disk`] | files, locks and shared memory of one machine: pure, with its laws as tests |
+//! | [`vfs`] | the `sqlite3_vfs` over a [`disk::Disk`] |
+//! | [`alloc`] | the `sqlite3_mem_methods`, which know every live allocation |
+
+pub mod alloc;
+pub mod disk;
+mod shm;
+pub mod vfs;

@@ -1,0 +1,12 @@
+//! SQL text without an engine: tokens and statement boundaries.
+//!
+//! Works on bytes: a script is not necessarily UTF-8, and SQLite's tokenizer does not ask for it.
+//! Nothing here fails; text that no SQLite would accept still has tokens and statements.
+
+mod keywords;
+pub mod split;
+pub mod token;
+
+pub use keywords::{KEYWORDS, keyword};
+pub use split::statements;
+pub use token::{Token, TokenKind, tokenize};

@@ -1,0 +1,74 @@
+//! A case as a person reads it.
+
+use std::fmt::{self, Write as _};
+
+use super::config::TOGGLE_NAMES;
+use super::{OpenConfig, Setting, TestCase};
+use crate::dbfile;
+
+/// Prints a case as an SQL script whose comments describe settings, faults and files: what
+/// `cargo fuzz fmt`, libFuzzer's crash output and `fuzzcheck show` print.
+pub struct Readable<'a>(pub &'a TestCase);
+
+impl fmt::Display for Readable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let case = self.0;
+        writeln!(f, "-- case {}", case.id())?;
+        write_settings(&case.config, f)?;
+        for fault in case.faults.faults() {
+            writeln!(f, "-- fault: {fault:?}")?;
+        }
+        for (name, content) in case.files.iter() {
+            writeln!(f, "-- file {name}: {} bytes", content.len())?;
+            for line in dbfile::describe::summary(name.as_str(), content).lines() {
+                writeln!(f, "--   {line}")?;
+            }
+        }
+        let text = escape(case.sql.as_bytes());
+        f.write_str(&text)?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            f.write_char('\n')?;
+        }
+        Ok(())
+    }
+}
+
+fn write_settings(config: &OpenConfig, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (spec, value) in config.changed() {
+        match spec.setting {
+            Setting::Toggles => {
+                let inverted: Vec<&str> = (0..TOGGLE_NAMES.len())
+                    .filter(|bit| value >> bit & 1 == 1)
+                    .map(|bit| TOGGLE_NAMES[bit])
+                    .collect();
+                writeln!(f, "-- setting {}: inverted {}", spec.name, inverted.join(" "))?;
+            }
+            Setting::OptimizationsOff | Setting::DeviceCharacteristics => {
+                writeln!(f, "-- setting {}: {value:#x}", spec.name)?;
+            }
+            _ => writeln!(f, "-- setting {}: {value}", spec.name)?,
+        }
+    }
+    Ok(())
+}
+
+/// Text with everything that is not printable UTF-8, a line end or a tab as `\xNN`.
+pub(crate) fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() && c != '\n' && c != '\t' {
+                let mut utf8 = [0; 4];
+                c.encode_utf8(&mut utf8).bytes().for_each(|b| push_escaped(&mut text, b));
+            } else {
+                text.push(c);
+            }
+        }
+        chunk.invalid().iter().for_each(|&b| push_escaped(&mut text, b));
+    }
+    text
+}
+
+fn push_escaped(text: &mut String, byte: u8) {
+    write!(text, "\\x{byte:02x}").expect("writing to a String does not fail");
+}

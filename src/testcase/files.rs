@@ -1,0 +1,130 @@
+//! The files that exist when SQLite opens.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Name of the main database.
+pub const MAIN_DB: &str = "main.db";
+/// Name of the write-ahead log of [`MAIN_DB`].
+pub const WAL: &str = "main.db-wal";
+/// Name of the rollback journal of [`MAIN_DB`].
+pub const JOURNAL: &str = "main.db-journal";
+
+/// Largest file in bytes, that of dbsqlfuzz: 10,000,000. A longer one is cut.
+pub const FILE_BYTES_MAX: usize = 10_000_000;
+/// Most bytes in all files of a case together: 32 MiB.
+pub const FILES_BYTES_MAX: usize = 32 << 20;
+/// Most files in a case.
+pub const FILES_MAX: usize = 16;
+/// Longest file name in bytes.
+pub const FILE_NAME_BYTES_MAX: usize = 64;
+
+/// The name of a file on the simulated disk: 1 to 64 of `A-Z a-z 0-9 _ . -`. Such a name needs no
+/// quoting in a path or a URI, and no host path can be written with it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName(String);
+
+impl FileName {
+    /// The name, if it is one.
+    pub fn new(name: &str) -> Option<Self> {
+        let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        (!name.is_empty() && name.len() <= FILE_NAME_BYTES_MAX && name.bytes().all(valid))
+            .then(|| Self(name.to_owned()))
+    }
+
+    /// [`MAIN_DB`].
+    pub fn main() -> Self {
+        Self(MAIN_DB.to_owned())
+    }
+
+    /// [`WAL`].
+    pub fn wal() -> Self {
+        Self(WAL.to_owned())
+    }
+
+    /// [`JOURNAL`].
+    pub fn journal() -> Self {
+        Self(JOURNAL.to_owned())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Files by name: at most [`FILES_MAX`], each of at most [`FILE_BYTES_MAX`] bytes, together of at
+/// most [`FILES_BYTES_MAX`].
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct FileSet(BTreeMap<FileName, Vec<u8>>);
+
+impl FileSet {
+    /// Adds or replaces a file. Returns `false` where something was lost to the limits: content
+    /// beyond them is cut off, and a new name beyond [`FILES_MAX`] files is refused.
+    pub fn insert(&mut self, name: FileName, mut content: Vec<u8>) -> bool {
+        if self.0.len() >= FILES_MAX && !self.0.contains_key(&name) {
+            return false;
+        }
+        let before = content.len();
+        let others = self.total_bytes() - self.0.get(&name).map_or(0, Vec::len);
+        content.truncate(FILE_BYTES_MAX.min(FILES_BYTES_MAX - others));
+        let whole = content.len() == before;
+        self.0.insert(name, content);
+        whole
+    }
+
+    /// Removes a file and returns its content.
+    pub fn remove(&mut self, name: &FileName) -> Option<Vec<u8>> {
+        self.0.remove(name)
+    }
+
+    /// The content of the file `name`.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(&FileName::new(name)?).map(Vec::as_slice)
+    }
+
+    /// The main database, if there is one.
+    pub fn main(&self) -> Option<&[u8]> {
+        self.get(MAIN_DB)
+    }
+
+    /// Replaces the content of `name` by what `edit` makes of it. A missing file is left missing.
+    pub fn edit(&mut self, name: &FileName, edit: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(mut content) = self.0.remove(name) {
+            edit(&mut content);
+            self.insert(name.clone(), content);
+        }
+    }
+
+    /// All files in the order of their names.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&FileName, &[u8])> {
+        self.0.iter().map(|(name, content)| (name, content.as_slice()))
+    }
+
+    /// Number of files.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True if there are no files.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of all files together.
+    pub fn total_bytes(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+}

@@ -1,0 +1,205 @@
+//! The test case: everything that one run of SQLite depends on, as plain data.
+//!
+//! A [`TestCase`] holds *artefacts* (files, SQL text, settings, planned faults), never the entropy
+//! of a generator, so that a case means the same after every change to generators and mutators.
+//!
+//! # Forms
+//! | form | recognised by | reader | writer |
+//! |---|---|---|---|
+//! | envelope | [`envelope::MAGIC`] | [`envelope`] | [`TestCase::encode`] |
+//! | dbsqlfuzz text | a leading `\n--\n`, or `53514c69` as the first eight hex digits | [`dbsqlfuzz`] | [`dbsqlfuzz::write`] |
+//! | raw database file | `SQLite format 3\0` | [`TestCase::from_database`] | the file itself |
+//! | SQL text | anything else | [`TestCase::from_sql`] | the text itself |
+//!
+//! [`TestCase::decode`] is total: any bytes are a case, because libFuzzer, other engines and users'
+//! seed folders hand over anything. [`TestCase::decode_strict`] is for files that a person names:
+//! there a damaged envelope is an error, not a guess.
+//!
+//! # Invariants
+//! * `decode(encode(x)) == x`.
+//! * The identity of a case is the SHA-256 of its encoding ([`TestCase::id`]).
+
+mod config;
+pub mod dbsqlfuzz;
+mod debug;
+pub mod envelope;
+mod faults;
+mod files;
+mod id;
+mod script;
+mod sparse;
+
+use std::fmt;
+
+use arbitrary::{Arbitrary, Unstructured};
+
+pub use config::{OpenConfig, SETTINGS, Setting, SettingSpec};
+pub use debug::Readable;
+pub use faults::{Fault, FaultPlan};
+pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
+pub use id::CaseId;
+pub use script::Script;
+
+/// Longest input that the strict decoder accepts, in bytes; larger files are refused by name rather
+/// than read into memory.
+pub const CASE_BYTES_MAX: usize = 32 << 20;
+
+/// One case: the files that exist before SQLite opens, the SQL that runs, how the connection is
+/// opened, and the faults injected on the way.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct TestCase {
+    /// Database, `-wal`, `-journal` and further files.
+    pub files: FileSet,
+    /// The SQL script, as bytes.
+    pub sql: Script,
+    /// How the connection is opened.
+    pub config: OpenConfig,
+    /// Faults to inject; empty for an undisturbed run.
+    pub faults: FaultPlan,
+}
+
+/// Why bytes are not a valid case for [`TestCase::decode_strict`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// No bytes at all.
+    #[error("the input is empty: a case needs at least one byte")]
+    Empty,
+    /// More than [`CASE_BYTES_MAX`] bytes.
+    #[error("the input has {bytes} bytes; a case has at most {CASE_BYTES_MAX}")]
+    TooLarge {
+        /// Size of the input in bytes.
+        bytes: u64,
+    },
+    /// An envelope of a later format.
+    #[error("the envelope has version {found}; this build reads versions up to {}", envelope::VERSION)]
+    UnsupportedVersion {
+        /// The version byte found.
+        found: u8,
+    },
+    /// An envelope that ends early.
+    #[error("the envelope is truncated at byte {offset}: {what}")]
+    Truncated {
+        /// Offset in bytes where data was missing.
+        offset: usize,
+        /// What was being read.
+        what: &'static str,
+    },
+    /// An envelope with a part that no writer produces.
+    #[error("the envelope is malformed at byte {offset}: {what}")]
+    Malformed {
+        /// Offset in bytes of the part.
+        offset: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// dbsqlfuzz text whose image would pass [`FILE_BYTES_MAX`].
+    #[error("the dbsqlfuzz text writes beyond byte {FILE_BYTES_MAX} of the database")]
+    DatabaseTooLarge,
+}
+
+/// The form of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Our own binary envelope.
+    Envelope,
+    /// dbsqlfuzz text: hexadecimal database, separator, SQL.
+    Dbsqlfuzz,
+    /// A SQLite database file.
+    Database,
+    /// SQL text.
+    Sql,
+}
+
+impl Form {
+    /// The form that `bytes` are taken to be in.
+    pub fn of(bytes: &[u8]) -> Self {
+        if bytes.starts_with(&envelope::MAGIC) {
+            Self::Envelope
+        } else if bytes.starts_with(crate::dbfile::MAGIC) {
+            Self::Database
+        } else if dbsqlfuzz::looks_like(bytes) {
+            Self::Dbsqlfuzz
+        } else {
+            Self::Sql
+        }
+    }
+}
+
+impl TestCase {
+    /// A case that runs `sql` on an empty database.
+    pub fn from_sql(sql: impl Into<Vec<u8>>) -> Self {
+        Self { sql: Script::new(sql), ..Self::default() }
+    }
+
+    /// A case whose main database is `image` (cut to [`FILE_BYTES_MAX`]), without SQL.
+    pub fn from_database(image: impl Into<Vec<u8>>) -> Self {
+        let mut case = Self::default();
+        case.files.insert(FileName::main(), image.into());
+        case
+    }
+
+    /// Decodes any bytes. Damaged envelopes give what can be read of them. Time and memory are
+    /// linear in the input plus the files that it describes, which [`FileSet`] bounds.
+    pub fn decode(bytes: &[u8]) -> Self {
+        match Form::of(bytes) {
+            Form::Envelope => envelope::read_lenient(bytes),
+            Form::Database => Self::from_database(bytes),
+            Form::Dbsqlfuzz => dbsqlfuzz::read(bytes).unwrap_or_else(|_| Self::from_sql(bytes)),
+            Form::Sql => Self::from_sql(bytes),
+        }
+    }
+
+    /// Decodes a file that a person named.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where the input is empty, too large, or a damaged envelope.
+    pub fn decode_strict(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.is_empty() {
+            return Err(DecodeError::Empty);
+        }
+        if bytes.len() > CASE_BYTES_MAX {
+            return Err(DecodeError::TooLarge { bytes: bytes.len() as u64 });
+        }
+        match Form::of(bytes) {
+            Form::Envelope => envelope::read_strict(bytes),
+            Form::Dbsqlfuzz => dbsqlfuzz::read(bytes),
+            Form::Database | Form::Sql => Ok(Self::decode(bytes)),
+        }
+    }
+
+    /// Encodes as an envelope. The same case gives the same bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        envelope::write(self)
+    }
+
+    /// The SHA-256 of [`TestCase::encode`].
+    pub fn id(&self) -> CaseId {
+        CaseId::of_encoded(&self.encode())
+    }
+}
+
+impl fmt::Debug for TestCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Readable(self), f)
+    }
+}
+
+/// Decoding *is* the `Arbitrary` implementation, so that `cargo fuzz fmt` and libFuzzer's crash
+/// output print the case and not its bytes.
+impl<'a> Arbitrary<'a> for TestCase {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let n = u.len();
+        Ok(Self::decode(u.bytes(n)?))
+    }
+
+    fn arbitrary_take_rest(u: Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(Self::decode(u.take_rest()))
+    }
+
+    fn size_hint(_depth: usize) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! File content with its runs of zeros left out.
+//!
+//! Database files are mostly zeros (a fresh page of 64 KiB holds a few dozen bytes), and every byte
+//! of a case is copied, hashed and mutated many times. Layout, all numbers in LEB128:
+//! `length (zeros count bytes)*`; what is missing at the end is zeros.
+
+use super::envelope::Reader;
+use super::{DecodeError, FILE_BYTES_MAX};
+
+/// A shorter run of zeros costs more as a gap than as bytes.
+const GAP_BYTES_MIN: usize = 8;
+
+/// Appends `content` to `out`.
+pub(super) fn write(content: &[u8], out: &mut Vec<u8>) {
+    write_varint(content.len() as u64, out);
+    let mut at = 0;
+    while let Some(start) = first_nonzero(content, at) {
+        let end = end_of_run(content, start);
+        write_varint((start - at) as u64, out);
+        write_varint((end - start) as u64, out);
+        out.extend_from_slice(&content[start..end]);
+        at = end;
+    }
+}
+
+/// Reads all of `reader`. A lenient reader cuts what does not fit.
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+    let claimed = reader.varint("length of a file")?;
+    let length = usize::try_from(claimed).unwrap_or(usize::MAX).min(FILE_BYTES_MAX);
+    if length as u64 != claimed {
+        reader.tolerate("a file is larger than a case may hold")?;
+    }
+    let mut content = Vec::new();
+    while !reader.is_empty() {
+        let zeros = reader.varint("run of zeros")?;
+        let count = reader.varint("count of bytes")?;
+        let bytes = reader.take(count, "bytes of a file")?;
+        let start = (content.len() as u64).saturating_add(zeros);
+        let start = usize::try_from(start).unwrap_or(usize::MAX).min(length);
+        content.resize(start, 0);
+        let room = length - start;
+        if bytes.len() > room {
+            reader.tolerate("content beyond the length of its file")?;
+        }
+        content.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+    content.resize(length, 0);
+    Ok(content)
+}
+
+/// Appends `value` as LEB128.
+pub(super) fn write_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn first_nonzero(content: &[u8], from: usize) -> Option<usize> {
+    let rest = &content[from..];
+    // Eight bytes at a time: images are scanned once per execution.
+    let words = rest.chunks_exact(8).take_while(|word| **word == [0; 8]).count() * 8;
+    rest[words..].iter().position(|&byte| byte != 0).map(|i| from + words + i)
+}
+
+/// End of the bytes at `start` up to the next run of at least [`GAP_BYTES_MIN`] zeros.
+fn end_of_run(content: &[u8], start: usize) -> usize {
+    let mut end = start;
+    loop {
+        match content[end..].iter().position(|&byte| byte == 0) {
+            None => return content.len(),
+            Some(i) => end += i,
+        }
+        match first_nonzero(content, end) {
+            Some(next) if next - end < GAP_BYTES_MIN => end = next,
+            _ => return end,
+        }
+    }
+}
