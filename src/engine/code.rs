@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rusqlite::ffi;
+
 /// A result code, extended where SQLite gives an extended one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub i32);
@@ -22,6 +24,13 @@ impl Code {
     /// True for [`Code::OK`], [`Code::ROW`] and [`Code::DONE`].
     pub fn is_success(self) -> bool {
         matches!(self, Self::OK | Self::ROW | Self::DONE)
+    }
+
+    /// True for codes by which SQLite says that a file is damaged or an operation on it failed. On a
+    /// healthy database and a disk without faults no statement gives one.
+    pub fn tells_of_damage(self) -> bool {
+        let codes = [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR, ffi::SQLITE_PROTOCOL];
+        codes.contains(&self.primary())
     }
 
     /// The name, such as `SQLITE_CORRUPT_INDEX`; that of the primary code where the extension is

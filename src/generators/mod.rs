@@ -1,5 +1,6 @@
-//! Making cases from nothing: schemas and statements.
+//! Making cases from nothing.
 
 mod rich_schema;
+pub mod seeds;
 
 pub use rich_schema::RICH_SCHEMA;

@@ -4,9 +4,11 @@
 //! Nothing here fails; text that no SQLite would accept still has tokens and statements.
 
 mod keywords;
+mod names;
 pub mod split;
 pub mod token;
 
 pub use keywords::{KEYWORDS, keyword};
+pub use names::{Names, TableName};
 pub use split::statements;
 pub use token::{Token, TokenKind, tokenize};

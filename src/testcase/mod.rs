@@ -33,7 +33,7 @@ use std::fmt;
 
 use arbitrary::{Arbitrary, Unstructured};
 
-pub use config::{OpenConfig, SETTINGS, Setting, SettingSpec};
+pub use config::{OpenConfig, SETTINGS, Setting, SettingSpec, TOGGLE_NAMES};
 pub use debug::Readable;
 pub use faults::{Fault, FaultPlan};
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};

@@ -276,8 +276,8 @@ fn is_damaged_for_sure(files: &FileSet) -> bool {
 fn is_suspicious(observation: &Observation) -> bool {
     let is_damaged = observation.integrity.as_ref().is_some_and(|problems| !problems.is_empty());
     let has_failed = observation.trace.statements.iter().any(|statement| {
-        let code = statement.code().primary();
-        code == rusqlite::ffi::SQLITE_CORRUPT || code == rusqlite::ffi::SQLITE_NOTADB
+        let code = statement.code();
+        code.tells_of_damage() || code.primary() == rusqlite::ffi::SQLITE_NOMEM
     });
     is_damaged || has_failed
 }

@@ -52,23 +52,25 @@ impl Instrumentation {
     }
 }
 
+// The linker defines the bounds of the section where there is one; weak, so that a program without
+// instrumentation links and can say so.
+#[cfg(all(fuzzing, target_os = "linux", target_pointer_width = "64"))]
+std::arch::global_asm!(
+    ".weak __start___sancov_pcs",
+    ".weak __stop___sancov_pcs",
+    ".pushsection .data.rel.ro.tandem_pc_table, \"aw\"",
+    ".p2align 3",
+    ".globl tandem_pc_table",
+    ".hidden tandem_pc_table",
+    "tandem_pc_table:",
+    ".quad __start___sancov_pcs",
+    ".quad __stop___sancov_pcs",
+    ".popsection",
+);
+
 /// Address and flags of every instrumented block.
 #[cfg(all(fuzzing, target_os = "linux", target_pointer_width = "64"))]
 fn pc_table() -> &'static [[usize; 2]] {
-    // The linker defines the bounds of the section where there is one; weak, so that a program without
-    // instrumentation links and can say so.
-    std::arch::global_asm!(
-        ".weak __start___sancov_pcs",
-        ".weak __stop___sancov_pcs",
-        ".pushsection .data.rel.ro.tandem_pc_table, \"aw\"",
-        ".p2align 3",
-        ".globl tandem_pc_table",
-        ".hidden tandem_pc_table",
-        "tandem_pc_table:",
-        ".quad __start___sancov_pcs",
-        ".quad __stop___sancov_pcs",
-        ".popsection",
-    );
     unsafe extern "C" {
         static tandem_pc_table: [usize; 2];
     }

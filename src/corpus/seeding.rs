@@ -1,0 +1,67 @@
+//! Seeds for a fuzz target that is started with an empty folder.
+//!
+//! `cargo fuzz run db_sql` knows nothing of `corpus/db_sql.db`; without seeds, fuzzing would begin with
+//! nothing, and look as if all was well.
+
+use std::path::{Path, PathBuf};
+
+use super::{Corpus, CorpusError};
+
+/// Writes each case of `corpus` into `folder` as a file named by its identity; returns how many.
+///
+/// # Errors
+/// [`CorpusError::Io`], naming the file.
+pub fn export(corpus: &Corpus, folder: &Path) -> Result<usize, CorpusError> {
+    std::fs::create_dir_all(folder).map_err(CorpusError::io(folder))?;
+    for (id, entry) in corpus.iter() {
+        let path = folder.join(id.to_string());
+        std::fs::write(&path, &entry.body).map_err(CorpusError::io(&path))?;
+    }
+    Ok(corpus.len())
+}
+
+/// Fills the folder that libFuzzer was given as its corpus with the shipped seeds of the target, if it
+/// is empty and the seeds are there: this is so in a working copy, and not on OSS-Fuzz, which brings
+/// seeds of its own.
+pub fn seed_empty_folder(target: &str) {
+    let Some(folder) = corpus_argument(std::env::args().skip(1)) else {
+        return;
+    };
+    let is_empty = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
+    let shipped = shipped_corpus(target);
+    if !is_empty || !shipped.exists() {
+        return;
+    }
+    match Corpus::load(&shipped).and_then(|corpus| export(&corpus, &folder)) {
+        Ok(count) => {
+            eprintln!(
+                "tandem: {} was empty: wrote {count} seeds from {}",
+                folder.display(),
+                shipped.display()
+            );
+        }
+        Err(error) => eprintln!("tandem: no seeds written: {error}"),
+    }
+}
+
+/// The database of shipped cases of a target in the working copy that this program was built from.
+pub fn shipped_corpus(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(format!("{target}.db"))
+}
+
+/// The first folder among the arguments of a libFuzzer program: what is no flag.
+fn corpus_argument(mut arguments: impl Iterator<Item = String>) -> Option<PathBuf> {
+    arguments.find(|argument| !argument.starts_with('-')).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_no_folders() {
+        let arguments = |list: &[&str]| corpus_argument(list.iter().map(|text| (*text).to_owned()));
+        assert_eq!(arguments(&["-runs=1", "--", "corpus/x", "other"]), Some(PathBuf::from("corpus/x")));
+        assert_eq!(arguments(&["-runs=1"]), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! Corpus databases keep what they are given, byte for byte.
+
+use super::*;
+
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("tandem-store-{name}-{}", std::process::id()));
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn corpus(order: impl Iterator<Item = u32>) -> Corpus {
+    let mut corpus = Corpus::default();
+    for i in order {
+        let case = TestCase::from_sql(format!("SELECT {i}; -- {}", "x".repeat(i as usize * 40)));
+        let kind = Kind::ALL[i as usize % 4];
+        let mut entry = Entry::new("sql", kind, "a test", &case);
+        entry.signature = (kind > Kind::Interesting).then(|| "code/SQLITE_CORRUPT/SELECT".to_owned());
+        corpus.insert(entry);
+    }
+    corpus
+}
+
+#[test]
+fn what_is_saved_is_loaded_and_the_bytes_depend_on_the_content_alone() {
+    let folder = folder("stable");
+    let (first, second) = (folder.join("a.db"), folder.join("b.db"));
+    let original = corpus(0..60);
+    original.save(&first).unwrap();
+    assert_eq!(Corpus::load(&first).unwrap(), original);
+    assert_eq!(super::super::application_id(&first), Some(APPLICATION_ID));
+    corpus((0..60).rev()).save(&second).unwrap();
+    assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
+    // Saved over an older one.
+    corpus(0..3).save(&second).unwrap();
+    Corpus::load(&first).unwrap().save(&second).unwrap();
+    assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "no temporary file is left");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_known_bug_outranks_a_seed() {
+    let case = TestCase::from_sql("SELECT 1");
+    let mut corpus = Corpus::default();
+    assert!(corpus.insert(Entry::new("sql", Kind::Seed, "s", &case)));
+    assert!(!corpus.insert(Entry::new("sql", Kind::Seed, "t", &case)));
+    assert!(corpus.insert(Entry::new("sql", Kind::Known, "k", &case)));
+    assert!(!corpus.insert(Entry::new("sql", Kind::Interesting, "i", &case)));
+    assert_eq!(corpus.get(&case.id()).unwrap().source, "k");
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_with_its_name() {
+    let folder = folder("wrong");
+    let path = folder.join("x.db");
+    let message = |path: &Path| Corpus::load(path).unwrap_err().to_string();
+    assert!(message(&path).contains("x.db"));
+    std::fs::write(&path, "hello").unwrap();
+    assert!(message(&path).contains("not a database"), "{}", message(&path));
+    {
+        let _shared = sqlite::shared();
+        Connection::open(folder.join("y.db")).unwrap().execute_batch("CREATE TABLE t(a)").unwrap();
+    }
+    assert!(message(&folder.join("y.db")).contains("no corpus"));
+
+    corpus(0..60).save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(message(&path).contains("malformed"), "{}", message(&path));
+    // One bit of one body.
+    let mut flipped = whole.clone();
+    let at = whole.windows(9).position(|window| window == b"SELECT 7;").unwrap();
+    flipped[at + 7] ^= 1;
+    std::fs::write(&path, &flipped).unwrap();
+    assert!(message(&path).contains("another SHA-256"), "{}", message(&path));
+    std::fs::write(&path, whole).unwrap();
+    assert_eq!(Corpus::load(&path).unwrap().len(), 60);
+
+    // A folder that is not there: the error names the file, and there is no other harm.
+    assert!(corpus(0..3).save(&folder.join("none/z.db")).unwrap_err().to_string().contains("z.db"));
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,77 @@
+//! The seeds: cases written by hand, from which fuzzing starts.
+//!
+//! Each says what it shows. Database images are made by SQLite itself from a set-up script, on the
+//! simulated disk; those with a log or a hot journal are taken in the middle of it. `fuzzcheck seeds`
+//! writes them into the corpus databases.
+
+mod images;
+mod sql;
+
+use crate::engine::sqlite::{Executor, Moment};
+use crate::testcase::{OpenConfig, Script, Setting, TestCase};
+
+/// A database made by a set-up script.
+pub struct Image {
+    /// What it shows.
+    pub about: &'static str,
+    /// The script that makes it.
+    pub setup: &'static str,
+    /// A script that reads and changes what is in it.
+    pub script: &'static str,
+    /// When the files are taken.
+    pub moment: Moment,
+    /// Settings under which the script runs.
+    pub settings: &'static [(Setting, u32)],
+}
+
+/// A case to start from.
+pub struct Seed {
+    /// What it shows.
+    pub about: &'static str,
+    /// The database, if it has one.
+    pub image: Option<&'static Image>,
+    /// The script that is run on it.
+    pub script: &'static str,
+    /// Settings of the case.
+    pub settings: &'static [(Setting, u32)],
+}
+
+/// The seeds of the target of this name, in the order in which they were written.
+pub fn of_target(name: &str) -> Vec<Seed> {
+    match name {
+        "db_sql" => images::ALL.iter().map(|image| with_image(image, image.script)).collect(),
+        "db_file" => images::ALL.iter().map(|image| with_image(image, "")).collect(),
+        "sql" => sql::seeds(),
+        _ => Vec::new(),
+    }
+}
+
+fn with_image(image: &'static Image, script: &'static str) -> Seed {
+    Seed { about: image.about, image: Some(image), script, settings: image.settings }
+}
+
+fn config(settings: &[(Setting, u32)]) -> OpenConfig {
+    settings.iter().fold(OpenConfig::default(), |config, &(setting, value)| config.with(setting, value))
+}
+
+impl Seed {
+    /// Builds the case.
+    ///
+    /// # Errors
+    /// The statement of the set-up script that failed.
+    pub fn build(&self, executor: &Executor) -> Result<TestCase, String> {
+        let files = match self.image {
+            Some(image) => executor.files_after(&config(image.settings), image.setup, image.moment)?,
+            None => Default::default(),
+        };
+        Ok(TestCase {
+            files,
+            sql: Script::new(self.script),
+            config: config(self.settings),
+            ..TestCase::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Between libFuzzer's byte buffers and cases.
+//!
+//! # The contract of libFuzzer (`FuzzerMutate.cpp`)
+//! * Return a size from 1 to `max_size`; more is cut off silently, which breaks an envelope.
+//! * Same data and seed: same result.
+//! * `max_size < size` asks for something smaller.
+//! * With a custom mutator in place, libFuzzer's dictionary and comparison hints act only through the
+//!   byte mutator that it lends.
+
+use super::{Context, Outcome, crossover as cross};
+use crate::engine::vocabulary::Vocabulary;
+use crate::targets::Target;
+
+/// Mutations that are tried until one fits.
+const ATTEMPTS_MAX: u64 = 16;
+/// Crossovers that libFuzzer asks for and gets, of 100. It would spend half of its turns on them; this
+/// leaves about a sixth: 0.5 · 0.2 / (0.5 + 0.5 · 0.2).
+const CROSSOVER_PERCENT: u8 = 20;
+/// Mutations of the encoding itself, of 100: other engines' inputs look like their results.
+const RAW_PERCENT: u8 = 1;
+
+/// Mutates `data[..size]` in place to at most `max_size` bytes; returns the new size, which is 0 only if
+/// `max_size` is.
+pub fn mutate(
+    target: &Target,
+    vocabulary: &Vocabulary,
+    data: &mut [u8],
+    size: usize,
+    max_size: usize,
+    seed: u64,
+    mut byte_mutator: impl FnMut(&mut [u8], usize, usize) -> usize,
+) -> usize {
+    let original = data[..size].to_vec();
+    let case = (target.decode)(&original);
+    for attempt in 0..ATTEMPTS_MAX {
+        let seed = seed.wrapping_add(attempt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut context = Context::new(seed, vocabulary, &mut byte_mutator, size, max_size);
+        if context.chance(RAW_PERCENT) {
+            break;
+        }
+        let mut new = case.clone();
+        if super::mutate(&mut new, &target.weights, &mut context) == Outcome::Skipped {
+            continue;
+        }
+        let encoded = new.encode();
+        if encoded.len() <= max_size && encoded != original {
+            data[..encoded.len()].copy_from_slice(&encoded);
+            return encoded.len();
+        }
+    }
+    raw(data, &original, max_size, seed, byte_mutator)
+}
+
+/// The last resort: libFuzzer's own mutation of the bytes as they are.
+fn raw(
+    data: &mut [u8],
+    original: &[u8],
+    max_size: usize,
+    seed: u64,
+    mut byte_mutator: impl FnMut(&mut [u8], usize, usize) -> usize,
+) -> usize {
+    let kept = original.len().min(max_size);
+    data[..kept].copy_from_slice(&original[..kept]);
+    let new_size = byte_mutator(data, kept, max_size).min(max_size);
+    if new_size > 0 || max_size == 0 {
+        return new_size;
+    }
+    // A digit is a case as good as any other.
+    data[0] = b'0' + (seed % 10) as u8;
+    1
+}
+
+/// Writes a mixture of two inputs to `out` and returns its size; 0 says that libFuzzer shall do
+/// something else.
+pub fn crossover(target: &Target, first: &[u8], second: &[u8], out: &mut [u8], seed: u64) -> usize {
+    let vocabulary = Vocabulary::default();
+    let mut no_bytes = |_: &mut [u8], size: usize, _: usize| size;
+    let mut context = Context::new(seed, &vocabulary, &mut no_bytes, first.len(), out.len());
+    if !context.chance(CROSSOVER_PERCENT) {
+        return 0;
+    }
+    let (a, b) = ((target.decode)(first), (target.decode)(second));
+    let encoded = cross::mix(&a, &b, &mut context).encode();
+    if encoded.len() > out.len() || encoded == first {
+        return 0;
+    }
+    out[..encoded.len()].copy_from_slice(&encoded);
+    encoded.len()
+}

@@ -1,0 +1,75 @@
+//! libFuzzer's own byte mutations, on a part where they make sense: with a custom mutator its
+//! dictionary and its comparison hints act only through these.
+
+use super::{Context, Mutator, Outcome};
+use crate::dbfile::Geometry;
+use crate::sql;
+use crate::testcase::{FileName, Script, TestCase};
+
+/// Longest piece of a page that is mutated at once, in bytes.
+const PIECE_BYTES_MAX: usize = 64;
+/// Bytes by which SQL may grow.
+const SQL_ROOM_BYTES: usize = 64;
+
+/// A token of the script, or the whole script.
+pub(super) struct SqlBytes;
+
+impl Mutator for SqlBytes {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let text = case.sql.as_bytes();
+        let tokens = sql::tokenize(text);
+        let range = match context.pick(&tokens) {
+            Some(token) if context.chance(85) => token.range.clone(),
+            _ => 0..text.len(),
+        };
+        let mut piece = text[range.clone()].to_vec();
+        context.mutate_bytes(&mut piece, SQL_ROOM_BYTES);
+        let new = Script::new([&text[..range.start], &piece, &text[range.end..]].concat());
+        let has_changed = new != case.sql;
+        case.sql = new;
+        if has_changed { Outcome::Mutated } else { Outcome::Skipped }
+    }
+}
+
+/// A piece of a file, most often within one page; its length stays.
+pub(super) struct PageBytes;
+
+impl Mutator for PageBytes {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        case.files.total_bytes() > 0
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let names: Vec<FileName> = case.files.iter().map(|(name, _)| name.clone()).collect();
+        let Some(name) = context.pick(&names) else {
+            return Outcome::Skipped;
+        };
+        let mut outcome = Outcome::Skipped;
+        case.files.edit(name, |content| outcome = mutate_piece(content, context));
+        outcome
+    }
+}
+
+fn mutate_piece(content: &mut [u8], context: &mut Context<'_>) -> Outcome {
+    let geometry = Geometry::of(content);
+    if content.is_empty() {
+        return Outcome::Skipped;
+    }
+    let page = geometry.range(context.rng.u32(1..=geometry.pages), content.len());
+    // Most of a page is zeros, and what is not is what SQLite reads.
+    let used: Vec<usize> = page.clone().filter(|&at| content[at] != 0).collect();
+    let start = *context.pick(&used).unwrap_or(&page.start);
+    let end = (start + context.rng.usize(1..=PIECE_BYTES_MAX)).min(page.end);
+    let mut piece = content[start..end].to_vec();
+    context.mutate_bytes(&mut piece, 0);
+    let length = piece.len().min(end - start);
+    if content[start..start + length] == piece[..length] {
+        return Outcome::Skipped;
+    }
+    content[start..start + length].copy_from_slice(&piece[..length]);
+    Outcome::Mutated
+}

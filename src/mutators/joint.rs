@@ -1,0 +1,172 @@
+//! Edits of database and SQL together.
+
+use super::db_header::has_main;
+use super::sql_statements::join;
+use super::{Context, Mutator, Outcome, db_cells, db_pages, db_schema, sql_templates, sql_tokens};
+use crate::dbfile::{Geometry, schema, tree};
+use crate::sql::{self, Names, TokenKind};
+use crate::testcase::{FileName, Script, TestCase};
+
+/// Edits that are tried until one hits the tree that is read.
+const ATTEMPTS_MAX: usize = 12;
+
+/// Appends a statement to the script.
+fn append(case: &mut TestCase, statement: &str, context: &Context<'_>) -> Outcome {
+    if statement.len() + 2 > context.room() {
+        return Outcome::Skipped;
+    }
+    let new = join([case.sql.as_bytes(), statement.as_bytes()]);
+    if new == case.sql {
+        return Outcome::Skipped;
+    }
+    case.sql = new;
+    Outcome::Mutated
+}
+
+/// Damages a page of a table or index that the script names.
+pub(super) struct DamageWhatIsRead;
+
+impl Mutator for DamageWhatIsRead {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        has_main(case) && !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let image = case.files.main().unwrap_or_default();
+        let Some(pages) = pages_named(image, case.sql.as_bytes(), context) else {
+            return Outcome::Skipped;
+        };
+        let geometry = Geometry::of(image);
+        let edits: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 6] = [
+            db_pages::edit_header,
+            db_pages::edit_pointer,
+            db_cells::edit_pointers,
+            db_cells::edit_field,
+            db_cells::edit_value,
+            db_cells::edit_type,
+        ];
+        for _ in 0..ATTEMPTS_MAX {
+            let mut new = image.to_vec();
+            edits[context.rng.usize(0..edits.len())](&mut new, context);
+            if pages.iter().any(|&number| geometry.page(&new, number) != geometry.page(image, number)) {
+                case.files.insert(FileName::main(), new);
+                return Outcome::Mutated;
+            }
+        }
+        Outcome::Skipped
+    }
+}
+
+/// The pages of a table, or an index of a table, whose name stands in the script.
+fn pages_named(image: &[u8], script: &[u8], context: &mut Context<'_>) -> Option<Vec<u32>> {
+    let geometry = Geometry::of(image);
+    let words: Vec<&[u8]> = sql::tokenize(script)
+        .into_iter()
+        .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedName))
+        .map(|token| &script[token.range])
+        .collect();
+    let is_named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    let rows = schema::rows(image);
+    let named = rows.iter().filter(|row| is_named(&row.name) || is_named(&row.table));
+    let roots: Vec<u32> = named.filter_map(|row| row.root_page(&geometry)).collect();
+    context.pick(&roots).map(|&root| tree::pages(image, &geometry, root))
+}
+
+/// A statement on an object that only the database has.
+pub(super) struct UseSchema;
+
+impl Mutator for UseSchema {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        has_main(case)
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let mut names = Names::default();
+        for row in schema::rows(case.files.main().unwrap_or_default()) {
+            names.add(row.sql.as_bytes());
+        }
+        if names.is_empty() {
+            return Outcome::Skipped;
+        }
+        let statement = sql_templates::statement(&names, context);
+        append(case, &statement, context)
+    }
+}
+
+/// Statistics that mislead the planner, and a query that it plans by them.
+pub(super) struct Statistics;
+
+impl Mutator for Statistics {
+    fn can_mutate(&self, _case: &TestCase) -> bool {
+        true
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let names = sql_templates::names(case);
+        let stat = ["'1000000 1'", "'1 1000000 1'", "'0'", "''", "'9 9 unordered'", "'8 2 sz=1 noskipscan'"];
+        let stat = stat[context.rng.usize(0..stat.len())];
+        let template = match context.rng.u8(0..3) {
+            0 => format!("ANALYZE; UPDATE sqlite_stat1 SET stat = {stat}; ANALYZE sqlite_schema;"),
+            1 => format!(
+                "ANALYZE; INSERT INTO sqlite_stat1 SELECT tbl_name, name, {stat} FROM sqlite_schema; ANALYZE sqlite_schema;"
+            ),
+            _ => "ANALYZE; UPDATE sqlite_stat4 SET nlt = '0 0 0', ndlt = '9 9', sample = $L; ANALYZE sqlite_schema;"
+                .to_owned(),
+        };
+        let query = "SELECT * FROM $T AS a JOIN $T AS b ON a.$C = b.$C WHERE $E AND $E ORDER BY a.$C;";
+        let text = sql_templates::fill(&format!("{template} {query}"), &names, context);
+        append(case, &text, context)
+    }
+}
+
+/// One edit of the database and one of the SQL.
+pub(super) struct SqlAndDatabase;
+
+impl Mutator for SqlAndDatabase {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        has_main(case) && !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let database: [&dyn Mutator; 3] =
+            [&db_schema::SchemaSql, &db_cells::RecordValue, &db_pages::PagePointer];
+        let sql: [&dyn Mutator; 3] =
+            [&sql_tokens::Replace, &sql_tokens::WrapExpression, &sql_tokens::InsertClause];
+        let first = database[context.rng.usize(0..database.len())].mutate(case, context);
+        let before = case.sql.clone();
+        let second = sql[context.rng.usize(0..sql.len())].mutate(case, context);
+        debug_assert_eq!(second == Outcome::Mutated, before != case.sql);
+        if first == Outcome::Mutated { first } else { second }
+    }
+}
+
+/// The script of `from` with the names that it uses exchanged for names of `names`: tables for tables,
+/// columns for columns of the table.
+pub(super) fn rebind(from: &Script, names: &Names, context: &mut Context<'_>) -> Script {
+    let own = Names::of(from.as_bytes());
+    if names.is_empty() {
+        return from.clone();
+    }
+    let mut text = Vec::with_capacity(from.len());
+    let mut bound: Vec<(Vec<u8>, String)> = Vec::new();
+    for token in sql::tokenize(from.as_bytes()) {
+        let word = &from.as_bytes()[token.range.clone()];
+        let is_free = token.kind == TokenKind::Word && sql::keyword(word).is_none() && !defines(&own, word);
+        if !is_free || !context.chance(80) {
+            text.extend_from_slice(word);
+            continue;
+        }
+        if !bound.iter().any(|(known, _)| known == word) {
+            bound.push((word.to_vec(), sql_templates::any_name(names, context)));
+        }
+        let new = bound.iter().find(|(known, _)| known == word).map(|(_, new)| new.as_bytes());
+        text.extend_from_slice(new.unwrap_or(word));
+    }
+    Script::new(text)
+}
+
+fn defines(names: &Names, word: &[u8]) -> bool {
+    let is_it = |name: &String| name.as_bytes().eq_ignore_ascii_case(word);
+    names.tables.iter().any(|table| is_it(&table.name) || table.columns.iter().any(is_it))
+        || names.indexes.iter().any(is_it)
+}

@@ -1,0 +1,195 @@
+//! Changing cases.
+//!
+//! Strategy: decode, edit the parts that SQLite reads, encode. A [`Mutator`] edits one kind of thing;
+//! the table [`MUTATORS`] gives each a weight within its [`Family`], and a target weighs the families.
+//! Database edits come in three modes: *consistent* (what depends on the edit is recomputed, which
+//! reaches deep code), *one lie* (all but one field is), and *raw*.
+//!
+//! # Contract, held by the property tests of this module
+//! * Same case, seed and vocabulary: same result.
+//! * [`Outcome::Mutated`] means that the case changed.
+//! * No panic, whatever the case: a panic here is filed against the input before.
+//! * No engine, no clock, no files: a crash here would be saved with a half-mutated input.
+//! * Growth is bounded ([`Context::room`]); when [`Context::is_shrinking`], the case does not grow.
+
+pub mod adapter;
+mod bytes;
+mod config;
+mod context;
+mod crossover;
+mod db_cells;
+mod db_files;
+mod db_header;
+mod db_pages;
+mod db_schema;
+mod joint;
+mod shrink;
+mod sql_statements;
+mod sql_templates;
+mod sql_tokens;
+
+pub use context::Context;
+
+use crate::testcase::TestCase;
+
+/// What a mutator did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The case changed.
+    Mutated,
+    /// The case is as it was: the mutator found nothing to do.
+    Skipped,
+}
+
+/// One kind of edit.
+pub trait Mutator: Sync {
+    /// False if [`Mutator::mutate`] would surely skip. Cheap; may be wrong in the other direction.
+    fn can_mutate(&self, case: &TestCase) -> bool;
+
+    /// Edits the case.
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome;
+}
+
+/// What a mutator edits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// SQL text.
+    Sql,
+    /// Database, WAL, journal.
+    Database,
+    /// Settings.
+    Config,
+    /// More than one of these.
+    Joint,
+}
+
+/// How often a target turns to each family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weights {
+    /// [`Family::Sql`].
+    pub sql: u32,
+    /// [`Family::Database`].
+    pub database: u32,
+    /// [`Family::Config`].
+    pub config: u32,
+    /// [`Family::Joint`].
+    pub joint: u32,
+}
+
+impl Weights {
+    fn of(&self, family: Family) -> u32 {
+        match family {
+            Family::Sql => self.sql,
+            Family::Database => self.database,
+            Family::Config => self.config,
+            Family::Joint => self.joint,
+        }
+    }
+}
+
+/// A mutator in the table.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its family.
+    pub family: Family,
+    /// Its weight within the family.
+    pub weight: u32,
+    /// The mutator.
+    pub mutator: &'static dyn Mutator,
+}
+
+const fn entry(name: &'static str, family: Family, weight: u32, mutator: &'static dyn Mutator) -> Entry {
+    Entry { name, family, weight, mutator }
+}
+
+/// All mutators.
+pub const MUTATORS: &[Entry] = &[
+    entry("sql_statement_delete", Family::Sql, 3, &sql_statements::Delete),
+    entry("sql_statement_duplicate", Family::Sql, 2, &sql_statements::Duplicate),
+    entry("sql_statement_move", Family::Sql, 3, &sql_statements::Move),
+    entry("sql_statement_insert", Family::Sql, 14, &sql_statements::Insert),
+    entry("sql_token_replace", Family::Sql, 24, &sql_tokens::Replace),
+    entry("sql_token_delete", Family::Sql, 5, &sql_tokens::Delete),
+    entry("sql_token_copy", Family::Sql, 6, &sql_tokens::Copy),
+    entry("sql_group_exchange", Family::Sql, 10, &sql_tokens::ExchangeGroups),
+    entry("sql_clause_insert", Family::Sql, 12, &sql_tokens::InsertClause),
+    entry("sql_expression_wrap", Family::Sql, 10, &sql_tokens::WrapExpression),
+    entry("sql_bytes", Family::Sql, 6, &bytes::SqlBytes),
+    entry("db_header_field", Family::Database, 8, &db_header::HeaderField),
+    entry("db_page_header", Family::Database, 8, &db_pages::PageHeader),
+    entry("db_page_copy", Family::Database, 4, &db_pages::CopyPage),
+    entry("db_page_pointer", Family::Database, 10, &db_pages::PagePointer),
+    entry("db_cell_pointers", Family::Database, 8, &db_cells::CellPointers),
+    entry("db_cell_list", Family::Database, 10, &db_cells::CellList),
+    entry("db_cell_field", Family::Database, 10, &db_cells::CellField),
+    entry("db_record_value", Family::Database, 14, &db_cells::RecordValue),
+    entry("db_record_type", Family::Database, 8, &db_cells::RecordType),
+    entry("db_schema_sql", Family::Database, 12, &db_schema::SchemaSql),
+    entry("db_schema_field", Family::Database, 8, &db_schema::SchemaField),
+    entry("db_size", Family::Database, 3, &db_files::Size),
+    entry("db_wal", Family::Database, 8, &db_files::Wal),
+    entry("db_journal", Family::Database, 6, &db_files::Journal),
+    entry("db_bytes", Family::Database, 8, &bytes::PageBytes),
+    entry("config_setting", Family::Config, 1, &config::SettingValue),
+    entry("config_toggle", Family::Config, 1, &config::Toggle),
+    entry("joint_damage_read", Family::Joint, 6, &joint::DamageWhatIsRead),
+    entry("joint_use_schema", Family::Joint, 6, &joint::UseSchema),
+    entry("joint_statistics", Family::Joint, 3, &joint::Statistics),
+    entry("joint_sql_and_db", Family::Joint, 4, &joint::SqlAndDatabase),
+];
+
+/// Most edits in one mutation.
+const EDITS_MAX: u32 = 4;
+/// Mutators that are tried before a mutation is given up.
+const ATTEMPTS_MAX: u32 = 20;
+
+/// Applies one to a few edits, chosen by weight. When shrinking, only edits that make the case smaller.
+pub fn mutate(case: &mut TestCase, weights: &Weights, context: &mut Context<'_>) -> Outcome {
+    if context.is_shrinking() {
+        return shrink::shrink(case, context);
+    }
+    let mut edits = 1;
+    while edits < EDITS_MAX && context.rng.u8(..) < 90 {
+        edits += 1;
+    }
+    let mut outcome = Outcome::Skipped;
+    let mut attempts = 0;
+    while edits > 0 && attempts < ATTEMPTS_MAX {
+        attempts += 1;
+        let entry = choose(weights, context);
+        if entry.mutator.can_mutate(case) && entry.mutator.mutate(case, context) == Outcome::Mutated {
+            context.used(entry.name);
+            outcome = Outcome::Mutated;
+            edits -= 1;
+        }
+    }
+    outcome
+}
+
+fn choose(weights: &Weights, context: &mut Context<'_>) -> &'static Entry {
+    let families = [Family::Sql, Family::Database, Family::Config, Family::Joint];
+    let total: u32 = families.iter().map(|family| weights.of(*family)).sum();
+    let mut turn = context.rng.u32(0..total.max(1));
+    let family = families.into_iter().find(|family| {
+        let weight = weights.of(*family);
+        let is_it = turn < weight;
+        turn = turn.saturating_sub(weight);
+        is_it
+    });
+    let family = family.unwrap_or(Family::Sql);
+    let members = MUTATORS.iter().filter(|entry| entry.family == family);
+    let total: u32 = members.clone().map(|entry| entry.weight).sum();
+    let mut turn = context.rng.u32(0..total);
+    members
+        .clone()
+        .find(|entry| {
+            let is_it = turn < entry.weight;
+            turn = turn.saturating_sub(entry.weight);
+            is_it
+        })
+        .expect("every family has a mutator, and the turn is below the sum of the weights")
+}
+
+#[cfg(test)]
+mod tests;

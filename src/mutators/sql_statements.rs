@@ -1,0 +1,130 @@
+//! Whole statements: out, twice, elsewhere, new.
+
+use std::ops::Range;
+
+use super::sql_templates;
+use super::{Context, Mutator, Outcome};
+use crate::sql;
+use crate::testcase::{Script, TestCase};
+
+/// Most statements that are moved at once.
+const RUN_MAX: usize = 4;
+
+fn statements(case: &TestCase) -> Vec<Range<usize>> {
+    sql::statements(case.sql.as_bytes()).collect()
+}
+
+/// The text with `parts` put together, each ended so that the next one is a statement of its own.
+pub(super) fn join<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Script {
+    let mut text: Vec<u8> = Vec::new();
+    for part in parts {
+        let needs_end = !text.is_empty() && !text.trim_ascii_end().ends_with(b";");
+        if needs_end {
+            text.push(b';');
+        }
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        text.extend_from_slice(part.trim_ascii_start());
+    }
+    Script::new(text)
+}
+
+fn store(case: &mut TestCase, new: Script) -> Outcome {
+    if new == case.sql {
+        return Outcome::Skipped;
+    }
+    case.sql = new;
+    Outcome::Mutated
+}
+
+/// Drops one to a few statements in a row.
+pub(super) struct Delete;
+
+impl Mutator for Delete {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let all = statements(case);
+        let Some(out) = context.range(all.len(), RUN_MAX) else {
+            return Outcome::Skipped;
+        };
+        let text = case.sql.as_bytes();
+        let end = all[out.end - 1].end;
+        let new = [&text[..all[out.start].start], &text[end..]].concat();
+        store(case, Script::new(new))
+    }
+}
+
+/// Writes a statement a second time, right behind the first or anywhere.
+pub(super) struct Duplicate;
+
+impl Mutator for Duplicate {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let all = statements(case);
+        let Some(chosen) = context.range(all.len(), RUN_MAX) else {
+            return Outcome::Skipped;
+        };
+        let text = case.sql.as_bytes();
+        let piece = &text[all[chosen.start].start..all[chosen.end - 1].end];
+        if piece.len() > context.room() {
+            return Outcome::Skipped;
+        }
+        let at = if context.chance(50) { chosen.end } else { context.rng.usize(0..=all.len()) };
+        let at = all.get(at).map_or(text.len(), |statement| statement.start);
+        let new = join([&text[..at], piece, &text[at..]]);
+        store(case, new)
+    }
+}
+
+/// Takes statements from one place to another.
+pub(super) struct Move;
+
+impl Mutator for Move {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        case.sql.as_bytes().iter().filter(|&&byte| byte == b';').count() > 1
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let mut order = statements(case);
+        let Some(chosen) = context.range(order.len(), RUN_MAX) else {
+            return Outcome::Skipped;
+        };
+        let moved: Vec<Range<usize>> = order.drain(chosen).collect();
+        let at = context.rng.usize(0..=order.len());
+        order.splice(at..at, moved);
+        let text = case.sql.as_bytes();
+        let new = join(order.iter().map(|range| &text[range.clone()]));
+        store(case, new)
+    }
+}
+
+/// Writes a new statement that uses what the case defines.
+pub(super) struct Insert;
+
+impl Mutator for Insert {
+    fn can_mutate(&self, _case: &TestCase) -> bool {
+        true
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let names = sql_templates::names(case);
+        let statement = sql_templates::statement(&names, context);
+        if statement.len() > context.room() {
+            return Outcome::Skipped;
+        }
+        let all = statements(case);
+        // Late in the script there is more to work on.
+        let at = if context.chance(60) { all.len() } else { context.rng.usize(0..=all.len()) };
+        let text = case.sql.as_bytes();
+        let at = all.get(at).map_or(text.len(), |range| range.start);
+        let new = join([&text[..at], statement.as_bytes(), &text[at..]]);
+        store(case, new)
+    }
+}

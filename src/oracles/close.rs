@@ -1,0 +1,25 @@
+//! The connection can be opened and closed: every statement was finalized, so `sqlite3_close()` must
+//! succeed.
+//!
+//! Applies always; there is no excuse.
+
+use super::{Finding, Oracle, Signature, Verdict};
+use crate::engine::{Code, Observation};
+use crate::testcase::TestCase;
+
+pub(super) struct Close;
+
+impl Oracle for Close {
+    fn check(&self, _case: &TestCase, observation: &Observation) -> Verdict {
+        match observation.close {
+            Some(Code::OK) => Verdict::Pass,
+            other => {
+                let name = other.map_or("nothing", Code::name);
+                Verdict::Fail(Finding {
+                    signature: Signature::new("close", name, "close"),
+                    message: format!("opening or closing the connection gave {name}"),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! After the connection is closed SQLite holds no memory.
+//!
+//! Counted in our allocator, one layer below `sqlite3_memory_used()`, for the thread that runs the
+//! case. Applies always; there is no excuse.
+
+use super::{Finding, Oracle, Signature, Verdict};
+use crate::engine::Observation;
+use crate::testcase::TestCase;
+
+pub(super) struct Memory;
+
+impl Oracle for Memory {
+    fn check(&self, _case: &TestCase, observation: &Observation) -> Verdict {
+        let (bytes, allocations) = observation.leaked;
+        if (bytes, allocations) == (0, 0) {
+            return Verdict::Pass;
+        }
+        Verdict::Fail(Finding {
+            signature: Signature::new("memory", "leak", "after-close"),
+            message: format!("{bytes} bytes in {allocations} allocations are live after sqlite3_close()"),
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! What an oracle says.
+
+use std::fmt;
+
+/// The outcome of one oracle on one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The property holds.
+    Pass,
+    /// The property says nothing about this run.
+    Skip(SkipReason),
+    /// The property does not hold.
+    Fail(Finding),
+}
+
+/// Why an oracle says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// The script wrote nothing, so there is nothing to check.
+    NothingWritten,
+    /// The database was damaged before the first statement.
+    DamagedAtStart,
+    /// The check itself ran out of its budget.
+    CheckCutShort,
+    /// The script did something by which damage is no bug; the name of the taint.
+    Tainted(&'static str),
+    /// The problem is one that SQLite may have rightly.
+    Excused(&'static str),
+    /// The case plans faults, which this build does not inject.
+    FaultsNotInjected,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingWritten => f.write_str("nothing written"),
+            Self::DamagedAtStart => f.write_str("damaged at start"),
+            Self::CheckCutShort => f.write_str("check cut short"),
+            Self::Tainted(taint) => write!(f, "tainted: {taint}"),
+            Self::Excused(excuse) => write!(f, "excused: {excuse}"),
+            Self::FaultsNotInjected => f.write_str("faults are not injected yet"),
+        }
+    }
+}
+
+/// A stable name of a bug: `oracle/kind/detail`. The same bug met through two cases has the same one;
+/// it holds no addresses, numbers or names of the case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signature(String);
+
+impl Signature {
+    /// Of these three parts.
+    pub fn new(oracle: &str, kind: &str, detail: &str) -> Self {
+        Self(format!("{oracle}/{kind}/{detail}"))
+    }
+
+    /// As text that was once made by [`Signature::new`].
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A property that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Which bug it is.
+    pub signature: Signature,
+    /// What happened, for a person.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.signature, self.message)
+    }
+}

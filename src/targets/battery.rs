@@ -1,0 +1,141 @@
+//! Statements that read and rewrite everything in a database, whatever it holds.
+//!
+//! Strategy: first only read, by every access path; then change rows so that pages split, merge, spill
+//! and are freed; then what rewrites the whole file. Names come from the schema as SQLite reads it, so
+//! a schema that it refuses ends the table part and leaves the rest.
+
+use crate::engine::Value;
+use crate::engine::sqlite::{Program, Session};
+use crate::testcase::TestCase;
+
+/// Most tables that get their own statements.
+const TABLES_MAX: usize = 6;
+
+pub(super) struct Battery;
+
+impl Program for Battery {
+    fn run(&self, _case: &TestCase, session: &mut Session<'_>) {
+        run_all(session, &READ_ALL);
+        let tables = tables(session);
+        for table in &tables {
+            let statements = READ_TABLE.iter().chain(table.kind_statements());
+            run_on(session, table, statements);
+        }
+        for table in &tables {
+            run_on(session, table, WRITE_TABLE.iter());
+        }
+        run_all(session, &REWRITE_ALL);
+    }
+}
+
+/// A table with its quoted name.
+struct Table {
+    name: String,
+    sql: String,
+}
+
+impl Table {
+    fn kind_statements(&self) -> std::slice::Iter<'static, &'static str> {
+        let sql = self.sql.to_ascii_lowercase();
+        let is_using = |module: &str| sql.contains("virtual") && sql.contains(module);
+        if is_using("fts") {
+            FULL_TEXT.iter()
+        } else if is_using("rtree") || is_using("geopoly") {
+            RTREE.iter()
+        } else {
+            [].iter()
+        }
+    }
+}
+
+const READ_ALL: [&str; 7] = [
+    "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema",
+    "PRAGMA quick_check(5)",
+    "SELECT count(*), sum(pgsize), max(path) FROM dbstat",
+    "SELECT pgno, length(data) FROM sqlite_dbpage LIMIT 20",
+    "SELECT * FROM pragma_table_list",
+    "SELECT * FROM sqlite_stat1",
+    "SELECT *, typeof(sample) FROM sqlite_stat4",
+];
+
+const READ_TABLE: [&str; 8] = [
+    "SELECT * FROM $T",
+    "SELECT count(*) FROM $T",
+    "SELECT rowid, * FROM $T ORDER BY rowid DESC LIMIT 30",
+    "SELECT * FROM $T ORDER BY 1, 2 DESC",
+    "SELECT * FROM $T AS a JOIN $T AS b USING(rowid) WHERE a.rowid BETWEEN 2 AND 9",
+    "SELECT il.name, ii.*, quote(ii.name) FROM pragma_index_list($S) AS il, pragma_index_xinfo(il.name) AS ii",
+    "SELECT * FROM pragma_table_xinfo($S)",
+    "PRAGMA foreign_key_check($T)",
+];
+
+const WRITE_TABLE: [&str; 7] = [
+    "INSERT OR IGNORE INTO $T SELECT * FROM $T LIMIT 4",
+    "UPDATE OR REPLACE $T SET rowid = rowid + 50 WHERE rowid % 3 = 1",
+    "DELETE FROM $T WHERE rowid IN (SELECT rowid FROM $T LIMIT 2 OFFSET 1)",
+    "INSERT INTO $T DEFAULT VALUES",
+    "REINDEX $T",
+    "ANALYZE $T",
+    "ALTER TABLE $T ADD COLUMN tandem_added DEFAULT 'x'",
+];
+
+const FULL_TEXT: [&str; 5] = [
+    "INSERT INTO $T($T) VALUES('integrity-check')",
+    "SELECT * FROM $T WHERE $T MATCH 'a* OR b'",
+    "INSERT INTO $T($T) VALUES('optimize')",
+    "INSERT INTO $T($T) VALUES('rebuild')",
+    "SELECT snippet($T) FROM $T WHERE $T MATCH 'one OR two'",
+];
+
+const RTREE: [&str; 3] = [
+    "SELECT rtreecheck($S)",
+    "SELECT * FROM $T WHERE rowid > 0",
+    "SELECT rtreedepth(data), rtreenode(2, data) FROM $N",
+];
+
+const REWRITE_ALL: [&str; 12] = [
+    "PRAGMA foreign_key_check",
+    "PRAGMA incremental_vacuum(3)",
+    "PRAGMA journal_mode = WAL",
+    "CREATE TABLE IF NOT EXISTS tandem_new(a INTEGER PRIMARY KEY, b UNIQUE)",
+    "INSERT INTO tandem_new(b) SELECT sql FROM sqlite_schema",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    "PRAGMA journal_mode = DELETE",
+    "PRAGMA auto_vacuum = 1",
+    "VACUUM",
+    "DROP TABLE IF EXISTS tandem_new",
+    "PRAGMA optimize",
+    "PRAGMA integrity_check(5)",
+];
+
+fn run_all(session: &mut Session<'_>, statements: &[&str]) {
+    for statement in statements {
+        session.run(statement.as_bytes(), 0..0);
+    }
+}
+
+fn run_on<'a>(session: &mut Session<'_>, table: &Table, statements: impl Iterator<Item = &'a &'static str>) {
+    let name = quote(&table.name, '"');
+    let text = quote(&table.name, '\'');
+    let node = quote(&format!("{}_node", table.name), '"');
+    for statement in statements {
+        let statement = statement.replace("$T", &name).replace("$S", &text).replace("$N", &node);
+        session.run(statement.as_bytes(), 0..0);
+    }
+}
+
+fn quote(name: &str, quote: char) -> String {
+    let doubled = name.replace(quote, &format!("{quote}{quote}"));
+    format!("{quote}{doubled}{quote}")
+}
+
+fn tables(session: &Session<'_>) -> Vec<Table> {
+    let query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY rowid LIMIT 30";
+    let rows = session.query(query).unwrap_or_default();
+    let text = |value: &Value| match value {
+        Value::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
+    };
+    let table = |row: &Vec<Value>| Some(Table { name: text(&row[0])?, sql: text(&row[1])? });
+    rows.iter().filter_map(table).take(TABLES_MAX).collect()
+}

@@ -1,0 +1,139 @@
+//! What a fuzz target does inside libFuzzer. The macro [`crate::libfuzzer_target`] is the only place
+//! that names libFuzzer; this module is the rest.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use super::Target;
+use crate::engine::sqlite::Executor;
+use crate::engine::sqlite::instrumentation::Instrumentation;
+use crate::engine::vocabulary::Vocabulary;
+use crate::mutators::adapter;
+use crate::oracles::{ORACLES, Verdict};
+use crate::testcase::TestCase;
+
+/// A target as a type, so that the bytes of an input are read as that target reads them.
+pub trait TargetType {
+    /// The target.
+    const TARGET: &'static Target;
+}
+
+/// The input of a target. Prints as the case, for `cargo fuzz fmt` and crash reports.
+pub struct Input<T> {
+    case: TestCase,
+    target: PhantomData<T>,
+}
+
+impl<'a, T: TargetType> Arbitrary<'a> for Input<T> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let bytes = u.bytes(u.len())?;
+        Ok(Self { case: (T::TARGET.decode)(bytes), target: PhantomData })
+    }
+
+    fn arbitrary_take_rest(u: Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(Self { case: (T::TARGET.decode)(u.take_rest()), target: PhantomData })
+    }
+
+    fn size_hint(_depth: usize) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<T> fmt::Debug for Input<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.case.fmt(f)
+    }
+}
+
+/// What a fuzz target keeps for the life of the process.
+struct State {
+    executor: Executor,
+    vocabulary: Vocabulary,
+}
+
+thread_local! {
+    static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
+}
+
+/// Prepares the process; called once before the first input. Ends it with exit code 2 where SQLite
+/// would be fuzzed blind.
+pub fn initialize(target: &Target) {
+    if let Some(complaint) = Instrumentation::of_this_program().complaint() {
+        eprintln!("{complaint}");
+        std::process::exit(2);
+    }
+    crate::corpus::seeding::seed_empty_folder(target.name);
+    let executor = Executor::isolated();
+    let vocabulary = executor.vocabulary();
+    STATE.set(Some(State { executor, vocabulary }));
+}
+
+fn with_state<R>(action: impl FnOnce(&mut State) -> R) -> R {
+    STATE.with_borrow_mut(|state| action(state.as_mut().expect("libFuzzer calls LLVMFuzzerInitialize first")))
+}
+
+/// Runs one input. A finding becomes a panic, which libFuzzer takes for a crash.
+pub fn run<T: TargetType>(input: &Input<T>) {
+    let judged = with_state(|state| T::TARGET.judge(&mut state.executor, &input.case));
+    for (entry, verdict) in ORACLES.iter().zip(&judged.verdicts) {
+        if let Verdict::Fail(finding) = verdict {
+            (entry.raise)(finding);
+        }
+    }
+}
+
+/// The custom mutator: mutates `data[..size]` in place to at most `max_size` bytes and returns the new
+/// size. `byte_mutator` is libFuzzer's own, for its dictionary and its comparison hints.
+pub fn mutate<T: TargetType>(
+    data: &mut [u8],
+    size: usize,
+    max_size: usize,
+    seed: u32,
+    byte_mutator: fn(&mut [u8], usize, usize) -> usize,
+) -> usize {
+    with_state(|state| {
+        adapter::mutate(T::TARGET, &state.vocabulary, data, size, max_size, u64::from(seed), byte_mutator)
+    })
+}
+
+/// The custom crossover: writes a mixture of two inputs to `out` and returns its size.
+pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], seed: u32) -> usize {
+    adapter::crossover(T::TARGET, first, second, out, u64::from(seed))
+}
+
+/// Defines a libFuzzer target: everything that a file in `fuzz/fuzz_targets/` needs but its
+/// `#![no_main]`.
+#[macro_export]
+macro_rules! libfuzzer_target {
+    ($target:path) => {
+        struct ThisTarget;
+
+        impl $crate::targets::fuzz::TargetType for ThisTarget {
+            const TARGET: &'static $crate::targets::Target = &$target;
+        }
+
+        ::libfuzzer_sys::fuzz_target!(
+            init: $crate::targets::fuzz::initialize(&$target),
+            |input: $crate::targets::fuzz::Input<ThisTarget>| {
+                $crate::targets::fuzz::run(&input)
+            }
+        );
+
+        ::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+            $crate::targets::fuzz::mutate::<ThisTarget>(
+                data,
+                size,
+                max_size,
+                seed,
+                ::libfuzzer_sys::fuzzer_mutate,
+            )
+        });
+
+        ::libfuzzer_sys::fuzz_crossover!(|first: &[u8], second: &[u8], out: &mut [u8], seed: u32| {
+            $crate::targets::fuzz::crossover::<ThisTarget>(first, second, out, seed)
+        });
+    };
+}

@@ -1,0 +1,110 @@
+//! The fuzz targets: what a case means and what runs on it.
+//!
+//! One [`Target`] is one name everywhere: the binary in `fuzz/`, the corpus database, the dictionary,
+//! the options file. `fuzzcheck/tests/layout.rs` fails where they disagree.
+
+mod battery;
+pub mod fuzz;
+mod ossfuzz;
+
+use crate::engine::Observation;
+use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};
+use crate::mutators::Weights;
+use crate::oracles::{self, ORACLES, SkipReason, Verdict};
+use crate::testcase::TestCase;
+
+/// A fuzz target.
+pub struct Target {
+    /// Its name: `[a-z0-9_]+`.
+    pub name: &'static str,
+    /// What it fuzzes, in a line.
+    pub about: &'static str,
+    /// What one run may use.
+    pub budget: Budget,
+    /// Reads any bytes as a case of this target.
+    pub decode: fn(&[u8]) -> TestCase,
+    /// What runs on the connection.
+    pub program: &'static (dyn Program + Sync),
+    /// How often each family of mutators gets a turn.
+    pub weights: Weights,
+}
+
+/// The main target: database, WAL, journal, settings and SQL of one case.
+pub static DB_SQL: Target = Target {
+    name: "db_sql",
+    about: "database files and SQL text mutated together",
+    // The steps of SQLite's own dbsqlfuzz driver.
+    budget: Budget {
+        vm_steps: 20_000,
+        alloc_bytes: 64 << 20,
+        heap_bytes: 50_000_000,
+        disk_bytes: 10_000_000,
+    },
+    decode: TestCase::decode,
+    program: &ScriptProgram,
+    weights: Weights { sql: 50, database: 35, config: 5, joint: 10 },
+};
+
+/// SQL text on an empty or the rich schema.
+pub static SQL: Target = Target {
+    name: "sql",
+    about: "SQL text on an empty or a rich schema; accepts inputs of SQLite's ossfuzz.c",
+    // SQLite's fuzzcheck stops plain scripts after 100,000 operations.
+    budget: Budget {
+        vm_steps: 100_000,
+        alloc_bytes: 64 << 20,
+        heap_bytes: 50_000_000,
+        disk_bytes: 10_000_000,
+    },
+    decode: ossfuzz::decode,
+    program: &ScriptProgram,
+    weights: Weights { sql: 90, database: 0, config: 10, joint: 0 },
+};
+
+/// Database bytes against a fixed battery of statements.
+pub static DB_FILE: Target = Target {
+    name: "db_file",
+    about: "database bytes against statements that read and rewrite everything",
+    budget: Budget {
+        vm_steps: 50_000,
+        alloc_bytes: 64 << 20,
+        heap_bytes: 50_000_000,
+        disk_bytes: 10_000_000,
+    },
+    decode: TestCase::decode,
+    program: &battery::Battery,
+    weights: Weights { sql: 0, database: 90, config: 10, joint: 0 },
+};
+
+/// All targets.
+pub static TARGETS: [&Target; 3] = [&DB_SQL, &SQL, &DB_FILE];
+
+/// What a run of a case showed and what the oracles say, in the order of [`ORACLES`].
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The run.
+    pub observation: Observation,
+    /// One verdict per oracle.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Target {
+    /// The target of this name.
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        TARGETS.iter().find(|target| target.name == name).copied()
+    }
+
+    /// Runs a case and judges it.
+    pub fn judge(&self, executor: &mut Executor, case: &TestCase) -> Judged {
+        if !case.faults.is_empty() {
+            let verdict = Verdict::Skip(SkipReason::FaultsNotInjected);
+            return Judged { observation: Observation::default(), verdicts: vec![verdict; ORACLES.len()] };
+        }
+        let observation = executor.run(case, self.program, &self.budget);
+        let verdicts = oracles::judge(case, &observation);
+        Judged { observation, verdicts }
+    }
+}
+
+#[cfg(test)]
+mod tests;
