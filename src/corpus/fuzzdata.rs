@@ -10,6 +10,7 @@
 //! empty one where there is none.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{CorpusError, open_to_read, replace_file};
 use crate::engine::sqlite;
 use crate::targets::{DB_FILE, DB_SQL, SQL, Target};
-use crate::testcase::{TestCase, dbsqlfuzz};
+use crate::testcase::{FileName, TestCase, dbsqlfuzz};
 
 /// `PRAGMA page_size` of SQLite's files.
 const PAGE_BYTES: u32 = 1024;
@@ -101,8 +102,7 @@ impl Fuzzdata {
         if self.scripts.is_empty() {
             return self.databases.len();
         }
-        let own = self.scripts.iter().filter(|(_, text)| self.is_own_case(text)).count();
-        own + (self.scripts.len() - own) * self.databases.len().max(1)
+        self.scripts.iter().map(|(_, text)| self.runs_of(text)).sum()
     }
 
     /// True without cases.
@@ -115,32 +115,48 @@ impl Fuzzdata {
     }
 
     /// The cases: every script against every database.
-    pub fn cases(&self) -> impl Iterator<Item = FuzzdataCase> {
-        let alone =
-            self.databases.iter().filter(|_| self.scripts.is_empty()).map(|(id, content)| FuzzdataCase {
-                name: format!("dbid={id}"),
-                target: &DB_FILE,
-                case: TestCase::from_database(content.clone()),
-            });
-        alone.chain(self.scripts.iter().flat_map(|script| self.cases_of(script)))
+    pub fn into_cases(self) -> impl Iterator<Item = FuzzdataCase> + Send {
+        let data = Arc::new(self);
+        let alone = if data.scripts.is_empty() { data.databases.len() } else { 0 };
+        let databases = (0..alone).map({
+            let data = Arc::clone(&data);
+            move |i| {
+                let (id, content) = &data.databases[i];
+                let case = TestCase::from_database(content.clone());
+                FuzzdataCase { name: format!("dbid={id}"), target: &DB_FILE, case }
+            }
+        });
+        let scripts = data.scripts.len();
+        let pairs = (0..scripts).flat_map({
+            let data = Arc::clone(&data);
+            move |script| {
+                let runs = data.runs_of(&data.scripts[script].1);
+                (0..runs).map(move |database| (script, database))
+            }
+        });
+        databases.chain(pairs.map(move |(script, database)| data.pair(script, database)))
     }
 
-    fn cases_of(&self, (id, text): &Row) -> Vec<FuzzdataCase> {
+    /// How often a script runs.
+    fn runs_of(&self, script: &[u8]) -> usize {
+        if self.is_own_case(script) { 1 } else { self.databases.len().max(1) }
+    }
+
+    /// A script on the database at an index; on none where there is none, or it brings its own.
+    fn pair(&self, script: usize, database: usize) -> FuzzdataCase {
+        let (id, text) = &self.scripts[script];
         let name = format!("sqlid={id}");
         if self.is_own_case(text) {
-            let case = TestCase::decode(text);
-            return vec![FuzzdataCase { name, target: &DB_SQL, case }];
+            return FuzzdataCase { name, target: &DB_SQL, case: TestCase::decode(text) };
         }
-        let case = if self.is_ossfuzz { (SQL.decode)(text) } else { TestCase::from_sql(text.clone()) };
-        if self.databases.is_empty() {
-            return vec![FuzzdataCase { name, target: &SQL, case }];
+        let mut case = if self.is_ossfuzz { (SQL.decode)(text) } else { TestCase::from_sql(text.clone()) };
+        match self.databases.get(database) {
+            None => FuzzdataCase { name, target: &SQL, case },
+            Some((dbid, content)) => {
+                case.files.insert(FileName::main(), content.clone());
+                FuzzdataCase { name: format!("{name},dbid={dbid}"), target: &DB_SQL, case }
+            }
         }
-        let on = |(dbid, content): &Row| {
-            let mut case = case.clone();
-            case.files = TestCase::from_database(content.clone()).files;
-            FuzzdataCase { name: format!("{name},dbid={dbid}"), target: &DB_SQL, case }
-        };
-        self.databases.iter().map(on).collect()
     }
 }
 
@@ -215,7 +231,7 @@ mod tests {
         let data = Fuzzdata::load(&path).unwrap();
         assert_eq!((data.len(), data.readme.as_str(), data.heap_bytes), (3, "hello", None));
         let names: Vec<String> =
-            data.cases().map(|case| format!("{} {}", case.target.name, case.name)).collect();
+            data.into_cases().map(|case| format!("{} {}", case.target.name, case.name)).collect();
         assert_eq!(names, ["db_sql sqlid=1,dbid=3", "db_sql sqlid=1,dbid=5", "db_sql sqlid=4"]);
 
         execute(
@@ -225,8 +241,9 @@ mod tests {
              UPDATE xsql SET sqltext=CAST(x'090A'||'SELECT 3' AS BLOB)",
         );
         let data = Fuzzdata::load(&path).unwrap();
-        let cases: Vec<FuzzdataCase> = data.cases().collect();
-        assert_eq!((data.len(), cases.len(), data.heap_bytes), (2, 2, Some(5000)));
+        let (total, heap_bytes) = (data.len(), data.heap_bytes);
+        let cases: Vec<FuzzdataCase> = data.into_cases().collect();
+        assert_eq!((total, cases.len(), heap_bytes), (2, 2, Some(5000)));
         assert_eq!(cases[0].case.sql.as_bytes(), b"SELECT 3");
         assert_eq!(cases[0].case.config.get(Setting::RowsMax), 4);
         std::fs::remove_file(path).unwrap();
@@ -247,7 +264,7 @@ mod tests {
         let losses = write(&path, [&case, &TestCase::from_sql("SELECT 2")]).unwrap();
         assert!(losses.iter().all(Vec::is_empty), "{losses:?}");
         let data = Fuzzdata::load(&path).unwrap();
-        let read: Vec<TestCase> = data.cases().map(|case| case.case).collect();
+        let read: Vec<TestCase> = data.into_cases().map(|case| case.case).collect();
         assert_eq!(read, [case, TestCase::from_sql("SELECT 2")]);
         std::fs::remove_file(path).unwrap();
     }

@@ -45,7 +45,7 @@ pub fn parse(bytes: &[u8], kind: PageKind, usable_bytes: usize) -> Option<Cell> 
         let (rowid, n) = varint::read(&bytes[at..])?;
         return Some(Cell { left_child, rowid: Some(rowid as i64), payload: None, length: at + n });
     }
-    let (total, n) = varint::read(&bytes[at..])?;
+    let (total, n) = payload_length(&bytes[at..])?;
     at += n;
     let mut rowid = None;
     if kind == PageKind::TableLeaf {
@@ -62,6 +62,14 @@ pub fn parse(bytes: &[u8], kind: PageKind, usable_bytes: usize) -> Option<Cell> 
     }
     let payload = Payload { total, start: at, local, overflow };
     Some(Cell { left_child, rowid, payload: Some(payload), length: length.max(BYTES_MIN) })
+}
+
+/// Reads the length of a payload as SQLite does: in 32 bits, of which the upper ones are lost, with seven
+/// bits also from the ninth byte.
+fn payload_length(bytes: &[u8]) -> Option<(u64, usize)> {
+    let (_, length) = varint::read(bytes)?;
+    let value = bytes[..length].iter().fold(0_u32, |value, byte| value << 7 | u32::from(byte & 0x7f));
+    Some((u64::from(value), length))
 }
 
 /// How many bytes of a payload of `total` bytes stand on the b-tree page itself.

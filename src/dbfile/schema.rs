@@ -32,6 +32,19 @@ impl SchemaRow {
         (root >= 1 && root <= geometry.pages).then_some(root)
     }
 
+    /// Whether SQLite takes the root page for that of a b-tree, which depends on the SQL alone: not on
+    /// [`SchemaRow::kind`]. Rows without SQL are those of automatic indexes. `None` where that is not plain
+    /// to see.
+    pub fn has_btree(&self) -> Option<bool> {
+        let sql = self.sql.to_ascii_uppercase();
+        let begins = |beginnings: &[&str]| beginnings.iter().any(|words| sql.starts_with(words));
+        if sql.is_empty() || begins(&["CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX "]) {
+            Some(self.root != 0)
+        } else {
+            begins(&["CREATE VIEW ", "CREATE TRIGGER ", "CREATE VIRTUAL TABLE "]).then_some(false)
+        }
+    }
+
     /// True for an ordinary or virtual table.
     pub fn is_table(&self) -> bool {
         self.kind == "table"

@@ -37,8 +37,9 @@ pub enum FunctionPlant {
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 11] = [
+pub const PLANTS: [(&str, Plant); 12] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
+    ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
     ("leaked-handle", Plant::Disk(DiskPlant::LeakedHandle)),
     ("leak", Plant::Function(FunctionPlant::Leak)),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{BitOr, BitOrAssign, Range};
 
 use super::Code;
+use crate::dbfile::damage::Assessment;
 
 /// What happened to one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +116,9 @@ taints! {
     HEAP_LIMIT = 7, "heap-limit";
     /// A `sqlite3_limit` was lowered below what the schema may need.
     LIMITS = 8, "limits";
+    /// A statement that becomes schema text is longer than `SQLITE_PRINTF_PRECISION_LIMIT`, at which
+    /// the build cuts that text.
+    LONG_SCHEMA_TEXT = 9, "long-schema-text";
 }
 
 impl Taint {
@@ -175,8 +179,11 @@ pub struct Observation {
     /// because nothing suspicious happened.
     pub is_healthy_at_start: Option<bool>,
     /// Problems that `PRAGMA integrity_check` reported after the last statement; `None` if it did not
-    /// run.
+    /// run, or not to its end.
     pub integrity: Option<Vec<String>>,
+    /// What [`crate::dbfile::damage`] sees in the file that is left; `None` where it did not look, because
+    /// nothing was written, or because it did not see all of the file at the start and found it sound.
+    pub left: Option<Assessment>,
     /// Result of closing the connection.
     pub close: Option<Code>,
     /// Bytes that SQLite still holds after everything was closed, and in how many allocations.

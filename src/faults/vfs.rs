@@ -21,6 +21,7 @@ use rusqlite::ffi;
 
 use super::disk::{Disk, DiskError, HandleId, LockLevel, OpenMode};
 use super::shm::ShmLock;
+use crate::dbfile::header;
 
 /// Longest path in bytes.
 const PATH_BYTES_MAX: c_int = 512;
@@ -51,6 +52,8 @@ pub struct Machine {
 pub enum DiskPlant {
     /// Every third page written to a database is lost.
     LostWrites,
+    /// The freelist is missing from the first page when that is written.
+    LostFreelist,
     /// A database page reads with its first byte changed after three reads.
     WrongReads,
     /// Closing a journal leaves its handle open.
@@ -357,7 +360,13 @@ unsafe extern "C" fn write(
             return ffi::SQLITE_OK;
         }
     }
-    result(machine.disk.write(file.handle, offset as u64, data))
+    let done = machine.disk.write(file.handle, offset as u64, data);
+    if is_page && offset == 0 && machine.plant == Some(DiskPlant::LostFreelist) {
+        let end = header::FREELIST_COUNT.at + header::FREELIST_COUNT.width;
+        let none = [0; 8];
+        return result(done.and_then(|()| machine.disk.write(file.handle, end as u64 - 8, &none)));
+    }
+    result(done)
 }
 
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {

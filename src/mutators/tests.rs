@@ -1,1 +1,198 @@
+//! The mutator contract, as properties over all mutators.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::engine::sqlite::Executor;
+use crate::engine::vocabulary::{Function, Vocabulary};
+use crate::generators::seeds;
+use crate::targets::{DB_SQL, TARGETS};
+use crate::testcase::{FileName, Script};
+
+fn vocabulary() -> Vocabulary {
+    let function = |name: &str, arguments| Function { name: name.to_owned(), arguments, kind: 's' };
+    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+    Vocabulary::new(
+        [function("abs", Some(1)), function("max", None), function("substr", Some(3))],
+        words(&["cache_size", "integrity_check"]),
+        words(&["fts5"]),
+        words(&["NOCASE"]),
+    )
+}
+
+/// A stand-in for libFuzzer's mutator: changes, grows, and shrinks, by what it is given alone.
+fn byte_mutator(data: &mut [u8], size: usize, max_size: usize) -> usize {
+    let sum: usize = data[..size].iter().map(|&byte| usize::from(byte)).sum();
+    if size > 0 {
+        data[sum % size] ^= 1 << (sum % 8);
+    }
+    match sum % 3 {
+        0 => size.min(max_size),
+        1 => (size + 1).min(max_size),
+        _ => (size / 2).max(1).min(max_size),
+    }
+}
+
+/// Seeds, odd cases, and what mutation made of them so far.
+fn cases() -> Vec<TestCase> {
+    let executor = Executor::shared();
+    let mut cases: Vec<TestCase> =
+        seeds::of_target("db_sql").iter().map(|seed| seed.build(&executor).unwrap()).collect();
+    cases.extend(seeds::of_target("sql").iter().take(20).map(|seed| seed.build(&executor).unwrap()));
+    cases.push(TestCase::default());
+    cases.push(TestCase::from_sql("\u{e9}(((;;'\"`[--"));
+    cases.push(TestCase::from_database(b"SQLite format 3\0".to_vec()));
+    cases.push(TestCase::from_database(vec![0xff; 5000]));
+    let mut lies = TestCase::from_database(vec![0x0d; 1024]);
+    lies.files.insert(FileName::wal(), vec![0x37; 100]);
+    lies.files.insert(FileName::journal(), crate::dbfile::journal::MAGIC.to_vec());
+    lies.sql = Script::new(vec![0xc3; 30]);
+    cases.push(lies);
+    cases
+}
+
+fn with_context<R>(seed: u64, room: usize, action: impl FnOnce(&mut Context<'_>) -> R) -> R {
+    let (vocabulary, mut bytes) = (vocabulary(), byte_mutator);
+    action(&mut Context::new(seed, &vocabulary, &mut bytes, 1 << 20, (1 << 20) + room))
+}
+
+/// Deterministic, truthful about what changed, bounded in growth, and without a panic.
+#[test]
+fn every_mutator_keeps_the_contract() {
+    let mut pool = cases();
+    let mut mutated: BTreeMap<&str, u32> = BTreeMap::new();
+    for round in 0..160_u64 {
+        for (i, entry) in MUTATORS.iter().enumerate() {
+            let seed = round * 1000 + i as u64;
+            let index = (seed * 7919 % pool.len() as u64) as usize;
+            let original = pool[index].clone();
+            if !entry.mutator.can_mutate(&original) {
+                continue;
+            }
+            let run = |room| {
+                let mut case = original.clone();
+                let outcome = with_context(seed, room, |context| entry.mutator.mutate(&mut case, context));
+                (outcome, case)
+            };
+            let (outcome, case) = run(4096);
+            assert_eq!(run(4096), (outcome, case.clone()), "{} is not deterministic", entry.name);
+            assert_eq!(outcome == Outcome::Mutated, case != original, "{} {seed}: {outcome:?}", entry.name);
+            let growth = case.encode().len().saturating_sub(original.encode().len());
+            // Page rewrites fill zeros; text is what grows without bounds if nobody looks.
+            assert!(case.sql.len() <= original.sql.len() + 2 * 4096, "{} {seed}", entry.name);
+            assert!(growth <= 80_000, "{} {seed} grows by {growth}", entry.name);
+            if outcome == Outcome::Mutated {
+                *mutated.entry(entry.name).or_default() += 1;
+                if round % 8 == 0 && pool.len() < 600 {
+                    pool.push(case);
+                }
+            }
+        }
+    }
+    for entry in MUTATORS {
+        let count = mutated.get(entry.name).copied().unwrap_or(0);
+        assert!(count >= 20, "{} mutated only {count} times", entry.name);
+    }
+}
+
+#[test]
+fn the_adapter_returns_sizes_that_libfuzzer_accepts() {
+    let vocabulary = vocabulary();
+    let mut rng = fastrand::Rng::with_seed(11);
+    let inputs: Vec<Vec<u8>> = cases().iter().map(TestCase::encode).collect();
+    let (mut changed, mut shrunk, mut same_form) = (0, 0, 0);
+    for round in 0..4000 {
+        let target = TARGETS[round % TARGETS.len()];
+        let input = match round % 10 {
+            0 => (0..rng.usize(0..50)).map(|_| rng.u8(..)).collect(),
+            _ => inputs[rng.usize(0..inputs.len())].clone(),
+        };
+        let max_size = if round % 4 == 0 { rng.usize(1..=input.len().max(1)) } else { input.len() + 3000 };
+        let seed = rng.u64(..);
+        let run = || {
+            let mut data = input.clone();
+            data.resize(input.len().max(max_size), 0);
+            let size =
+                adapter::mutate(target, &vocabulary, &mut data, input.len(), max_size, seed, byte_mutator);
+            data.truncate(size);
+            data
+        };
+        let output = run();
+        assert_eq!(run(), output, "not deterministic");
+        assert!((1..=max_size).contains(&output.len()), "{} not in 1..={max_size}", output.len());
+        changed += u32::from(output != input);
+        if max_size < input.len() {
+            shrunk += u32::from(output.len() <= max_size);
+        } else {
+            same_form += u32::from(TestCase::decode_strict(&output).is_ok());
+        }
+    }
+    assert!(changed > 3900 && shrunk > 500 && same_form > 2800, "{changed} {shrunk} {same_form}");
+}
+
+#[test]
+fn shrinking_makes_cases_smaller() {
+    let vocabulary = vocabulary();
+    for case in cases().into_iter().filter(|case| case.encode().len() > 40) {
+        let mut data = case.encode();
+        for seed in 0..60 {
+            let size = data.len();
+            let max_size = (size - 1).max(1);
+            let new = adapter::mutate(&DB_SQL, &vocabulary, &mut data, size, max_size, seed, byte_mutator);
+            assert!(new <= max_size);
+            data.truncate(new);
+        }
+        assert!(data.len() + 40 < case.encode().len(), "{} to {}", case.encode().len(), data.len());
+    }
+}
+
+#[test]
+fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
+    let inputs: Vec<Vec<u8>> = cases().iter().map(TestCase::encode).collect();
+    let (mut mixed, mut kinds) = (0, BTreeSet::new());
+    for seed in 0..2000_u64 {
+        let first = &inputs[seed as usize * 31 % inputs.len()];
+        let second = &inputs[seed as usize * 17 % inputs.len()];
+        let run = || {
+            let mut out = vec![0; first.len() + second.len() + 100];
+            let size = adapter::crossover(&DB_SQL, first, second, &mut out, seed);
+            out.truncate(size);
+            out
+        };
+        let out = run();
+        assert_eq!(run(), out);
+        if !out.is_empty() {
+            mixed += 1;
+            let (old, new) = (TestCase::decode(first), TestCase::decode_strict(&out).unwrap());
+            kinds.insert((old.sql != new.sql, old.files != new.files, old.config != new.config));
+        }
+        // Room for nothing: nothing is written.
+        assert!(adapter::crossover(&DB_SQL, first, second, &mut [0; 3], seed) <= 3);
+    }
+    assert!((250..450).contains(&mixed), "{mixed}");
+    assert!(kinds.len() >= 3, "{kinds:?}");
+}
+
+#[test]
+fn consistent_edits_leave_pages_that_sqlite_reads() {
+    let executor = Executor::shared();
+    let cases: Vec<TestCase> =
+        seeds::of_target("db_file").iter().map(|seed| seed.build(&executor).unwrap()).collect();
+    let entry = MUTATORS.iter().find(|entry| entry.name == "db_record_value").unwrap();
+    let (mut edited, mut sound) = (0, 0);
+    for seed in 0..600 {
+        let mut case = cases[seed as usize % cases.len()].clone();
+        if case.files.len() > 1
+            || with_context(seed, 4096, |context| entry.mutator.mutate(&mut case, context))
+                == Outcome::Skipped
+        {
+            continue;
+        }
+        edited += 1;
+        let image = case.files.main().unwrap();
+        let assessed = crate::dbfile::damage::assess(image);
+        // A rowid or a schema row that is edited may well be wrong where it stands.
+        sound += u32::from(assessed == crate::dbfile::damage::Assessment::Sound);
+    }
+    assert!(edited > 300 && sound * 10 > edited * 8, "{sound} of {edited}");
+}

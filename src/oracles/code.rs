@@ -5,7 +5,14 @@
 //! impossible on any database. 51 of SQLancer's 193 SQLite reports are of this kind, and 22 of 44 fixed
 //! ones are `malformed` on a database that SQLite wrote itself.
 //!
-//! Refuted as described in [`super`]; lack of memory also where the script came near the heap limit.
+//! Refuted as described in [`super`].
+//!
+//! # Excuses
+//! * A full-text index over a table that changed behind it.
+//! * Lack of memory near the heap limit, and where `snippet()` and its kin of FTS3/4 get NULL for a text:
+//!   they report that as lack of memory.
+//! * `CREATE` writes its text into the schema, reads it back, does not understand it, and undoes it all:
+//!   `CREATE VIEW v AS SELECT*/*` does. The database is sound before and after.
 
 use rusqlite::ffi;
 
@@ -23,7 +30,7 @@ impl Oracle for ImpossibleCode {
     fn check(&self, case: &TestCase, observation: &Observation) -> Verdict {
         let mut verdict = Verdict::Pass;
         for statement in &observation.trace.statements {
-            match judge(statement, observation) {
+            match judge(statement, case, observation) {
                 Verdict::Fail(mut finding) => {
                     let text = case.sql.as_bytes().get(statement.sql.clone()).unwrap_or_default();
                     let log = observation.log.join("; ");
@@ -39,12 +46,15 @@ impl Oracle for ImpossibleCode {
     }
 }
 
-fn judge(statement: &StatementTrace, observation: &Observation) -> Verdict {
+fn judge(statement: &StatementTrace, case: &TestCase, observation: &Observation) -> Verdict {
     let code = statement.code();
     let is_impossible_on_any = matches!(code.primary(), ffi::SQLITE_INTERNAL | ffi::SQLITE_MISUSE);
     if !is_impossible_on_any {
-        if !is_impossible_on_healthy(code, observation) {
+        if !is_impossible_on_healthy(code) {
             return Verdict::Pass;
+        }
+        if let Some(excuse) = excuse(statement, case, observation) {
+            return Verdict::Skip(SkipReason::Excused(excuse));
         }
         if let Some(taint) = observation.taint.first_name() {
             return Verdict::Skip(SkipReason::Tainted(taint));
@@ -59,10 +69,26 @@ fn judge(statement: &StatementTrace, observation: &Observation) -> Verdict {
     })
 }
 
-fn is_impossible_on_healthy(code: Code, observation: &Observation) -> bool {
-    let (peak, largest) = observation.heap_peak;
-    match code.primary() {
-        ffi::SQLITE_NOMEM => peak + largest < MEMORY_SURELY_FREE_BYTES,
-        _ => code.tells_of_damage(),
+fn is_impossible_on_healthy(code: Code) -> bool {
+    code.primary() == ffi::SQLITE_NOMEM || code.tells_of_damage()
+}
+
+fn excuse(statement: &StatementTrace, case: &TestCase, observation: &Observation) -> Option<&'static str> {
+    if statement.code().0 == ffi::SQLITE_CORRUPT_VTAB && super::uses_external_content(case) {
+        return Some("full-text table with external content");
     }
+    let (peak, largest) = observation.heap_peak;
+    if statement.code().primary() == ffi::SQLITE_NOMEM {
+        let is_near_limit = peak + largest >= MEMORY_SURELY_FREE_BYTES;
+        let text_functions = ["snippet", "offsets", "matchinfo", "fts3", "fts4"];
+        let mentions =
+            |line: &String| text_functions.iter().any(|name| line.to_ascii_lowercase().contains(name));
+        if is_near_limit {
+            return Some("near the heap limit");
+        }
+        return observation.log.iter().any(mentions).then_some("full-text function called with NULL");
+    }
+    let has_refused_schema = observation.log.iter().any(|line| line.contains("malformed database schema"));
+    let is_sound = observation.integrity.as_ref().is_none_or(Vec::is_empty);
+    (has_refused_schema && statement.verb == "CREATE" && is_sound).then_some("new schema text refused")
 }

@@ -19,12 +19,14 @@
 mod close;
 mod code;
 mod files;
+mod format;
 mod integrity;
 mod memory;
 mod verdict;
 
 pub use verdict::{Finding, Signature, SkipReason, Verdict};
 
+use crate::dbfile::schema;
 use crate::engine::Observation;
 use crate::testcase::TestCase;
 
@@ -74,11 +76,21 @@ oracles! {
     files => files::Files;
     code => code::ImpossibleCode;
     integrity => integrity::Integrity;
+    format => format::Format;
 }
 
 /// The verdicts of all oracles, in the order of [`ORACLES`].
 pub fn judge(case: &TestCase, observation: &Observation) -> Vec<Verdict> {
     ORACLES.iter().map(|entry| entry.oracle.check(case, observation)).collect()
+}
+
+/// True if the schema or the script says `content=`: a full-text index over a table that may change behind
+/// it, whose damage SQLite then reports rightly.
+fn uses_external_content(case: &TestCase) -> bool {
+    let says_so = |text: &str| text.to_ascii_lowercase().contains("content");
+    let script = String::from_utf8_lossy(case.sql.as_bytes());
+    says_so(&script)
+        || case.files.main().is_some_and(|image| schema::rows(image).iter().any(|row| says_so(&row.sql)))
 }
 
 #[cfg(test)]

@@ -1,1 +1,116 @@
+//! Every oracle is silent on good cases and red on its planted bug.
 
+use super::*;
+use crate::engine::plant::{FunctionPlant, Plant};
+use crate::engine::sqlite::{Executor, Moment};
+use crate::faults::vfs::DiskPlant;
+use crate::targets::DB_SQL;
+use crate::testcase::{FileName, OpenConfig, Script, Setting};
+
+const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
+    WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
+    PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
+
+/// The verdicts by name.
+fn verdicts(case: &TestCase, plant: Option<Plant>) -> Vec<(&'static str, Verdict)> {
+    let mut executor = Executor::shared();
+    if let Some(plant) = plant {
+        executor.plant(plant);
+    }
+    let judged = DB_SQL.judge(&mut executor, case);
+    ORACLES.iter().map(|entry| entry.name).zip(judged.verdicts).collect()
+}
+
+fn failed(case: &TestCase, plant: Plant) -> Vec<String> {
+    let verdicts = verdicts(case, Some(plant)).into_iter();
+    let failed = verdicts.filter_map(|(name, verdict)| match verdict {
+        Verdict::Fail(finding) => {
+            assert!(finding.signature.as_str().starts_with(&format!("{name}/")), "{finding}");
+            Some(name.to_owned())
+        }
+        _ => None,
+    });
+    failed.collect()
+}
+
+#[test]
+fn without_a_plant_all_pass() {
+    for (name, verdict) in verdicts(&TestCase::from_sql(WRITING), None) {
+        assert_eq!(verdict, Verdict::Pass, "{name}");
+    }
+}
+
+#[test]
+fn each_planted_bug_turns_its_oracle_red() {
+    let writing = TestCase::from_sql(WRITING);
+    let calling = TestCase::from_sql("CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t;");
+    let cases = [
+        (&writing, Plant::Disk(DiskPlant::LostWrites), "integrity"),
+        (&writing, Plant::Disk(DiskPlant::LostWrites), "code"),
+        (&writing, Plant::Disk(DiskPlant::LostFreelist), "format"),
+        (&writing, Plant::Disk(DiskPlant::WrongReads), "code"),
+        (&writing, Plant::Disk(DiskPlant::LeakedHandle), "files"),
+        (&calling, Plant::Function(FunctionPlant::Leak), "memory"),
+        (&calling, Plant::Function(FunctionPlant::InternalError), "code"),
+        (&calling, Plant::UnfinishedStatement, "close"),
+    ];
+    let mut red: Vec<&str> = Vec::new();
+    for (case, plant, oracle) in cases {
+        let failed = failed(case, plant);
+        assert!(failed.iter().any(|name| name == oracle), "{plant:?}: {oracle} in {failed:?}");
+        red.push(oracle);
+    }
+    for entry in ORACLES {
+        assert!(red.contains(&entry.name), "no planted bug turns `{}` red", entry.name);
+    }
+}
+
+#[test]
+fn a_damaged_database_and_what_damages_by_design_excuse() {
+    let plant = Plant::Disk(DiskPlant::LostWrites);
+    for pragma in ["PRAGMA writable_schema=1;", "PRAGMA journal_mode=OFF;", "PRAGMA schema_version=9;"] {
+        let case = TestCase::from_sql(format!("{pragma} {WRITING}"));
+        assert!(failed(&case, plant).is_empty(), "{pragma}");
+        let is_tainted =
+            |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Skip(SkipReason::Tainted(_)));
+        assert!(verdicts(&case, Some(plant)).iter().any(is_tainted));
+    }
+    let mut limited = TestCase::from_sql(WRITING);
+    limited.config.set(Setting::LimitAttached, 3);
+    assert!(failed(&limited, plant).is_empty());
+
+    let setup =
+        "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b); INSERT INTO t VALUES(1,2),(3,4);";
+    let files = Executor::shared().files_after(&OpenConfig::default(), setup, Moment::Closed).unwrap();
+    let mut damaged =
+        TestCase { files, sql: Script::new("UPDATE t SET b=b+1; SELECT * FROM t"), ..Default::default() };
+    damaged.files.edit(&FileName::main(), |image| {
+        let last = image.len() - 3;
+        image[last] ^= 0x55;
+    });
+    for (name, verdict) in verdicts(&damaged, None) {
+        assert!(!matches!(verdict, Verdict::Fail(_)), "{name}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_case_that_asks_for_faults_is_skipped_by_all() {
+    use crate::testcase::{Fault, FaultPlan};
+    let mut case = TestCase::from_sql(WRITING);
+    case.faults = FaultPlan::new([Fault::Allocation { nth: 1, times: 0 }]);
+    for (_, verdict) in verdicts(&case, None) {
+        assert_eq!(verdict, Verdict::Skip(SkipReason::FaultsNotInjected));
+    }
+}
+
+#[test]
+fn a_finding_panics_in_a_frame_of_its_oracle() {
+    let finding = Finding { signature: Signature::new("memory", "leak", "x"), message: "m".to_owned() };
+    let entry = ORACLES.iter().find(|entry| entry.name == "memory").unwrap();
+    let raise = entry.raise;
+    let panic = std::panic::catch_unwind(|| raise(&finding)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), "memory/leak/x: m");
+    let functions: std::collections::BTreeSet<usize> =
+        ORACLES.iter().map(|entry| entry.raise as usize).collect();
+    assert!(functions.len() == ORACLES.len() || cfg!(not(debug_assertions)));
+}

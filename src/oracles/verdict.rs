@@ -20,6 +20,8 @@ pub enum SkipReason {
     NothingWritten,
     /// The database was damaged before the first statement.
     DamagedAtStart,
+    /// The database at the start was not seen to be sound all over.
+    StartNotSound,
     /// The check itself ran out of its budget.
     CheckCutShort,
     /// The script did something by which damage is no bug; the name of the taint.
@@ -35,6 +37,7 @@ impl fmt::Display for SkipReason {
         match self {
             Self::NothingWritten => f.write_str("nothing written"),
             Self::DamagedAtStart => f.write_str("damaged at start"),
+            Self::StartNotSound => f.write_str("start not seen to be sound"),
             Self::CheckCutShort => f.write_str("check cut short"),
             Self::Tainted(taint) => write!(f, "tainted: {taint}"),
             Self::Excused(excuse) => write!(f, "excused: {excuse}"),

@@ -39,6 +39,7 @@ pub static DB_SQL: Target = Target {
         alloc_bytes: 64 << 20,
         heap_bytes: 50_000_000,
         disk_bytes: 10_000_000,
+        length_bytes: 1_000_000,
     },
     decode: TestCase::decode,
     program: &ScriptProgram,
@@ -49,12 +50,13 @@ pub static DB_SQL: Target = Target {
 pub static SQL: Target = Target {
     name: "sql",
     about: "SQL text on an empty or a rich schema; accepts inputs of SQLite's ossfuzz.c",
-    // SQLite's fuzzcheck stops plain scripts after 100,000 operations.
+    // Heap and length are those of ossfuzz.c.
     budget: Budget {
-        vm_steps: 100_000,
+        vm_steps: 50_000,
         alloc_bytes: 64 << 20,
-        heap_bytes: 50_000_000,
+        heap_bytes: 20_000_000,
         disk_bytes: 10_000_000,
+        length_bytes: 50_000,
     },
     decode: ossfuzz::decode,
     program: &ScriptProgram,
@@ -70,6 +72,7 @@ pub static DB_FILE: Target = Target {
         alloc_bytes: 64 << 20,
         heap_bytes: 50_000_000,
         disk_bytes: 10_000_000,
+        length_bytes: 1_000_000,
     },
     decode: TestCase::decode,
     program: &battery::Battery,
@@ -96,11 +99,16 @@ impl Target {
 
     /// Runs a case and judges it.
     pub fn judge(&self, executor: &mut Executor, case: &TestCase) -> Judged {
+        self.judge_within(executor, case, &self.budget)
+    }
+
+    /// Runs a case within another budget and judges it.
+    pub fn judge_within(&self, executor: &mut Executor, case: &TestCase, budget: &Budget) -> Judged {
         if !case.faults.is_empty() {
             let verdict = Verdict::Skip(SkipReason::FaultsNotInjected);
             return Judged { observation: Observation::default(), verdicts: vec![verdict; ORACLES.len()] };
         }
-        let observation = executor.run(case, self.program, &self.budget);
+        let observation = executor.run(case, self.program, budget);
         let verdicts = oracles::judge(case, &observation);
         Judged { observation, verdicts }
     }

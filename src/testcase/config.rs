@@ -151,7 +151,7 @@ pub const SETTINGS: [SettingSpec; 25] = [
         Setting::RowsMax,
         "rows_max",
         (0, 0, u32::MAX),
-        "a statement ends after so many rows, as in ossfuzz.c; 0 is no end",
+        "the run ends after so many rows, as in ossfuzz.c; 0 is no end",
     ),
     spec(
         Setting::Utf16,

@@ -6,17 +6,17 @@ use std::ffi::CStr;
 use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, process};
-use super::session::{self, Session};
+use super::session::{self, Session, StatementObserver};
 use super::settings;
-use crate::dbfile::damage;
+use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
 use crate::engine::vocabulary::{Function, Vocabulary};
-use crate::engine::{FileDigest, Observation, Value};
+use crate::engine::{FileDigest, Observation, Trace, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;
 use crate::sql;
-use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
+use crate::testcase::{FileName, FileSet, JOURNAL, MAIN_DB, OpenConfig, Setting, TestCase, WAL};
 
 const MAIN_PATH: &CStr = c"main.db";
 /// Most problems that are asked of `PRAGMA integrity_check`.
@@ -36,12 +36,19 @@ pub struct Budget {
     pub heap_bytes: u64,
     /// Bytes on the simulated disk.
     pub disk_bytes: usize,
+    /// Bytes of a string, blob or row (`SQLITE_LIMIT_LENGTH`), where the case does not set its own.
+    pub length_bytes: u32,
 }
 
 impl Budget {
     /// No limit that a database of a few pages reaches.
-    pub const UNLIMITED: Self =
-        Self { vm_steps: u64::MAX, alloc_bytes: u64::MAX, heap_bytes: 0, disk_bytes: 64 << 20 };
+    pub const UNLIMITED: Self = Self {
+        vm_steps: u64::MAX,
+        alloc_bytes: u64::MAX,
+        heap_bytes: 0,
+        disk_bytes: 64 << 20,
+        length_bytes: 1_000_000,
+    };
 }
 
 /// When the files of a machine are taken.
@@ -78,6 +85,7 @@ impl Program for ScriptProgram {
 pub struct Executor {
     vfs: Vfs,
     plant: Option<Plant>,
+    on_statement: Option<Box<StatementObserver>>,
     /// The main database of cases that ask for the rich schema.
     rich_image: OnceCell<Vec<u8>>,
 }
@@ -97,7 +105,18 @@ impl Executor {
 
     fn new(is_default_vfs: bool) -> Self {
         process::fix_local_time();
-        Self { vfs: Vfs::register(is_default_vfs), plant: None, rich_image: OnceCell::new() }
+        Self {
+            vfs: Vfs::register(is_default_vfs),
+            plant: None,
+            on_statement: None,
+            rich_image: OnceCell::new(),
+        }
+    }
+
+    /// Calls `observer` with the number and the text of each statement, numbered from 1 for every case,
+    /// before it is prepared: so that it is known which one ends the process.
+    pub fn on_statement(&mut self, observer: impl Fn(u64, &[u8]) + 'static) {
+        self.on_statement = Some(Box::new(observer));
     }
 
     /// Plants a bug for all further cases.
@@ -118,11 +137,12 @@ impl Executor {
                 files.expect("the rich schema is valid SQL").main().unwrap_or_default().to_vec()
             });
         }
+        let start = assess_start(&case.files);
         let memory_before = alloc::counts();
         process::take_log();
         process::take_heap_peak();
         self.prepare_machine(&case.files, &case.config, budget);
-        let mut observation = self.observe(case, program, budget);
+        let mut observation = self.observe(case, program, budget, &start);
         let memory = alloc::counts();
         observation.leaked = (memory.live_bytes - memory_before.live_bytes, memory.live - memory_before.live);
         observation.log = process::take_log();
@@ -130,8 +150,13 @@ impl Executor {
         let machine = self.vfs.install(Machine::new(0));
         observation.open_files = machine.disk.open_handles();
         observation.trace.files = digests(&machine);
+        if start == Assessment::Sound && has_written(&observation.trace) {
+            observation.left = machine.disk.content(MAIN_DB.as_bytes()).map(damage::assess);
+        }
         if is_suspicious(&observation) {
-            observation.is_healthy_at_start = Some(self.is_healthy(case, budget));
+            let is_damaged = matches!(start, Assessment::Damaged(_));
+            let is_healthy = !is_damaged && self.is_healthy_to_sqlite(case, budget);
+            observation.is_healthy_at_start = Some(is_healthy);
         }
         observation
     }
@@ -201,7 +226,7 @@ impl Executor {
     fn build_files(&self, config: &OpenConfig, sql: &str, moment: Moment) -> Result<FileSet, String> {
         self.prepare_machine(&FileSet::default(), config, &Budget::UNLIMITED);
         let connection = Connection::open(&self.vfs, MAIN_PATH).map_err(|code| code.to_string())?;
-        settings::apply(config, &connection);
+        settings::apply(config, &Budget::UNLIMITED, &connection);
         for range in sql::statements(sql.as_bytes()) {
             let statement = &sql[range];
             let is_blank = sql::tokenize(statement.as_bytes()).iter().all(|token| token.kind.is_blank());
@@ -215,7 +240,13 @@ impl Executor {
         Ok(while_open.unwrap_or_else(|| named_files(&machine)))
     }
 
-    fn observe(&self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
+    fn observe(
+        &self,
+        case: &TestCase,
+        program: &dyn Program,
+        budget: &Budget,
+        start: &Assessment,
+    ) -> Observation {
         let mut observation = Observation::default();
         let connection = match Connection::open(&self.vfs, MAIN_PATH) {
             Ok(connection) => connection,
@@ -224,18 +255,17 @@ impl Executor {
                 return observation;
             }
         };
-        observation.taint = settings::apply(&case.config, &connection);
+        observation.taint = settings::apply(&case.config, budget, &connection);
         if let Some(Plant::Function(plant)) = self.plant {
             connection.plant(plant);
         }
-        let mut session = Session::new(&connection, &case.config);
+        let mut session = Session::new(&connection, &case.config, self.on_statement.as_deref());
         connection.watch().set_budget(budget.vm_steps, budget.alloc_bytes);
         program.run(case, &mut session);
         observation.trace = session.finish();
         observation.taint |= connection.watch().taint.get();
 
-        let has_written = observation.trace.statements.iter().any(|statement| !statement.is_read_only);
-        if has_written && !is_damaged_for_sure(&case.files) {
+        if has_written(&observation.trace) && !matches!(start, Assessment::Damaged(_)) {
             observation.integrity = integrity(&connection);
         }
         if self.plant == Some(Plant::UnfinishedStatement)
@@ -247,12 +277,14 @@ impl Executor {
         observation
     }
 
-    /// Whether the database of the case is well-formed before anything is run on it, with journal and
-    /// WAL as they are. Runs on a disk of its own.
-    fn is_healthy(&self, case: &TestCase, budget: &Budget) -> bool {
-        if is_damaged_for_sure(&case.files) {
-            return false;
-        }
+    /// Whether SQLite finds the database of the case well-formed before anything is run on it.
+    pub fn is_healthy(&self, case: &TestCase) -> bool {
+        let _exclusive = super::exclusive();
+        self.is_healthy_to_sqlite(case, &Budget::UNLIMITED)
+    }
+
+    /// As [`Executor::is_healthy`], with journal and WAL as they are, on a disk of its own.
+    fn is_healthy_to_sqlite(&self, case: &TestCase, budget: &Budget) -> bool {
         self.prepare_machine(&case.files, &case.config, budget);
         let problems = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
             let problems = integrity(&connection);
@@ -265,11 +297,14 @@ impl Executor {
     }
 }
 
-/// True where the header or the b-trees show damage without SQLite's help; not asked where a journal
-/// or WAL may put the database right.
-fn is_damaged_for_sure(files: &FileSet) -> bool {
-    let is_alone = files.get(crate::testcase::WAL).is_none() && files.get(crate::testcase::JOURNAL).is_none();
-    is_alone && files.main().is_some_and(|image| damage::first_damage(image).is_some())
+/// What the main database shows without SQLite's help; nothing where a journal or WAL may change it.
+fn assess_start(files: &FileSet) -> Assessment {
+    let is_alone = files.get(WAL).is_none() && files.get(JOURNAL).is_none();
+    if is_alone { damage::assess(files.main().unwrap_or_default()) } else { Assessment::Unknown }
+}
+
+fn has_written(trace: &Trace) -> bool {
+    trace.statements.iter().any(|statement| !statement.is_read_only)
 }
 
 /// True where a healthy database at the start would be a finding, so that it is worth to ask.
@@ -279,7 +314,7 @@ fn is_suspicious(observation: &Observation) -> bool {
         let code = statement.code();
         code.tells_of_damage() || code.primary() == rusqlite::ffi::SQLITE_NOMEM
     });
-    is_damaged || has_failed
+    is_damaged || has_failed || matches!(observation.left, Some(Assessment::Damaged(_)))
 }
 
 /// What `PRAGMA integrity_check` finds wrong, empty for nothing; `None` where it does not run to its
@@ -290,9 +325,10 @@ fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
     connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
     let rows = session::query(connection, &format!("PRAGMA main.integrity_check({PROBLEMS_MAX})"));
     let Some(rows) = rows else {
-        // Interrupted by the budget says nothing; any other failure is a problem in itself.
-        let message = connection.error_message();
-        return (!connection.watch().is_exhausted.get()).then(|| vec![message]);
+        // Cut short by the budget, or kept from running by something else (a collation that does not
+        // exist), it says nothing; that SQLite finds damage on the way is a problem like any other.
+        let is_damage = connection.error_code().tells_of_damage();
+        return is_damage.then(|| vec![connection.error_message()]);
     };
     Some(rows.into_iter().flatten().map(text).filter(|line| line != "ok").collect())
 }

@@ -2,29 +2,51 @@
 
 use std::ops::Range;
 
+use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, Phase, Statement};
-use crate::engine::{Code, StatementTrace, Trace, Value};
+use crate::engine::{Code, StatementTrace, Taint, Trace, Value};
 use crate::sql;
 use crate::testcase::{OpenConfig, Setting};
 
 /// Rows are hashed when so many bytes of them are waiting.
 const HASH_BLOCK_BYTES: usize = 1 << 16;
 
+/// `SQLITE_PRINTF_PRECISION_LIMIT` of the build (see .cargo/config.toml), less what CREATE adds.
+const SCHEMA_TEXT_BYTES_MAX: usize = 1000 - 30;
+
+/// After so many refusals in a row no statement is tried that needs the schema: SQLite would read all of
+/// it again, only to find the same damage.
+const SCHEMA_REFUSALS_MAX: u32 = 2;
+/// Statements that work without a schema.
+const NEEDS_NO_SCHEMA: [&str; 9] =
+    ["PRAGMA", "ATTACH", "DETACH", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
+
+/// Called with the number and the text of a statement.
+pub(super) type StatementObserver = dyn Fn(u64, &[u8]);
+
 /// Runs statements on the open connection of a case and writes down what they did.
 pub struct Session<'c> {
     connection: &'c Connection<'c>,
     trace: Trace,
     is_utf16: bool,
-    rows_max: u64,
+    /// Rows that may still come.
+    rows_left: u64,
+    observer: Option<&'c StatementObserver>,
+    /// Statements in a row that could not be prepared because the schema is damaged.
+    schema_refusals: u32,
     /// Rows not yet hashed; kept between statements for its memory.
     row_bytes: Vec<u8>,
 }
 
 impl<'c> Session<'c> {
-    pub(super) fn new(connection: &'c Connection<'c>, config: &OpenConfig) -> Self {
-        let rows_max = match config.get(Setting::RowsMax) {
+    pub(super) fn new(
+        connection: &'c Connection<'c>,
+        config: &OpenConfig,
+        observer: Option<&'c StatementObserver>,
+    ) -> Self {
+        let rows_left = match config.get(Setting::RowsMax) {
             0 => u64::MAX,
             rows => u64::from(rows),
         };
@@ -32,14 +54,16 @@ impl<'c> Session<'c> {
             connection,
             trace: Trace::default(),
             is_utf16: config.is_on(Setting::Utf16),
-            rows_max,
+            rows_left,
+            observer,
+            schema_refusals: 0,
             row_bytes: Vec::new(),
         }
     }
 
-    /// True when the budget is used up: nothing more runs.
+    /// True when the budget or the number of rows is used up: nothing more runs.
     pub fn is_over(&self) -> bool {
-        self.connection.watch().is_exhausted.get()
+        self.rows_left == 0 || self.connection.watch().is_exhausted.get()
     }
 
     /// Runs the statements of `text`, which is normally one: text that is cut into statements by
@@ -49,6 +73,13 @@ impl<'c> Session<'c> {
     pub fn run(&mut self, text: &[u8], at: Range<usize>) {
         let mut read = 0;
         while read < text.len() && !self.is_over() {
+            let verb = verb(&text[read..]);
+            if self.schema_refusals >= SCHEMA_REFUSALS_MAX && !NEEDS_NO_SCHEMA.contains(&verb) {
+                break;
+            }
+            if let Some(observer) = self.observer {
+                observer(self.trace.statements.len() as u64 + 1, &text[read..]);
+            }
             self.connection.watch().phase.set(Phase::Prepare);
             let (code, statement, length) = if self.is_utf16 {
                 let (code, statement) = self.connection.prepare_utf16(&text[read..]);
@@ -60,7 +91,8 @@ impl<'c> Session<'c> {
             let end = if is_whole { at.end } else { at.start + read + length };
             let range = (at.start + read).min(end)..end;
             if code != Code::OK || statement.is_some() {
-                let verb = verb(&text[read..]);
+                self.note_long_schema_text(verb, text.len() - read);
+                self.note_schema_refusal(code, verb);
                 self.step_all(code, statement, range, verb);
             }
             if code != Code::OK || length == 0 {
@@ -75,6 +107,22 @@ impl<'c> Session<'c> {
     /// where it fails.
     pub fn query(&self, text: &str) -> Option<Vec<Vec<Value>>> {
         query(self.connection, text)
+    }
+
+    fn note_schema_refusal(&mut self, prepare: Code, verb: &str) {
+        if matches!(prepare.0, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB) {
+            self.schema_refusals += 1;
+        } else if prepare != Code::OK || !NEEDS_NO_SCHEMA.contains(&verb) || verb == "PRAGMA" {
+            // Something else got through, or what keeps SQLite from the schema may have changed.
+            self.schema_refusals = 0;
+        }
+    }
+
+    fn note_long_schema_text(&self, verb: &str, bytes: usize) {
+        if bytes > SCHEMA_TEXT_BYTES_MAX && matches!(verb, "CREATE" | "ALTER") {
+            let taint = &self.connection.watch().taint;
+            taint.set(taint.get() | Taint::LONG_SCHEMA_TEXT);
+        }
     }
 
     fn step_all(
@@ -118,7 +166,8 @@ impl<'c> Session<'c> {
             if self.row_bytes.len() >= HASH_BLOCK_BYTES {
                 self.hash_rows(trace);
             }
-            if trace.rows >= self.rows_max {
+            self.rows_left -= 1;
+            if self.rows_left == 0 {
                 break;
             }
         }
@@ -133,7 +182,7 @@ impl<'c> Session<'c> {
     }
 
     pub(super) fn finish(mut self) -> Trace {
-        self.trace.is_cut_short = self.is_over();
+        self.trace.is_cut_short = self.connection.watch().is_exhausted.get();
         self.trace
     }
 }

@@ -7,6 +7,7 @@ use std::ffi::c_int;
 
 use rusqlite::ffi;
 
+use super::executor::Budget;
 use super::ffi::Connection;
 use crate::engine::Taint;
 use crate::testcase::{OpenConfig, Setting};
@@ -49,7 +50,7 @@ const LIMITS: [(c_int, Setting, c_int); 11] = [
 
 /// Applies all settings of the connection; those of the disk and the process are the executor's.
 /// Returns how they taint the run.
-pub(super) fn apply(config: &OpenConfig, connection: &Connection<'_>) -> Taint {
+pub(super) fn apply(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) -> Taint {
     let toggles = config.get(Setting::Toggles);
     for (bit, switch) in SWITCHES.iter().enumerate() {
         if let Some((switch, default)) = switch {
@@ -57,15 +58,19 @@ pub(super) fn apply(config: &OpenConfig, connection: &Connection<'_>) -> Taint {
         }
     }
     connection.optimizations_off(config.get(Setting::OptimizationsOff));
-    apply_limits(config, connection);
+    apply_limits(config, budget, connection);
     apply_pragmas(config, connection);
     taint(config)
 }
 
-fn apply_limits(config: &OpenConfig, connection: &Connection<'_>) {
+fn apply_limits(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) {
     for (limit, setting, default) in LIMITS {
-        let value = config.get(setting);
-        connection.limit(limit, if value == 0 { default } else { value as c_int });
+        let value = match config.get(setting) {
+            0 if limit == ffi::SQLITE_LIMIT_LENGTH => budget.length_bytes as c_int,
+            0 => default,
+            value => value as c_int,
+        };
+        connection.limit(limit, value);
     }
     // Threads would make runs differ.
     connection.limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
@@ -101,5 +106,5 @@ fn taint(config: &OpenConfig) -> Taint {
 
 /// Gives the connection back what the executor's own statements need, whatever the case asked for.
 pub(super) fn relax(connection: &Connection<'_>) {
-    apply_limits(&OpenConfig::default(), connection);
+    apply_limits(&OpenConfig::default(), &Budget::UNLIMITED, connection);
 }

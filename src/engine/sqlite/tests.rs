@@ -5,8 +5,13 @@ use crate::dbfile::{Geometry, header, journal, wal};
 use crate::engine::{Code, Observation, Taint};
 use crate::testcase::{FileName, MAIN_DB, OpenConfig, Script, Setting, TestCase};
 
-const BUDGET: Budget =
-    Budget { vm_steps: 20_000, alloc_bytes: 64 << 20, heap_bytes: 50_000_000, disk_bytes: 8 << 20 };
+const BUDGET: Budget = Budget {
+    vm_steps: 20_000,
+    alloc_bytes: 64 << 20,
+    heap_bytes: 50_000_000,
+    disk_bytes: 8 << 20,
+    length_bytes: 1_000_000,
+};
 
 fn run(case: &TestCase) -> Observation {
     Executor::shared().run(case, &ScriptProgram, &BUDGET)
@@ -174,6 +179,7 @@ fn row_limit_and_utf16_change_how_statements_run() {
     case.config.set(Setting::RowsMax, 2);
     let limited = run(&case).trace;
     assert_eq!((plain.statements[0].rows, limited.statements[0].rows), (3, 2));
+    assert_eq!((plain.statements.len(), limited.statements.len()), (2, 1));
     case.config = Default::default();
     case.config.set(Setting::Utf16, 1);
     let wide = run(&case).trace;

@@ -117,6 +117,12 @@ impl<'v> Connection<'v> {
         (Code(code), Statement::new(statement, true))
     }
 
+    /// The extended code of the last error.
+    pub fn error_code(&self) -> Code {
+        // SAFETY: as above.
+        Code(unsafe { ffi::sqlite3_extended_errcode(self.db.as_ptr()) })
+    }
+
     /// The text of the last error.
     pub fn error_message(&self) -> String {
         // SAFETY: SQLite gives a C string that is valid until the next call.

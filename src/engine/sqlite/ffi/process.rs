@@ -40,6 +40,7 @@ pub fn initialize() {
 /// host. From here on the process must use SQLite from one thread only, and can open no file with it.
 pub fn isolate() {
     initialize();
+    alloc::keep_memory();
     // SAFETY: no connection is open: workers and fuzz targets call this before their first case.
     unsafe {
         ffi::sqlite3_shutdown();

@@ -12,6 +12,9 @@ use crate::faults::alloc;
 /// The progress handler is called after so many VM steps.
 pub const STEPS_PER_TICK: u64 = 100;
 
+/// So many questions of nested statements to the authorizer count as a tick.
+const QUESTIONS_PER_TICK: u64 = 2;
+
 /// What the connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -34,6 +37,8 @@ pub struct Watch {
     pub ticks_left: Cell<u64>,
     /// [`alloc::Counts::bytes`] at which the budget of bytes is used up.
     pub bytes_end: Cell<u64>,
+    /// What nested statements asked the authorizer so far.
+    nested_questions: Cell<u64>,
     /// True once a budget was used up.
     pub is_exhausted: Cell<bool>,
 }
@@ -45,6 +50,7 @@ impl Watch {
             taint: Cell::new(Taint::NONE),
             ticks_left: Cell::new(u64::MAX),
             bytes_end: Cell::new(u64::MAX),
+            nested_questions: Cell::new(0),
             is_exhausted: Cell::new(false),
         }
     }
@@ -53,7 +59,22 @@ impl Watch {
     pub fn set_budget(&self, vm_steps: u64, bytes: u64) {
         self.ticks_left.set(vm_steps / STEPS_PER_TICK);
         self.bytes_end.set(alloc::counts().bytes.saturating_add(bytes));
+        self.nested_questions.set(0);
         self.is_exhausted.set(false);
+    }
+}
+
+impl Watch {
+    /// VACUUM and virtual tables prepare statements of their own while they run, which takes long and
+    /// counts few VM steps. What they ask the authorizer measures it.
+    fn charge_nested_statement(&self) {
+        let asked = self.nested_questions.get() + 1;
+        self.nested_questions.set(asked);
+        if asked.is_multiple_of(QUESTIONS_PER_TICK) {
+            let left = self.ticks_left.get();
+            self.ticks_left.set(left.saturating_sub(1));
+            self.is_exhausted.set(self.is_exhausted.get() || left == 0);
+        }
     }
 }
 
@@ -80,6 +101,9 @@ pub(super) unsafe extern "C" fn on_authorize(
 ) -> c_int {
     // SAFETY: as in `on_progress`.
     let watch = unsafe { &*watch.cast::<Watch>() };
+    if watch.phase.get() == Phase::Step {
+        watch.charge_nested_statement();
+    }
     if watch.phase.get() == Phase::Own || !policy::is_of_interest(action) {
         return ffi::SQLITE_OK;
     }

@@ -1,0 +1,268 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tandem::corpus::Kind;
+
+/// Replays, inspects, keeps and fuzzes cases of Tandem.
+///
+/// Without a subcommand, runs the shipped corpora. Exit codes: 0 clean, 1 findings, 2 usage or harness
+/// error.
+#[derive(Debug, Parser)]
+#[command(name = "fuzzcheck", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; `run` if left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Arguments of `run`.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run cases and judge them: corpus databases, SQLite's fuzzdataN.db, folders, single files.
+    Run(RunArgs),
+    /// List cases.
+    List(ListArgs),
+    /// Show a case: settings, files described page by page, SQL.
+    Show(ShowArgs),
+    /// Put cases into a corpus database.
+    Import(ImportArgs),
+    /// Take cases out: into a folder, one file, or a fuzzdata database that SQLite's fuzzcheck reads.
+    Export(ExportArgs),
+    /// Write the hand-written seeds into the corpus databases.
+    Seeds(SeedsArgs),
+    /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.
+    Fuzz(FuzzArgs),
+    /// Plant each known bug and see that it is found.
+    Selftest,
+    /// A worker process of `run`; speaks a protocol of its own.
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Corpus databases, fuzzdataN.db files, folders or files with one case each [default: corpus/]
+    pub paths: Vec<PathBuf>,
+    /// Worker processes [default: one per core]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Run all cases in this process, for a debugger: a crash ends it.
+    #[arg(long, conflicts_with = "jobs")]
+    pub in_process: bool,
+    /// Run only cases whose name contains this text: an id or its beginning, `sqlid=12`, a file name.
+    #[arg(long, value_name = "ID")]
+    pub case: Option<String>,
+    /// Leave out the first N cases.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip: usize,
+    /// Run single files on this target instead of the one that they seem to be for.
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Run every case twice and compare what it did.
+    #[arg(long)]
+    pub twice: bool,
+    /// List the N slowest cases by CPU time.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub slowest: u16,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Folder for the cases of findings [default: fuzz/artifacts/TARGET]
+    #[arg(long, value_name = "DIR")]
+    pub save_dir: Option<PathBuf>,
+    /// CPU milliseconds after which a case counts as hanging.
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout_ms: u64,
+    /// MiB of address space of a worker; 0 is no limit.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub worker_memory_mib: u64,
+    /// Limits.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Plant a bug by name, to see that it is found (see `selftest`).
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub plant: Option<String>,
+}
+
+/// Limits of one run of a case that replace those of its target.
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Virtual-machine steps of all statements of a case together.
+    #[arg(long, value_name = "STEPS")]
+    pub limit_vm_steps: Option<u64>,
+    /// Bytes that SQLite may ask its allocator for during a case.
+    #[arg(long, value_name = "BYTES")]
+    pub limit_alloc_bytes: Option<u64>,
+    /// Bytes that SQLite may hold at a time.
+    #[arg(long, value_name = "BYTES")]
+    pub limit_heap_bytes: Option<u64>,
+    /// Bytes on the simulated disk.
+    #[arg(long, value_name = "BYTES")]
+    pub limit_disk_bytes: Option<u64>,
+    /// Bytes of a string, blob or row.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub limit_length_bytes: Option<u32>,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// As for `run` [default: corpus/]
+    pub paths: Vec<PathBuf>,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A file with a case, or the id of one in the corpora, or its beginning.
+    pub case: String,
+    /// Where to look for an id [default: corpus/]
+    #[arg(long, value_name = "PATH")]
+    pub corpus: Vec<PathBuf>,
+    /// As a script for the sqlite3 shell, with the database inline.
+    #[arg(long, conflicts_with = "dbsqlfuzz")]
+    pub script: bool,
+    /// As dbsqlfuzz text.
+    #[arg(long)]
+    pub dbsqlfuzz: bool,
+}
+
+/// A kind of kept case.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KindArg {
+    /// Written by hand, or made from what was.
+    Seed,
+    /// Reaches code that no other case does.
+    Interesting,
+    /// Once showed a bug that is fixed.
+    Regression,
+    /// Shows a bug that is not fixed.
+    Known,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Seed => Self::Seed,
+            KindArg::Interesting => Self::Interesting,
+            KindArg::Regression => Self::Regression,
+            KindArg::Known => Self::Known,
+        }
+    }
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// As for `run`.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The corpus database to write to [default: corpus/TARGET.db of each case]
+    #[arg(long, value_name = "DB")]
+    pub into: Option<PathBuf>,
+    /// Why the cases are kept.
+    #[arg(long, value_enum, default_value_t = KindArg::Interesting)]
+    pub kind: KindArg,
+    /// The finding that the cases show or showed.
+    #[arg(long, value_name = "SIGNATURE")]
+    pub signature: Option<String>,
+    /// Where the cases came from, in words [default: the name of each]
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
+    /// The target of single files, instead of the one that they seem to be for.
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// As for `run` [default: corpus/]
+    pub paths: Vec<PathBuf>,
+    /// Only cases of this target.
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Only cases whose name contains this text.
+    #[arg(long, value_name = "ID")]
+    pub case: Option<String>,
+    /// Where to write to.
+    #[command(flatten)]
+    pub to: ExportTo,
+}
+
+/// Where `export` writes to.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ExportTo {
+    /// A folder, one file per case named by its id.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// A file for the one case that is left.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A database that SQLite's own fuzzcheck reads.
+    #[arg(long, value_name = "DB")]
+    pub fuzzdata: Option<PathBuf>,
+}
+
+/// Arguments of `seeds`.
+#[derive(Debug, Args)]
+pub struct SeedsArgs {
+    /// Folder of the corpus databases [default: corpus/]
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+}
+
+/// Arguments of `fuzz`.
+#[derive(Debug, Args)]
+pub struct FuzzArgs {
+    /// The target.
+    pub target: String,
+    /// Seconds after which to stop; without, until Ctrl-C.
+    #[arg(long, value_name = "S")]
+    pub max_total_time_s: Option<u64>,
+    /// Processes that fuzz at the same time and share the corpus.
+    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: u16,
+    /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
+    #[arg(long, value_name = "TOOLCHAIN")]
+    pub toolchain: Option<String>,
+    /// Do not install anything: say what is missing and stop.
+    #[arg(long)]
+    pub no_install: bool,
+    /// Arguments for libFuzzer.
+    #[arg(last = true, value_name = "LIBFUZZER ARGS")]
+    pub libfuzzer: Vec<String>,
+}
+
+/// Arguments of `worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// File that says at which case the worker is.
+    #[arg(long)]
+    pub progress: PathBuf,
+    /// Write every statement into the progress file.
+    #[arg(long)]
+    pub trace_statements: bool,
+    /// As for `run`.
+    #[arg(long)]
+    pub twice: bool,
+    /// As for `run`.
+    #[arg(long)]
+    pub plant: Option<String>,
+    /// As for `run`.
+    #[arg(long, default_value_t = 0)]
+    pub worker_memory_mib: u64,
+    /// As for `run`.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}

@@ -1,0 +1,63 @@
+//! The subcommands, one file each.
+
+mod export;
+mod fuzz;
+mod import;
+mod list;
+mod output;
+mod run;
+mod script;
+mod seeds;
+mod selftest;
+mod show;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tandem::targets::{TARGETS, Target};
+
+use crate::cli::{Cli, Command};
+
+/// Findings were made.
+const EXIT_FINDINGS: u8 = 1;
+/// Usage or harness error.
+const EXIT_ERROR: u8 = 2;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// A usage or harness error, for exit code 2.
+pub fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::List(args)) => list::run(&args),
+        Some(Command::Show(args)) => show::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Seeds(args)) => seeds::run(&args),
+        Some(Command::Fuzz(args)) => fuzz::run(&args),
+        Some(Command::Selftest) => selftest::run(),
+        Some(Command::Worker(args)) => worker::run(&args),
+    }
+}
+
+/// The working copy that this program was built from.
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The given paths, or the shipped corpora.
+fn paths_or_corpus(paths: &[PathBuf]) -> Vec<PathBuf> {
+    if paths.is_empty() { vec![project().join("corpus")] } else { paths.to_vec() }
+}
+
+fn target_by_name(name: Option<&str>) -> Result<Option<&'static Target>> {
+    let known = || TARGETS.map(|target| target.name).join(", ");
+    name.map(|name| {
+        Target::by_name(name).with_context(|| format!("no target is named `{name}`; there are {}", known()))
+    })
+    .transpose()
+}

@@ -1,0 +1,125 @@
+//! What `fuzzcheck run` prints.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Serialize;
+use tandem::testcase::CaseId;
+
+use crate::cli::RunArgs;
+use crate::replay::FoundBug;
+use crate::replay::protocol::OracleCounts;
+use crate::replay::report::{Done, Report};
+
+/// Version of the JSON document.
+const JSON_VERSION: u32 = 1;
+
+/// The command that runs a saved case again.
+fn replay_command(path: &Path, case: &Done) -> String {
+    format!("cargo fuzzcheck run --target {} {}", case.target.name, path.display())
+}
+
+pub(super) fn print_text(
+    report: &Report,
+    saved: &[Result<PathBuf>],
+    args: &RunArgs,
+    seconds: f64,
+) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (finding, saved) in report.findings.iter().zip(saved) {
+        writeln!(out, "{}", finding.bugs[0].signature)?;
+        for bug in &finding.bugs {
+            let message = bug.message.trim().replace('\n', "\n    ");
+            writeln!(out, "    {message}")?;
+        }
+        writeln!(out, "  case:   {}", finding.case.name)?;
+        if let Ok(path) = saved {
+            writeln!(out, "  saved:  {}", path.display())?;
+            writeln!(out, "  replay: {}", replay_command(path, &finding.case))?;
+        }
+    }
+    for slow in report.slowest.iter().take(usize::from(args.slowest)) {
+        let ms = slow.cpu_ns as f64 / 1e6;
+        writeln!(out, "slow: {ms:9.3} ms CPU, {:6} VM steps: {}", slow.vm_steps, slow.name)?;
+    }
+    for (oracle, counts) in &report.oracles {
+        let skipped: u64 = counts.skipped.values().sum();
+        write!(out, "{oracle:<12} {:>7} passed, {} failed, {skipped} skipped", counts.passed, counts.failed)?;
+        let mut separator = " (";
+        for (reason, count) in &counts.skipped {
+            write!(out, "{separator}{reason}: {count}")?;
+            separator = ", ";
+        }
+        writeln!(out, "{}", if skipped > 0 { ")" } else { "" })?;
+    }
+    let (errors, cases) = (report.findings.len(), report.cases);
+    writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    case: &'a str,
+    id: String,
+    target: &'a str,
+    bugs: &'a [FoundBug],
+    saved: Option<String>,
+    replay: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    version: u32,
+    sqlite: String,
+    cases: u64,
+    errors: usize,
+    harness_errors: usize,
+    seconds: f64,
+    case_cpu_seconds: f64,
+    findings: Vec<JsonFinding<'a>>,
+    oracles: &'a BTreeMap<String, OracleCounts>,
+    slowest: Vec<JsonSlow<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonSlow<'a> {
+    case: &'a str,
+    cpu_ns: u64,
+    vm_steps: u64,
+}
+
+pub(super) fn print_json(
+    report: &Report,
+    saved: &[Result<PathBuf>],
+    args: &RunArgs,
+    seconds: f64,
+) -> Result<()> {
+    let findings = report.findings.iter().zip(saved).map(|(finding, saved)| JsonFinding {
+        case: &finding.case.name,
+        id: CaseId::of_encoded(&finding.case.body).to_string(),
+        target: finding.case.target.name,
+        bugs: &finding.bugs,
+        saved: saved.as_ref().ok().map(|path| path.display().to_string()),
+        replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case)),
+    });
+    let slowest = report.slowest.iter().take(usize::from(args.slowest));
+    let document = JsonReport {
+        version: JSON_VERSION,
+        sqlite: tandem::engine::sqlite::source_id(),
+        cases: report.cases,
+        errors: report.findings.len(),
+        harness_errors: report.harness_errors.len(),
+        seconds,
+        case_cpu_seconds: report.cpu_ns as f64 / 1e9,
+        findings: findings.collect(),
+        oracles: &report.oracles,
+        slowest: slowest
+            .map(|slow| JsonSlow { case: &slow.name, cpu_ns: slow.cpu_ns, vm_steps: slow.vm_steps })
+            .collect(),
+    };
+    serde_json::to_writer_pretty(std::io::stdout().lock(), &document)?;
+    println!();
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! `fuzzcheck run`.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use tandem::testcase::CaseId;
+
+use super::output::{print_json, print_text};
+use super::{EXIT_ERROR, EXIT_FINDINGS, paths_or_corpus, project, target_by_name};
+use crate::cli::{LimitArgs, RunArgs};
+use crate::replay::protocol::{BatchResult, Job, Limits, target_index};
+use crate::replay::report::{Done, Finding, Report};
+use crate::replay::worker::Runner;
+use crate::replay::{FoundBug, Options, Outcome, run_all};
+use crate::source::{self, Cases, NamedCase};
+use crate::ui::Progress;
+
+pub(super) fn limits(args: &LimitArgs) -> Limits {
+    Limits {
+        vm_steps: args.limit_vm_steps,
+        alloc_bytes: args.limit_alloc_bytes,
+        heap_bytes: args.limit_heap_bytes,
+        disk_bytes: args.limit_disk_bytes,
+        length_bytes: args.limit_length_bytes,
+    }
+}
+
+pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
+    let started = Instant::now();
+    let target = target_by_name(args.target.as_deref())?;
+    let cases = select(source::open(&paths_or_corpus(&args.paths), target)?, args)?;
+    for skipped in &cases.skipped {
+        eprintln!("fuzzcheck: left out: {}", skipped.why);
+    }
+    let skipped = cases.skipped.len();
+    let is_interrupted = interrupt_flag()?;
+    let mut report = execute(args, cases, &is_interrupted)?;
+    if report.cases == 0 {
+        bail!("no case was run: that proves nothing");
+    }
+    simulate_failure(&mut report);
+    let saved = save_all(&report, args);
+    let seconds = started.elapsed().as_secs_f64();
+    if args.json {
+        print_json(&report, &saved, args, seconds)?;
+    } else {
+        print_text(&report, &saved, args, seconds)?;
+    }
+    for (name, message) in &report.harness_errors {
+        eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
+    }
+    for error in saved.iter().filter_map(|saved| saved.as_ref().err()) {
+        eprintln!("fuzzcheck: {error:#}");
+    }
+    if is_interrupted.load(Ordering::Relaxed) {
+        eprintln!("fuzzcheck: interrupted: not all cases were run");
+    }
+    let has_failed = skipped > 0
+        || !report.harness_errors.is_empty()
+        || saved.iter().any(Result::is_err)
+        || is_interrupted.load(Ordering::Relaxed);
+    Ok(ExitCode::from(match (has_failed, report.findings.is_empty()) {
+        (true, _) => EXIT_ERROR,
+        (false, false) => EXIT_FINDINGS,
+        (false, true) => 0,
+    }))
+}
+
+/// Leaves only the cases that the arguments ask for.
+fn select(mut cases: Cases, args: &RunArgs) -> Result<Cases> {
+    if let Some(part) = args.case.clone() {
+        let chosen: Vec<NamedCase> = cases
+            .cases
+            .filter(|named| named.name.contains(&part) || named.case.id().to_string().starts_with(&part))
+            .collect();
+        if chosen.is_empty() {
+            bail!("no case has `{part}` in its name");
+        }
+        cases = Cases { total: chosen.len(), cases: Box::new(chosen.into_iter()), skipped: cases.skipped };
+    }
+    if args.skip > 0 {
+        cases.total = cases.total.saturating_sub(args.skip);
+        cases.cases = Box::new(cases.cases.skip(args.skip));
+    }
+    Ok(cases)
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+fn interrupt_flag() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let signal = signal_hook::consts::SIGINT;
+    signal_hook::flag::register_conditional_shutdown(signal, i32::from(EXIT_ERROR), Arc::clone(&flag))
+        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+        .context("catching Ctrl-C")?;
+    Ok(flag)
+}
+
+fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
+    let options = Options {
+        is_twice: args.twice,
+        plant: args.plant.clone(),
+        limits: limits(&args.limits),
+        timeout_ms: args.timeout_ms,
+        worker_memory_mib: args.worker_memory_mib,
+    };
+    let mut progress = Progress::new(cases.total);
+    let report = if args.in_process {
+        in_process(&options, cases, stop, &mut progress)?
+    } else {
+        let program = std::env::current_exe().context("finding this program")?;
+        let jobs = args.jobs.map_or_else(cores, usize::from);
+        run_all(&program, &options, jobs, &mut *cases.cases, stop, |done| {
+            progress.case_done(!done.outcome.result.bugs.is_empty());
+        })?
+    };
+    progress.finish();
+    Ok(report)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut Progress) -> Result<Report> {
+    // All are read before SQLite loses its access to files.
+    let cases: Vec<NamedCase> = cases.cases.collect();
+    let mut runner = Runner::isolated(options)?;
+    let mut report = Report::default();
+    for (index, named) in (1..).zip(cases) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        eprintln!("{}", named.name);
+        let body = named.case.encode();
+        let job = Job { index, target: target_index(named.target), heap_bytes: named.heap_bytes, body };
+        let mut batch = BatchResult::default();
+        let result = runner.run(&job, &mut batch);
+        report.add_counts(&batch);
+        progress.case_done(!result.bugs.is_empty());
+        let outcome = Outcome { result, harness_error: None };
+        report.add(Done { name: named.name, target: named.target, body: job.body, index, outcome });
+    }
+    Ok(report)
+}
+
+/// `TEST_FAILURE=5` makes the run report an error, so that scripts can be seen to notice.
+fn simulate_failure(report: &mut Report) {
+    if std::env::var("TEST_FAILURE").is_ok_and(|value| value == "5") {
+        let bug = FoundBug {
+            signature: "test/failure/requested".to_owned(),
+            message: "TEST_FAILURE=5 is set in the environment".to_owned(),
+        };
+        let result = crate::replay::CaseResult { index: 0, cpu_ns: 0, vm_steps: 0, bugs: vec![bug.clone()] };
+        let outcome = Outcome { result, harness_error: None };
+        let case = Done {
+            name: "TEST_FAILURE".to_owned(),
+            target: &tandem::targets::SQL,
+            body: tandem::TestCase::from_sql("SELECT 'TEST_FAILURE=5'").encode(),
+            index: 0,
+            outcome,
+        };
+        report.findings.push(Finding { case, bugs: vec![bug] });
+    }
+}
+
+/// Saves the cases of all findings; where that fails, the others are saved all the same.
+fn save_all(report: &Report, args: &RunArgs) -> Vec<Result<PathBuf>> {
+    report.findings.iter().map(|finding| save(&finding.case, args.save_dir.as_deref())).collect()
+}
+
+fn save(case: &Done, folder: Option<&Path>) -> Result<PathBuf> {
+    let folder =
+        folder.map_or_else(|| project().join("fuzz/artifacts").join(case.target.name), Path::to_owned);
+    let path = folder.join(format!("fuzzcheck-{}", CaseId::of_encoded(&case.body).short()));
+    let write = || -> std::io::Result<()> {
+        fs::create_dir_all(&folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+        file.write_all(&case.body)?;
+        file.persist(&path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("{}: the case of `{}` could not be saved", path.display(), case.name))?;
+    Ok(path)
+}

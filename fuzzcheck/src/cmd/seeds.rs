@@ -1,0 +1,38 @@
+//! `fuzzcheck seeds`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use tandem::corpus::{Corpus, Entry, Kind};
+use tandem::engine::sqlite::Executor;
+use tandem::generators::seeds;
+use tandem::targets::TARGETS;
+use tandem::testcase::CaseId;
+
+use super::project;
+use crate::cli::SeedsArgs;
+
+/// How the source of a hand-written seed begins.
+const SOURCE: &str = "seed: ";
+
+pub(super) fn run(args: &SeedsArgs) -> Result<ExitCode> {
+    let folder = args.into.clone().unwrap_or_else(|| project().join("corpus"));
+    for target in TARGETS {
+        let path = folder.join(format!("{}.db", target.name));
+        let mut corpus = Corpus::load_or_new(&path)?;
+        // Seeds that are written differently today go; all else stays.
+        let is_old = |entry: &Entry| entry.kind == Kind::Seed && entry.source.starts_with(SOURCE);
+        let old: Vec<CaseId> = corpus.iter().filter(|(_, entry)| is_old(entry)).map(|(id, _)| *id).collect();
+        old.iter().for_each(|id| drop(corpus.remove(id)));
+        let executor = Executor::shared();
+        let all = seeds::of_target(target.name);
+        for seed in &all {
+            let case =
+                seed.build(&executor).map_err(|error| anyhow!("{}: {}: {error}", target.name, seed.about))?;
+            corpus.insert(Entry::new(target.name, Kind::Seed, &format!("{SOURCE}{}", seed.about), &case));
+        }
+        corpus.save(&path)?;
+        println!("{}: {} seeds, {} cases in all", path.display(), all.len(), corpus.len());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,91 @@
+//! `fuzzcheck selftest`: every check is seen to fail.
+
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use tandem::TestCase;
+use tandem::targets::DB_SQL;
+
+use super::EXIT_FINDINGS;
+use crate::replay::{Options, run_all};
+use crate::source::NamedCase;
+
+/// Writes enough pages, twice, that a lost or wrong one is in use.
+const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
+    WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
+    PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
+const CALLING: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
+
+/// A planted bug, the script that meets it, and what must be found.
+struct Trial {
+    plant: &'static str,
+    script: &'static str,
+    signature: &'static str,
+    is_twice: bool,
+}
+
+const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
+    Trial { plant, script, signature, is_twice: false }
+}
+
+/// One trial per plant; `selftest` fails if a plant has none.
+const TRIALS: [Trial; 12] = [
+    trial("lost-writes", WRITING, "integrity/"),
+    trial("lost-freelist", WRITING, "format/"),
+    trial("wrong-reads", WRITING, "code/SQLITE_"),
+    trial("leaked-handle", WRITING, "files/open/after-close"),
+    trial("leak", CALLING, "memory/leak/after-close"),
+    trial("abort", CALLING, "crash/SIGABRT/SELECT"),
+    trial("segfault", CALLING, "crash/SIGSEGV/SELECT"),
+    trial("hang", CALLING, "hang/timeout/SELECT"),
+    trial("out-of-memory", CALLING, "crash/out-of-memory/SELECT"),
+    Trial { is_twice: true, ..trial("nondeterminism", CALLING, "determinism/trace/second-run") },
+    trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
+    trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
+];
+
+pub(super) fn run() -> Result<ExitCode> {
+    let mut missed = 0;
+    for (name, _) in tandem::engine::plant::PLANTS {
+        let trial = TRIALS.iter().find(|trial| trial.plant == name);
+        let trial = trial.with_context(|| format!("the planted bug `{name}` has no trial"))?;
+        let found = signatures(trial, trial.script, Some(name))?;
+        let harmless = trial.script.replace("planted()", "1");
+        let clean = signatures(trial, &harmless, None)?;
+        let is_caught = found.iter().any(|signature| signature.starts_with(trial.signature));
+        let is_ok = is_caught && clean.is_empty();
+        println!("{} {name}: {}", if is_ok { "caught" } else { "MISSED" }, found.join(", "));
+        if !clean.is_empty() {
+            println!("  without the plant: {}", clean.join(", "));
+        }
+        missed += u32::from(!is_ok);
+    }
+    println!("selftest: {} of {} planted bugs caught", TRIALS.len() as u32 - missed, TRIALS.len());
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+}
+
+/// The signatures that a trial gives, with or without the plant. A case after it shows that the run goes
+/// on.
+fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<String>> {
+    let options = Options {
+        is_twice: trial.is_twice,
+        plant: plant.map(str::to_owned),
+        timeout_ms: 2_000,
+        worker_memory_mib: 256,
+        ..Options::default()
+    };
+    let named = |name: &str, script: &str| NamedCase {
+        name: name.to_owned(),
+        target: &DB_SQL,
+        case: TestCase::from_sql(script),
+        heap_bytes: None,
+    };
+    let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
+    let program = std::env::current_exe().context("finding this program")?;
+    let stop = AtomicBool::new(false);
+    let report = run_all(&program, &options, 1, &mut cases.into_iter(), &stop, |_| {})?;
+    anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
+    let findings = report.findings.iter().filter(|finding| finding.case.name == "planted");
+    Ok(findings.flat_map(|finding| finding.bugs.iter().map(|bug| bug.signature.clone())).collect())
+}

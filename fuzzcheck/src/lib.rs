@@ -1,0 +1,17 @@
+//! `fuzzcheck`: the command-line program of Tandem.
+//!
+//! It replays, inspects, imports, exports and fuzzes cases. A library beside its program so that the
+//! tests replay the shipped corpora with the same code.
+//!
+//! Exit codes: 0 clean, 1 findings, 2 usage or harness error. Data goes to standard output, progress to
+//! standard error.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+mod cmd;
+pub mod replay;
+mod source;
+mod ui;
+
+pub use cmd::dispatch;
+pub use source::{Cases, NamedCase, Skipped, open};

@@ -1,0 +1,250 @@
+//! The parent's end of one worker.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::NamedTempFile;
+
+use super::death::{self, Cause};
+use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
+use super::watchdog::{self, Slot};
+
+/// Bytes of what a dying worker wrote that are read.
+const STDERR_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of the statement text that a worker writes behind its progress.
+pub(super) const STATEMENT_BYTES: usize = 24;
+/// How often a worker may die before its first case.
+const FAILED_STARTS_MAX: u32 = 3;
+
+/// What became of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the worker said; for a case that ended it, the crash.
+    pub result: CaseResult,
+    /// What our own code did wrong, if it did.
+    pub harness_error: Option<String>,
+}
+
+/// A worker process, started when it is needed and again when it died.
+pub struct Client {
+    program: PathBuf,
+    options: Options,
+    progress: NamedTempFile,
+    stderr: File,
+    slot: Arc<Slot>,
+    process: Option<Process>,
+    failed_starts: u32,
+}
+
+struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Client {
+    /// A client of workers that are `program worker …`.
+    ///
+    /// # Errors
+    /// Where no temporary file can be made.
+    pub fn new(program: &Path, options: &Options) -> Result<Self> {
+        let progress = NamedTempFile::with_prefix("tandem-progress-").context("making a temporary file")?;
+        let slot = Arc::new(Slot::new(progress.reopen()?));
+        Ok(Self {
+            program: program.to_owned(),
+            options: options.clone(),
+            progress,
+            stderr: tempfile::tempfile().context("making a temporary file")?,
+            slot,
+            process: None,
+            failed_starts: 0,
+        })
+    }
+
+    pub(super) fn slot(&self) -> Arc<Slot> {
+        Arc::clone(&self.slot)
+    }
+
+    /// Runs cases, in order, whatever they do to the worker. Outcomes come in the order in which they
+    /// are known; the counts of oracles are in the second part.
+    ///
+    /// # Errors
+    /// Where no worker can be started, or none gets as far as its first case.
+    pub fn run(&mut self, mut jobs: Vec<Job>) -> Result<(Vec<Outcome>, BatchResult)> {
+        let mut outcomes = Vec::new();
+        while !jobs.is_empty() {
+            match self.run_batch(&jobs) {
+                Ok(mut batch) => {
+                    self.failed_starts = 0;
+                    let results = std::mem::take(&mut batch.results);
+                    outcomes
+                        .extend(results.into_iter().map(|result| Outcome { result, harness_error: None }));
+                    return Ok((outcomes, batch));
+                }
+                Err(_) => {
+                    let at = self.slot.at_case();
+                    let cause = self.bury()?;
+                    let Some(position) = jobs.iter().position(|job| job.index == at) else {
+                        self.failed_starts += 1;
+                        if self.failed_starts >= FAILED_STARTS_MAX {
+                            bail!("the worker ends before its first case: {}", cause.message);
+                        }
+                        continue;
+                    };
+                    // The others of the batch run again: they have no result yet, and those before the
+                    // dead one are known to be harmless.
+                    let job = jobs.remove(position);
+                    outcomes.push(self.diagnose(&job, cause)?);
+                }
+            }
+        }
+        Ok((outcomes, BatchResult::default()))
+    }
+
+    /// As [`Client::run`], with a watchdog of its own.
+    ///
+    /// # Errors
+    /// As [`Client::run`].
+    pub fn run_watched(&mut self, jobs: Vec<Job>) -> Result<(Vec<Outcome>, BatchResult)> {
+        let (slots, is_over) = ([self.slot()], AtomicBool::new(false));
+        let timeout = Duration::from_millis(self.options.timeout_ms);
+        std::thread::scope(|scope| {
+            let watchdog = scope.spawn(|| watchdog::watch(&slots, timeout, &is_over));
+            let done = self.run(jobs);
+            is_over.store(true, Ordering::Relaxed);
+            watchdog.thread().unpark();
+            done
+        })
+    }
+
+    fn run_batch(&mut self, jobs: &[Job]) -> Result<BatchResult> {
+        let mut process = match self.process.take() {
+            Some(process) => process,
+            None => self.start(false)?,
+        };
+        self.slot.is_busy.store(true, Ordering::Relaxed);
+        let answer = exchange(&mut process, jobs);
+        self.slot.is_busy.store(false, Ordering::Relaxed);
+        self.process = Some(process);
+        answer
+    }
+
+    fn start(&mut self, traces_statements: bool) -> Result<Process> {
+        self.progress.as_file().write_all_at(&[0; 16 + STATEMENT_BYTES], 0)?;
+        self.stderr.set_len(0)?;
+        self.stderr.seek(SeekFrom::Start(0))?;
+        let mut command = Command::new(&self.program);
+        command.arg("worker").arg("--progress").arg(self.progress.path());
+        command.args(worker_arguments(&self.options));
+        if traces_statements {
+            command.arg("--trace-statements");
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(self.stderr.try_clone()?)
+            .env("RUST_BACKTRACE", "0")
+            .spawn()
+            .with_context(|| format!("starting {}", self.program.display()))?;
+        self.slot.pid.store(child.id(), Ordering::Relaxed);
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().context("a worker has standard output")?);
+        Ok(Process { child, input, output })
+    }
+
+    /// Waits for the end of the worker and says what it means.
+    fn bury(&mut self) -> Result<Cause> {
+        let Some(mut process) = self.process.take() else {
+            bail!("no worker to wait for");
+        };
+        drop(process.input.take());
+        let status = process.child.wait()?;
+        self.slot.pid.store(0, Ordering::Relaxed);
+        let mut text = Vec::new();
+        self.stderr.seek(SeekFrom::Start(0))?;
+        (&self.stderr).take(STDERR_BYTES_MAX).read_to_end(&mut text)?;
+        Ok(death::classify(status, &String::from_utf8_lossy(&text), self.slot.take_kill()))
+    }
+
+    /// Runs a case that ended its worker once more, alone, to learn at which statement it does so.
+    fn diagnose(&mut self, job: &Job, first: Cause) -> Result<Outcome> {
+        let process = self.start(true)?;
+        self.process = Some(process);
+        let again = self.run_batch(std::slice::from_ref(job));
+        let mut detail = first.function.clone();
+        let mut message = first.message.clone();
+        match again {
+            Ok(_) => message.push_str(" (run again alone, the case did not end its worker)"),
+            Err(_) => {
+                self.bury()?;
+                detail = detail.or_else(|| self.verb_of_last_statement());
+            }
+        }
+        // A worker that traces statements is slower; the next batch gets a new one.
+        self.process = None;
+        let kind = if first.kind == "timeout" || first.kind == "blocked" { "hang" } else { "crash" };
+        let signature = format!("{kind}/{}/{}", first.kind, detail.as_deref().unwrap_or("-"));
+        let bugs =
+            if first.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
+        let result = CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs };
+        Ok(Outcome { result, harness_error: first.is_harness.then_some(message) })
+    }
+
+    fn verb_of_last_statement(&self) -> Option<String> {
+        let mut bytes = [0; STATEMENT_BYTES];
+        self.progress.as_file().read_exact_at(&mut bytes, 16).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let word: String = text.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+        (!word.is_empty()).then(|| word.to_ascii_uppercase())
+    }
+}
+
+fn exchange(process: &mut Process, jobs: &[Job]) -> Result<BatchResult> {
+    let Some(input) = &mut process.input else {
+        bail!("the worker's input is closed");
+    };
+    let mut buffered = io::BufWriter::with_capacity(1 << 16, input);
+    protocol::write_batch(jobs, &mut buffered)?;
+    drop(buffered);
+    let mut line = String::new();
+    if process.output.read_line(&mut line)? == 0 {
+        bail!("the worker ended");
+    }
+    Ok(serde_json::from_str(&line)?)
+}
+
+/// The options as arguments of `fuzzcheck worker`.
+fn worker_arguments(options: &Options) -> Vec<String> {
+    let mut arguments = vec![format!("--worker-memory-mib={}", options.worker_memory_mib)];
+    if options.is_twice {
+        arguments.push("--twice".to_owned());
+    }
+    arguments.extend(options.plant.iter().map(|name| format!("--plant={name}")));
+    let limits = [
+        ("vm-steps", options.limits.vm_steps),
+        ("alloc-bytes", options.limits.alloc_bytes),
+        ("heap-bytes", options.limits.heap_bytes),
+        ("disk-bytes", options.limits.disk_bytes),
+        ("length-bytes", options.limits.length_bytes.map(u64::from)),
+    ];
+    let limits = limits.into_iter().filter_map(|(name, value)| Some(format!("--limit-{name}={}", value?)));
+    arguments.extend(limits);
+    arguments
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // A closed pipe is how a worker is told to end.
+            drop(process.input.take());
+            process.child.wait().ok();
+        }
+    }
+}

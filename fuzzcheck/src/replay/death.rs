@@ -1,0 +1,169 @@
+//! What the end of a worker means: which kind of crash, in which function.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+/// Why the parent ended a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kill {
+    /// The case used more CPU time than it may.
+    CpuTime,
+    /// The case used little CPU time, but did not end.
+    WallTime,
+}
+
+/// The cause of a death.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cause {
+    /// What happened, as it stands in a signature: `SIGSEGV`, `asan-heap-buffer-overflow`, `hang`.
+    pub kind: String,
+    /// The function in which it happened, where that is known.
+    pub function: Option<String>,
+    /// What the worker said last, for a person.
+    pub message: String,
+    /// True where our own code is at fault.
+    pub is_harness: bool,
+}
+
+/// Longest message in characters.
+const MESSAGE_CHARS_MAX: usize = 1500;
+
+/// The cause of the death of a worker that ended with `status` and wrote `stderr`.
+pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> Cause {
+    let message = last_words(stderr, &status.to_string());
+    let cause = |kind: &str, function: Option<String>| Cause {
+        kind: kind.to_owned(),
+        function,
+        message: message.clone(),
+        is_harness: false,
+    };
+    if let Some(kill) = kill {
+        return cause(if kill == Kill::CpuTime { "timeout" } else { "blocked" }, None);
+    }
+    if let Some((kind, function)) = sanitizer(stderr) {
+        return cause(&kind, function);
+    }
+    if stderr.contains("memory allocation of ") && stderr.contains(" failed") {
+        return cause("out-of-memory", None);
+    }
+    if stderr.contains("has overflowed its stack") {
+        return cause("stack-overflow", None);
+    }
+    if let Some(function) = assertion(stderr) {
+        return cause("assert", Some(function));
+    }
+    if stderr.contains("panicked at ") {
+        return Cause { is_harness: true, ..cause("panic", None) };
+    }
+    match status.signal() {
+        Some(signal) => cause(signal_name(signal), None),
+        None => Cause { is_harness: true, ..cause("exit", None) },
+    }
+}
+
+/// The end of what was written, or what else is known.
+fn last_words(stderr: &str, otherwise: &str) -> String {
+    let text = stderr.trim();
+    if text.is_empty() {
+        return otherwise.to_owned();
+    }
+    // Sanitizers say the most important first, everything else last.
+    if let Some(at) = text.find("ERROR: ").or_else(|| text.find("runtime error: ")) {
+        return text[at..].chars().take(MESSAGE_CHARS_MAX).collect();
+    }
+    let skip = text.chars().count().saturating_sub(MESSAGE_CHARS_MAX);
+    text.chars().skip(skip).collect()
+}
+
+/// Class and function of a sanitizer's report.
+fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
+    if let Some((_, report)) = stderr.split_once("ERROR: AddressSanitizer: ") {
+        let class = report.split([' ', ':', '\n']).next().unwrap_or_default();
+        let kind = if class == "allocator" || class == "out" { "out-of-memory" } else { class };
+        return Some((format!("asan-{kind}"), top_function(report)));
+    }
+    let (_, report) = stderr.split_once("runtime error: ")?;
+    let words = report.split(['\n', ':']).next().unwrap_or_default().split(' ');
+    let plain =
+        words.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'));
+    let class: Vec<&str> = plain.take(4).collect();
+    Some((format!("ubsan-{}", class.join("-")), top_function(report)))
+}
+
+/// The first function of a stack trace that is not the sanitizer's, the C library's or our own.
+fn top_function(report: &str) -> Option<String> {
+    const NOT_THE_CULPRIT: [&str; 12] = [
+        "__asan",
+        "__interceptor",
+        "__sanitizer",
+        "__ubsan",
+        "__GI_",
+        "mem",
+        "str",
+        "malloc",
+        "realloc",
+        "free",
+        "tandem::",
+        "abort",
+    ];
+    report
+        .lines()
+        .filter(|line| line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_once(" in ")?.1.split([' ', '(']).next())
+        .find(|function| !NOT_THE_CULPRIT.iter().any(|known| function.starts_with(known)))
+        .map(str::to_owned)
+}
+
+/// The function of a failed `assert()`: `program: file:line: function: Assertion …`.
+fn assertion(stderr: &str) -> Option<String> {
+    let line = stderr.lines().find(|line| line.contains(": Assertion `"))?;
+    let before = line.split(": Assertion `").next()?;
+    before.rsplit(": ").next().map(str::to_owned)
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        _ => "signal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_signal(signal: i32, stderr: &str) -> Cause {
+        classify(ExitStatus::from_raw(signal), stderr, None)
+    }
+
+    #[test]
+    fn causes_are_told_apart() {
+        let short = |cause: Cause| (cause.kind, cause.function, cause.is_harness);
+        assert_eq!(short(by_signal(11, "")), ("SIGSEGV".to_owned(), None, false));
+        let asan = "==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x6\n\
+            READ of size 1\n    #0 0x55 in __asan_memcpy (x+1)\n    #1 0x56 in sqlite3VdbeExec /x/sqlite3.c:9:3\n";
+        let expected = ("asan-heap-buffer-overflow".to_owned(), Some("sqlite3VdbeExec".to_owned()), false);
+        assert_eq!(short(by_signal(6, asan)), expected);
+        let ubsan = "sqlite3.c:5:3: runtime error: signed integer overflow: 1 + 2 cannot be represented\n    #0 0x1 in exprDup x.c\n";
+        assert_eq!(
+            short(by_signal(6, ubsan)),
+            ("ubsan-signed-integer-overflow".to_owned(), Some("exprDup".to_owned()), false)
+        );
+        let assert = "fuzzcheck: sqlite3.c:77: pagerFixMaplimit: Assertion `pPager' failed.\n";
+        assert_eq!(
+            short(by_signal(6, assert)),
+            ("assert".to_owned(), Some("pagerFixMaplimit".to_owned()), false)
+        );
+        assert_eq!(by_signal(6, "memory allocation of 99 bytes failed").kind, "out-of-memory");
+        assert_eq!(by_signal(6, "thread 'main' has overflowed its stack").kind, "stack-overflow");
+        assert!(by_signal(6, "thread 'main' panicked at src/x.rs:1:2:\nno").is_harness);
+        assert!(classify(ExitStatus::from_raw(2 << 8), "", None).is_harness);
+        assert_eq!(classify(ExitStatus::from_raw(9), "", Some(Kill::CpuTime)).kind, "timeout");
+    }
+}

@@ -1,0 +1,203 @@
+//! What parent and worker say to each other: batches of cases one way as binary frames, their results
+//! the other way as a line of JSON.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+use tandem::engine::sqlite::Budget;
+use tandem::targets::{TARGETS, Target};
+
+/// Longest encoded case in a frame, in bytes: an envelope of the largest files, and some.
+const BODY_BYTES_MAX: u32 = 64 << 20;
+
+/// A case for a worker.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Names the case between parent and worker, from 1.
+    pub index: u64,
+    /// Index of the target in [`TARGETS`].
+    pub target: u8,
+    /// Bytes that SQLite may hold, if the case brings a limit of its own.
+    pub heap_bytes: Option<u64>,
+    /// The encoded case.
+    pub body: Vec<u8>,
+}
+
+/// The index of a target in [`TARGETS`].
+pub fn target_index(target: &Target) -> u8 {
+    let index = TARGETS.iter().position(|known| known.name == target.name);
+    index.and_then(|index| u8::try_from(index).ok()).expect("every target is in TARGETS")
+}
+
+impl Job {
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&self.index.to_le_bytes())?;
+        out.write_all(&[self.target])?;
+        out.write_all(&self.heap_bytes.unwrap_or(0).to_le_bytes())?;
+        out.write_all(&(self.body.len() as u32).to_le_bytes())?;
+        out.write_all(&self.body)
+    }
+
+    fn read(input: &mut impl Read) -> io::Result<Self> {
+        let index = u64::from_le_bytes(read_array(input)?);
+        let [target] = read_array(input)?;
+        let heap_bytes = u64::from_le_bytes(read_array(input)?);
+        let length = u32::from_le_bytes(read_array(input)?);
+        if length > BODY_BYTES_MAX || usize::from(target) >= TARGETS.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no frame of a case"));
+        }
+        let mut body = vec![0; length as usize];
+        input.read_exact(&mut body)?;
+        Ok(Self { index, target, heap_bytes: (heap_bytes > 0).then_some(heap_bytes), body })
+    }
+}
+
+fn read_array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    input.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Sends a batch.
+///
+/// # Errors
+/// Where the worker is gone.
+pub fn write_batch(jobs: &[Job], out: &mut impl Write) -> io::Result<()> {
+    out.write_all(&(jobs.len() as u32).to_le_bytes())?;
+    jobs.iter().try_for_each(|job| job.write(out))?;
+    out.flush()
+}
+
+/// Receives a batch; `None` where the parent has closed the pipe.
+///
+/// # Errors
+/// Where the pipe breaks in the middle of one.
+pub fn read_batch(input: &mut impl Read) -> io::Result<Option<Vec<Job>>> {
+    let count = match read_array(input) {
+        Ok(bytes) => u32::from_le_bytes(bytes),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    (0..count).map(|_| Job::read(input)).collect::<io::Result<_>>().map(Some)
+}
+
+/// A bug found in a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundBug {
+    /// Which bug it is.
+    pub signature: String,
+    /// What happened.
+    pub message: String,
+}
+
+/// What a worker says of one case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// The case.
+    pub index: u64,
+    /// CPU time in nanoseconds.
+    pub cpu_ns: u64,
+    /// Virtual-machine steps.
+    pub vm_steps: u64,
+    /// Bugs, most important first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bugs: Vec<FoundBug>,
+}
+
+/// How often an oracle passed, failed, and was skipped for which reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OracleCounts {
+    /// Cases on which the property held.
+    pub passed: u64,
+    /// Cases on which it did not.
+    pub failed: u64,
+    /// Cases about which it says nothing, by reason.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+impl OracleCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        for (reason, count) in &other.skipped {
+            *self.skipped.entry(reason.clone()).or_default() += count;
+        }
+    }
+}
+
+/// What a worker says of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchResult {
+    /// One per case, in order.
+    pub results: Vec<CaseResult>,
+    /// Counts by oracle.
+    pub oracles: BTreeMap<String, OracleCounts>,
+}
+
+/// How cases are run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Run each case twice and compare the traces.
+    pub is_twice: bool,
+    /// A planted bug, by name.
+    pub plant: Option<String>,
+    /// Limits that replace those of the target.
+    pub limits: Limits,
+    /// CPU milliseconds after which a case counts as hanging.
+    pub timeout_ms: u64,
+    /// MiB of address space of a worker; 0 is no limit.
+    pub worker_memory_mib: u64,
+}
+
+/// Limits of one run that replace those of the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// [`Budget::vm_steps`].
+    pub vm_steps: Option<u64>,
+    /// [`Budget::alloc_bytes`].
+    pub alloc_bytes: Option<u64>,
+    /// [`Budget::heap_bytes`].
+    pub heap_bytes: Option<u64>,
+    /// [`Budget::disk_bytes`].
+    pub disk_bytes: Option<u64>,
+    /// [`Budget::length_bytes`].
+    pub length_bytes: Option<u32>,
+}
+
+impl Limits {
+    /// The budget of a target with these limits, and the heap of a case that brings a smaller one.
+    pub fn apply(&self, budget: &Budget, case_heap_bytes: Option<u64>) -> Budget {
+        let heap_bytes = self.heap_bytes.unwrap_or(budget.heap_bytes);
+        Budget {
+            vm_steps: self.vm_steps.unwrap_or(budget.vm_steps),
+            alloc_bytes: self.alloc_bytes.unwrap_or(budget.alloc_bytes),
+            heap_bytes: case_heap_bytes.map_or(heap_bytes, |bytes| bytes.min(heap_bytes)),
+            disk_bytes: self.disk_bytes.map_or(budget.disk_bytes, |bytes| bytes as usize),
+            length_bytes: self.length_bytes.unwrap_or(budget.length_bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_pass_the_pipe_and_end_with_it() {
+        let job = |index, heap_bytes| Job { index, target: 1, heap_bytes, body: vec![index as u8; 5] };
+        let jobs = [job(1, None), job(2, Some(7))];
+        let mut pipe = Vec::new();
+        write_batch(&jobs, &mut pipe).unwrap();
+        let mut input = pipe.as_slice();
+        let read = read_batch(&mut input).unwrap().unwrap();
+        assert_eq!(
+            read.iter().map(|job| (job.index, job.heap_bytes)).collect::<Vec<_>>(),
+            [(1, None), (2, Some(7))]
+        );
+        assert_eq!(read[1].body, jobs[1].body);
+        assert!(read_batch(&mut input).unwrap().is_none());
+        assert!(read_batch(&mut &pipe[..9]).is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! What all runs add up to.
+
+use std::collections::BTreeMap;
+
+use tandem::targets::Target;
+
+use super::client::Outcome;
+use super::protocol::{BatchResult, FoundBug, OracleCounts};
+
+/// Slowest cases that are remembered.
+const SLOWEST_MAX: usize = 100;
+
+/// A case that was run.
+#[derive(Clone)]
+pub struct Done {
+    /// Its name.
+    pub name: String,
+    /// What it ran on.
+    pub target: &'static Target,
+    /// Its encoding.
+    pub body: Vec<u8>,
+    /// Its place among all cases, from 1.
+    pub index: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// A case with bugs.
+#[derive(Clone)]
+pub struct Finding {
+    /// The case.
+    pub case: Done,
+    /// What was found, most important first; never empty.
+    pub bugs: Vec<FoundBug>,
+}
+
+/// A slow case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slow {
+    /// CPU time in nanoseconds.
+    pub cpu_ns: u64,
+    /// Its name.
+    pub name: String,
+    /// Virtual-machine steps.
+    pub vm_steps: u64,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Report {
+    /// Cases that were run.
+    pub cases: u64,
+    /// Cases with bugs, in the order of the cases.
+    pub findings: Vec<Finding>,
+    /// Cases in which our own code failed: name and message.
+    pub harness_errors: Vec<(String, String)>,
+    /// Counts by oracle.
+    pub oracles: BTreeMap<String, OracleCounts>,
+    /// CPU time of all cases in nanoseconds, without what the workers need besides.
+    pub cpu_ns: u64,
+    /// The slowest cases, slowest first.
+    pub slowest: Vec<Slow>,
+}
+
+impl Report {
+    /// Adds a case.
+    pub fn add(&mut self, done: Done) {
+        self.cases += 1;
+        let result = &done.outcome.result;
+        self.cpu_ns += result.cpu_ns;
+        let slow = Slow { cpu_ns: result.cpu_ns, name: done.name.clone(), vm_steps: result.vm_steps };
+        let at = self.slowest.partition_point(|other| other.cpu_ns >= slow.cpu_ns);
+        if at < SLOWEST_MAX {
+            self.slowest.insert(at, slow);
+            self.slowest.truncate(SLOWEST_MAX);
+        }
+        if let Some(message) = &done.outcome.harness_error {
+            self.harness_errors.push((done.name.clone(), message.clone()));
+        }
+        if !result.bugs.is_empty() {
+            let bugs = result.bugs.clone();
+            let at = self.findings.partition_point(|other| other.case.index < done.index);
+            self.findings.insert(at, Finding { case: done, bugs });
+        }
+    }
+
+    /// Adds the counts of a batch.
+    pub fn add_counts(&mut self, batch: &BatchResult) {
+        for (oracle, counts) in &batch.oracles {
+            self.oracles.entry(oracle.clone()).or_default().add(counts);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Ends workers that stay at one case.
+//!
+//! A hang is CPU time, not time: on a busy machine a worker may stand still for long and be well. Only
+//! where a worker uses none, a generous limit of wall time applies.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::death::Kill;
+
+/// How often the workers are looked at.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// Wall time that a case may take, in multiples of its CPU time limit.
+const WALL_FACTOR: u32 = 20;
+
+/// What the watchdog knows of a worker; shared with its client.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// Process id, 0 for none.
+    pub pid: AtomicU32,
+    /// True while a batch is with the worker.
+    pub is_busy: AtomicBool,
+    progress: fs::File,
+    kill: Mutex<Option<Kill>>,
+}
+
+impl Slot {
+    pub(super) fn new(progress: fs::File) -> Self {
+        Self { pid: AtomicU32::new(0), is_busy: AtomicBool::new(false), progress, kill: Mutex::new(None) }
+    }
+
+    /// The index of the case at which the worker is; 0 before the first.
+    pub(super) fn at_case(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.progress.read_exact_at(&mut bytes, 0).ok().map_or(0, |()| u64::from_le_bytes(bytes))
+    }
+
+    /// Why the watchdog killed the worker, if it did; asked once.
+    pub(super) fn take_kill(&self) -> Option<Kill> {
+        self.kill.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Where a worker was when it was last seen to move.
+struct Seen {
+    pid: u32,
+    case: u64,
+    cpu: Duration,
+    at: Instant,
+}
+
+/// Watches until `done`; whoever sets that may unpark this thread, so that it ends at once.
+pub(super) fn watch(slots: &[Arc<Slot>], timeout: Duration, done: &AtomicBool) {
+    let mut seen: Vec<Option<Seen>> = slots.iter().map(|_| None).collect();
+    while !done.load(Ordering::Relaxed) {
+        for (slot, seen) in slots.iter().zip(&mut seen) {
+            look(slot, seen, timeout);
+        }
+        std::thread::park_timeout(INTERVAL);
+    }
+}
+
+fn look(slot: &Slot, seen: &mut Option<Seen>, timeout: Duration) {
+    let pid = slot.pid.load(Ordering::Relaxed);
+    if pid == 0 || !slot.is_busy.load(Ordering::Relaxed) {
+        *seen = None;
+        return;
+    }
+    let (case, cpu) = (slot.at_case(), cpu_time(pid));
+    match seen {
+        Some(last) if last.pid == pid && last.case == case => {
+            let spent = cpu.zip(Some(last.cpu)).map(|(now, then)| now.saturating_sub(then));
+            let elapsed = last.at.elapsed();
+            // Without CPU times (no /proc) wall time has to do.
+            let kill = if spent.unwrap_or(elapsed) > timeout {
+                Kill::CpuTime
+            } else if elapsed > timeout * WALL_FACTOR {
+                Kill::WallTime
+            } else {
+                return;
+            };
+            *slot.kill.lock().unwrap_or_else(PoisonError::into_inner) = Some(kill);
+            if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+                // The worker may have ended by itself in the meantime.
+                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+            }
+            *seen = None;
+        }
+        _ => *seen = Some(Seen { pid, case, cpu: cpu.unwrap_or_default(), at: Instant::now() }),
+    }
+}
+
+/// CPU time that a process has used, where the system tells.
+pub(super) fn cpu_time(pid: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Fields behind the name, which is in parentheses and may hold anything; utime and stime are the
+    // 14th and 15th of all.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let ticks_per_second = rustix::param::clock_ticks_per_second();
+    Some(Duration::from_millis(ticks * 1000 / ticks_per_second.max(1)))
+}

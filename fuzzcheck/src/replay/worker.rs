@@ -1,0 +1,149 @@
+//! The worker: reads batches of cases from standard input, runs them, writes results to standard output.
+//!
+//! Before each case it writes the case's index into the progress file, which the parent reads when the
+//! worker dies or seems to hang: a write to a file costs half a microsecond and wakes nobody.
+
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tandem::TestCase;
+use tandem::engine::plant::Plant;
+use tandem::engine::sqlite::{Budget, Executor};
+use tandem::oracles::{ORACLES, Verdict};
+use tandem::targets::{Judged, TARGETS, Target};
+
+use super::client::STATEMENT_BYTES;
+use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
+
+/// Runs until standard input ends.
+///
+/// # Errors
+/// Where a pipe or the progress file breaks.
+pub fn run(options: &Options, progress: &Path, traces_statements: bool) -> Result<()> {
+    limit_memory(options.worker_memory_mib)?;
+    let progress = File::options().write(true).open(progress).context("opening the progress file")?;
+    let mut runner = Runner::isolated(options)?;
+    if traces_statements {
+        let progress = progress.try_clone()?;
+        runner.executor.on_statement(move |number, text| {
+            let mut record = number.to_le_bytes().to_vec();
+            record.extend(text.trim_ascii_start().iter().take(STATEMENT_BYTES));
+            record.resize(8 + STATEMENT_BYTES, 0);
+            // A parent that cannot read it any more has no use for it either.
+            progress.write_all_at(&record, 8).ok();
+        });
+    }
+    let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
+    let mut output = io::stdout().lock();
+    while let Some(jobs) = protocol::read_batch(&mut input)? {
+        let mut batch = BatchResult::default();
+        for job in jobs {
+            progress.write_all_at(&job.index.to_le_bytes(), 0)?;
+            let result = runner.run(&job, &mut batch);
+            batch.results.push(result);
+        }
+        serde_json::to_writer(&mut output, &batch)?;
+        output.write_all(b"\n")?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+/// Limits the address space, so that a case which takes all memory ends itself and not the machine.
+fn limit_memory(mib: u64) -> Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    if mib == 0 {
+        return Ok(());
+    }
+    let maximum = getrlimit(Resource::As).maximum;
+    let current = Some(maximum.map_or(mib << 20, |most| most.min(mib << 20)));
+    setrlimit(Resource::As, Rlimit { current, maximum }).context("limiting the memory of a worker")
+}
+
+/// Runs and judges cases in this process.
+pub struct Runner {
+    executor: Executor,
+    options: Options,
+}
+
+impl Runner {
+    /// For a process that does nothing else with SQLite.
+    ///
+    /// # Errors
+    /// Where the planted bug of the options is unknown.
+    pub fn isolated(options: &Options) -> Result<Self> {
+        let mut executor = Executor::isolated();
+        if let Some(name) = &options.plant {
+            executor
+                .plant(Plant::by_name(name).with_context(|| format!("no planted bug is named `{name}`"))?);
+        }
+        Ok(Self { executor, options: options.clone() })
+    }
+
+    /// Runs one case and adds its verdicts to the counts of `batch`.
+    pub fn run(&mut self, job: &Job, batch: &mut BatchResult) -> CaseResult {
+        let target = TARGETS[usize::from(job.target)];
+        let case = TestCase::decode(&job.body);
+        let budget = self.options.limits.apply(&target.budget, job.heap_bytes);
+        let started = cpu_time_ns();
+        let judged = target.judge_within(&mut self.executor, &case, &budget);
+        let cpu_ns = cpu_time_ns() - started;
+        let mut bugs = count_verdicts(&judged, batch);
+        if self.options.is_twice {
+            bugs.extend(self.second_run(target, &case, &budget, &judged, batch));
+        }
+        CaseResult { index: job.index, cpu_ns, vm_steps: judged.observation.trace.vm_steps(), bugs }
+    }
+
+    fn second_run(
+        &mut self,
+        target: &Target,
+        case: &TestCase,
+        budget: &Budget,
+        first: &Judged,
+        batch: &mut BatchResult,
+    ) -> Option<FoundBug> {
+        let second = target.judge_within(&mut self.executor, case, budget);
+        let difference = first.observation.trace.difference(&second.observation.trace);
+        let counts = batch.oracles.entry("determinism".to_owned()).or_default();
+        match difference {
+            None => {
+                counts.passed += 1;
+                None
+            }
+            Some(message) => {
+                counts.failed += 1;
+                Some(FoundBug { signature: "determinism/trace/second-run".to_owned(), message })
+            }
+        }
+    }
+}
+
+fn count_verdicts(judged: &Judged, batch: &mut BatchResult) -> Vec<FoundBug> {
+    let mut bugs = Vec::new();
+    for (entry, verdict) in ORACLES.iter().zip(&judged.verdicts) {
+        if !batch.oracles.contains_key(entry.name) {
+            batch.oracles.insert(entry.name.to_owned(), Default::default());
+        }
+        let counts = batch.oracles.get_mut(entry.name).expect("inserted above");
+        match verdict {
+            Verdict::Pass => counts.passed += 1,
+            Verdict::Skip(reason) => *counts.skipped.entry(reason.to_string()).or_default() += 1,
+            Verdict::Fail(finding) => {
+                counts.failed += 1;
+                let (signature, message) = (finding.signature.to_string(), finding.message.clone());
+                bugs.push(FoundBug { signature, message });
+            }
+        }
+    }
+    bugs
+}
+
+/// CPU time of this thread in nanoseconds.
+fn cpu_time_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}

@@ -1,0 +1,168 @@
+//! From paths to cases.
+//!
+//! A path is one of our corpus databases, one of SQLite's `fuzzdataN.db`, a folder, or a file with one
+//! case. Folders are read to any depth, in the order of names; files whose name begins with a dot or
+//! `README` are passed over.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tandem::TestCase;
+use tandem::corpus::fuzzdata::{self, Fuzzdata};
+use tandem::corpus::{Corpus, application_id, store};
+use tandem::targets::{DB_FILE, DB_SQL, SQL, Target};
+use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
+
+/// A case with where it came from.
+pub struct NamedCase {
+    /// The file, and what it is within it.
+    pub name: String,
+    /// What it runs on.
+    pub target: &'static Target,
+    /// The case.
+    pub case: TestCase,
+    /// Bytes that SQLite may hold, if the source says so.
+    pub heap_bytes: Option<u64>,
+}
+
+/// A file in a folder that is no case, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// The cases of all paths.
+pub struct Cases {
+    /// How many there are.
+    pub total: usize,
+    /// The cases.
+    pub cases: Box<dyn Iterator<Item = NamedCase> + Send>,
+    /// Files in folders that could not be read as cases.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Opens all paths. `target` overrides the target that a file with one case seems to be for.
+///
+/// # Errors
+/// Where a path cannot be read, or is not what its name says, with its name and the reason. Files found
+/// in folders are skipped instead.
+pub fn open(paths: &[PathBuf], target: Option<&'static Target>) -> Result<Cases> {
+    let mut all = Cases { total: 0, cases: Box::new(std::iter::empty()), skipped: Vec::new() };
+    for path in paths {
+        add_path(&mut all, path, target)?;
+    }
+    Ok(all)
+}
+
+fn add_path(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Result<()> {
+    let kind = fs::metadata(path).with_context(|| format!("{}", path.display()))?;
+    if !kind.is_dir() {
+        return add_file(all, path, target);
+    }
+    let mut entries = fs::read_dir(path)
+        .and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+        })
+        .with_context(|| format!("{}", path.display()))?;
+    entries.sort();
+    for entry in entries {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') || name.starts_with("README") {
+            continue;
+        }
+        if entry.is_dir() {
+            add_path(all, &entry, target)?;
+        } else if let Err(error) = add_file(all, &entry, target) {
+            all.skipped.push(Skipped { why: format!("{error:#}"), path: entry });
+        }
+    }
+    Ok(())
+}
+
+fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Result<()> {
+    let id = application_id(path);
+    if id == Some(store::APPLICATION_ID) {
+        return add_corpus(all, path);
+    }
+    // A database that SQLite itself cannot read is a case, and a good one.
+    if id.is_some() && fuzzdata::is_fuzzdata(path).unwrap_or(false) {
+        return add_fuzzdata(all, path);
+    }
+    let is_named_database = path.extension().is_some_and(|extension| extension == "db");
+    if is_named_database && id.is_none() {
+        bail!("{}: its name ends in .db, but it is no SQLite database (or a damaged one)", path.display());
+    }
+    let (case, form) = read_case(path)?;
+    let target = target.unwrap_or_else(|| target_of(path, form));
+    let name = path.display().to_string();
+    append(all, 1, std::iter::once(NamedCase { name, target, case, heap_bytes: None }));
+    Ok(())
+}
+
+fn append(all: &mut Cases, count: usize, cases: impl Iterator<Item = NamedCase> + Send + 'static) {
+    all.total += count;
+    let before = std::mem::replace(&mut all.cases, Box::new(std::iter::empty()));
+    all.cases = Box::new(before.chain(cases));
+}
+
+/// Reads a file with one case.
+///
+/// # Errors
+/// Where it cannot be read or decoded; with its name.
+pub(crate) fn read_case(path: &Path) -> Result<(TestCase, Form)> {
+    let bytes = fs::metadata(path).with_context(|| format!("{}", path.display()))?.len();
+    if bytes > CASE_BYTES_MAX as u64 {
+        return Err(DecodeError::TooLarge { bytes }).with_context(|| format!("{}", path.display()));
+    }
+    let content = fs::read(path).with_context(|| format!("{}", path.display()))?;
+    let case = TestCase::decode_strict(&content).with_context(|| format!("{}", path.display()))?;
+    Ok((case, Form::of(&content)))
+}
+
+/// What a file with one case is for: the target in whose folder it lies, as libFuzzer's artifacts do;
+/// else what suits its form.
+fn target_of(path: &Path, form: Form) -> &'static Target {
+    let absolute = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folders = absolute.ancestors().skip(1).filter_map(|folder| folder.file_name()?.to_str());
+    folders.into_iter().find_map(Target::by_name).unwrap_or(match form {
+        Form::Envelope | Form::Dbsqlfuzz => &DB_SQL,
+        Form::Database => &DB_FILE,
+        Form::Sql => &SQL,
+    })
+}
+
+fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
+    let corpus = Corpus::load(path)?;
+    let file = path.display().to_string();
+    let cases: Vec<NamedCase> = corpus
+        .iter()
+        .map(|(id, entry)| {
+            let target = Target::by_name(&entry.target).with_context(|| {
+                format!("{file}: the case {id} is for `{}`, which is no target", entry.target)
+            })?;
+            let case = TestCase::decode(&entry.body);
+            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None })
+        })
+        .collect::<Result<_>>()?;
+    append(all, cases.len(), cases.into_iter());
+    Ok(())
+}
+
+fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
+    let data = Fuzzdata::load(path)?;
+    let file = path.display().to_string();
+    let (total, heap_bytes) = (data.len(), data.heap_bytes);
+    let named = data.into_cases().map(move |case| NamedCase {
+        name: format!("{file}:{}", case.name),
+        target: case.target,
+        case: case.case,
+        heap_bytes,
+    });
+    append(all, total, named);
+    Ok(())
+}
+

@@ -1,0 +1,54 @@
+//! Progress on standard error: a bar on a terminal, a plain line now and then otherwise.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How often a line is printed where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Shows how many of all cases are done.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    total: u64,
+    done: u64,
+    errors: u64,
+    printed: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new(total: usize) -> Self {
+        let total = total as u64;
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = "{bar:30} {pos}/{len} cases, {per_sec}, {eta} left, {msg}";
+            let style = ProgressStyle::with_template(style).expect("the template is fixed");
+            ProgressBar::new(total).with_style(style).with_message("0 errors")
+        });
+        Self { bar, total, done: 0, errors: 0, printed: Instant::now() }
+    }
+
+    pub(crate) fn case_done(&mut self, has_bugs: bool) {
+        self.done += 1;
+        self.errors += u64::from(has_bugs);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(self.done);
+                if has_bugs {
+                    bar.set_message(format!("{} errors", self.errors));
+                }
+            }
+            None if self.printed.elapsed() >= LINE_INTERVAL => {
+                self.printed = Instant::now();
+                eprintln!("{} of {} cases, {} errors", self.done, self.total, self.errors);
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The cheap proof against the engine.
+
+use super::*;
+use crate::engine::sqlite::Executor;
+use crate::engine::vocabulary::Vocabulary;
+use crate::generators::seeds;
+use crate::mutators::{self, Context, Weights};
+use crate::testcase::{OpenConfig, Script, TestCase};
+
+/// Images of the seeds that stand alone.
+fn images(executor: &Executor) -> Vec<Vec<u8>> {
+    let seeds = seeds::of_target("db_file").into_iter();
+    let is_ordinary = |case: &TestCase| case.config == OpenConfig::default() && case.files.len() == 1;
+    let cases = seeds.map(|seed| seed.build(executor).unwrap()).filter(is_ordinary);
+    cases.filter_map(|case| case.files.main().map(<[u8]>::to_vec)).collect()
+}
+
+/// See the module.
+fn has_rootless_table(case: &TestCase) -> bool {
+    schema::rows(case.files.main().unwrap()).iter().any(|row| row.kind == "view" || row.is_virtual())
+}
+
+#[test]
+fn sound_databases_show_no_damage() {
+    for image in images(&Executor::shared()) {
+        assert_eq!(assess(&image), Assessment::Sound);
+    }
+}
+
+/// What is called damaged must be damaged to SQLite, too.
+#[test]
+fn reported_damage_is_real() {
+    let executor = Executor::shared();
+    let vocabulary = Vocabulary::default();
+    let weights = Weights { sql: 0, database: 1, config: 0, joint: 0 };
+    let images = images(&executor);
+    let (mut damaged, mut missed) = (0, 0);
+    for seed in 0..6000 {
+        let mut case = TestCase::from_database(images[seed as usize % images.len()].clone());
+        let mut no_bytes = |data: &mut [u8], size: usize, _: usize| {
+            data[..size].iter_mut().step_by(7).for_each(|byte| *byte ^= 0x11);
+            size
+        };
+        let mut context = Context::new(seed, &vocabulary, &mut no_bytes, 1 << 20, 1 << 21);
+        mutators::mutate(&mut case, &weights, &mut context);
+        if case.files.len() != 1 {
+            continue;
+        }
+        let found = first_damage(case.files.main().unwrap());
+        case.sql = Script::default();
+        let is_healthy = executor.is_healthy(&case);
+        let is_overlooked = matches!(found, Some(Damage::Space { .. })) && has_rootless_table(&case);
+        let is_confirmed = found.is_none() || !is_healthy || is_overlooked;
+        assert!(is_confirmed, "{seed}: {found:?} by {:?}", context.mutators_used());
+        damaged += u32::from(!is_healthy);
+        missed += u32::from(!is_healthy && found.is_none());
+    }
+    assert!(
+        damaged > 2000 && missed * 2 < damaged,
+        "{missed} of {damaged} damaged files were not recognised"
+    );
+}

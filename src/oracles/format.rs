@@ -1,0 +1,38 @@
+//! The file that SQLite leaves is well-formed by our own reading of the format
+//! (<https://sqlite.org/fileformat2.html>).
+//!
+//! `PRAGMA integrity_check` asks SQLite about itself, on a connection with a warm cache, and leaves out the
+//! freelist for some schemas (see [`crate::dbfile::damage`]). This looks at the bytes after the connection
+//! was closed. Applies where the database at the start was empty or wholly sound by the same reading.
+//! Refuted as described in [`super`].
+
+use super::{Finding, Oracle, Signature, SkipReason, Verdict};
+use crate::dbfile::damage::Assessment;
+use crate::engine::Observation;
+use crate::testcase::TestCase;
+
+pub(super) struct Format;
+
+impl Oracle for Format {
+    fn check(&self, _case: &TestCase, observation: &Observation) -> Verdict {
+        let has_written = observation.trace.statements.iter().any(|statement| !statement.is_read_only);
+        if !has_written {
+            return Verdict::Skip(SkipReason::NothingWritten);
+        }
+        let damage = match &observation.left {
+            None => return Verdict::Skip(SkipReason::StartNotSound),
+            Some(Assessment::Sound | Assessment::Unknown) => return Verdict::Pass,
+            Some(Assessment::Damaged(damage)) => damage,
+        };
+        if let Some(taint) = observation.taint.first_name() {
+            return Verdict::Skip(SkipReason::Tainted(taint));
+        }
+        if observation.is_healthy_at_start != Some(true) {
+            return Verdict::Skip(SkipReason::DamagedAtStart);
+        }
+        Verdict::Fail(Finding {
+            signature: Signature::new("format", &damage.what().replace([' ', ','], "-"), "after-close"),
+            message: format!("the file that is left is damaged: {damage}"),
+        })
+    }
+}
