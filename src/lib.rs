@@ -6,6 +6,7 @@ pub mod dbfile;
 pub mod engine;
 pub mod faults;
 pub mod generators;
+pub mod known;
 pub mod mutators;
 pub mod oracles;
 pub mod sql;

@@ -85,6 +85,9 @@ pub struct RunArgs {
     /// Limits.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Refuse nothing of what leads to a known bug of SQLite.
+    #[arg(long)]
+    pub meet_known_bugs: bool,
     /// Plant a bug by name, to see that it is found (see `selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     pub plant: Option<String>,
@@ -256,6 +259,9 @@ pub struct WorkerArgs {
     /// As for `run`.
     #[arg(long)]
     pub twice: bool,
+    /// As for `run`.
+    #[arg(long)]
+    pub meet_known_bugs: bool,
     /// As for `run`.
     #[arg(long)]
     pub plant: Option<String>,

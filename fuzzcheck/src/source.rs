@@ -165,4 +165,3 @@ fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
     append(all, total, named);
     Ok(())
 }
-

@@ -10,9 +10,10 @@
 //! 0 means to `sqlite3BtreeIntegrityCheck` that only some trees are to be checked, and it leaves out the
 //! freelist and unreferenced pages ([`Damage::Space`]). So a file that a run leaves is looked at here, too.
 
+use super::geometry::LOCK_BYTE;
 use super::page::BtreePage;
 use super::tree::PageSet;
-use super::{Geometry, cell, header, read_be, schema};
+use super::{Geometry, cell, header, read_be, recover, schema};
 
 /// Where and how a file is not well-formed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,9 @@ impl Damage {
     }
 }
 
+/// SQLite takes a shorter file for an empty one in some states.
+const SMALLEST_FILE_BYTES: usize = 512;
+
 /// What a look at a file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assessment {
@@ -60,13 +64,12 @@ pub enum Assessment {
 }
 
 /// Looks at a file. Pages in a `-wal` or a hot journal are not considered: do not ask about a database
-/// that has one.
-pub fn assess(image: &[u8]) -> Assessment {
+/// that has one. `lock_byte` is [`LOCK_BYTE`] as a rule.
+pub fn assess(image: &[u8], lock_byte: u32) -> Assessment {
     if image.is_empty() {
         return Assessment::Sound;
     }
-    // SQLite takes a file of less than a smallest page for an empty one in some states.
-    if image.len() < 512 {
+    if image.len() < SMALLEST_FILE_BYTES {
         return Assessment::Unknown;
     }
     if let Some(what) = header_damage(image) {
@@ -76,7 +79,8 @@ pub fn assess(image: &[u8]) -> Assessment {
     let Some(pages) = page_count(image, &geometry) else {
         return Assessment::Unknown;
     };
-    let mut checker = Checker { image, geometry, pages, seen: PageSet::new(&geometry), is_complete: true };
+    let mut checker =
+        Checker { image, geometry, pages, seen: PageSet::new(&geometry), is_complete: true, lock_byte };
     match checker.check() {
         Err(damage) => Assessment::Damaged(damage),
         Ok(()) if checker.is_complete => Assessment::Sound,
@@ -84,9 +88,29 @@ pub fn assess(image: &[u8]) -> Assessment {
     }
 }
 
+/// Looks at a database with a WAL or journal beside it: at its header, which SQLite reads before it looks at
+/// those, and then at what they make of it.
+pub fn assess_with(image: &[u8], log: Option<&[u8]>, journal: Option<&[u8]>, lock_byte: u32) -> Assessment {
+    if image.len() >= SMALLEST_FILE_BYTES {
+        let is_odd = header::INCREMENTAL_VACUUM.get(image) != 0 && header::LARGEST_ROOT.get(image) == 0;
+        let odd = is_odd.then_some("incremental vacuum without a largest root page");
+        if let Some(what) = header_damage(image).or(odd) {
+            return Assessment::Damaged(Damage::Header(what));
+        }
+    }
+    match recover::recovered(image, log, journal) {
+        Some(recovered) => match assess(&recovered, lock_byte) {
+            // Recovery has more states than are considered here: nothing is certain.
+            Assessment::Damaged(_) => Assessment::Unknown,
+            other => other,
+        },
+        None => Assessment::Unknown,
+    }
+}
+
 /// The first damage found by [`assess`], if any.
 pub fn first_damage(image: &[u8]) -> Option<Damage> {
-    match assess(image) {
+    match assess(image, LOCK_BYTE) {
         Assessment::Damaged(damage) => Some(damage),
         Assessment::Sound | Assessment::Unknown => None,
     }
@@ -125,8 +149,19 @@ struct Checker<'a> {
     geometry: Geometry,
     pages: u32,
     seen: PageSet,
+    lock_byte: u32,
     /// False once something could not be looked at.
     is_complete: bool,
+}
+
+/// What a page is used as, in terms of the pointer map.
+#[derive(Clone, Copy)]
+enum Use {
+    Root,
+    Free,
+    FirstOverflow { of: u32 },
+    Overflow { after: u32 },
+    Child { of: u32 },
 }
 
 /// What a walk over a b-tree finds out.
@@ -139,13 +174,23 @@ const DEPTH_MAX: u32 = 20;
 
 impl Checker<'_> {
     fn check(&mut self) -> Result<(), Damage> {
+        if header::INCREMENTAL_VACUUM.get(self.image) != 0 && header::LARGEST_ROOT.get(self.image) == 0 {
+            return Err(Damage::Space { page: 1, what: "incremental vacuum without a largest root page" });
+        }
         self.freelist()?;
         let rows = schema::rows(self.image);
-        self.btree(1, 0)?;
+        self.btree(1, Use::Root, 0)?;
+        self.is_complete &= !self.has_pointer_map() || self.is_vacuum_state_sound(&rows);
         for row in &rows {
+            self.is_complete &= row.is_consistent();
             match (row.has_btree(), row.root_page(&self.geometry)) {
                 (Some(false), _) | (Some(true), Some(1)) => {}
-                (Some(true), Some(root)) => drop(self.btree(root, 0)?),
+                (Some(true), Some(root)) => {
+                    self.btree(root, Use::Root, 0)?;
+                    // `integrity_check` believes each page's own type.
+                    let kind = BtreePage::parse(self.image, &self.geometry, root).map(|page| page.kind);
+                    self.is_complete &= kind.is_some_and(|kind| kind.is_table() != row.is_index_btree());
+                }
                 // SQLite may refuse the row, or see something else in it.
                 _ => self.is_complete = false,
             }
@@ -154,13 +199,41 @@ impl Checker<'_> {
     }
 
     /// Notes a reference to a page; `false` for a second one, or one to no page.
-    fn claim(&mut self, page: u32) -> bool {
+    fn claim(&mut self, page: u32, used_as: Use) -> bool {
+        self.is_complete &= !self.has_pointer_map() || page == 1 || self.pointer_map_says(page, used_as);
         page <= self.pages && self.seen.insert(page)
     }
 
-    fn claim_in_tree(&mut self, page: u32) -> Result<(), Damage> {
+    fn claim_in_tree(&mut self, page: u32, used_as: Use) -> Result<(), Damage> {
         let what = "referenced twice, or beyond the end of the file";
-        if self.claim(page) { Ok(()) } else { Err(Damage::Page { page, what }) }
+        if self.claim(page, used_as) { Ok(()) } else { Err(Damage::Page { page, what }) }
+    }
+
+    fn has_pointer_map(&self) -> bool {
+        header::LARGEST_ROOT.get(self.image) != 0
+    }
+
+    fn pointer_map_says(&self, page: u32, used_as: Use) -> bool {
+        let (map, at) = self.geometry.pointer_map_entry(page);
+        let map = self.geometry.page(self.image, map);
+        let (kind, parent) = match used_as {
+            Use::Root => (1, 0),
+            Use::Free => (2, 0),
+            Use::FirstOverflow { of } => (3, of),
+            Use::Overflow { after } => (4, after),
+            Use::Child { of } => (5, of),
+        };
+        read_be(map, at, 1) == kind && read_be(map, at + 1, 4) as u32 == parent
+    }
+
+    /// In a database with a pointer map: the largest root page is the one in the header, and the last page
+    /// is not one that no file can end with.
+    fn is_vacuum_state_sound(&self, rows: &[schema::SchemaRow]) -> bool {
+        let roots = rows.iter().filter(|row| row.has_btree() == Some(true)).map(|row| row.root);
+        let largest = roots.max().unwrap_or(1).max(1);
+        let is_last_odd = self.geometry.is_pointer_map(self.pages)
+            || self.pages == self.geometry.lock_byte_page(self.lock_byte);
+        largest == i64::from(header::LARGEST_ROOT.get(self.image)) && !is_last_odd
     }
 
     fn freelist(&mut self) -> Result<(), Damage> {
@@ -168,7 +241,7 @@ impl Checker<'_> {
         let mut next = header::FREELIST_TRUNK.get(self.image);
         let mut count = 0;
         while next != 0 {
-            if !self.claim(next) {
+            if !self.claim(next, Use::Free) {
                 return damage(next, "freelist page used twice, or beyond the end of the file");
             }
             let trunk = self.geometry.page(self.image, next);
@@ -177,7 +250,7 @@ impl Checker<'_> {
                 return damage(next, "freelist trunk with too many leaves");
             }
             for leaf in (0..leaves).map(|i| read_be(trunk, 8 + 4 * i, 4) as u32) {
-                if !self.claim(leaf) {
+                if !self.claim(leaf, Use::Free) {
                     return damage(leaf, "freelist page used twice, or beyond the end of the file");
                 }
             }
@@ -189,13 +262,14 @@ impl Checker<'_> {
     }
 
     /// Checks the b-tree at `root`; all its leaves must be at one depth.
-    fn btree(&mut self, root: u32, above: u32) -> Result<Level, Damage> {
+    fn btree(&mut self, root: u32, used_as: Use, above: u32) -> Result<Level, Damage> {
         let damage = |what| Err(Damage::Page { page: root, what });
         if root == 0 {
-            // An interior page without cells may have no child either.
-            return Ok(Level { depth: 0 });
+            // `integrity_check` passes over a child 0, though nothing can be read through it.
+            self.is_complete = false;
+            return Ok(Level { depth: u32::MAX });
         }
-        self.claim_in_tree(root)?;
+        self.claim_in_tree(root, used_as)?;
         if above > DEPTH_MAX {
             return damage("b-tree is too deep");
         }
@@ -217,7 +291,9 @@ impl Checker<'_> {
         }
         let mut depth = None;
         for child in page.children() {
-            let level = self.btree(child, above + 1)?;
+            let level = self.btree(child, Use::Child { of: root }, above + 1)?;
+            let is_alike = |child: BtreePage<'_>| child.kind.is_table() == page.kind.is_table();
+            self.is_complete &= BtreePage::parse(self.image, &self.geometry, child).is_some_and(is_alike);
             if depth.is_some_and(|depth| depth != level.depth && depth != u32::MAX && level.depth != u32::MAX)
             {
                 return damage("children at different depths");
@@ -236,12 +312,13 @@ impl Checker<'_> {
         };
         let rest = payload.total - payload.local as u64;
         let needed = rest.div_ceil(self.geometry.usable_bytes as u64 - 4);
-        let mut next = first;
+        let (mut next, mut used_as) = (first, Use::FirstOverflow { of: page });
         for _ in 0..needed {
             if next == 0 {
                 return Err(Damage::Page { page, what: "an overflow chain is too short" });
             }
-            self.claim_in_tree(next)?;
+            self.claim_in_tree(next, used_as)?;
+            used_as = Use::Overflow { after: next };
             next = read_be(self.geometry.page(self.image, next), 0, 4) as u32;
         }
         if next == 0 { Ok(()) } else { Err(Damage::Page { page, what: "an overflow chain is too long" }) }
@@ -249,9 +326,11 @@ impl Checker<'_> {
 
     /// Every page has a use.
     fn unused(&self) -> Result<(), Damage> {
-        let has_map = header::LARGEST_ROOT.get(self.image) != 0;
-        let is_special =
-            |page| page == self.geometry.lock_byte_page() || has_map && self.geometry.is_pointer_map(page);
+        let has_map = self.has_pointer_map();
+        let is_special = |page| {
+            page == self.geometry.lock_byte_page(self.lock_byte)
+                || has_map && self.geometry.is_pointer_map(page)
+        };
         let unused = (1..=self.pages).find(|&page| !self.seen.contains(page) && !is_special(page));
         unused.map_or(Ok(()), |page| Err(Damage::Space { page, what: "never used" }))
     }

@@ -7,6 +7,10 @@ use super::header;
 /// Page size assumed where the header gives none that is valid: SQLite's default.
 const FALLBACK_PAGE_BYTES: usize = 4096;
 
+/// Where the lock byte lies, unless a test control moved it: at 1 GiB
+/// (<https://sqlite.org/fileformat2.html#the_lock_byte_page>).
+pub const LOCK_BYTE: u32 = 0x4000_0000;
+
 /// Page size, usable size and number of pages of a database image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
@@ -63,8 +67,16 @@ impl Geometry {
         number >= 2 && (number - 2).is_multiple_of(self.pointer_map_entries() + 1)
     }
 
-    /// The page with the lock byte, at 1 GiB, which holds no data.
-    pub fn lock_byte_page(&self) -> u32 {
-        (0x4000_0000 / self.page_bytes + 1) as u32
+    /// Where the pointer-map entry of a page stands: page of the map, and offset in it
+    /// (<https://sqlite.org/fileformat2.html#pointer_map_or_ptrmap_pages>).
+    pub fn pointer_map_entry(&self, page: u32) -> (u32, usize) {
+        let group = self.pointer_map_entries() + 1;
+        let map = page.saturating_sub(2) / group * group + 2;
+        (map, 5 * page.saturating_sub(map + 1) as usize)
+    }
+
+    /// The page with the lock byte at this offset, which holds no data.
+    pub fn lock_byte_page(&self, lock_byte: u32) -> u32 {
+        (lock_byte as usize / self.page_bytes + 1) as u32
     }
 }

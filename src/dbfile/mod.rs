@@ -13,6 +13,7 @@
 //! | [`tree`] | walks over b-trees, overflow chains and the freelist |
 //! | [`schema`] | rows of `sqlite_schema` |
 //! | [`wal`], [`journal`] | the files beside the database |
+//! | [`recover`] | a database with its WAL or journal applied |
 //! | [`damage`] | cheap proof that a file is not well-formed |
 //! | [`describe`] | all of it for a person |
 
@@ -24,6 +25,7 @@ pub mod header;
 pub mod journal;
 pub mod page;
 pub mod record;
+pub mod recover;
 pub mod schema;
 pub mod tree;
 pub mod varint;

@@ -45,6 +45,32 @@ impl SchemaRow {
         }
     }
 
+    /// True if the b-tree of the row has keys and no rowids: an index, or a table WITHOUT ROWID.
+    pub fn is_index_btree(&self) -> bool {
+        let sql = self.sql.to_ascii_uppercase();
+        !self.is_table() || sql.contains("WITHOUT") && sql.contains("ROWID")
+    }
+
+    /// True if type, name and table of the row agree with its SQL, as in every row that SQLite writes. It
+    /// does not check them, and believes them when it drops or alters the object.
+    pub fn is_consistent(&self) -> bool {
+        let sql = self.sql.to_ascii_uppercase();
+        if sql.is_empty() {
+            return self.kind == "index"
+                && self.name.starts_with(&format!("sqlite_autoindex_{}_", self.table));
+        }
+        let kinds =
+            [("table", "TABLE "), ("table", "VIRTUAL TABLE "), ("view", "VIEW "), ("trigger", "TRIGGER ")];
+        let indexes = [("index", "INDEX "), ("index", "UNIQUE INDEX ")];
+        let is_kind = |(kind, words): &(&str, &str)| {
+            let rest = sql.strip_prefix("CREATE ");
+            self.kind == *kind && rest.is_some_and(|rest| rest.starts_with(words))
+        };
+        let names = |name: &str| !name.is_empty() && sql.contains(&name.to_ascii_uppercase());
+        let is_own_table = !matches!(self.kind.as_str(), "table" | "view") || self.table == self.name;
+        kinds.iter().chain(&indexes).any(is_kind) && names(&self.name) && names(&self.table) && is_own_table
+    }
+
     /// True for an ordinary or virtual table.
     pub fn is_table(&self) -> bool {
         self.kind == "table"

@@ -175,6 +175,8 @@ pub struct Observation {
     pub trace: Trace,
     /// Why damage would be no bug.
     pub taint: Taint,
+    /// Names of the known bugs that were avoided, one per refusal ([`crate::known`]).
+    pub avoided: Vec<&'static str>,
     /// Whether the database was well-formed before the first statement; `None` if that was not asked,
     /// because nothing suspicious happened.
     pub is_healthy_at_start: Option<bool>,

@@ -9,6 +9,8 @@
 //!
 //! # Excuses
 //! * A full-text index over a table that changed behind it.
+//! * Virtual tables that come with the database: nothing checks whether the tables in which they keep their
+//!   data are what they expect.
 //! * Lack of memory near the heap limit, and where `snippet()` and its kin of FTS3/4 get NULL for a text:
 //!   they report that as lack of memory.
 //! * `CREATE` writes its text into the schema, reads it back, does not understand it, and undoes it all:
@@ -69,6 +71,10 @@ fn judge(statement: &StatementTrace, case: &TestCase, observation: &Observation)
     })
 }
 
+fn code_is_corrupt(statement: &StatementTrace) -> bool {
+    statement.code().primary() == ffi::SQLITE_CORRUPT
+}
+
 fn is_impossible_on_healthy(code: Code) -> bool {
     code.primary() == ffi::SQLITE_NOMEM || code.tells_of_damage()
 }
@@ -76,6 +82,9 @@ fn is_impossible_on_healthy(code: Code) -> bool {
 fn excuse(statement: &StatementTrace, case: &TestCase, observation: &Observation) -> Option<&'static str> {
     if statement.code().0 == ffi::SQLITE_CORRUPT_VTAB && super::uses_external_content(case) {
         return Some("full-text table with external content");
+    }
+    if code_is_corrupt(statement) && super::brings_virtual_tables(case) {
+        return Some("virtual tables from a file");
     }
     let (peak, largest) = observation.heap_peak;
     if statement.code().primary() == ffi::SQLITE_NOMEM {

@@ -93,5 +93,10 @@ fn uses_external_content(case: &TestCase) -> bool {
         || case.files.main().is_some_and(|image| schema::rows(image).iter().any(|row| says_so(&row.sql)))
 }
 
+/// True if the case brings a database with virtual tables.
+fn brings_virtual_tables(case: &TestCase) -> bool {
+    case.files.main().is_some_and(|image| schema::rows(image).iter().any(schema::SchemaRow::is_virtual))
+}
+
 #[cfg(test)]
 mod tests;

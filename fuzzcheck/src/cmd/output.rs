@@ -54,6 +54,9 @@ pub(super) fn print_text(
         }
         writeln!(out, "{}", if skipped > 0 { ")" } else { "" })?;
     }
+    for (name, count) in &report.avoided {
+        writeln!(out, "avoided      {count} statements that lead to the known bug {name}")?;
+    }
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
     Ok(())
@@ -80,6 +83,7 @@ struct JsonReport<'a> {
     case_cpu_seconds: f64,
     findings: Vec<JsonFinding<'a>>,
     oracles: &'a BTreeMap<String, OracleCounts>,
+    avoided_statements: &'a BTreeMap<String, u64>,
     slowest: Vec<JsonSlow<'a>>,
 }
 
@@ -115,6 +119,7 @@ pub(super) fn print_json(
         case_cpu_seconds: report.cpu_ns as f64 / 1e9,
         findings: findings.collect(),
         oracles: &report.oracles,
+        avoided_statements: &report.avoided,
         slowest: slowest
             .map(|slow| JsonSlow { case: &slow.name, cpu_ns: slow.cpu_ns, vm_steps: slow.vm_steps })
             .collect(),

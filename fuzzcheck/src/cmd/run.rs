@@ -105,6 +105,7 @@ fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report
     let options = Options {
         is_twice: args.twice,
         plant: args.plant.clone(),
+        meets_known_bugs: args.meet_known_bugs,
         limits: limits(&args.limits),
         timeout_ms: args.timeout_ms,
         worker_memory_mib: args.worker_memory_mib,

@@ -12,6 +12,7 @@ pub(super) fn run(args: &WorkerArgs) -> Result<ExitCode> {
     let options = Options {
         is_twice: args.twice,
         plant: args.plant.clone(),
+        meets_known_bugs: args.meet_known_bugs,
         limits: limits(&args.limits),
         timeout_ms: 0,
         worker_memory_mib: args.worker_memory_mib,

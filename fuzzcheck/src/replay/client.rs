@@ -223,6 +223,9 @@ fn exchange(process: &mut Process, jobs: &[Job]) -> Result<BatchResult> {
 /// The options as arguments of `fuzzcheck worker`.
 fn worker_arguments(options: &Options) -> Vec<String> {
     let mut arguments = vec![format!("--worker-memory-mib={}", options.worker_memory_mib)];
+    if options.meets_known_bugs {
+        arguments.push("--meet-known-bugs".to_owned());
+    }
     if options.is_twice {
         arguments.push("--twice".to_owned());
     }

@@ -40,14 +40,14 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
     if let Some(kill) = kill {
         return cause(if kill == Kill::CpuTime { "timeout" } else { "blocked" }, None);
     }
+    if stderr.contains("has overflowed its stack") {
+        return cause("stack-overflow", None);
+    }
     if let Some((kind, function)) = sanitizer(stderr) {
         return cause(&kind, function);
     }
     if stderr.contains("memory allocation of ") && stderr.contains(" failed") {
         return cause("out-of-memory", None);
-    }
-    if stderr.contains("has overflowed its stack") {
-        return cause("stack-overflow", None);
     }
     if let Some(function) = assertion(stderr) {
         return cause("assert", Some(function));
@@ -68,7 +68,7 @@ fn last_words(stderr: &str, otherwise: &str) -> String {
         return otherwise.to_owned();
     }
     // Sanitizers say the most important first, everything else last.
-    if let Some(at) = text.find("ERROR: ").or_else(|| text.find("runtime error: ")) {
+    if let Some(at) = text.find("ERROR: ").or_else(|| text.find(": runtime error: ")) {
         return text[at..].chars().take(MESSAGE_CHARS_MAX).collect();
     }
     let skip = text.chars().count().saturating_sub(MESSAGE_CHARS_MAX);
@@ -82,7 +82,7 @@ fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
         let kind = if class == "allocator" || class == "out" { "out-of-memory" } else { class };
         return Some((format!("asan-{kind}"), top_function(report)));
     }
-    let (_, report) = stderr.split_once("runtime error: ")?;
+    let (_, report) = stderr.split_once(": runtime error: ")?;
     let words = report.split(['\n', ':']).next().unwrap_or_default().split(' ');
     let plain =
         words.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'));
@@ -161,7 +161,10 @@ mod tests {
             ("assert".to_owned(), Some("pagerFixMaplimit".to_owned()), false)
         );
         assert_eq!(by_signal(6, "memory allocation of 99 bytes failed").kind, "out-of-memory");
-        assert_eq!(by_signal(6, "thread 'main' has overflowed its stack").kind, "stack-overflow");
+        assert_eq!(
+            by_signal(6, "thread 'main' has overflowed its stack\nfatal runtime error: stack overflow").kind,
+            "stack-overflow"
+        );
         assert!(by_signal(6, "thread 'main' panicked at src/x.rs:1:2:\nno").is_harness);
         assert!(classify(ExitStatus::from_raw(2 << 8), "", None).is_harness);
         assert_eq!(classify(ExitStatus::from_raw(9), "", Some(Kill::CpuTime)).kind, "timeout");

@@ -134,6 +134,9 @@ pub struct BatchResult {
     pub results: Vec<CaseResult>,
     /// Counts by oracle.
     pub oracles: BTreeMap<String, OracleCounts>,
+    /// Statements that were refused because they lead to a known bug, by its name.
+    #[serde(default)]
+    pub avoided: BTreeMap<String, u64>,
 }
 
 /// How cases are run.
@@ -143,6 +146,8 @@ pub struct Options {
     pub is_twice: bool,
     /// A planted bug, by name.
     pub plant: Option<String>,
+    /// Refuse nothing of what leads to a known bug.
+    pub meets_known_bugs: bool,
     /// Limits that replace those of the target.
     pub limits: Limits,
     /// CPU milliseconds after which a case counts as hanging.

@@ -56,6 +56,8 @@ pub struct Report {
     pub harness_errors: Vec<(String, String)>,
     /// Counts by oracle.
     pub oracles: BTreeMap<String, OracleCounts>,
+    /// Statements refused because they lead to a known bug, by its name.
+    pub avoided: BTreeMap<String, u64>,
     /// CPU time of all cases in nanoseconds, without what the workers need besides.
     pub cpu_ns: u64,
     /// The slowest cases, slowest first.
@@ -88,6 +90,9 @@ impl Report {
     pub fn add_counts(&mut self, batch: &BatchResult) {
         for (oracle, counts) in &batch.oracles {
             self.oracles.entry(oracle.clone()).or_default().add(counts);
+        }
+        for (name, count) in &batch.avoided {
+            *self.avoided.entry(name.clone()).or_default() += count;
         }
     }
 }

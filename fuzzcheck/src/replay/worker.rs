@@ -80,6 +80,9 @@ impl Runner {
             executor
                 .plant(Plant::by_name(name).with_context(|| format!("no planted bug is named `{name}`"))?);
         }
+        if options.meets_known_bugs {
+            executor.meet_known_bugs();
+        }
         Ok(Self { executor, options: options.clone() })
     }
 
@@ -92,6 +95,9 @@ impl Runner {
         let judged = target.judge_within(&mut self.executor, &case, &budget);
         let cpu_ns = cpu_time_ns() - started;
         let mut bugs = count_verdicts(&judged, batch);
+        for name in &judged.observation.avoided {
+            *batch.avoided.entry((*name).to_owned()).or_default() += 1;
+        }
         if self.options.is_twice {
             bugs.extend(self.second_run(target, &case, &budget, &judged, batch));
         }

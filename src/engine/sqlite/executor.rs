@@ -9,6 +9,7 @@ use super::ffi::{Connection, process};
 use super::session::{self, Session, StatementObserver};
 use super::settings;
 use crate::dbfile::damage::{self, Assessment};
+use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::plant::Plant;
 use crate::engine::vocabulary::{Function, Vocabulary};
 use crate::engine::{FileDigest, Observation, Trace, Value};
@@ -85,6 +86,7 @@ impl Program for ScriptProgram {
 pub struct Executor {
     vfs: Vfs,
     plant: Option<Plant>,
+    meets_known_bugs: bool,
     on_statement: Option<Box<StatementObserver>>,
     /// The main database of cases that ask for the rich schema.
     rich_image: OnceCell<Vec<u8>>,
@@ -108,6 +110,7 @@ impl Executor {
         Self {
             vfs: Vfs::register(is_default_vfs),
             plant: None,
+            meets_known_bugs: false,
             on_statement: None,
             rich_image: OnceCell::new(),
         }
@@ -117,6 +120,11 @@ impl Executor {
     /// before it is prepared: so that it is known which one ends the process.
     pub fn on_statement(&mut self, observer: impl Fn(u64, &[u8]) + 'static) {
         self.on_statement = Some(Box::new(observer));
+    }
+
+    /// Refuses nothing of what leads to a known bug ([`crate::known`]).
+    pub fn meet_known_bugs(&mut self) {
+        self.meets_known_bugs = true;
     }
 
     /// Plants a bug for all further cases.
@@ -137,7 +145,8 @@ impl Executor {
                 files.expect("the rich schema is valid SQL").main().unwrap_or_default().to_vec()
             });
         }
-        let start = assess_start(&case.files);
+        let lock_byte = lock_byte(&case.config);
+        let start = assess_start(&case.files, lock_byte);
         let memory_before = alloc::counts();
         process::take_log();
         process::take_heap_peak();
@@ -151,11 +160,12 @@ impl Executor {
         observation.open_files = machine.disk.open_handles();
         observation.trace.files = digests(&machine);
         if start == Assessment::Sound && has_written(&observation.trace) {
-            observation.left = machine.disk.content(MAIN_DB.as_bytes()).map(damage::assess);
+            observation.left =
+                machine.disk.content(MAIN_DB.as_bytes()).map(|image| damage::assess(image, lock_byte));
         }
         if is_suspicious(&observation) {
-            let is_damaged = matches!(start, Assessment::Damaged(_));
-            let is_healthy = !is_damaged && self.is_healthy_to_sqlite(case, budget);
+            // Each of the two sees what the other does not.
+            let is_healthy = start == Assessment::Sound && self.is_healthy_to_sqlite(case, budget);
             observation.is_healthy_at_start = Some(is_healthy);
         }
         observation
@@ -204,11 +214,7 @@ impl Executor {
             let put = machine.disk.put(name.as_str().as_bytes(), content);
             put.expect("the disk holds twice the files");
         }
-        let pending_byte = match config.get(Setting::PendingBytePage) {
-            0 => 0x4000_0000,
-            unit => unit << 16,
-        };
-        process::reset(budget.heap_bytes as i64, config.get(Setting::RandomSeed), pending_byte);
+        process::reset(budget.heap_bytes as i64, config.get(Setting::RandomSeed), lock_byte(config));
         self.vfs.install(machine);
     }
 
@@ -259,11 +265,13 @@ impl Executor {
         if let Some(Plant::Function(plant)) = self.plant {
             connection.plant(plant);
         }
-        let mut session = Session::new(&connection, &case.config, self.on_statement.as_deref());
+        let mut session = Session::new(&connection, case, self.on_statement.as_deref());
         connection.watch().set_budget(budget.vm_steps, budget.alloc_bytes);
+        connection.watch().avoids_known_bugs.set(!self.meets_known_bugs);
         program.run(case, &mut session);
         observation.trace = session.finish();
         observation.taint |= connection.watch().taint.get();
+        observation.avoided = connection.watch().avoided.take();
 
         if has_written(&observation.trace) && !matches!(start, Assessment::Damaged(_)) {
             observation.integrity = integrity(&connection);
@@ -297,10 +305,21 @@ impl Executor {
     }
 }
 
-/// What the main database shows without SQLite's help; nothing where a journal or WAL may change it.
-fn assess_start(files: &FileSet) -> Assessment {
-    let is_alone = files.get(WAL).is_none() && files.get(JOURNAL).is_none();
-    if is_alone { damage::assess(files.main().unwrap_or_default()) } else { Assessment::Unknown }
+/// What the database shows without SQLite's help.
+fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {
+    let image = files.main().unwrap_or_default();
+    match (files.get(WAL), files.get(JOURNAL)) {
+        (None, None) => damage::assess(image, lock_byte),
+        (log, journal) => damage::assess_with(image, log, journal, lock_byte),
+    }
+}
+
+/// Where the lock byte lies in this case.
+fn lock_byte(config: &OpenConfig) -> u32 {
+    match config.get(Setting::PendingBytePage) {
+        0 => LOCK_BYTE,
+        unit => unit << 16,
+    }
 }
 
 fn has_written(trace: &Trace) -> bool {

@@ -7,6 +7,7 @@
 use rusqlite::ffi;
 
 use crate::engine::Taint;
+use crate::known;
 
 /// Longest busy timeout that a script may set, in milliseconds, as in SQLite's fuzzcheck.
 const BUSY_TIMEOUT_MS_MAX: u64 = 100;
@@ -19,21 +20,6 @@ const DENIED_PRAGMAS: [&str; 6] = [
     "parser_trace",
     "sql_trace",
     "activate_extensions",
-];
-
-/// Ends of the names of tables in which FTS and R-Tree tables keep their data.
-const SHADOW_SUFFIXES: [&str; 11] = [
-    "_content",
-    "_data",
-    "_idx",
-    "_docsize",
-    "_config",
-    "_node",
-    "_parent",
-    "_rowid",
-    "_segments",
-    "_segdir",
-    "_stat",
 ];
 
 /// What SQLite asks its authorizer (<https://sqlite.org/c3ref/c_alter_table.html>).
@@ -59,6 +45,8 @@ pub(super) fn is_of_interest(action: i32) -> bool {
             | ffi::SQLITE_DELETE
             | ffi::SQLITE_DROP_TABLE
             | ffi::SQLITE_ALTER_TABLE
+            | ffi::SQLITE_CREATE_INDEX
+            | ffi::SQLITE_CREATE_TRIGGER
     )
 }
 
@@ -73,6 +61,7 @@ pub(super) fn judge(request: &Request<'_>, is_script: bool) -> (bool, Taint) {
             (!name.eq_ignore_ascii_case(b"load_extension"), Taint::NONE)
         }
         ffi::SQLITE_PRAGMA => pragma(first, request.second),
+        ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER => (true, Taint::NONE),
         ffi::SQLITE_ALTER_TABLE => (true, table_taint(request.second.unwrap_or_default(), is_script)),
         _ => (true, table_taint(first, is_script)),
     }
@@ -123,11 +112,9 @@ fn busy_timeout_is_short(value: &[u8]) -> bool {
 }
 
 fn table_taint(table: &[u8], is_script: bool) -> Taint {
-    let table = table.to_ascii_lowercase();
-    let table = std::str::from_utf8(&table).unwrap_or_default();
-    if table == "sqlite_dbpage" {
+    if table.eq_ignore_ascii_case(b"sqlite_dbpage") {
         Taint::DBPAGE
-    } else if is_script && SHADOW_SUFFIXES.iter().any(|suffix| table.ends_with(suffix)) {
+    } else if is_script && known::is_shadow_name(table) {
         Taint::SHADOW_TABLE
     } else {
         Taint::NONE

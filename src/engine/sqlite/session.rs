@@ -7,8 +7,9 @@ use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, Phase, Statement};
 use crate::engine::{Code, StatementTrace, Taint, Trace, Value};
+use crate::known;
 use crate::sql;
-use crate::testcase::{OpenConfig, Setting};
+use crate::testcase::{Setting, TestCase};
 
 /// Rows are hashed when so many bytes of them are waiting.
 const HASH_BLOCK_BYTES: usize = 1 << 16;
@@ -34,6 +35,8 @@ pub struct Session<'c> {
     /// Rows that may still come.
     rows_left: u64,
     observer: Option<&'c StatementObserver>,
+    /// True once the case mentioned the trigram tokenizer.
+    mentions_trigrams: bool,
     /// Statements in a row that could not be prepared because the schema is damaged.
     schema_refusals: u32,
     /// Rows not yet hashed; kept between statements for its memory.
@@ -43,19 +46,22 @@ pub struct Session<'c> {
 impl<'c> Session<'c> {
     pub(super) fn new(
         connection: &'c Connection<'c>,
-        config: &OpenConfig,
+        case: &TestCase,
         observer: Option<&'c StatementObserver>,
     ) -> Self {
-        let rows_left = match config.get(Setting::RowsMax) {
+        // The schema is text in the pages of the files.
+        let mentions_trigrams = case.files.iter().any(|(_, content)| known::mentions_trigrams(content));
+        let rows_left = match case.config.get(Setting::RowsMax) {
             0 => u64::MAX,
             rows => u64::from(rows),
         };
         Self {
             connection,
             trace: Trace::default(),
-            is_utf16: config.is_on(Setting::Utf16),
+            is_utf16: case.config.is_on(Setting::Utf16),
             rows_left,
             observer,
+            mentions_trigrams,
             schema_refusals: 0,
             row_bytes: Vec::new(),
         }
@@ -75,6 +81,9 @@ impl<'c> Session<'c> {
         while read < text.len() && !self.is_over() {
             let verb = verb(&text[read..]);
             if self.schema_refusals >= SCHEMA_REFUSALS_MAX && !NEEDS_NO_SCHEMA.contains(&verb) {
+                break;
+            }
+            if self.avoids_known_bug(&text[read..]) {
                 break;
             }
             if let Some(observer) = self.observer {
@@ -107,6 +116,15 @@ impl<'c> Session<'c> {
     /// where it fails.
     pub fn query(&self, text: &str) -> Option<Vec<Vec<Value>>> {
         query(self.connection, text)
+    }
+
+    /// True if the statement leads to a known bug, which is then noted.
+    fn avoids_known_bug(&mut self, text: &[u8]) -> bool {
+        let watch = self.connection.watch();
+        self.mentions_trigrams |= known::mentions_trigrams(text);
+        let bug = known::by_statement(text, self.mentions_trigrams).filter(|_| watch.avoids_known_bugs.get());
+        watch.avoided.borrow_mut().extend(bug.map(|bug| bug.name));
+        bug.is_some()
     }
 
     fn note_schema_refusal(&mut self, prepare: Code, verb: &str) {

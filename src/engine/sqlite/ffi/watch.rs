@@ -1,6 +1,6 @@
 //! Callbacks of a connection: its budget and its authorizer.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 use rusqlite::ffi;
@@ -8,12 +8,15 @@ use rusqlite::ffi;
 use crate::engine::Taint;
 use crate::engine::sqlite::policy::{self, Request};
 use crate::faults::alloc;
+use crate::known;
 
 /// The progress handler is called after so many VM steps.
 pub const STEPS_PER_TICK: u64 = 100;
 
 /// So many questions of nested statements to the authorizer count as a tick.
-const QUESTIONS_PER_TICK: u64 = 2;
+const QUESTIONS_PER_TICK: u64 = 4;
+/// Questions that an ATTACH within a statement counts for: it is a VACUUM.
+const VACUUM_QUESTIONS: u64 = 64;
 
 /// What the connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,10 @@ pub struct Watch {
     pub phase: Cell<Phase>,
     /// What the script did that makes damage no bug.
     pub taint: Cell<Taint>,
+    /// Whether what leads to a known bug is refused.
+    pub avoids_known_bugs: Cell<bool>,
+    /// Names of the known bugs that were avoided.
+    pub avoided: RefCell<Vec<&'static str>>,
     /// Progress calls left.
     pub ticks_left: Cell<u64>,
     /// [`alloc::Counts::bytes`] at which the budget of bytes is used up.
@@ -48,6 +55,8 @@ impl Watch {
         Self {
             phase: Cell::new(Phase::Own),
             taint: Cell::new(Taint::NONE),
+            avoids_known_bugs: Cell::new(true),
+            avoided: RefCell::default(),
             ticks_left: Cell::new(u64::MAX),
             bytes_end: Cell::new(u64::MAX),
             nested_questions: Cell::new(0),
@@ -67,14 +76,14 @@ impl Watch {
 impl Watch {
     /// VACUUM and virtual tables prepare statements of their own while they run, which takes long and
     /// counts few VM steps. What they ask the authorizer measures it.
-    fn charge_nested_statement(&self) {
-        let asked = self.nested_questions.get() + 1;
+    fn charge_nested_statement(&self, action: c_int) {
+        let before = self.nested_questions.get();
+        let asked = before + if action == ffi::SQLITE_ATTACH { VACUUM_QUESTIONS } else { 1 };
         self.nested_questions.set(asked);
-        if asked.is_multiple_of(QUESTIONS_PER_TICK) {
-            let left = self.ticks_left.get();
-            self.ticks_left.set(left.saturating_sub(1));
-            self.is_exhausted.set(self.is_exhausted.get() || left == 0);
-        }
+        let ticks = asked / QUESTIONS_PER_TICK - before / QUESTIONS_PER_TICK;
+        let left = self.ticks_left.get();
+        self.ticks_left.set(left.saturating_sub(ticks));
+        self.is_exhausted.set(self.is_exhausted.get() || left < ticks);
     }
 }
 
@@ -102,7 +111,7 @@ pub(super) unsafe extern "C" fn on_authorize(
     // SAFETY: as in `on_progress`.
     let watch = unsafe { &*watch.cast::<Watch>() };
     if watch.phase.get() == Phase::Step {
-        watch.charge_nested_statement();
+        watch.charge_nested_statement(action);
     }
     if watch.phase.get() == Phase::Own || !policy::is_of_interest(action) {
         return ffi::SQLITE_OK;
@@ -112,6 +121,13 @@ pub(super) unsafe extern "C" fn on_authorize(
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
     };
     let request = Request { action, first: bytes(first), second: bytes(second) };
+    if watch.avoids_known_bugs.get()
+        && watch.phase.get() == Phase::Prepare
+        && let Some(bug) = known::by_request(action, request.second.unwrap_or_default())
+    {
+        watch.avoided.borrow_mut().push(bug.name);
+        return ffi::SQLITE_DENY;
+    }
     let (is_allowed, taint) = policy::judge(&request, watch.phase.get() == Phase::Prepare);
     watch.taint.set(watch.taint.get() | taint);
     if is_allowed { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
