@@ -11,14 +11,21 @@ use super::{header, journal, wal};
 const BYTES_MAX: usize = 32 << 20;
 
 /// The database after recovery. `None` where it is not plain what SQLite does: a journal that names a
-/// super-journal, or has several headers or another page size, and where the result would be huge.
+/// super-journal, or has several headers or another page size, a WAL beside a database that is not in WAL
+/// mode or has pages of another size, and where the result would be huge.
 pub fn recovered<'a>(image: &'a [u8], log: Option<&[u8]>, journal: Option<&[u8]>) -> Option<Cow<'a, [u8]>> {
     let rolled_back = match journal {
         Some(journal) if !journal.is_empty() => Cow::Owned(roll_back(image, journal)?),
         _ => Cow::Borrowed(image),
     };
     match log {
-        Some(log) if header::is_wal(&rolled_back) => apply_log(&rolled_back, log).map(Cow::Owned),
+        Some(log) if !log.is_empty() => {
+            // SQLite opens a WAL that is there also where the header says that the database has none, and
+            // one with pages of another size. Neither comes about but by hand.
+            let log_page_bytes = wal::header(log).and_then(|header| header.valid_page_bytes());
+            let is_own = header::is_wal(&rolled_back) && log_page_bytes == header::page_size(&rolled_back);
+            if is_own { apply_log(&rolled_back, log).map(Cow::Owned) } else { None }
+        }
         _ => Some(rolled_back),
     }
 }
@@ -98,6 +105,13 @@ mod tests {
         assert_eq!(new.len(), 4 * 512);
         assert_eq!((new[100], new[512], new[1024], new[1536]), (1, 5, 6, 0));
         assert_eq!(recovered(&old, Some(&log[..700]), None).unwrap(), old);
+
+        let other_pages = wal::build(1024, [1, 2], &[(1, &[5; 1024], 2)]);
+        assert_eq!(recovered(&old, Some(&other_pages), None), None);
+        let mut rollback = old.clone();
+        header::READ_VERSION.set(&mut rollback, 1);
+        header::WRITE_VERSION.set(&mut rollback, 1);
+        assert_eq!(recovered(&rollback, Some(&log), None), None);
     }
 
     #[test]

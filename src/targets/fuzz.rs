@@ -132,6 +132,33 @@ macro_rules! libfuzzer_target {
             )
         });
 
+        unsafe extern "C" {
+            fn LLVMFuzzerRunDriver(
+                argc: *mut ::std::ffi::c_int,
+                argv: *mut *mut *mut ::std::ffi::c_char,
+                test_one: $crate::targets::driver::TestOne,
+            ) -> ::std::ffi::c_int;
+            fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) -> ::std::ffi::c_int;
+        }
+
+        /// Takes the place of libFuzzer's own `main`.
+        #[unsafe(no_mangle)]
+        extern "C" fn main(
+            argc: ::std::ffi::c_int,
+            argv: *mut *mut ::std::ffi::c_char,
+        ) -> ::std::ffi::c_int {
+            // SAFETY: called by the C runtime.
+            unsafe {
+                $crate::targets::driver::drive(argc, argv, LLVMFuzzerRunDriver, LLVMFuzzerTestOneInput)
+            }
+        }
+
+        /// Read by AddressSanitizer before anything else runs, so it may not touch memory.
+        #[unsafe(no_mangle)]
+        extern "C" fn __asan_default_options() -> *const ::std::ffi::c_char {
+            $crate::targets::driver::ASAN_DEFAULT_OPTIONS.as_ptr()
+        }
+
         ::libfuzzer_sys::fuzz_crossover!(|first: &[u8], second: &[u8], out: &mut [u8], seed: u32| {
             $crate::targets::fuzz::crossover::<ThisTarget>(first, second, out, seed)
         });

@@ -4,6 +4,7 @@
 //! the options file. `fuzzcheck/tests/layout.rs` fails where they disagree.
 
 mod battery;
+pub mod driver;
 pub mod fuzz;
 mod ossfuzz;
 

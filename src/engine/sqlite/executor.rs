@@ -7,25 +7,19 @@ use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, process};
 use super::session::{self, Session, StatementObserver};
-use super::settings;
+use super::{health, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::plant::Plant;
 use crate::engine::vocabulary::{Function, Vocabulary};
-use crate::engine::{FileDigest, Observation, Trace, Value};
+use crate::engine::{FileDigest, Observation, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;
 use crate::sql;
-use crate::testcase::{FileName, FileSet, JOURNAL, MAIN_DB, OpenConfig, Setting, TestCase, WAL};
+use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
 
 const MAIN_PATH: &CStr = c"main.db";
-/// Most problems that are asked of `PRAGMA integrity_check`.
-const PROBLEMS_MAX: usize = 8;
-/// Budget of the executor's own checks: generous, for they are no part of the case.
-const CHECK_VM_STEPS: u64 = 2_000_000;
-const CHECK_BYTES: u64 = 1 << 30;
-
 /// What one run may use. All of it is counted, none of it is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
@@ -146,7 +140,7 @@ impl Executor {
             });
         }
         let lock_byte = lock_byte(&case.config);
-        let start = assess_start(&case.files, lock_byte);
+        let start = health::assess_start(&case.files, lock_byte);
         let memory_before = alloc::counts();
         process::take_log();
         process::take_heap_peak();
@@ -159,7 +153,7 @@ impl Executor {
         let machine = self.vfs.install(Machine::new(0));
         observation.open_files = machine.disk.open_handles();
         observation.trace.files = digests(&machine);
-        if start == Assessment::Sound && has_written(&observation.trace) {
+        if start == Assessment::Sound && health::has_written(&observation.trace) {
             observation.left =
                 machine.disk.content(MAIN_DB.as_bytes()).map(|image| damage::assess(image, lock_byte));
         }
@@ -179,7 +173,7 @@ impl Executor {
             Connection::open(&self.vfs, MAIN_PATH).expect("an empty disk has room for a database");
         let names = |list: &str| -> Vec<String> {
             let rows = session::query(&connection, &format!("SELECT name FROM pragma_{list}_list"));
-            rows.unwrap_or_default().into_iter().flatten().map(text).collect()
+            rows.unwrap_or_default().into_iter().flatten().map(health::text).collect()
         };
         let functions = session::query(&connection, "SELECT name, narg, type FROM pragma_function_list");
         let function = |row: Vec<Value>| {
@@ -188,7 +182,7 @@ impl Executor {
                 Value::Integer(count) => u8::try_from(count).ok(),
                 _ => None,
             };
-            Some(Function { name: text(name), arguments, kind: text(kind).chars().next()? })
+            Some(Function { name: health::text(name), arguments, kind: health::text(kind).chars().next()? })
         };
         let functions: Vec<Function> =
             functions.unwrap_or_default().into_iter().filter_map(function).collect();
@@ -273,8 +267,8 @@ impl Executor {
         observation.taint |= connection.watch().taint.get();
         observation.avoided = connection.watch().avoided.take();
 
-        if has_written(&observation.trace) && !matches!(start, Assessment::Damaged(_)) {
-            observation.integrity = integrity(&connection);
+        if health::has_written(&observation.trace) && !matches!(start, Assessment::Damaged(_)) {
+            observation.integrity = health::integrity(&connection);
         }
         if self.plant == Some(Plant::UnfinishedStatement)
             && let (_, Some(statement), _) = connection.prepare(b"SELECT 1")
@@ -291,26 +285,23 @@ impl Executor {
         self.is_healthy_to_sqlite(case, &Budget::UNLIMITED)
     }
 
-    /// As [`Executor::is_healthy`], with journal and WAL as they are, on a disk of its own.
+    /// As [`Executor::is_healthy`], with journal and WAL as they are, on a disk of its own. What SQLite
+    /// recovers from them is looked at, too.
     fn is_healthy_to_sqlite(&self, case: &TestCase, budget: &Budget) -> bool {
         self.prepare_machine(&case.files, &case.config, budget);
-        let problems = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
-            let problems = integrity(&connection);
+        let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
+            let is_sound = health::integrity(&connection).is_some_and(|problems| problems.is_empty());
+            let widths = if is_sound { health::index_widths(&connection) } else { None };
             connection.close();
-            problems
+            widths
         });
-        self.vfs.install(Machine::new(0));
+        let machine = self.vfs.install(Machine::new(0));
         process::take_log();
-        problems.is_some_and(|problems| problems.is_empty())
-    }
-}
-
-/// What the database shows without SQLite's help.
-fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {
-    let image = files.main().unwrap_or_default();
-    match (files.get(WAL), files.get(JOURNAL)) {
-        (None, None) => damage::assess(image, lock_byte),
-        (log, journal) => damage::assess_with(image, log, journal, lock_byte),
+        let image = machine.disk.content(MAIN_DB.as_bytes()).unwrap_or_default();
+        widths.is_some_and(|widths| {
+            damage::assess(image, lock_byte(&case.config)) == Assessment::Sound
+                && widths.into_iter().all(|(root, columns)| health::has_width(image, root, columns))
+        })
     }
 }
 
@@ -322,10 +313,6 @@ fn lock_byte(config: &OpenConfig) -> u32 {
     }
 }
 
-fn has_written(trace: &Trace) -> bool {
-    trace.statements.iter().any(|statement| !statement.is_read_only)
-}
-
 /// True where a healthy database at the start would be a finding, so that it is worth to ask.
 fn is_suspicious(observation: &Observation) -> bool {
     let is_damaged = observation.integrity.as_ref().is_some_and(|problems| !problems.is_empty());
@@ -334,29 +321,6 @@ fn is_suspicious(observation: &Observation) -> bool {
         code.tells_of_damage() || code.primary() == rusqlite::ffi::SQLITE_NOMEM
     });
     is_damaged || has_failed || matches!(observation.left, Some(Assessment::Damaged(_)))
-}
-
-/// What `PRAGMA integrity_check` finds wrong, empty for nothing; `None` where it does not run to its
-/// end.
-fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
-    settings::relax(connection);
-    process::reset_heap_limit();
-    connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
-    let rows = session::query(connection, &format!("PRAGMA main.integrity_check({PROBLEMS_MAX})"));
-    let Some(rows) = rows else {
-        // Cut short by the budget, or kept from running by something else (a collation that does not
-        // exist), it says nothing; that SQLite finds damage on the way is a problem like any other.
-        let is_damage = connection.error_code().tells_of_damage();
-        return is_damage.then(|| vec![connection.error_message()]);
-    };
-    Some(rows.into_iter().flatten().map(text).filter(|line| line != "ok").collect())
-}
-
-fn text(value: Value) -> String {
-    match value {
-        Value::Text(text) => String::from_utf8_lossy(&text).into_owned(),
-        other => format!("{other:?}"),
-    }
 }
 
 /// The files of a machine whose names can stand in a case.

@@ -13,6 +13,7 @@
 
 mod executor;
 mod ffi;
+mod health;
 pub mod instrumentation;
 mod policy;
 mod session;

@@ -245,3 +245,19 @@ fn isolation_of_names_in_the_vocabulary() {
         assert!(options.iter().any(|known| known == option), "{option} in {options:?}");
     }
 }
+
+#[test]
+fn an_index_whose_entries_are_wider_than_its_sql_is_not_healthy() {
+    let executor = Executor::shared();
+    let healthy = |edit: &str| {
+        let sql = format!(
+            "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 2), (3, 4); CREATE INDEX i ON t(a, b); \
+             PRAGMA writable_schema=ON; {edit}"
+        );
+        let files = executor.files_after(&OpenConfig::default(), &sql, Moment::Closed).unwrap();
+        executor.is_healthy(&TestCase { files, ..TestCase::default() })
+    };
+    assert!(healthy("UPDATE sqlite_schema SET sql='CREATE INDEX i ON t(a,b)' WHERE name='i'"));
+    // `integrity_check` finds nothing wrong with it.
+    assert!(!healthy("UPDATE sqlite_schema SET sql='CREATE INDEX i ON t(a)' WHERE name='i'"));
+}

@@ -1,0 +1,99 @@
+//! The `main` of a libFuzzer target: libFuzzer's own, with other defaults.
+//!
+//! `unsafe` is in the call of libFuzzer with the arguments of `main`.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+/// Flags of libFuzzer that are set unless the command line sets them.
+///
+/// * `-entropic=0`: the entropic schedule keeps every feature seen less than 256 times in one list and
+///   searches it for each feature of each run. A case of SQLite has some 10,000 features; in the first
+///   minute that search took more than half of the time.
+/// * `-print_funcs=0`: naming the new functions symbolizes them, at a second or so for each new case.
+/// * `-max_len`: libFuzzer would take the length of the longest seed. Pages of 64 KiB need more.
+/// * `-timeout`: seconds. Budgets of VM steps end a case long before it; 20 minutes, libFuzzer's own, is
+///   a night's worth of cases.
+/// * `-detect_leaks`: the memory oracle counts what SQLite allocates in every run, without a look at the whole
+///   heap.
+const DEFAULT_FLAGS: [&CStr; 5] =
+    [c"-entropic=0", c"-print_funcs=0", c"-max_len=1000000", c"-timeout=60", c"-detect_leaks=0"];
+
+/// What AddressSanitizer is told unless ASAN_OPTIONS says otherwise: shorter stacks of allocations, and a
+/// quarantine of freed memory that fits a processor's cache better than the default of 256 MiB. A case
+/// allocates some MiB at most, so that what it frees is still there when it ends.
+pub const ASAN_DEFAULT_OPTIONS: &CStr = c"malloc_context_size=12:quarantine_size_mb=16";
+
+/// libFuzzer's test function.
+pub type TestOne = unsafe extern "C" fn(*const u8, usize) -> c_int;
+/// libFuzzer's `LLVMFuzzerRunDriver`.
+pub type RunDriver = unsafe extern "C" fn(*mut c_int, *mut *mut *mut c_char, TestOne) -> c_int;
+
+/// The program of a target: libFuzzer with [`DEFAULT_FLAGS`]. (libFuzzer has no other place for defaults of
+/// a target; `.options` files are ClusterFuzz's.)
+///
+/// # Safety
+/// `argc` and `argv` are those of `main`, `driver` and `test_one` are libFuzzer's.
+pub unsafe fn drive(argc: c_int, argv: *mut *mut c_char, driver: RunDriver, test_one: TestOne) -> c_int {
+    let count = usize::try_from(argc).unwrap_or(0);
+    // SAFETY: `main` has `argc` arguments.
+    let mut arguments: Vec<*mut c_char> = (0..count).map(|i| unsafe { *argv.add(i) }).collect();
+    // SAFETY: each of them is a C string that lives as long as the process.
+    let is_set = |flag: &CStr| arguments.iter().any(|&set| sets_flag(unsafe { CStr::from_ptr(set) }, flag));
+    let defaults: Vec<_> = DEFAULT_FLAGS.into_iter().filter(|flag| !is_set(flag)).collect();
+    if !defaults.is_empty() {
+        let text: Vec<_> = defaults.iter().map(|flag| flag.to_string_lossy()).collect();
+        eprintln!("tandem: flags by default: {}", text.join(" "));
+    }
+    let at = count.min(1);
+    arguments.splice(at..at, defaults.iter().map(|flag| flag.as_ptr().cast_mut()));
+    let mut argc = c_int::try_from(arguments.len()).unwrap_or(argc);
+    arguments.push(ptr::null_mut());
+    let mut argv = arguments.as_mut_ptr();
+    // SAFETY: the arguments are as `main` gets them: C strings and a null at the end.
+    unsafe { driver(&raw mut argc, &raw mut argv, test_one) }
+}
+
+/// Whether `argument` sets the flag that `default` sets.
+fn sets_flag(argument: &CStr, default: &CStr) -> bool {
+    let name = |flag: &CStr| flag.to_bytes().split(|&byte| byte == b'=').next().map(<[u8]>::to_vec);
+    name(argument) == name(default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C" fn driver(argc: *mut c_int, argv: *mut *mut *mut c_char, _: TestOne) -> c_int {
+        // SAFETY: called by `drive` alone.
+        let arguments: Vec<_> = (0..unsafe { *argc as usize })
+            .map(|i| unsafe { CStr::from_ptr(*(*argv).add(i)) }.to_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            arguments,
+            [
+                "target",
+                "-print_funcs=0",
+                "-max_len=1000000",
+                "-timeout=60",
+                "-detect_leaks=0",
+                "-entropic=1",
+                "corpus"
+            ]
+        );
+        7
+    }
+
+    unsafe extern "C" fn test_one(_: *const u8, _: usize) -> c_int {
+        0
+    }
+
+    #[test]
+    fn default_flags_come_first_and_give_way() {
+        let mut argv = [c"target", c"-entropic=1", c"corpus"].map(|text| text.as_ptr().cast_mut());
+        // SAFETY: as `main` has them.
+        assert_eq!(unsafe { drive(3, argv.as_mut_ptr(), driver, test_one) }, 7);
+    }
+}
