@@ -231,7 +231,7 @@ pub struct FuzzArgs {
     /// The target.
     pub target: String,
     /// Seconds after which to stop; without, until Ctrl-C.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_total_time_s: Option<u64>,
     /// Processes that fuzz at the same time and share the corpus.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -242,6 +242,9 @@ pub struct FuzzArgs {
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     pub no_install: bool,
+    /// Print one JSON document at the end instead of text.
+    #[arg(long)]
+    pub json: bool,
     /// Arguments for libFuzzer.
     #[arg(last = true, value_name = "LIBFUZZER ARGS")]
     pub libfuzzer: Vec<String>,

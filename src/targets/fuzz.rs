@@ -8,12 +8,16 @@ use std::marker::PhantomData;
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::Target;
+use crate::engine::plant::{PLANTS, Plant};
 use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
 use crate::engine::vocabulary::Vocabulary;
 use crate::mutators::adapter;
 use crate::oracles::{ORACLES, Verdict};
 use crate::testcase::TestCase;
+
+/// Names a bug to plant ([`PLANTS`]).
+const PLANT_VARIABLE: &str = "TANDEM_PLANT";
 
 /// A target as a type, so that the bytes of an input are read as that target reads them.
 pub trait TargetType {
@@ -66,9 +70,24 @@ pub fn initialize(target: &Target) {
         std::process::exit(2);
     }
     crate::corpus::seeding::seed_empty_folder(target.name);
-    let executor = Executor::isolated();
+    let mut executor = Executor::isolated();
+    if let Some(plant) = planted() {
+        executor.plant(plant);
+    }
     let vocabulary = executor.vocabulary();
     STATE.set(Some(State { executor, vocabulary }));
+}
+
+/// The bug that the environment asks to plant, to see that whoever runs the target notices.
+fn planted() -> Option<Plant> {
+    let name = std::env::var(PLANT_VARIABLE).ok()?;
+    let plant = Plant::by_name(&name);
+    if plant.is_none() {
+        let known = PLANTS.map(|(name, _)| name).join(", ");
+        eprintln!("tandem: {PLANT_VARIABLE}={name}: no planted bug has that name; there are {known}");
+        std::process::exit(2);
+    }
+    plant
 }
 
 fn with_state<R>(action: impl FnOnce(&mut State) -> R) -> R {

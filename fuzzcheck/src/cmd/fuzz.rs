@@ -1,11 +1,232 @@
 //! `fuzzcheck fuzz`.
 
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tandem::corpus::{Corpus, seeding};
 
+use super::{EXIT_FINDINGS, project, target_by_name};
 use crate::cli::FuzzArgs;
+use crate::fuzzing::session::{Plan, Progress, Session};
+use crate::fuzzing::tools;
 
-pub(super) fn run(_args: &FuzzArgs) -> Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+/// How often a line is printed where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
+    let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
+    let plan = Plan {
+        project: project(),
+        target: target.name,
+        toolchain: args.toolchain.clone(),
+        time: args.max_total_time_s.map(Duration::from_secs),
+        jobs: usize::from(args.jobs),
+        arguments: args.libfuzzer.clone(),
+    };
+    if !plan.project.join("fuzz/Cargo.toml").exists() {
+        bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", plan.project.display());
+    }
+    tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
+    let shipped = seeding::shipped_corpus(target.name);
+    let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus())?;
+    eprintln!("fuzzcheck: {seeds} cases from {} in {}", shipped.display(), plan.corpus().display());
+    eprintln!("fuzzcheck: building the target {} with AddressSanitizer and coverage", target.name);
+    plan.build()?;
+
+    let stop = stop_on_signals()?;
+    let mut display = Display::new(plan.time);
+    let (progress, elapsed) = Session::new(&plan, &stop).run(|session| display.show(session))?;
+    display.finish();
+    if progress.executions() == 0 && !stop.load(Ordering::Relaxed) {
+        bail!("the target {} executed nothing", target.name);
+    }
+    let summary = Summary::new(&plan, &progress, elapsed);
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        summary.print()?;
+    }
+    Ok(if summary.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+}
+
+/// Ctrl-C ends the session and says what was found; a second one ends the program.
+fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// Shows how a session goes on: a line that changes on a terminal, a line now and then otherwise.
+struct Display {
+    bar: Option<ProgressBar>,
+    time: Option<Duration>,
+    printed: Instant,
+    signatures: usize,
+}
+
+impl Display {
+    fn new(time: Option<Duration>) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Self { bar, time, printed: Instant::now(), signatures: 0 }
+    }
+
+    fn show(&mut self, session: &Session<'_>) {
+        let progress = session.progress();
+        if progress.found.len() > self.signatures {
+            self.signatures = progress.found.len();
+            let all: Vec<&str> = progress.found.keys().map(String::as_str).collect();
+            self.line(&format!("findings so far: {}", all.join(", ")));
+        }
+        let is_due = self.printed.elapsed() >= LINE_INTERVAL;
+        if self.bar.is_none() && !is_due {
+            return;
+        }
+        let status = progress.status();
+        let of = self.time.map(|time| format!(" of {}", time.as_secs())).unwrap_or_default();
+        let text = format!(
+            "{}{of} s: {} executions, {}/s, {} edges, {} features, {} cases in the corpus, {} findings",
+            session.elapsed().as_secs(),
+            progress.executions(),
+            (progress.executions() as f64 / session.elapsed().as_secs_f64()).round(),
+            status.edges,
+            status.features,
+            status.corpus_cases,
+            progress.cases(),
+        );
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(text);
+                bar.tick();
+            }
+            None => {
+                self.printed = Instant::now();
+                eprintln!("{text}");
+            }
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// What a session did, for people and for machines.
+#[derive(Serialize)]
+struct Summary {
+    version: u32,
+    target: &'static str,
+    seconds: f64,
+    executions: u64,
+    edges: u64,
+    features: u64,
+    corpus_cases: u64,
+    corpus: PathBuf,
+    findings: Vec<Finding>,
+    slow: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    signature: String,
+    cases: Vec<PathBuf>,
+    replay: String,
+    replay_without_libfuzzer: String,
+    show: String,
+    keep: String,
+}
+
+impl Summary {
+    fn new(plan: &Plan, progress: &Progress, elapsed: Duration) -> Self {
+        let status = progress.status();
+        let findings = progress.found.iter().map(|(signature, found)| {
+            Finding::new(plan, signature, found.cases.iter().map(|path| short(plan, path)).collect())
+        });
+        Self {
+            version: 1,
+            target: plan.target,
+            seconds: elapsed.as_secs_f64(),
+            executions: progress.executions(),
+            edges: status.edges,
+            features: status.features,
+            corpus_cases: status.corpus_cases,
+            corpus: short(plan, &plan.corpus()),
+            findings: findings.collect(),
+            slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
+        }
+    }
+
+    fn print(&self) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        let rate = self.executions as f64 / self.seconds.max(0.001);
+        writeln!(
+            out,
+            "{}: {} executions in {:.0} seconds ({rate:.0}/s), {} edges, {} features, {} cases in {}",
+            self.target,
+            self.executions,
+            self.seconds,
+            self.edges,
+            self.features,
+            self.corpus_cases,
+            self.corpus.display()
+        )?;
+        for slow in &self.slow {
+            writeln!(out, "slow: {}", slow.display())?;
+        }
+        for finding in &self.findings {
+            writeln!(out, "{}", finding.signature)?;
+            writeln!(out, "  cases:  {}", finding.cases.len())?;
+            writeln!(out, "  saved:  {}", finding.cases[0].display())?;
+            writeln!(out, "  replay: {}", finding.replay)?;
+            writeln!(out, "  or:     {}", finding.replay_without_libfuzzer)?;
+            writeln!(out, "  read:   {}", finding.show)?;
+            writeln!(out, "  keep:   {}", finding.keep)?;
+        }
+        writeln!(out, "fuzzcheck: {} findings", self.findings.len())?;
+        Ok(())
+    }
+}
+
+impl Finding {
+    fn new(plan: &Plan, signature: &str, cases: Vec<PathBuf>) -> Self {
+        let (target, case) = (plan.target, cases[0].display());
+        let toolchain = plan.toolchain.as_ref().map(|name| format!("+{name} ")).unwrap_or_default();
+        Self {
+            signature: signature.to_owned(),
+            replay: format!("cargo {toolchain}fuzz run {target} {case}"),
+            replay_without_libfuzzer: format!("cargo fuzzcheck run --target {target} {case}"),
+            show: format!("cargo fuzzcheck show {case}"),
+            keep: format!(
+                "cargo fuzzcheck import --target {target} --kind known --signature '{signature}' {case}"
+            ),
+            cases,
+        }
+    }
+}
+
+/// A path as it is in the working copy.
+fn short(plan: &Plan, path: &Path) -> PathBuf {
+    path.strip_prefix(&plan.project).unwrap_or(path).to_owned()
 }

@@ -76,7 +76,7 @@ fn last_words(stderr: &str, otherwise: &str) -> String {
 }
 
 /// Class and function of a sanitizer's report.
-fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
+pub(crate) fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
     if let Some((_, report)) = stderr.split_once("ERROR: AddressSanitizer: ") {
         let class = report.split([' ', ':', '\n']).next().unwrap_or_default();
         let kind = if class == "allocator" || class == "out" { "out-of-memory" } else { class };
@@ -91,7 +91,7 @@ fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
 }
 
 /// The first function of a stack trace that is not the sanitizer's, the C library's or our own.
-fn top_function(report: &str) -> Option<String> {
+pub(crate) fn top_function(report: &str) -> Option<String> {
     const NOT_THE_CULPRIT: [&str; 12] = [
         "__asan",
         "__interceptor",

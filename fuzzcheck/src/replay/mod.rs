@@ -17,7 +17,7 @@
 //! | [`report`] | what all of it adds up to |
 
 pub mod client;
-mod death;
+pub(crate) mod death;
 pub mod pool;
 pub mod protocol;
 pub mod report;

@@ -1,0 +1,294 @@
+//! Keeps `cargo fuzz run` going: libFuzzer ends at its first finding, a session only when its time is over.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::log::{self, Status};
+
+/// What to fuzz and for how long.
+pub(crate) struct Plan {
+    /// The working copy.
+    pub project: PathBuf,
+    /// Name of the target.
+    pub target: &'static str,
+    /// As in `cargo +TOOLCHAIN`.
+    pub toolchain: Option<String>,
+    /// How long; `None` for until it is stopped.
+    pub time: Option<Duration>,
+    /// Processes at a time.
+    pub jobs: usize,
+    /// Further arguments of libFuzzer.
+    pub arguments: Vec<String>,
+}
+
+impl Plan {
+    /// libFuzzer's corpus of the target.
+    pub(crate) fn corpus(&self) -> PathBuf {
+        self.project.join("fuzz/corpus").join(self.target)
+    }
+
+    /// What libFuzzer said of each finding.
+    fn logs(&self) -> PathBuf {
+        self.project.join("fuzz/logs").join(self.target)
+    }
+
+    fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new("cargo");
+        command.args(self.toolchain.as_ref().map(|name| format!("+{name}")));
+        command.args(["fuzz", subcommand, self.target]).current_dir(&self.project);
+        command
+    }
+
+    /// Builds the target.
+    ///
+    /// # Errors
+    /// The build failed; cargo has said why on standard error.
+    pub(crate) fn build(&self) -> Result<()> {
+        let mut command = self.cargo("build");
+        // cargo-fuzz repeats its own stack otherwise, which says nothing of the build.
+        command.env("RUST_BACKTRACE", "0").stdout(std::io::stderr()).stdin(Stdio::null());
+        let status = command.status().context("cannot run cargo")?;
+        if status.success() { Ok(()) } else { bail!("`cargo fuzz build {}` failed: see above", self.target) }
+    }
+}
+
+/// Cases with one signature.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The cases, in the order in which they were found.
+    pub cases: Vec<PathBuf>,
+}
+
+/// One fuzzing process, over all its restarts.
+#[derive(Debug, Default, Clone)]
+struct Job {
+    status: Status,
+    /// Executions of the runs that have ended.
+    executions_before: u64,
+}
+
+/// What a session has done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    jobs: Vec<Job>,
+    /// Findings by signature.
+    pub found: BTreeMap<String, Found>,
+    /// Cases that were merely slow.
+    pub slow: Vec<PathBuf>,
+    /// What ended a process other than a finding.
+    failure: Option<String>,
+}
+
+impl Progress {
+    /// Executions of all processes.
+    pub(crate) fn executions(&self) -> u64 {
+        self.jobs.iter().map(|job| job.executions_before + job.status.executions).sum()
+    }
+
+    /// The status of the process that has seen most.
+    pub(crate) fn status(&self) -> Status {
+        let best = self.jobs.iter().map(|job| &job.status).max_by_key(|status| status.features);
+        best.cloned().unwrap_or_default()
+    }
+
+    /// Cases that were found.
+    pub(crate) fn cases(&self) -> usize {
+        self.found.values().map(|found| found.cases.len()).sum()
+    }
+}
+
+/// A session; its processes write into it, whoever shows it reads.
+pub(crate) struct Session<'a> {
+    plan: &'a Plan,
+    stop: &'a AtomicBool,
+    started: Instant,
+    progress: Mutex<Progress>,
+}
+
+/// How long a process may take to end after it was told to.
+const PATIENCE: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(100);
+/// What is kept of the output of one run, in bytes.
+const LOG_BYTES_MAX: usize = 4 << 20;
+
+impl<'a> Session<'a> {
+    /// A session that ends early once `stop` is set.
+    pub(crate) fn new(plan: &'a Plan, stop: &'a AtomicBool) -> Self {
+        let progress = Progress { jobs: vec![Job::default(); plan.jobs], ..Progress::default() };
+        Self { plan, stop, started: Instant::now(), progress: Mutex::new(progress) }
+    }
+
+    /// What it has done so far.
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long it has been going.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Fuzzes, and calls `show` now and then from the calling thread.
+    ///
+    /// # Errors
+    /// A process that ended for another reason than a finding, or that could not be started.
+    pub(crate) fn run(self, mut show: impl FnMut(&Self)) -> Result<(Progress, Duration)> {
+        let session = &self;
+        let failed = std::thread::scope(|scope| -> Result<()> {
+            let jobs: Vec<_> =
+                (0..self.plan.jobs).map(|job| scope.spawn(move || session.keep_fuzzing(job))).collect();
+            while !jobs.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                std::thread::sleep(TICK);
+                show(session);
+            }
+            jobs.into_iter().try_for_each(|job| job.join().expect("a job does not panic"))
+        });
+        let elapsed = self.elapsed();
+        failed?;
+        let mut progress = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = progress.failure.take() {
+            bail!("{failure}");
+        }
+        Ok((progress, elapsed))
+    }
+
+    /// Seconds that are left; `None` for no end.
+    fn seconds_left(&self) -> Option<u64> {
+        self.plan.time.map(|time| time.saturating_sub(self.elapsed()).as_secs_f64().round() as u64)
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+            || self.seconds_left() == Some(0)
+            || self.progress().failure.is_some()
+    }
+
+    fn keep_fuzzing(&self, job: usize) -> Result<()> {
+        while !self.is_over() {
+            let mut command = self.plan.cargo("run");
+            command.args(["--", "-print_final_stats=1"]);
+            command.args(self.seconds_left().map(|seconds| format!("-max_total_time={seconds}")));
+            command.args(&self.plan.arguments);
+            // A group of its own, so that the signal reaches cargo-fuzz and the target below it.
+            command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+            let mut child = command.spawn().context("cannot run cargo")?;
+            let stderr = child.stderr.take().context("the output of cargo is not piped")?;
+            let (text, artifacts) = std::thread::scope(|scope| {
+                let reader = scope.spawn(|| self.read(job, BufReader::new(stderr)));
+                self.wait(&mut child);
+                reader.join().expect("the reader does not panic")
+            });
+            let status = child.wait()?;
+            let is_finding = artifacts.iter().any(|path| log::is_finding(path));
+            self.end_run(job, &text, artifacts)?;
+            if !status.success() && !is_finding && !self.stop.load(Ordering::Relaxed) {
+                let words = tail(&text, 12);
+                self.progress().failure =
+                    Some(format!("the target {} ended with {status}:\n{words}", self.plan.target));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the end of a run; asks for it when the session is stopped.
+    fn wait(&self, child: &mut Child) {
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let kill = |signal| {
+            // A group that has ended by itself is no error.
+            let _ = group.map(|group| kill_process_group(group, signal));
+        };
+        let mut asked: Option<Instant> = None;
+        while let Ok(None) = child.try_wait() {
+            std::thread::sleep(TICK);
+            match asked {
+                None if self.stop.load(Ordering::Relaxed) => {
+                    kill(Signal::INT);
+                    asked = Some(Instant::now());
+                }
+                Some(since) if since.elapsed() > PATIENCE => kill(Signal::KILL),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads what a run prints until it ends: all but status lines, and the files that it wrote.
+    fn read(&self, job: usize, mut stderr: impl BufRead) -> (String, Vec<PathBuf>) {
+        let (mut text, mut artifacts, mut line) = (String::new(), Vec::new(), Vec::new());
+        while stderr.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            let words = String::from_utf8_lossy(&line);
+            if let Some(status) = Status::parse(&words) {
+                self.progress().jobs[job].status = status;
+            } else {
+                if let Some(executions) = log::executed_units(&words) {
+                    self.progress().jobs[job].status.executions = executions;
+                }
+                artifacts.extend(log::artifact(&words).map(|path| self.plan.project.join(path)));
+                if text.len() < LOG_BYTES_MAX {
+                    text.push_str(&words);
+                }
+            }
+            line.clear();
+        }
+        (text, artifacts)
+    }
+
+    fn end_run(&self, job: usize, text: &str, artifacts: Vec<PathBuf>) -> Result<()> {
+        {
+            let mut progress = self.progress();
+            let job = &mut progress.jobs[job];
+            job.executions_before += std::mem::take(&mut job.status.executions);
+        }
+        for path in artifacts {
+            if !log::is_finding(&path) {
+                self.progress().slow.push(path);
+                continue;
+            }
+            let name = path.file_name().map(OsString::from).unwrap_or_default();
+            let logs = self.plan.logs();
+            let log = logs.join(&name).with_extension("txt");
+            std::fs::create_dir_all(&logs)
+                .and_then(|()| std::fs::write(&log, text))
+                .with_context(|| format!("cannot write {}", log.display()))?;
+            self.take_out_of_corpus(&path)?;
+            self.progress().found.entry(log::signature(text)).or_default().cases.push(path);
+        }
+        Ok(())
+    }
+
+    /// A case of the corpus that is a finding would end every further run as soon as it is loaded. The
+    /// artifact has its bytes.
+    fn take_out_of_corpus(&self, artifact: &Path) -> Result<()> {
+        let folder = self.plan.corpus();
+        let Ok(bytes) = std::fs::read(artifact) else {
+            return Ok(());
+        };
+        let entries =
+            std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries.filter_map(Result::ok) {
+            let is_same_length = entry.metadata().is_ok_and(|data| data.len() == bytes.len() as u64);
+            if is_same_length && std::fs::read(entry.path()).is_ok_and(|other| other == bytes) {
+                eprintln!("fuzzcheck: {} is a finding now; moved to artifacts", entry.path().display());
+                std::fs::remove_file(entry.path())
+                    .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last lines of a text, without the stack of cargo-fuzz.
+fn tail(text: &str, lines: usize) -> String {
+    let text = text.split("\nStack backtrace:").next().unwrap_or_default();
+    let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}

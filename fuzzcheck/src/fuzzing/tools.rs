@@ -1,0 +1,160 @@
+//! What a fuzz build needs beside Rust: cargo-fuzz, clang for SQLite, a C++ compiler for libFuzzer.
+//!
+//! Each is tried, not looked up: what counts is that it compiles with coverage and AddressSanitizer.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Oldest Rust that builds Tandem: `rust-version` in Cargo.toml.
+const RUST_MINOR_MIN: u32 = 91;
+
+/// Package managers: the program, what brings its lists up to date, what installs.
+const MANAGERS: [(&str, &[&str], &[&str]); 5] = [
+    ("apt-get", &["update"], &["install", "-y", "--no-install-recommends"]),
+    ("dnf", &[], &["install", "-y"]),
+    ("apk", &[], &["add"]),
+    ("pacman", &[], &["-Sy", "--noconfirm"]),
+    ("zypper", &[], &["--non-interactive", "install"]),
+];
+
+/// Sees that all is there; installs what is missing if it may.
+///
+/// # Errors
+/// Names what is missing and the command that installs it.
+pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool) -> Result<()> {
+    check_rust(project, toolchain)?;
+    let cargo_fuzz = || succeeds(Command::new("cargo").args(["fuzz", "--version"]));
+    if !cargo_fuzz() {
+        let command = ["cargo", "install", "cargo-fuzz", "--locked"];
+        install("cargo-fuzz", &[command.map(str::to_owned).to_vec()], may_install)?;
+        if !cargo_fuzz() {
+            bail!("cargo-fuzz was installed, but `cargo fuzz` does not run: is ~/.cargo/bin on PATH?");
+        }
+    }
+    let clang = || compiles(project, "cc", "c", "int x;\n");
+    need("clang", "SQLite's coverage counters", newest_clang_package, clang, may_install)?;
+    let cxx = || compiles(project, "cxx", "c++", "#include <vector>\nstd::vector<int> x;\n");
+    need("a C++ compiler", "libFuzzer", || cxx_package().to_owned(), cxx, may_install)
+}
+
+fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
+    let mut command = Command::new("rustc");
+    command.args(toolchain.map(|name| format!("+{name}"))).arg("-vV").current_dir(project);
+    let output = command.output().context("rustc is not on PATH: install Rust from https://rustup.rs")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        bail!("the toolchain does not run: {}", message.trim());
+    }
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let minor: u32 = field("release: 1.").split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    if minor < RUST_MINOR_MIN {
+        bail!("Rust {} is too old: Tandem needs 1.{RUST_MINOR_MIN}; run `rustup update`", field("release: "));
+    }
+    let host = field("host: ");
+    let has_sanitizer = ["-linux-gnu", "-apple-darwin"].iter().any(|system| host.ends_with(system))
+        && ["x86_64-", "aarch64-"].iter().any(|machine| host.starts_with(machine));
+    if !has_sanitizer {
+        bail!("Rust has no AddressSanitizer for {host}: fuzz on Linux with glibc, on x86_64 or aarch64");
+    }
+    Ok(())
+}
+
+/// Installs a missing compiler.
+fn need(
+    what: &str,
+    why: &str,
+    package: impl Fn() -> String,
+    works: impl Fn() -> Result<(), String>,
+    may_install: bool,
+) -> Result<()> {
+    let Err(message) = works() else {
+        return Ok(());
+    };
+    eprintln!("fuzzcheck: {what} is missing, which {why} need: {}", message.trim());
+    let Some((manager, update, add)) = manager() else {
+        bail!("install {what} by hand: no package manager was recognized");
+    };
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let mut commands = Vec::new();
+    if !update.is_empty() {
+        commands.push([words(&[manager]), words(update)].concat());
+    }
+    // The lists come first: on a fresh machine they are what names the package.
+    let is_root = rustix::process::geteuid().is_root();
+    if may_install && is_root && !commands.is_empty() {
+        install(what, &commands, true)?;
+        commands.clear();
+    }
+    commands.push([words(&[manager]), words(add), vec![package()]].concat());
+    install(what, &commands, may_install && is_root)?;
+    works().map_err(|message| anyhow::anyhow!("{what} was installed and does not work: {}", message.trim()))
+}
+
+fn install(what: &str, commands: &[Vec<String>], may_install: bool) -> Result<()> {
+    if !may_install {
+        let lines: Vec<String> = commands.iter().map(|command| command.join(" ")).collect();
+        bail!("{what} is missing; install it with: {}", lines.join(" && "));
+    }
+    for command in commands {
+        eprintln!("fuzzcheck: {what} is missing; running: {}", command.join(" "));
+        let status = Command::new(&command[0])
+            .args(&command[1..])
+            .stdout(std::io::stderr())
+            .stdin(Stdio::null())
+            .status()
+            .with_context(|| format!("cannot run `{}`", command.join(" ")))?;
+        if !status.success() {
+            bail!("`{}` failed ({status}); install {what} by hand", command.join(" "));
+        }
+    }
+    Ok(())
+}
+
+fn manager() -> Option<(&'static str, &'static [&'static str], &'static [&'static str])> {
+    MANAGERS.into_iter().find(|(program, ..)| succeeds(Command::new(program).arg("--version")))
+}
+
+fn cxx_package() -> &'static str {
+    match manager() {
+        Some(("dnf" | "zypper", ..)) => "gcc-c++",
+        Some(("pacman", ..)) => "gcc",
+        _ => "g++",
+    }
+}
+
+/// The newest clang that apt offers; a distribution's plain `clang` may be years older. Elsewhere `clang`.
+fn newest_clang_package() -> String {
+    let list = Command::new("apt-cache").args(["search", "--names-only", r"^clang-[0-9]+$"]).output();
+    let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let versions =
+        list.lines().filter_map(|line| line.split(' ').next()?.strip_prefix("clang-")?.parse().ok());
+    let newest: Option<u32> = versions.max();
+    newest.map_or_else(|| "clang".to_owned(), |version| format!("clang-{version}"))
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Compiles `source` as the fuzz build does, with the compiler of the environment or ours in `.cargo/`.
+fn compiles(project: &Path, wrapper: &str, language: &str, source: &str) -> Result<(), String> {
+    let chosen = std::env::var_os(if wrapper == "cc" { "CC" } else { "CXX" });
+    let compiler = chosen.map_or_else(|| project.join(".cargo").join(wrapper), Into::into);
+    let mut child = Command::new(&compiler)
+        .env("CARGO_CFG_FUZZING", "")
+        .args(["-fsanitize=address", "-x", language, "-c", "-", "-o", "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{}: {error}", compiler.display()))?;
+    // A compiler that does not start closes its input; its status says so.
+    let _ = child.stdin.take().map(|mut input| input.write_all(source.as_bytes()));
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
