@@ -97,7 +97,8 @@ impl Corpus {
     /// fixed bug outranks a seed or an interesting case. Returns whether anything changed.
     pub fn insert(&mut self, entry: Entry) -> bool {
         let id = CaseId::of_encoded(&entry.body);
-        let is_better = self.entries.get(&id).is_none_or(|old| old.kind < entry.kind);
+        let is_bug = matches!(entry.kind, Kind::Regression | Kind::Known);
+        let is_better = self.entries.get(&id).is_none_or(|old| is_bug && old.kind < entry.kind);
         if is_better {
             self.entries.insert(id, entry);
         }

@@ -45,6 +45,8 @@ fn a_known_bug_outranks_a_seed() {
     let mut corpus = Corpus::default();
     assert!(corpus.insert(Entry::new("sql", Kind::Seed, "s", &case)));
     assert!(!corpus.insert(Entry::new("sql", Kind::Seed, "t", &case)));
+    // A seed that fuzzing finds again keeps its name.
+    assert!(!corpus.insert(Entry::new("sql", Kind::Interesting, "i", &case)));
     assert!(corpus.insert(Entry::new("sql", Kind::Known, "k", &case)));
     assert!(!corpus.insert(Entry::new("sql", Kind::Interesting, "i", &case)));
     assert_eq!(corpus.get(&case.id()).unwrap().source, "k");
