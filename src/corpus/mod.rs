@@ -44,6 +44,14 @@ pub enum CorpusError {
         /// What it lacks.
         what: String,
     },
+    /// The file is a database, but not in order.
+    #[error("{}: the database is malformed: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What `PRAGMA integrity_check` says.
+        what: String,
+    },
     /// A row does not hold what its key says.
     #[error("{}: the row {id} is damaged: {what}", path.display())]
     DamagedRow {
@@ -64,6 +72,18 @@ impl CorpusError {
     fn io(path: &Path) -> impl Fn(std::io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), source }
     }
+
+    /// The same error of another file.
+    fn about(mut self, file: &Path) -> Self {
+        match &mut self {
+            Self::Sqlite { path, .. }
+            | Self::Io { path, .. }
+            | Self::NotACorpus { path, .. }
+            | Self::Malformed { path, .. }
+            | Self::DamagedRow { path, .. } => file.clone_into(path),
+        }
+        self
+    }
 }
 
 /// Opens a database for reading; it is not created where it does not exist.
@@ -75,14 +95,17 @@ fn open_to_read(path: &Path) -> Result<rusqlite::Connection, CorpusError> {
 }
 
 /// Writes a file through a temporary one beside it, so that a full disk or an interruption leaves the
-/// old file as it was.
+/// old file as it was. Errors name the file that was asked for.
 fn replace_file(
     path: &Path,
     write: impl FnOnce(&Path) -> Result<(), CorpusError>,
 ) -> Result<(), CorpusError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let done = write(&temporary).and_then(|()| {
+    // Created here and not by SQLite: the system's message says why it cannot be, SQLite's does not. And
+    // what a killed process of the same id left behind is emptied.
+    std::fs::File::create(&temporary).map_err(CorpusError::io(path))?;
+    let done = write(&temporary).map_err(|error| error.about(path)).and_then(|()| {
         let sync = std::fs::File::open(&temporary).and_then(|file| file.sync_all());
         sync.and_then(|()| std::fs::rename(&temporary, path)).map_err(CorpusError::io(path))
     });

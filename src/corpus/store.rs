@@ -97,7 +97,8 @@ impl Corpus {
     /// fixed bug outranks a seed or an interesting case. Returns whether anything changed.
     pub fn insert(&mut self, entry: Entry) -> bool {
         let id = CaseId::of_encoded(&entry.body);
-        let is_better = self.entries.get(&id).is_none_or(|old| old.kind < entry.kind);
+        let is_bug = matches!(entry.kind, Kind::Regression | Kind::Known);
+        let is_better = self.entries.get(&id).is_none_or(|old| is_bug && old.kind < entry.kind);
         if is_better {
             self.entries.insert(id, entry);
         }
@@ -138,6 +139,7 @@ impl Corpus {
         let _shared = sqlite::shared();
         let connection = open_to_read(path)?;
         check_format(&connection, path)?;
+        check_integrity(&connection, path)?;
         let mut statement = connection
             .prepare("SELECT sha256, target, kind, signature, source, body FROM \"case\" ORDER BY sha256")
             .map_err(CorpusError::sqlite(path))?;
@@ -243,6 +245,17 @@ fn check_format(connection: &Connection, path: &Path) -> Result<(), CorpusError>
         return not_a_corpus(format!("format {version} is newer than this build reads ({FORMAT_VERSION})"));
     }
     Ok(())
+}
+
+/// Some damage makes rows vanish without an error, and the next save would lose them for good.
+fn check_integrity(connection: &Connection, path: &Path) -> Result<(), CorpusError> {
+    let query = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get::<_, String>(0));
+    match query.map_err(CorpusError::sqlite(path))?.as_str() {
+        "ok" => Ok(()),
+        complaint => {
+            Err(CorpusError::Malformed { path: path.to_owned(), what: complaint.replace('\n', " ") })
+        }
+    }
 }
 
 #[cfg(test)]

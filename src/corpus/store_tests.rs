@@ -45,6 +45,8 @@ fn a_known_bug_outranks_a_seed() {
     let mut corpus = Corpus::default();
     assert!(corpus.insert(Entry::new("sql", Kind::Seed, "s", &case)));
     assert!(!corpus.insert(Entry::new("sql", Kind::Seed, "t", &case)));
+    // A seed that fuzzing finds again keeps its name.
+    assert!(!corpus.insert(Entry::new("sql", Kind::Interesting, "i", &case)));
     assert!(corpus.insert(Entry::new("sql", Kind::Known, "k", &case)));
     assert!(!corpus.insert(Entry::new("sql", Kind::Interesting, "i", &case)));
     assert_eq!(corpus.get(&case.id()).unwrap().source, "k");
@@ -77,7 +79,29 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
     std::fs::write(&path, whole).unwrap();
     assert_eq!(Corpus::load(&path).unwrap().len(), 60);
 
+    // What a killed process of the same id left behind is no obstacle.
+    let left = folder.join(format!(".x.db.{}.tmp", std::process::id()));
+    corpus(0..2).save(&left).unwrap();
+    corpus(0..60).save(&path).unwrap();
+    assert!(!left.exists());
+    assert_eq!(Corpus::load(&path).unwrap().len(), 60);
+
     // A folder that is not there: the error names the file, and there is no other harm.
     assert!(corpus(0..3).save(&folder.join("none/z.db")).unwrap_err().to_string().contains("z.db"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn rows_that_damage_makes_vanish_are_noticed() {
+    let folder = folder("vanish");
+    let path = folder.join("x.db");
+    corpus(0..60).save(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A leaf of the index of keys forgets its last one; SELECT alone sees nothing wrong with that.
+    let leaf = bytes.chunks(1024).rposition(|page| page[0] == 0x0a && page[4] > 1).unwrap();
+    bytes[leaf * 1024 + 4] -= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let message = Corpus::load(&path).map(|corpus| corpus.len()).unwrap_err().to_string();
+    assert!(message.contains("x.db") && message.contains("malformed"), "{message}");
     std::fs::remove_dir_all(folder).unwrap();
 }
