@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use tandem::TestCase;
 use tandem::corpus::fuzzdata::{self, Fuzzdata};
-use tandem::corpus::{Corpus, application_id, store};
+use tandem::corpus::{Corpus, Kind, application_id, store};
 use tandem::targets::{DB_FILE, DB_SQL, SQL, Target};
 use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
 
@@ -24,6 +24,8 @@ pub struct NamedCase {
     pub case: TestCase,
     /// Bytes that SQLite may hold, if the source says so.
     pub heap_bytes: Option<u64>,
+    /// The signature that the case is kept for as [`Kind::Known`].
+    pub known: Option<String>,
 }
 
 /// A file in a folder that is no case, and why.
@@ -99,7 +101,7 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     let (case, form) = read_case(path)?;
     let target = target.unwrap_or_else(|| target_of(path, form));
     let name = path.display().to_string();
-    append(all, 1, std::iter::once(NamedCase { name, target, case, heap_bytes: None }));
+    append(all, 1, std::iter::once(NamedCase { name, target, case, heap_bytes: None, known: None }));
     Ok(())
 }
 
@@ -145,7 +147,8 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
                 format!("{file}: the case {id} is for `{}`, which is no target", entry.target)
             })?;
             let case = TestCase::decode(&entry.body);
-            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None })
+            let known = (entry.kind == Kind::Known).then(|| entry.signature.clone()).flatten();
+            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, known })
         })
         .collect::<Result<_>>()?;
     append(all, cases.len(), cases.into_iter());
@@ -161,6 +164,7 @@ fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
         target: case.target,
         case: case.case,
         heap_bytes,
+        known: None,
     });
     append(all, total, named);
     Ok(())

@@ -8,10 +8,13 @@ use anyhow::{Result, bail};
 use tandem::corpus::{Corpus, Entry};
 
 use super::{EXIT_ERROR, project, target_by_name};
-use crate::cli::ImportArgs;
+use crate::cli::{ImportArgs, KindArg};
 use crate::source;
 
 pub(super) fn run(args: &ImportArgs) -> Result<ExitCode> {
+    if matches!(args.kind, KindArg::Known) && args.signature.is_none() {
+        bail!("--kind known needs --signature: what the cases show, as `fuzzcheck run` prints it");
+    }
     let target = target_by_name(args.target.as_deref())?;
     let cases = source::open(&args.paths, target)?;
     for skipped in &cases.skipped {

@@ -57,6 +57,15 @@ pub(super) fn print_text(
     for (name, count) in &report.avoided {
         writeln!(out, "avoided      {count} statements that lead to the known bug {name}")?;
     }
+    for name in &report.known {
+        writeln!(out, "known        {name} shows the bug that it is kept for")?;
+    }
+    for name in &report.silent {
+        writeln!(
+            out,
+            "silent       {name} does not show the bug that it is kept for: fixed, or not in this build"
+        )?;
+    }
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
     Ok(())
@@ -82,6 +91,8 @@ struct JsonReport<'a> {
     seconds: f64,
     case_cpu_seconds: f64,
     findings: Vec<JsonFinding<'a>>,
+    known: &'a [String],
+    silent: &'a [String],
     oracles: &'a BTreeMap<String, OracleCounts>,
     avoided_statements: &'a BTreeMap<String, u64>,
     slowest: Vec<JsonSlow<'a>>,
@@ -118,6 +129,8 @@ pub(super) fn print_json(
         seconds,
         case_cpu_seconds: report.cpu_ns as f64 / 1e9,
         findings: findings.collect(),
+        known: &report.known,
+        silent: &report.silent,
         oracles: &report.oracles,
         avoided_statements: &report.avoided,
         slowest: slowest

@@ -117,7 +117,7 @@ fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report
         let program = std::env::current_exe().context("finding this program")?;
         let jobs = args.jobs.map_or_else(cores, usize::from);
         run_all(&program, &options, jobs, &mut *cases.cases, stop, |done| {
-            progress.case_done(!done.outcome.result.bugs.is_empty());
+            progress.case_done(done.has_unknown_bugs());
         })?
     };
     progress.finish();
@@ -143,9 +143,11 @@ fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut
         let mut batch = BatchResult::default();
         let result = runner.run(&job, &mut batch);
         report.add_counts(&batch);
-        progress.case_done(!result.bugs.is_empty());
         let outcome = Outcome { result, harness_error: None };
-        report.add(Done { name: named.name, target: named.target, body: job.body, index, outcome });
+        let (name, target, known) = (named.name, named.target, named.known);
+        let done = Done { name, target, body: job.body, index, known, outcome };
+        progress.case_done(done.has_unknown_bugs());
+        report.add(done);
     }
     Ok(report)
 }
@@ -164,6 +166,7 @@ fn simulate_failure(report: &mut Report) {
             target: &tandem::targets::SQL,
             body: tandem::TestCase::from_sql("SELECT 'TEST_FAILURE=5'").encode(),
             index: 0,
+            known: None,
             outcome,
         };
         report.findings.push(Finding { case, bugs: vec![bug] });

@@ -124,6 +124,7 @@ fn pair((cases, jobs): Batch, mut outcomes: Vec<Outcome>) -> Vec<Done> {
             target: TARGETS[usize::from(job.target)],
             body: job.body,
             index: job.index,
+            known: named.known,
             outcome,
         }
     });

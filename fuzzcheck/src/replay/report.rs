@@ -21,8 +21,22 @@ pub struct Done {
     pub body: Vec<u8>,
     /// Its place among all cases, from 1.
     pub index: u64,
+    /// The signature that it is kept for, if it is known to show a bug.
+    pub known: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+impl Done {
+    /// Whether it shows a bug that it is not known for.
+    pub fn has_unknown_bugs(&self) -> bool {
+        self.outcome.result.bugs.iter().any(|bug| !is_known(self.known.as_deref(), bug))
+    }
+}
+
+/// Whether a case that is kept for the signature `known` is expected to show `bug`.
+pub fn is_known(known: Option<&str>, bug: &FoundBug) -> bool {
+    known == Some(&bug.signature)
 }
 
 /// A case with bugs.
@@ -54,6 +68,10 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Cases in which our own code failed: name and message.
     pub harness_errors: Vec<(String, String)>,
+    /// Cases that show the known bug that they are kept for.
+    pub known: Vec<String>,
+    /// Cases that are kept for a known bug and do not show it: it is fixed, or not to be seen in this build.
+    pub silent: Vec<String>,
     /// Counts by oracle.
     pub oracles: BTreeMap<String, OracleCounts>,
     /// Statements refused because they lead to a known bug, by its name.
@@ -79,7 +97,10 @@ impl Report {
         if let Some(message) = &done.outcome.harness_error {
             self.harness_errors.push((done.name.clone(), message.clone()));
         }
-        if !result.bugs.is_empty() {
+        if done.known.is_some() && !done.has_unknown_bugs() {
+            let list = if result.bugs.is_empty() { &mut self.silent } else { &mut self.known };
+            list.push(done.name.clone());
+        } else if !result.bugs.is_empty() {
             let bugs = result.bugs.clone();
             let at = self.findings.partition_point(|other| other.case.index < done.index);
             self.findings.insert(at, Finding { case: done, bugs });
