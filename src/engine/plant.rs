@@ -34,10 +34,12 @@ pub enum FunctionPlant {
     Nondeterminism,
     /// Fails with `SQLITE_INTERNAL`.
     InternalError,
+    /// Reads a byte behind an allocation, which only a sanitizer sees.
+    HeapOverread,
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 12] = [
+pub const PLANTS: [(&str, Plant); 13] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -49,6 +51,7 @@ pub const PLANTS: [(&str, Plant); 12] = [
     ("out-of-memory", Plant::Function(FunctionPlant::OutOfMemory)),
     ("nondeterminism", Plant::Function(FunctionPlant::Nondeterminism)),
     ("internal-error", Plant::Function(FunctionPlant::InternalError)),
+    ("heap-overread", Plant::Function(FunctionPlant::HeapOverread)),
     ("unfinished-statement", Plant::UnfinishedStatement),
 ];
 

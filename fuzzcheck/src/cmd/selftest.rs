@@ -23,14 +23,16 @@ struct Trial {
     script: &'static str,
     signature: &'static str,
     is_twice: bool,
+    /// True where only AddressSanitizer sees the bug. `.ci/run` plants it in the fuzz targets, which have it.
+    needs_sanitizer: bool,
 }
 
 const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
-    Trial { plant, script, signature, is_twice: false }
+    Trial { plant, script, signature, is_twice: false, needs_sanitizer: false }
 }
 
 /// One trial per plant; `selftest` fails if a plant has none.
-const TRIALS: [Trial; 12] = [
+const TRIALS: [Trial; 13] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
@@ -42,11 +44,12 @@ const TRIALS: [Trial; 12] = [
     trial("out-of-memory", CALLING, "crash/out-of-memory/SELECT"),
     Trial { is_twice: true, ..trial("nondeterminism", CALLING, "determinism/trace/second-run") },
     trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
+    Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
 ];
 
 pub(super) fn run() -> Result<ExitCode> {
-    let mut missed = 0;
+    let (mut missed, mut unseen) = (0, 0);
     for (name, _) in tandem::engine::plant::PLANTS {
         let trial = TRIALS.iter().find(|trial| trial.plant == name);
         let trial = trial.with_context(|| format!("the planted bug `{name}` has no trial"))?;
@@ -54,6 +57,12 @@ pub(super) fn run() -> Result<ExitCode> {
         let harmless = trial.script.replace("planted()", "1");
         let clean = signatures(trial, &harmless, None)?;
         let is_caught = found.iter().any(|signature| signature.starts_with(trial.signature));
+        let is_unseen = trial.needs_sanitizer && found.is_empty() && clean.is_empty();
+        if is_unseen {
+            unseen += 1;
+            println!("unseen {name}: only a build with AddressSanitizer shows it");
+            continue;
+        }
         let is_ok = is_caught && clean.is_empty();
         println!("{} {name}: {}", if is_ok { "caught" } else { "MISSED" }, found.join(", "));
         if !clean.is_empty() {
@@ -61,7 +70,8 @@ pub(super) fn run() -> Result<ExitCode> {
         }
         missed += u32::from(!is_ok);
     }
-    println!("selftest: {} of {} planted bugs caught", TRIALS.len() as u32 - missed, TRIALS.len());
+    let trials = TRIALS.len() as u32 - unseen;
+    println!("selftest: {} of {trials} planted bugs caught", trials - missed);
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
 }
 
@@ -80,6 +90,7 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
         target: &DB_SQL,
         case: TestCase::from_sql(script),
         heap_bytes: None,
+        known: None,
     };
     let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
     let program = std::env::current_exe().context("finding this program")?;

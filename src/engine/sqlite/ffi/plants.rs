@@ -20,6 +20,7 @@ pub(super) fn register(db: NonNull<ffi::sqlite3>, plant: FunctionPlant) {
         FunctionPlant::OutOfMemory => out_of_memory,
         FunctionPlant::Nondeterminism => nondeterminism,
         FunctionPlant::InternalError => internal_error,
+        FunctionPlant::HeapOverread => heap_overread,
     };
     // SAFETY: the connection is open; the function is of the type that SQLite calls.
     unsafe {
@@ -76,4 +77,15 @@ unsafe extern "C" fn nondeterminism(context: Context, _: c_int, _: Values) {
 unsafe extern "C" fn internal_error(context: Context, _: c_int, _: Values) {
     // SAFETY: as above.
     unsafe { ffi::sqlite3_result_error_code(context, ffi::SQLITE_INTERNAL) };
+}
+
+unsafe extern "C" fn heap_overread(_: Context, _: c_int, _: Values) {
+    // SAFETY: none; that is the bug. The byte behind the block belongs to the process all the same.
+    unsafe {
+        let block = black_box(ffi::sqlite3_malloc(100)).cast::<u8>();
+        if !block.is_null() {
+            black_box(ptr::read_volatile(block.wrapping_add(100)));
+        }
+        ffi::sqlite3_free(block.cast());
+    }
 }
