@@ -92,7 +92,11 @@ pub(crate) fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
 
 /// The first function of a stack trace that is not the sanitizer's, the C library's or our own.
 pub(crate) fn top_function(report: &str) -> Option<String> {
-    const NOT_THE_CULPRIT: [&str; 12] = [
+    const NOT_THE_CULPRIT: [&str; 16] = [
+        "core::",
+        "alloc::",
+        "std::",
+        "<",
         "__asan",
         "__interceptor",
         "__sanitizer",
