@@ -9,6 +9,7 @@
 
 pub mod cli;
 mod cmd;
+mod files;
 pub mod replay;
 mod source;
 mod ui;

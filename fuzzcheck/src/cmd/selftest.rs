@@ -10,6 +10,7 @@ use tandem::targets::DB_SQL;
 use super::EXIT_FINDINGS;
 use crate::replay::{Options, run_all};
 use crate::source::NamedCase;
+use crate::ui;
 
 /// Writes enough pages, twice, that a lost or wrong one is in use.
 const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
@@ -55,13 +56,15 @@ pub(super) fn run() -> Result<ExitCode> {
         let clean = signatures(trial, &harmless, None)?;
         let is_caught = found.iter().any(|signature| signature.starts_with(trial.signature));
         let is_ok = is_caught && clean.is_empty();
-        println!("{} {name}: {}", if is_ok { "caught" } else { "MISSED" }, found.join(", "));
+        let word = if is_ok { "caught" } else { "MISSED" };
+        ui::line(format_args!("{word} {name}: {}", found.join(", ")))?;
         if !clean.is_empty() {
-            println!("  without the plant: {}", clean.join(", "));
+            ui::line(format_args!("  without the plant: {}", clean.join(", ")))?;
         }
         missed += u32::from(!is_ok);
     }
-    println!("selftest: {} of {} planted bugs caught", TRIALS.len() as u32 - missed, TRIALS.len());
+    let caught = TRIALS.len() as u32 - missed;
+    ui::line(format_args!("selftest: {caught} of {} planted bugs caught", TRIALS.len()))?;
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
 }
 
@@ -80,6 +83,7 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
         target: &DB_SQL,
         case: TestCase::from_sql(script),
         heap_bytes: None,
+        kept: None,
     };
     let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
     let program = std::env::current_exe().context("finding this program")?;
