@@ -16,7 +16,7 @@ use tandem::targets::TARGETS;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
-    let cases = match fuzzcheck::open(&[corpus.clone()], None) {
+    let cases = match fuzzcheck::open(&[corpus], None) {
         Ok(cases) => cases,
         Err(error) => {
             eprintln!("{error:#}");
