@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tandem::corpus::Kind;
 
+/// Default of `--timeout-ms`.
+pub const TIMEOUT_MS: u64 = 10_000;
+/// Default of `--worker-memory-mib`.
+pub const WORKER_MEMORY_MIB: u64 = 1024;
+
 /// Replays, inspects, keeps and fuzzes cases of Tandem.
 ///
 /// Without a subcommand, runs the shipped corpora. Exit codes: 0 clean, 1 findings, 2 usage or harness
@@ -77,10 +82,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub save_dir: Option<PathBuf>,
     /// CPU milliseconds after which a case counts as hanging.
-    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout_ms: u64,
     /// MiB of address space of a worker; 0 is no limit.
-    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    #[arg(long, value_name = "MIB", default_value_t = WORKER_MEMORY_MIB)]
     pub worker_memory_mib: u64,
     /// Limits.
     #[command(flatten)]
@@ -172,13 +177,13 @@ pub struct ImportArgs {
     /// The corpus database to write to [default: corpus/TARGET.db of each case]
     #[arg(long, value_name = "DB")]
     pub into: Option<PathBuf>,
-    /// Why the cases are kept.
-    #[arg(long, value_enum, default_value_t = KindArg::Interesting)]
-    pub kind: KindArg,
-    /// The finding that the cases show or showed.
+    /// Why the cases are kept [default: interesting; what a corpus says of its own]
+    #[arg(long, value_enum)]
+    pub kind: Option<KindArg>,
+    /// The finding that the cases show or showed [default: none; what a corpus says of its own]
     #[arg(long, value_name = "SIGNATURE")]
     pub signature: Option<String>,
-    /// Where the cases came from, in words [default: the name of each]
+    /// Where the cases came from, in words [default: the name of each; what a corpus says of its own]
     #[arg(long, value_name = "TEXT")]
     pub source: Option<String>,
     /// The target of single files, instead of the one that they seem to be for.
@@ -194,7 +199,7 @@ pub struct ExportArgs {
     /// Only cases of this target.
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
-    /// Only cases whose name contains this text.
+    /// Only cases whose name contains this text: an id or its beginning, `sqlid=12`, a file name.
     #[arg(long, value_name = "ID")]
     pub case: Option<String>,
     /// Where to write to.
@@ -206,7 +211,7 @@ pub struct ExportArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ExportTo {
-    /// A folder, one file per case named by its id.
+    /// A folder, one file per case named by its id: DIR/TARGET/ID, or DIR/ID with --target.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// A file for the one case that is left.

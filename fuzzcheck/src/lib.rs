@@ -9,6 +9,7 @@
 
 pub mod cli;
 mod cmd;
+mod files;
 mod fuzzing;
 pub mod replay;
 mod source;

@@ -7,10 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tandem::TestCase;
 use tandem::corpus::fuzzdata::{self, Fuzzdata};
-use tandem::corpus::{Corpus, Kind, application_id, store};
+use tandem::corpus::{Corpus, CorpusError, Kind, application_id, store};
 use tandem::targets::{DB_FILE, DB_SQL, SQL, Target};
 use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
 
@@ -24,8 +24,32 @@ pub struct NamedCase {
     pub case: TestCase,
     /// Bytes that SQLite may hold, if the source says so.
     pub heap_bytes: Option<u64>,
-    /// The signature that the case is kept for as [`Kind::Known`].
-    pub known: Option<String>,
+    /// What a corpus database says of it.
+    pub kept: Option<Kept>,
+}
+
+/// What a corpus database says of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Why it is kept.
+    pub kind: Kind,
+    /// The finding that it shows or showed.
+    pub signature: Option<String>,
+    /// Where it came from.
+    pub source: String,
+}
+
+impl NamedCase {
+    /// The signature of the bug that the case is kept for, if it is known and not fixed.
+    pub fn known(&self) -> Option<String> {
+        let kept = self.kept.as_ref().filter(|kept| kept.kind == Kind::Known);
+        kept.and_then(|kept| kept.signature.clone())
+    }
+
+    /// True if `part` is in the name or begins the id: what `--case` asks.
+    pub fn matches(&self, part: &str) -> bool {
+        self.name.contains(part) || self.case.id().to_string().starts_with(&part.to_lowercase())
+    }
 }
 
 /// A file in a folder that is no case, and why.
@@ -76,9 +100,14 @@ fn add_path(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
         if name.starts_with('.') || name.starts_with("README") {
             continue;
         }
-        if entry.is_dir() {
-            add_path(all, &entry, target)?;
-        } else if let Err(error) = add_file(all, &entry, target) {
+        // A link to a folder above would lead round in circles.
+        let is_linked_folder = entry.is_dir() && entry.is_symlink();
+        let added = if is_linked_folder {
+            Err(anyhow!("{}: links to folders are not followed: name the folder", entry.display()))
+        } else {
+            add_path(all, &entry, target)
+        };
+        if let Err(error) = added {
             all.skipped.push(Skipped { why: format!("{error:#}"), path: entry });
         }
     }
@@ -86,6 +115,10 @@ fn add_path(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
 }
 
 fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Result<()> {
+    // Opening a pipe waits for a writer, and /dev/zero has no end.
+    if !fs::metadata(path).with_context(|| format!("{}", path.display()))?.is_file() {
+        bail!("{}: neither a regular file nor a folder: copy what it gives into a file", path.display());
+    }
     let id = application_id(path);
     if id == Some(store::APPLICATION_ID) {
         return add_corpus(all, path);
@@ -101,7 +134,7 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     let (case, form) = read_case(path)?;
     let target = target.unwrap_or_else(|| target_of(path, form));
     let name = path.display().to_string();
-    append(all, 1, std::iter::once(NamedCase { name, target, case, heap_bytes: None, known: None }));
+    append(all, 1, std::iter::once(NamedCase { name, target, case, heap_bytes: None, kept: None }));
     Ok(())
 }
 
@@ -125,20 +158,46 @@ pub(crate) fn read_case(path: &Path) -> Result<(TestCase, Form)> {
     Ok((case, Form::of(&content)))
 }
 
-/// What a file with one case is for: the target in whose folder it lies, as libFuzzer's artifacts do;
-/// else what suits its form.
+/// What a file with one case is for: the target after which its folder is named, as libFuzzer's artifacts
+/// and exported cases lie; else what suits its form. Folders further up say nothing: a working copy may lie
+/// in one named `sql`.
 fn target_of(path: &Path, form: Form) -> &'static Target {
     let absolute = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folders = absolute.ancestors().skip(1).filter_map(|folder| folder.file_name()?.to_str());
-    folders.into_iter().find_map(Target::by_name).unwrap_or(match form {
+    let folder = absolute.parent().and_then(|folder| folder.file_name()?.to_str());
+    folder.and_then(Target::by_name).unwrap_or(match form {
         Form::Envelope | Form::Dbsqlfuzz => &DB_SQL,
         Form::Database => &DB_FILE,
         Form::Sql => &SQL,
     })
 }
 
+/// Reads a corpus database.
+///
+/// # Errors
+/// Where it is damaged or no corpus; says so, and what to do.
+pub(crate) fn load_corpus(path: &Path) -> Result<Corpus> {
+    Corpus::load(path).map_err(|error| {
+        let is_missing = matches!(error, CorpusError::Io { .. });
+        let advice = "it is as it was; put back a good copy, as with `git restore`, or name another file";
+        if is_missing { told(error) } else { anyhow!("{error}; {advice}") }
+    })
+}
+
+/// Reads a corpus database, or begins an empty one where there is none.
+///
+/// # Errors
+/// As [`load_corpus`].
+pub(crate) fn load_or_new(path: &Path) -> Result<Corpus> {
+    if path.exists() { load_corpus(path) } else { Ok(Corpus::default()) }
+}
+
+/// The error without its causes, which its text has already.
+pub(crate) fn told(error: CorpusError) -> anyhow::Error {
+    anyhow!("{error}")
+}
+
 fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
-    let corpus = Corpus::load(path)?;
+    let corpus = load_corpus(path)?;
     let file = path.display().to_string();
     let cases: Vec<NamedCase> = corpus
         .iter()
@@ -147,8 +206,9 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
                 format!("{file}: the case {id} is for `{}`, which is no target", entry.target)
             })?;
             let case = TestCase::decode(&entry.body);
-            let known = (entry.kind == Kind::Known).then(|| entry.signature.clone()).flatten();
-            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, known })
+            let (kind, signature, source) = (entry.kind, entry.signature.clone(), entry.source.clone());
+            let kept = Some(Kept { kind, signature, source });
+            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, kept })
         })
         .collect::<Result<_>>()?;
     append(all, cases.len(), cases.into_iter());
@@ -156,7 +216,7 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
 }
 
 fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
-    let data = Fuzzdata::load(path)?;
+    let data = Fuzzdata::load(path).map_err(told)?;
     let file = path.display().to_string();
     let (total, heap_bytes) = (data.len(), data.heap_bytes);
     let named = data.into_cases().map(move |case| NamedCase {
@@ -164,7 +224,7 @@ fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
         target: case.target,
         case: case.case,
         heap_bytes,
-        known: None,
+        kept: None,
     });
     append(all, total, named);
     Ok(())

@@ -1,12 +1,43 @@
-//! Progress on standard error: a bar on a terminal, a plain line now and then otherwise.
+//! Lines on standard output, and progress on standard error: a bar on a terminal, a plain line now and
+//! then otherwise.
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use anyhow::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How often a line is printed where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Prints to standard output with `write`, to the last byte: `println!` panics where the disk is full or
+/// the reader is gone, and what stays in a buffer at the end is lost without a word.
+pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    write(&mut out).and_then(|()| Ok(out.flush()?)).map_err(|error| error.context(StandardOutput))
+}
+
+/// Names standard output in an error.
+#[derive(Debug)]
+struct StandardOutput;
+
+impl fmt::Display for StandardOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("standard output")
+    }
+}
+
+/// True where the reader of standard output has gone, as `head` does: it knows.
+pub(crate) fn is_closed_pipe(error: &Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    error.is::<StandardOutput>() && causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Prints one line.
+pub(crate) fn line(text: fmt::Arguments<'_>) -> Result<()> {
+    print(|out| Ok(writeln!(out, "{text}")?))
+}
 
 /// Shows how many of all cases are done.
 pub(crate) struct Progress {

@@ -17,7 +17,7 @@ use tandem::targets::TARGETS;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
-    let cases = match fuzzcheck::open(&[corpus.clone()], None) {
+    let cases = match fuzzcheck::open(&[corpus], None) {
         Ok(cases) => cases,
         Err(error) => {
             eprintln!("{error:#}");
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let clients = Arc::new(Clients::default());
     let mut trials = Vec::new();
     for (index, named) in (1..).zip(cases.cases) {
+        let known = named.known();
         let job = Job {
             index,
             target: target_index(named.target),
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         };
         let clients = Arc::clone(&clients);
         let name = format!("{}::{}", named.target.name, named.case.id());
-        trials.push(Trial::test(name, move || clients.run(job, named.known.as_deref())));
+        trials.push(Trial::test(name, move || clients.run(job, known.as_deref())));
     }
     for skipped in cases.skipped {
         trials.push(Trial::test(skipped.path.display().to_string(), move || Err(Failed::from(skipped.why))));

@@ -1,64 +1,68 @@
 //! `fuzzcheck export`.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use tandem::corpus::fuzzdata;
 
-use super::{paths_or_corpus, target_by_name};
+use super::{in_words, paths_or_corpus, target_by_name, tell_skipped};
 use crate::cli::ExportArgs;
 use crate::source::{self, NamedCase};
+use crate::{files, ui};
 
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let target = target_by_name(args.target.as_deref())?;
-    let cases = source::open(&paths_or_corpus(&args.paths), None)?;
+    let paths = paths_or_corpus(&args.paths);
+    let cases = source::open(&paths, None)?;
+    let code = tell_skipped(&cases);
     let is_wanted = |named: &NamedCase| {
         let is_target = target.is_none_or(|target| target.name == named.target.name);
-        is_target && args.case.as_ref().is_none_or(|part| named.name.contains(part))
+        is_target && args.case.as_ref().is_none_or(|part| named.matches(part))
     };
     let chosen: Vec<NamedCase> = cases.cases.filter(is_wanted).collect();
     if chosen.is_empty() {
-        bail!("no case to export");
+        bail!("{}: no case to export, or none that --target and --case leave", in_words(&paths));
     }
     if let Some(folder) = &args.to.dir {
-        to_folder(&chosen, folder)?;
+        to_folder(&chosen, folder, target.is_some())?;
     } else if let Some(file) = &args.to.file {
         let [named] = chosen.as_slice() else {
             bail!("{} cases are left, and a file holds one: choose it with --case", chosen.len());
         };
-        write_file(file, &named.case.encode())?;
-        println!("{}: {}", file.display(), named.name);
+        files::refuse_corpus(file)?;
+        files::write(file, &named.case.encode())?;
+        ui::line(format_args!("{}: {}", file.display(), named.name))?;
     } else if let Some(database) = &args.to.fuzzdata {
-        let losses = fuzzdata::write(database, chosen.iter().map(|named| &named.case))?;
-        for (named, losses) in chosen.iter().zip(&losses) {
-            losses.iter().for_each(|loss| eprintln!("fuzzcheck: {}: {loss}", named.name));
-        }
-        let whole = losses.iter().filter(|losses| losses.is_empty()).count();
-        println!("{}: {} cases, {whole} of them whole", database.display(), chosen.len());
+        to_fuzzdata(&chosen, database)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
-fn to_folder(cases: &[NamedCase], folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+/// Writes a file per case. A file does not say which target it is for, so its folder does, unless all are
+/// for the one that was asked for.
+fn to_folder(cases: &[NamedCase], folder: &Path, is_one_target: bool) -> Result<()> {
+    let mut written = BTreeSet::new();
     for named in cases {
-        write_file(&folder.join(named.case.id().to_string()), &named.case.encode())?;
+        let folder = if is_one_target { folder.to_owned() } else { folder.join(named.target.name) };
+        let path = folder.join(named.case.id().to_string());
+        fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+        files::write(&path, &named.case.encode())?;
+        written.insert(path);
     }
-    println!("{}: {} cases", folder.display(), cases.len());
-    Ok(())
+    ui::line(format_args!("{}: {} cases in {} files", folder.display(), cases.len(), written.len()))
 }
 
-/// Writes a file through a temporary one beside it.
-fn write_file(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(content)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{}", path.display()))
+fn to_fuzzdata(cases: &[NamedCase], database: &Path) -> Result<()> {
+    files::refuse_special(database)?;
+    files::refuse_corpus(database)?;
+    let written = fuzzdata::write(database, cases.iter().map(|named| &named.case));
+    let losses = written.map_err(source::told)?;
+    for (named, losses) in cases.iter().zip(&losses) {
+        losses.iter().for_each(|loss| eprintln!("fuzzcheck: {}: {loss}", named.name));
+    }
+    let whole = losses.iter().filter(|losses| losses.is_empty()).count();
+    ui::line(format_args!("{}: {} cases, {whole} of them whole", database.display(), cases.len()))
 }

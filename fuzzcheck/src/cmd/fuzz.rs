@@ -3,20 +3,19 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use tandem::corpus::{Corpus, seeding};
 
-use super::{EXIT_FINDINGS, project, target_by_name};
+use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
 use crate::cli::FuzzArgs;
 use crate::fuzzing::session::{Plan, Progress, Session};
 use crate::fuzzing::tools;
+use crate::ui;
 
 /// How often a line is printed where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -41,7 +40,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     eprintln!("fuzzcheck: building the target {} with AddressSanitizer and coverage", target.name);
     plan.build()?;
 
-    let stop = stop_on_signals()?;
+    let stop = interrupt_flag()?;
     let mut display = Display::new(plan.time);
     let (progress, elapsed) = Session::new(&plan, &stop).run(|session| display.show(session))?;
     display.finish();
@@ -50,21 +49,12 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     }
     let summary = Summary::new(&plan, &progress, elapsed);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        let document = serde_json::to_string_pretty(&summary)?;
+        ui::line(format_args!("{document}"))?;
     } else {
-        summary.print()?;
+        ui::print(|out| summary.print(out))?;
     }
     Ok(if summary.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
-}
-
-/// Ctrl-C ends the session and says what was found; a second one ends the program.
-fn stop_on_signals() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
 }
 
 /// Shows how a session goes on: a line that changes on a terminal, a line now and then otherwise.
@@ -178,8 +168,7 @@ impl Summary {
         }
     }
 
-    fn print(&self) -> Result<()> {
-        let mut out = std::io::stdout().lock();
+    fn print(&self, out: &mut dyn Write) -> Result<()> {
         let rate = self.executions as f64 / self.seconds.max(0.001);
         writeln!(
             out,

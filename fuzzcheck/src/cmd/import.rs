@@ -5,49 +5,62 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use tandem::corpus::{Corpus, Entry};
+use tandem::corpus::{Corpus, Entry, Kind};
 
-use super::{EXIT_ERROR, project, target_by_name};
+use super::{in_words, project, target_by_name, tell_skipped};
 use crate::cli::{ImportArgs, KindArg};
-use crate::source;
+use crate::source::{self, NamedCase};
+use crate::{files, ui};
+
+/// A corpus database that is written to.
+struct Into {
+    corpus: Corpus,
+    read: u64,
+    changed: u64,
+}
 
 pub(super) fn run(args: &ImportArgs) -> Result<ExitCode> {
-    if matches!(args.kind, KindArg::Known) && args.signature.is_none() {
+    if matches!(args.kind, Some(KindArg::Known)) && args.signature.is_none() {
         bail!("--kind known needs --signature: what the cases show, as `fuzzcheck run` prints it");
     }
     let target = target_by_name(args.target.as_deref())?;
     let cases = source::open(&args.paths, target)?;
-    for skipped in &cases.skipped {
-        eprintln!("fuzzcheck: left out: {}", skipped.why);
-    }
-    let has_skipped = !cases.skipped.is_empty();
-    let mut corpora: BTreeMap<PathBuf, (Corpus, u64, u64)> = BTreeMap::new();
+    let code = tell_skipped(&cases);
+    let mut corpora: BTreeMap<PathBuf, Into> = BTreeMap::new();
     for named in cases.cases {
-        let path = args
-            .into
-            .clone()
-            .unwrap_or_else(|| project().join("corpus").join(format!("{}.db", named.target.name)));
+        let shipped = || project().join("corpus").join(format!("{}.db", named.target.name));
+        let path = args.into.clone().unwrap_or_else(shipped);
         if !corpora.contains_key(&path) {
-            corpora.insert(path.clone(), (Corpus::load_or_new(&path)?, 0, 0));
+            files::refuse_special(&path)?;
+            corpora.insert(path.clone(), Into { corpus: source::load_or_new(&path)?, read: 0, changed: 0 });
         }
-        let mut entry = Entry::new(named.target.name, args.kind.into(), &named.name, &named.case);
-        entry.signature = args.signature.clone();
-        if let Some(source) = &args.source {
-            entry.source.clone_from(source);
-        }
-        if let Some((corpus, read, added)) = corpora.get_mut(&path) {
-            *read += 1;
-            *added += u64::from(corpus.insert(entry));
+        if let Some(into) = corpora.get_mut(&path) {
+            into.read += 1;
+            into.changed += u64::from(into.corpus.insert(entry(&named, args)));
         }
     }
     if corpora.is_empty() {
-        bail!("no case to import");
+        bail!("{}: no case to import", in_words(&args.paths));
     }
-    for (path, (corpus, read, added)) in &corpora {
-        if *added > 0 {
-            corpus.save(path)?;
+    for (path, into) in &corpora {
+        if into.changed > 0 {
+            into.corpus.save(path).map_err(source::told)?;
         }
-        println!("{}: {added} of {read} cases are new; {} in all", path.display(), corpus.len());
     }
-    Ok(if has_skipped { ExitCode::from(EXIT_ERROR) } else { ExitCode::SUCCESS })
+    for (path, Into { corpus, read, changed }) in &corpora {
+        let (path, all) = (path.display(), corpus.len());
+        ui::line(format_args!("{path}: {changed} of {read} cases are new; {all} in all"))?;
+    }
+    Ok(code)
+}
+
+/// What is kept of a case: what the arguments say, else what the corpus says from which it comes.
+fn entry(named: &NamedCase, args: &ImportArgs) -> Entry {
+    let kept = named.kept.as_ref();
+    let kind = args.kind.map(Kind::from).or(kept.map(|kept| kept.kind));
+    let source = args.source.as_ref().or(kept.map(|kept| &kept.source)).unwrap_or(&named.name);
+    let kind = kind.unwrap_or(Kind::Interesting);
+    let mut entry = Entry::new(named.target.name, kind, source, &named.case);
+    entry.signature = args.signature.clone().or_else(|| kept?.signature.clone());
+    entry
 }

@@ -14,11 +14,15 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use tandem::targets::{TARGETS, Target};
 
 use crate::cli::{Cli, Command};
+use crate::source::Cases;
+use crate::ui;
 
 /// Findings were made.
 const EXIT_FINDINGS: u8 = 1;
@@ -30,7 +34,7 @@ const EXIT_ERROR: u8 = 2;
 /// # Errors
 /// A usage or harness error, for exit code 2.
 pub fn dispatch(cli: Cli) -> Result<ExitCode> {
-    match cli.command {
+    let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::List(args)) => list::run(&args),
@@ -41,7 +45,35 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Fuzz(args)) => fuzz::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Worker(args)) => worker::run(&args),
+    };
+    match done {
+        Err(error) if ui::is_closed_pipe(&error) => Ok(ExitCode::from(EXIT_ERROR)),
+        done => done,
     }
+}
+
+/// Says which files of folders were no cases; the exit code that stands for it.
+fn tell_skipped(cases: &Cases) -> ExitCode {
+    for skipped in &cases.skipped {
+        eprintln!("fuzzcheck: left out: {}", skipped.why);
+    }
+    if cases.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ERROR) }
+}
+
+/// A flag that Ctrl-C sets, and what else asks a program to end; a second time ends it at once.
+fn interrupt_flag() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for &signal in signal_hook::consts::TERM_SIGNALS {
+        signal_hook::flag::register_conditional_shutdown(signal, i32::from(EXIT_ERROR), Arc::clone(&flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .context("catching Ctrl-C")?;
+    }
+    Ok(flag)
+}
+
+/// The paths in words, for a message.
+fn in_words(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The working copy that this program was built from.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tandem::testcase::CaseId;
 
-use crate::cli::RunArgs;
+use crate::cli::{LimitArgs, RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::replay::FoundBug;
 use crate::replay::protocol::OracleCounts;
 use crate::replay::report::{Done, Report};
@@ -16,9 +16,37 @@ use crate::replay::report::{Done, Report};
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 1;
 
-/// The command that runs a saved case again.
-fn replay_command(path: &Path, case: &Done) -> String {
-    format!("cargo fuzzcheck run --target {} {}", case.target.name, path.display())
+/// The command that runs a saved case again, as it ran: with all that changed what it did.
+fn replay_command(path: &Path, case: &Done, args: &RunArgs) -> String {
+    let flag = |is_on: bool, name: &str| is_on.then(|| name.to_owned());
+    let option = |name: &str, value: Option<u64>| value.map(|value| format!("{name}={value}"));
+    let changed = |value: u64, default: u64| (value != default).then_some(value);
+    let LimitArgs { limit_vm_steps, limit_alloc_bytes, limit_disk_bytes, limit_length_bytes, .. } =
+        args.limits;
+    // What SQLite may hold is the only limit that a case can bring along, and its file does not carry it.
+    let heap_bytes = [args.limits.limit_heap_bytes, case.heap_bytes].into_iter().flatten().min();
+    let arguments = [
+        Some(format!("--target={}", case.target.name)),
+        flag(args.twice, "--twice"),
+        flag(args.meet_known_bugs, "--meet-known-bugs"),
+        args.plant.as_ref().map(|name| format!("--plant={name}")),
+        option("--limit-vm-steps", limit_vm_steps),
+        option("--limit-alloc-bytes", limit_alloc_bytes),
+        option("--limit-heap-bytes", heap_bytes),
+        option("--limit-disk-bytes", limit_disk_bytes),
+        option("--limit-length-bytes", limit_length_bytes.map(u64::from)),
+        option("--timeout-ms", changed(args.timeout_ms, TIMEOUT_MS)),
+        option("--worker-memory-mib", changed(args.worker_memory_mib, WORKER_MEMORY_MIB)),
+        Some(shell_quoted(&path.display().to_string())),
+    ];
+    let arguments: Vec<String> = arguments.into_iter().flatten().collect();
+    format!("cargo fuzzcheck run {}", arguments.join(" "))
+}
+
+/// A word as a shell reads it back.
+fn shell_quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&byte);
+    if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 pub(super) fn print_text(
@@ -26,8 +54,8 @@ pub(super) fn print_text(
     saved: &[Result<PathBuf>],
     args: &RunArgs,
     seconds: f64,
+    out: &mut dyn Write,
 ) -> Result<()> {
-    let mut out = std::io::stdout().lock();
     for (finding, saved) in report.findings.iter().zip(saved) {
         writeln!(out, "{}", finding.bugs[0].signature)?;
         for bug in &finding.bugs {
@@ -37,7 +65,7 @@ pub(super) fn print_text(
         writeln!(out, "  case:   {}", finding.case.name)?;
         if let Ok(path) = saved {
             writeln!(out, "  saved:  {}", path.display())?;
-            writeln!(out, "  replay: {}", replay_command(path, &finding.case))?;
+            writeln!(out, "  replay: {}", replay_command(path, &finding.case, args))?;
         }
     }
     for slow in report.slowest.iter().take(usize::from(args.slowest)) {
@@ -110,6 +138,7 @@ pub(super) fn print_json(
     saved: &[Result<PathBuf>],
     args: &RunArgs,
     seconds: f64,
+    out: &mut dyn Write,
 ) -> Result<()> {
     let findings = report.findings.iter().zip(saved).map(|(finding, saved)| JsonFinding {
         case: &finding.case.name,
@@ -117,7 +146,7 @@ pub(super) fn print_json(
         target: finding.case.target.name,
         bugs: &finding.bugs,
         saved: saved.as_ref().ok().map(|path| path.display().to_string()),
-        replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case)),
+        replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case, args)),
     });
     let slowest = report.slowest.iter().take(usize::from(args.slowest));
     let document = JsonReport {
@@ -137,7 +166,6 @@ pub(super) fn print_json(
             .map(|slow| JsonSlow { case: &slow.name, cpu_ns: slow.cpu_ns, vm_steps: slow.vm_steps })
             .collect(),
     };
-    serde_json::to_writer_pretty(std::io::stdout().lock(), &document)?;
-    println!();
-    Ok(())
+    serde_json::to_writer_pretty(&mut *out, &document).map_err(std::io::Error::from)?;
+    Ok(writeln!(out)?)
 }

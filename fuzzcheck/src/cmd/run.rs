@@ -1,7 +1,6 @@
 //! `fuzzcheck run`.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,17 +8,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use tandem::engine::plant::{PLANTS, Plant};
 use tandem::testcase::CaseId;
 
 use super::output::{print_json, print_text};
-use super::{EXIT_ERROR, EXIT_FINDINGS, paths_or_corpus, project, target_by_name};
+use super::{
+    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
+    tell_skipped,
+};
 use crate::cli::{LimitArgs, RunArgs};
+use crate::files;
 use crate::replay::protocol::{BatchResult, Job, Limits, target_index};
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::worker::Runner;
 use crate::replay::{FoundBug, Options, Outcome, run_all};
 use crate::source::{self, Cases, NamedCase};
-use crate::ui::Progress;
+use crate::ui::{self, Progress};
 
 pub(super) fn limits(args: &LimitArgs) -> Limits {
     Limits {
@@ -34,24 +38,22 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     let started = Instant::now();
     let target = target_by_name(args.target.as_deref())?;
-    let cases = select(source::open(&paths_or_corpus(&args.paths), target)?, args)?;
-    for skipped in &cases.skipped {
-        eprintln!("fuzzcheck: left out: {}", skipped.why);
-    }
-    let skipped = cases.skipped.len();
+    check_plant(args.plant.as_deref())?;
+    let paths = paths_or_corpus(&args.paths);
+    let all = source::open(&paths, target)?;
+    let has_skipped = !all.skipped.is_empty();
+    tell_skipped(&all);
     let is_interrupted = interrupt_flag()?;
+    let (found, cases) = (all.total, select(all, args));
     let mut report = execute(args, cases, &is_interrupted)?;
     if report.cases == 0 {
-        bail!("no case was run: that proves nothing");
+        bail!("no case was run{}", why_none(&paths, args, found, is_interrupted.load(Ordering::Relaxed)));
     }
     simulate_failure(&mut report);
     let saved = save_all(&report, args);
     let seconds = started.elapsed().as_secs_f64();
-    if args.json {
-        print_json(&report, &saved, args, seconds)?;
-    } else {
-        print_text(&report, &saved, args, seconds)?;
-    }
+    let print = if args.json { print_json } else { print_text };
+    ui::print(|out| print(&report, &saved, args, seconds, out))?;
     for (name, message) in &report.harness_errors {
         eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
     }
@@ -61,7 +63,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     if is_interrupted.load(Ordering::Relaxed) {
         eprintln!("fuzzcheck: interrupted: not all cases were run");
     }
-    let has_failed = skipped > 0
+    let has_failed = has_skipped
         || !report.harness_errors.is_empty()
         || saved.iter().any(Result::is_err)
         || is_interrupted.load(Ordering::Relaxed);
@@ -72,33 +74,38 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     }))
 }
 
-/// Leaves only the cases that the arguments ask for.
-fn select(mut cases: Cases, args: &RunArgs) -> Result<Cases> {
-    if let Some(part) = args.case.clone() {
-        let chosen: Vec<NamedCase> = cases
-            .cases
-            .filter(|named| named.name.contains(&part) || named.case.id().to_string().starts_with(&part))
-            .collect();
-        if chosen.is_empty() {
-            bail!("no case has `{part}` in its name");
+/// Why a run without cases, which proves nothing, had none.
+fn why_none(paths: &[PathBuf], args: &RunArgs, found: usize, is_interrupted: bool) -> String {
+    let places = in_words(paths);
+    match (&args.case, args.skip) {
+        _ if is_interrupted => ": interrupted".to_owned(),
+        _ if found == 0 => format!(": {places}: no cases there; name corpus databases, folders or files"),
+        (None, skip) => format!(": --skip {skip} leaves none of the {found} of {places}"),
+        (Some(part), 0) => format!(": none of the {found} of {places} has `{part}` in its name; see `list`"),
+        (Some(part), skip) => {
+            format!(": --case {part} and --skip {skip} leave none of the {found} of {places}")
         }
+    }
+}
+
+fn check_plant(name: Option<&str>) -> Result<()> {
+    let Some(name) = name.filter(|name| Plant::by_name(name).is_none()) else {
+        return Ok(());
+    };
+    bail!("no planted bug is named `{name}`; there are {}", PLANTS.map(|(known, _)| known).join(", "))
+}
+
+/// Leaves only the cases that the arguments ask for.
+fn select(mut cases: Cases, args: &RunArgs) -> Cases {
+    if let Some(part) = &args.case {
+        let chosen: Vec<NamedCase> = cases.cases.filter(|named| named.matches(part)).collect();
         cases = Cases { total: chosen.len(), cases: Box::new(chosen.into_iter()), skipped: cases.skipped };
     }
     if args.skip > 0 {
         cases.total = cases.total.saturating_sub(args.skip);
         cases.cases = Box::new(cases.cases.skip(args.skip));
     }
-    Ok(cases)
-}
-
-/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
-fn interrupt_flag() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let signal = signal_hook::consts::SIGINT;
-    signal_hook::flag::register_conditional_shutdown(signal, i32::from(EXIT_ERROR), Arc::clone(&flag))
-        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-        .context("catching Ctrl-C")?;
-    Ok(flag)
+    cases
 }
 
 fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
@@ -144,8 +151,9 @@ fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut
         let result = runner.run(&job, &mut batch);
         report.add_counts(&batch);
         let outcome = Outcome { result, harness_error: None };
-        let (name, target, known) = (named.name, named.target, named.known);
-        let done = Done { name, target, body: job.body, index, known, outcome };
+        let known = named.known();
+        let NamedCase { name, target, heap_bytes, .. } = named;
+        let done = Done { name, target, body: job.body, heap_bytes, index, known, outcome };
         progress.case_done(done.has_unknown_bugs());
         report.add(done);
     }
@@ -165,6 +173,7 @@ fn simulate_failure(report: &mut Report) {
             name: "TEST_FAILURE".to_owned(),
             target: &tandem::targets::SQL,
             body: tandem::TestCase::from_sql("SELECT 'TEST_FAILURE=5'").encode(),
+            heap_bytes: None,
             index: 0,
             known: None,
             outcome,
@@ -182,13 +191,8 @@ fn save(case: &Done, folder: Option<&Path>) -> Result<PathBuf> {
     let folder =
         folder.map_or_else(|| project().join("fuzz/artifacts").join(case.target.name), Path::to_owned);
     let path = folder.join(format!("fuzzcheck-{}", CaseId::of_encoded(&case.body).short()));
-    let write = || -> std::io::Result<()> {
-        fs::create_dir_all(&folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-        file.write_all(&case.body)?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{}: the case of `{}` could not be saved", path.display(), case.name))?;
+    let made = fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()));
+    made.and_then(|()| files::write(&path, &case.body))
+        .with_context(|| format!("the case of `{}` could not be saved", case.name))?;
     Ok(path)
 }

@@ -1,9 +1,10 @@
 //! `fuzzcheck seeds`.
 
+use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
-use tandem::corpus::{Corpus, Entry, Kind};
+use anyhow::{Context, Result, anyhow};
+use tandem::corpus::{Entry, Kind};
 use tandem::engine::sqlite::Executor;
 use tandem::generators::seeds;
 use tandem::targets::TARGETS;
@@ -11,15 +12,17 @@ use tandem::testcase::CaseId;
 
 use super::project;
 use crate::cli::SeedsArgs;
+use crate::{source, ui};
 
 /// How the source of a hand-written seed begins.
 const SOURCE: &str = "seed: ";
 
 pub(super) fn run(args: &SeedsArgs) -> Result<ExitCode> {
     let folder = args.into.clone().unwrap_or_else(|| project().join("corpus"));
+    fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     for target in TARGETS {
         let path = folder.join(format!("{}.db", target.name));
-        let mut corpus = Corpus::load_or_new(&path)?;
+        let mut corpus = source::load_or_new(&path)?;
         // Seeds that are written differently today go; all else stays.
         let is_old = |entry: &Entry| entry.kind == Kind::Seed && entry.source.starts_with(SOURCE);
         let old: Vec<CaseId> = corpus.iter().filter(|(_, entry)| is_old(entry)).map(|(id, _)| *id).collect();
@@ -31,8 +34,9 @@ pub(super) fn run(args: &SeedsArgs) -> Result<ExitCode> {
                 seed.build(&executor).map_err(|error| anyhow!("{}: {}: {error}", target.name, seed.about))?;
             corpus.insert(Entry::new(target.name, Kind::Seed, &format!("{SOURCE}{}", seed.about), &case));
         }
-        corpus.save(&path)?;
-        println!("{}: {} seeds, {} cases in all", path.display(), all.len(), corpus.len());
+        corpus.save(&path).map_err(source::told)?;
+        let (file, cases) = (path.display(), corpus.len());
+        ui::line(format_args!("{file}: {} seeds, {cases} cases in all", all.len()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ use tandem::targets::DB_SQL;
 use super::EXIT_FINDINGS;
 use crate::replay::{Options, run_all};
 use crate::source::NamedCase;
+use crate::ui;
 
 /// Writes enough pages, twice, that a lost or wrong one is in use.
 const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
@@ -60,18 +61,19 @@ pub(super) fn run() -> Result<ExitCode> {
         let is_unseen = trial.needs_sanitizer && found.is_empty() && clean.is_empty();
         if is_unseen {
             unseen += 1;
-            println!("unseen {name}: only a build with AddressSanitizer shows it");
+            ui::line(format_args!("unseen {name}: only a build with AddressSanitizer shows it"))?;
             continue;
         }
         let is_ok = is_caught && clean.is_empty();
-        println!("{} {name}: {}", if is_ok { "caught" } else { "MISSED" }, found.join(", "));
+        let word = if is_ok { "caught" } else { "MISSED" };
+        ui::line(format_args!("{word} {name}: {}", found.join(", ")))?;
         if !clean.is_empty() {
-            println!("  without the plant: {}", clean.join(", "));
+            ui::line(format_args!("  without the plant: {}", clean.join(", ")))?;
         }
         missed += u32::from(!is_ok);
     }
     let trials = TRIALS.len() as u32 - unseen;
-    println!("selftest: {} of {trials} planted bugs caught", trials - missed);
+    ui::line(format_args!("selftest: {} of {trials} planted bugs caught", trials - missed))?;
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
 }
 
@@ -90,7 +92,7 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
         target: &DB_SQL,
         case: TestCase::from_sql(script),
         heap_bytes: None,
-        known: None,
+        kept: None,
     };
     let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
     let program = std::env::current_exe().context("finding this program")?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::NamedTempFile;
 
-use super::death::{self, Cause};
+use super::death::{self, Cause, Kill};
 use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
 use super::watchdog::{self, Slot};
 
@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Runs cases, in order, whatever they do to the worker. Outcomes come in the order in which they
-    /// are known; the counts of oracles are in the second part.
+    /// are known; the counts of oracles are in the second part. After an interruption some may be missing.
     ///
     /// # Errors
     /// Where no worker can be started, or none gets as far as its first case.
@@ -90,7 +90,9 @@ impl Client {
                 }
                 Err(_) => {
                     let at = self.slot.at_case();
-                    let cause = self.bury()?;
+                    let Some(cause) = self.bury()? else {
+                        return Ok((outcomes, BatchResult::default()));
+                    };
                     let Some(position) = jobs.iter().position(|job| job.index == at) else {
                         self.failed_starts += 1;
                         if self.failed_starts >= FAILED_STARTS_MAX {
@@ -113,10 +115,10 @@ impl Client {
     /// # Errors
     /// As [`Client::run`].
     pub fn run_watched(&mut self, jobs: Vec<Job>) -> Result<(Vec<Outcome>, BatchResult)> {
-        let (slots, is_over) = ([self.slot()], AtomicBool::new(false));
+        let (slots, is_over, never) = ([self.slot()], AtomicBool::new(false), AtomicBool::new(false));
         let timeout = Duration::from_millis(self.options.timeout_ms);
         std::thread::scope(|scope| {
-            let watchdog = scope.spawn(|| watchdog::watch(&slots, timeout, &is_over));
+            let watchdog = scope.spawn(|| watchdog::watch(&slots, timeout, &is_over, &never));
             let done = self.run(jobs);
             is_over.store(true, Ordering::Relaxed);
             watchdog.thread().unpark();
@@ -146,6 +148,9 @@ impl Client {
         if traces_statements {
             command.arg("--trace-statements");
         }
+        // Ctrl-C is for this process, which then ends its workers: one that dies of it would look like a crash.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -159,8 +164,9 @@ impl Client {
         Ok(Process { child, input, output })
     }
 
-    /// Waits for the end of the worker and says what it means.
-    fn bury(&mut self) -> Result<Cause> {
+    /// Waits for the end of the worker and says what it means; nothing if it was made to end for the sake
+    /// of an interruption.
+    fn bury(&mut self) -> Result<Option<Cause>> {
         let Some(mut process) = self.process.take() else {
             bail!("no worker to wait for");
         };
@@ -170,7 +176,11 @@ impl Client {
         let mut text = Vec::new();
         self.stderr.seek(SeekFrom::Start(0))?;
         (&self.stderr).take(STDERR_BYTES_MAX).read_to_end(&mut text)?;
-        Ok(death::classify(status, &String::from_utf8_lossy(&text), self.slot.take_kill()))
+        let kill = self.slot.take_kill();
+        if kill == Some(Kill::Interrupt) {
+            return Ok(None);
+        }
+        Ok(Some(death::classify(status, &String::from_utf8_lossy(&text), kill)))
     }
 
     /// Runs a case that ended its worker once more, alone, to learn at which statement it does so.

@@ -10,6 +10,8 @@ pub(super) enum Kill {
     CpuTime,
     /// The case used little CPU time, but did not end.
     WallTime,
+    /// The user does not want to wait.
+    Interrupt,
 }
 
 /// The cause of a death.

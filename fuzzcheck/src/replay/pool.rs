@@ -1,5 +1,6 @@
 //! Several workers over one stream of cases.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -51,7 +52,8 @@ impl Feed<'_> {
 }
 
 /// Runs all cases with `jobs` workers that are `program worker …`, and tells `observer` of each case as
-/// it is done. Stops early, without an error, when `stop` is set.
+/// it is done. Stops early, without an error, when `stop` is set: workers may finish their batches, but not
+/// for long.
 ///
 /// # Errors
 /// Where workers cannot be started.
@@ -70,7 +72,7 @@ pub fn run_all(
     let timeout = Duration::from_millis(options.timeout_ms);
     let mut report = Report::default();
     std::thread::scope(|scope| -> Result<()> {
-        let watchdog = scope.spawn(|| watchdog::watch(&slots, timeout, &is_over));
+        let watchdog = scope.spawn(|| watchdog::watch(&slots, timeout, &is_over, stop));
         let (sender, receiver) = mpsc::channel();
         for client in &mut clients {
             let sender = sender.clone();
@@ -114,19 +116,21 @@ fn work(client: &mut Client, feed: &Feed<'_>, sender: &mpsc::Sender<Message>) {
     }
 }
 
-/// Each case with its outcome, in the order of the cases.
-fn pair((cases, jobs): Batch, mut outcomes: Vec<Outcome>) -> Vec<Done> {
-    outcomes.sort_by_key(|outcome| outcome.result.index);
-    let done = cases.into_iter().zip(jobs).zip(outcomes).map(|((named, job), outcome)| {
-        debug_assert_eq!(job.index, outcome.result.index);
-        Done {
+/// Each case that has an outcome with it, in the order of the cases. After an interruption some have none.
+fn pair((cases, jobs): Batch, outcomes: Vec<Outcome>) -> Vec<Done> {
+    let outcomes = outcomes.into_iter().map(|outcome| (outcome.result.index, outcome));
+    let mut outcomes: BTreeMap<u64, Outcome> = outcomes.collect();
+    let done = cases.into_iter().zip(jobs).filter_map(|(named, job)| {
+        let known = named.known();
+        Some(Done {
             name: named.name,
             target: TARGETS[usize::from(job.target)],
+            outcome: outcomes.remove(&job.index)?,
+            heap_bytes: job.heap_bytes,
             body: job.body,
             index: job.index,
-            known: named.known,
-            outcome,
-        }
+            known,
+        })
     });
     done.collect()
 }

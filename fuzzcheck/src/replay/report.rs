@@ -19,6 +19,8 @@ pub struct Done {
     pub target: &'static Target,
     /// Its encoding.
     pub body: Vec<u8>,
+    /// Bytes that SQLite may hold, if the source of the case says so.
+    pub heap_bytes: Option<u64>,
     /// Its place among all cases, from 1.
     pub index: u64,
     /// The signature that it is kept for, if it is known to show a bug.

@@ -13,6 +13,8 @@ use super::death::Kill;
 
 /// How often the workers are looked at.
 const INTERVAL: Duration = Duration::from_millis(50);
+/// What workers have to finish their batches after an interruption.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Wall time that a case may take, in multiples of its CPU time limit.
 const WALL_FACTOR: u32 = 20;
 
@@ -38,6 +40,19 @@ impl Slot {
         self.progress.read_exact_at(&mut bytes, 0).ok().map_or(0, |()| u64::from_le_bytes(bytes))
     }
 
+    /// Kills the worker if it is busy.
+    fn end(&self, why: Kill) {
+        let pid = self.pid.load(Ordering::Relaxed);
+        if pid == 0 || !self.is_busy.load(Ordering::Relaxed) {
+            return;
+        }
+        *self.kill.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+            // The worker may have ended by itself in the meantime.
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+        }
+    }
+
     /// Why the watchdog killed the worker, if it did; asked once.
     pub(super) fn take_kill(&self) -> Option<Kill> {
         self.kill.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -53,9 +68,17 @@ struct Seen {
 }
 
 /// Watches until `done`; whoever sets that may unpark this thread, so that it ends at once.
-pub(super) fn watch(slots: &[Arc<Slot>], timeout: Duration, done: &AtomicBool) {
+/// Some time after `stop` is set, it ends all workers that are busy.
+pub(super) fn watch(slots: &[Arc<Slot>], timeout: Duration, done: &AtomicBool, stop: &AtomicBool) {
     let mut seen: Vec<Option<Seen>> = slots.iter().map(|_| None).collect();
+    let mut stopped_at = None;
     while !done.load(Ordering::Relaxed) {
+        if stop.load(Ordering::Relaxed) {
+            let at = *stopped_at.get_or_insert_with(Instant::now);
+            if at.elapsed() >= STOP_GRACE {
+                slots.iter().for_each(|slot| slot.end(Kill::Interrupt));
+            }
+        }
         for (slot, seen) in slots.iter().zip(&mut seen) {
             look(slot, seen, timeout);
         }
@@ -82,11 +105,7 @@ fn look(slot: &Slot, seen: &mut Option<Seen>, timeout: Duration) {
             } else {
                 return;
             };
-            *slot.kill.lock().unwrap_or_else(PoisonError::into_inner) = Some(kill);
-            if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
-                // The worker may have ended by itself in the meantime.
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-            }
+            slot.end(kill);
             *seen = None;
         }
         _ => *seen = Some(Seen { pid, case, cpu: cpu.unwrap_or_default(), at: Instant::now() }),

@@ -1,0 +1,47 @@
+//! Writing files so that nothing is lost.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use tandem::corpus::{application_id, store};
+
+/// Writes a file through a temporary one beside it, so that a full disk or an interruption leaves the old
+/// one as it was. What is no regular file (`/dev/stdout`, a pipe) is written to, not replaced.
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
+    write_inner(path, content).with_context(|| format!("{}", path.display()))
+}
+
+fn write_inner(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    if fs::metadata(path).is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) {
+        return fs::File::options().write(true).open(path)?.write_all(content);
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // A temporary file is for its owner alone; this one becomes an ordinary file, subject to the umask.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".fuzzcheck-").tempfile_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Refuses to put something else in the place of a corpus database: its cases may be nowhere else.
+pub(crate) fn refuse_corpus(path: &Path) -> Result<()> {
+    // Looking into a pipe would wait for a writer.
+    if path.is_file() && application_id(path) == Some(store::APPLICATION_ID) {
+        bail!("{}: this is a corpus database, which is not overwritten: name another file", path.display());
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be replaced by a file: a folder, a device, a pipe.
+pub(crate) fn refuse_special(path: &Path) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|kind| !kind.is_file()) {
+        bail!("{}: this is no regular file: name another", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! What the tests of the program share.
+
+// Every test program uses a part of it.
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tandem::TestCase;
+use tandem::engine::sqlite::{Executor, Moment};
+use tandem::testcase::OpenConfig;
+use tempfile::TempDir;
+
+/// What the program did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// Asserts the exit code; shows all if it is another.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    /// Asserts a usage or harness error: exit code 2, all of `words` on standard error, no panic.
+    #[track_caller]
+    pub fn expect_error(self, words: &[&str]) -> Self {
+        let ran = self.expect(2);
+        let missing = words.iter().find(|word| !ran.err.contains(**word));
+        assert!(missing.is_none(), "`{}` is missing: {ran:#?}", missing.unwrap());
+        assert!(!ran.err.contains("panicked"), "{ran:#?}");
+        ran
+    }
+
+    /// Errors and cases of the last line of standard output, which scripts read.
+    #[track_caller]
+    pub fn summary(&self) -> (u64, u64) {
+        let last = self.out.lines().last().unwrap_or_default();
+        let number = |text: &str| text.parse::<u64>().ok();
+        let parsed = (|| {
+            let (errors, rest) = last.strip_prefix("fuzzcheck: ")?.split_once(" errors out of ")?;
+            let (cases, seconds) = rest.split_once(" cases in ")?;
+            let (whole, part) = seconds.strip_suffix(" seconds")?.split_once('.')?;
+            let has_seconds = number(whole).is_some() && number(part).is_some();
+            has_seconds.then_some((number(errors)?, number(cases)?))
+        })();
+        parsed.unwrap_or_else(|| panic!("the last line is no summary: {self:#?}"))
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// What stands behind `label` in the first line of standard output that begins with it.
+    #[track_caller]
+    pub fn after(&self, label: &str) -> &str {
+        let found = self.out.lines().find_map(|line| line.trim_start().strip_prefix(label));
+        found.unwrap_or_else(|| panic!("no `{label}`: {self:#?}")).trim()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// The program, without what the environment may ask of it.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fuzzcheck"));
+    command.env_remove("TEST_FAILURE");
+    command
+}
+
+/// Runs a command to its end.
+pub fn finish(command: &mut Command) -> Ran {
+    command.output().expect("the program can be started").into()
+}
+
+/// Runs the program.
+pub fn fuzzcheck<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Ran {
+    finish(command().args(args))
+}
+
+/// Runs the program with words and, behind them, paths.
+pub fn fuzzcheck_on(words: &str, paths: &[&Path]) -> Ran {
+    finish(command().args(words.split_whitespace()).args(paths))
+}
+
+/// The working copy.
+pub fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the working copy exists")
+}
+
+/// An empty folder that goes when it is dropped.
+pub fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// A file with this content.
+pub fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, content).expect("a temporary file can be written");
+    path
+}
+
+/// A copy of a shipped corpus database.
+pub fn corpus_copy(folder: &Path, target: &str) -> PathBuf {
+    let name = format!("{target}.db");
+    file(folder, &name, read(&project().join("corpus").join(&name)))
+}
+
+/// The content of a file.
+#[track_caller]
+pub fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names in a folder, sorted, hidden ones included: to see that no temporary file is left.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("the folder exists");
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("it can be read").file_name();
+    let mut names: Vec<String> = entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The cases that `list` shows.
+#[track_caller]
+pub fn list(paths: &[&Path]) -> Vec<serde_json::Value> {
+    let rows = fuzzcheck_on("list --json", paths).expect(0).json();
+    rows.as_array().expect("a list of cases").clone()
+}
+
+/// The database that a script leaves.
+pub fn image(setup: &str) -> Vec<u8> {
+    let files = Executor::shared().files_after(&OpenConfig::default(), setup, Moment::Closed);
+    files.expect("the script runs").main().expect("the script makes a database").to_vec()
+}
+
+/// A case with a database and a script.
+pub fn case_with_image(setup: &str, script: &str) -> TestCase {
+    let sql = TestCase::from_sql(script).sql;
+    TestCase { sql, ..TestCase::from_database(image(setup)) }
+}
+
+/// Bytes as a literal of SQL.
+pub fn blob(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{digits}'")
+}

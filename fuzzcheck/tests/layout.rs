@@ -1,0 +1,78 @@
+//! One name for a target everywhere: in the table of targets, the binaries, the corpus databases, the
+//! README.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use common::{file, folder, fuzzcheck_on, list, names_in, project, read};
+use tandem::targets::TARGETS;
+
+/// The fewest cases that a shipped corpus begins with.
+const SEEDS_MIN: usize = 60;
+
+fn targets() -> BTreeSet<String> {
+    TARGETS.iter().map(|target| target.name.to_owned()).collect()
+}
+
+/// The names in a folder that end like this, without their end.
+fn stems(folder: &Path, end: &str) -> BTreeSet<String> {
+    names_in(folder).iter().filter_map(|name| Some(name.strip_suffix(end)?.to_owned())).collect()
+}
+
+#[test]
+fn every_target_has_a_binary() {
+    let manifest = String::from_utf8(read(&project().join("fuzz/Cargo.toml"))).expect("UTF-8");
+    let binaries = manifest.split("[[bin]]").skip(1);
+    let value = |section: &str, key: &str| {
+        let line = section.lines().find_map(|line| line.strip_prefix(key)?.trim().strip_prefix('='));
+        line.unwrap_or_else(|| panic!("`{key}` is missing: {section}")).trim().trim_matches('"').to_owned()
+    };
+    let names: BTreeSet<String> = binaries
+        .map(|section| {
+            let name = value(section, "name");
+            assert_eq!(value(section, "path"), format!("fuzz_targets/{name}.rs"));
+            name
+        })
+        .collect();
+    assert_eq!(names, targets());
+    assert_eq!(stems(&project().join("fuzz/fuzz_targets"), ".rs"), targets());
+}
+
+#[test]
+fn every_target_has_a_corpus_with_enough_seeds() {
+    let corpus = project().join("corpus");
+    assert_eq!(stems(&corpus, ".db"), targets());
+    for target in targets() {
+        let rows = list(&[&corpus.join(format!("{target}.db"))]);
+        assert!(rows.iter().all(|row| row["target"] == target.as_str()), "{target}: a case of another");
+        let seeds = rows.iter().filter(|row| row["kind"] == "seed").count();
+        assert!(seeds >= SEEDS_MIN, "{target}: {seeds} seeds");
+    }
+}
+
+#[test]
+fn the_readme_names_every_target() {
+    let readme = String::from_utf8(read(&project().join("README.md"))).expect("UTF-8");
+    for target in targets() {
+        assert!(readme.contains(&format!("`{target}`")), "README.md says nothing of `{target}`");
+    }
+}
+
+#[test]
+fn a_file_is_for_the_target_after_which_its_folder_is_named() {
+    let folder = folder();
+    for target in targets() {
+        let inner = folder.path().join(&target);
+        std::fs::create_dir(&inner).expect("it can be made");
+        let rows = list(&[&file(&inner, "case", "SELECT 1;")]);
+        assert_eq!(rows[0]["target"], target.as_str());
+        // Folders further up have names of their own.
+        let deeper = inner.join("deeper");
+        std::fs::create_dir(&deeper).expect("it can be made");
+        assert_eq!(list(&[&file(&deeper, "case", "SELECT 1;")])[0]["target"], "sql");
+    }
+    let target = fuzzcheck_on("run --target nope", &[folder.path()]).expect(2);
+    targets().iter().for_each(|name| assert!(target.err.contains(name.as_str()), "{target:?}"));
+}

@@ -1,0 +1,239 @@
+//! `fuzzcheck run` and `fuzzcheck selftest`, as a person or a script calls them.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{Ran, command, file, finish, folder, fuzzcheck, fuzzcheck_on, list, project};
+use tandem::engine::plant::PLANTS;
+use tandem::known::{KNOWN, KnownBug};
+
+fn corpus() -> std::path::PathBuf {
+    project().join("corpus")
+}
+
+fn cases_in_corpus() -> u64 {
+    list(&[&corpus()]).len() as u64
+}
+
+#[test]
+fn the_shipped_corpora_are_clean_and_all_of_their_cases_run() {
+    let ran = fuzzcheck_on("run", &[&corpus()]).expect(0);
+    assert_eq!(ran.summary(), (0, cases_in_corpus()));
+    let files: usize = ["db_sql", "sql", "db_file"]
+        .map(|target| list(&[&corpus().join(format!("{target}.db"))]).len())
+        .iter()
+        .sum();
+    assert_eq!(ran.summary().1, files as u64);
+}
+
+#[test]
+fn without_arguments_it_runs_the_shipped_corpora_from_anywhere() {
+    let elsewhere = folder();
+    for place in [project().as_path(), elsewhere.path()] {
+        assert_eq!(finish(command().current_dir(place)).expect(0).summary(), (0, cases_in_corpus()));
+    }
+}
+
+#[test]
+fn every_way_to_run_runs_every_case() {
+    let cases = cases_in_corpus();
+    for words in ["run --in-process", "run --twice", "run --jobs 1", "run --jobs 7", "--jobs 2"] {
+        let ran = fuzzcheck_on(words, &[&corpus()]).expect(0);
+        assert_eq!(ran.summary(), (0, cases), "{words}");
+        let has_determinism = ran.out.contains(&format!("determinism  {cases:>7} passed"));
+        assert_eq!(has_determinism, words.contains("--twice"), "{words}: {}", ran.out);
+    }
+}
+
+#[test]
+fn json_is_one_document_with_the_same_counts() {
+    let document = fuzzcheck_on("run --json", &[&corpus()]).expect(0).json();
+    assert_eq!(document["cases"], cases_in_corpus());
+    assert_eq!(document["errors"], 0);
+    assert_eq!(document["findings"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn the_slowest_are_listed() {
+    let ran = fuzzcheck_on("run --slowest 3", &[&corpus()]).expect(0);
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("slow: ")).count(), 3, "{}", ran.out);
+    let document = fuzzcheck_on("run --slowest 3 --json", &[&corpus()]).expect(0).json();
+    assert_eq!(document["slowest"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_limit_of_steps_limits_the_steps() {
+    let steps = |words: &str| -> u64 {
+        let document = fuzzcheck_on(words, &[&corpus()]).expect(0).json();
+        let slowest = document["slowest"].as_array().expect("asked for").clone();
+        slowest.iter().map(|slow| slow["vm_steps"].as_u64().expect("a number")).sum()
+    };
+    let (limited, free) =
+        (steps("run --json --slowest 100 --limit-vm-steps 1"), steps("run --json --slowest 100"));
+    assert!(limited * 4 < free, "{limited} steps with the limit, {free} without");
+}
+
+#[test]
+fn some_cases_can_be_chosen() {
+    let all = list(&[&corpus()]);
+    let id = all[7]["id"].as_str().expect("an id");
+    for part in [id.to_owned(), id[..20].to_owned(), id[..20].to_uppercase()] {
+        assert_eq!(fuzzcheck(["run", "--case", &part]).expect(0).summary(), (0, 1), "{part}");
+    }
+    let skip = (all.len() - 2).to_string();
+    assert_eq!(fuzzcheck(["run", "--skip", &skip]).expect(0).summary(), (0, 2));
+}
+
+#[test]
+fn a_requested_failure_is_reported_as_a_finding() {
+    let folder = folder();
+    let case = file(folder.path(), "one.sql", "SELECT 1;");
+    let saved = folder.path().join("saved");
+    let mut command = command();
+    command.env("TEST_FAILURE", "5").arg("run").arg(&case).arg("--save-dir").arg(&saved);
+    let ran = finish(&mut command).expect(1);
+    assert_eq!(ran.summary(), (1, 1));
+    assert_eq!(ran.after("case:"), "TEST_FAILURE");
+    assert!(Path::new(ran.after("saved:")).starts_with(&saved));
+    assert!(ran.out.starts_with("test/failure/requested\n"), "{}", ran.out);
+    let document = finish(command.arg("--json")).expect(1).json();
+    assert_eq!((&document["errors"], &document["cases"]), (&1.into(), &1.into()));
+    assert_eq!(document["findings"][0]["case"], "TEST_FAILURE");
+}
+
+/// Runs the command that a finding prints, with this build in the place of `cargo fuzzcheck`, and asserts
+/// that it finds the same.
+#[track_caller]
+fn replay(found: &Ran) -> Ran {
+    let line = found.after("replay:");
+    let rest = line.strip_prefix("cargo fuzzcheck ").expect("a call of the program");
+    let save = folder();
+    let script = format!("exec \"$0\" {rest} --save-dir \"$1\"");
+    let program = env!("CARGO_BIN_EXE_fuzzcheck");
+    let again = finish(Command::new("sh").arg("-c").arg(script).arg(program).arg(save.path())).expect(1);
+    assert_eq!(again.out.lines().next(), found.out.lines().next(), "{line}");
+    again
+}
+
+#[test]
+fn the_replay_command_of_a_finding_finds_it_again() {
+    // A name that a shell takes apart unless it is quoted.
+    let folder = folder();
+    let odd = folder.path().join("it's a $HOME");
+    let trials = [
+        ("--plant abort", "crash/SIGABRT/SELECT"),
+        ("--plant segfault --limit-vm-steps 900", "crash/SIGSEGV/SELECT"),
+        ("--plant nondeterminism --twice", "determinism/trace/second-run"),
+        ("--plant hang --timeout-ms 300", "hang/timeout/SELECT"),
+        ("--plant out-of-memory --worker-memory-mib 300", "crash/out-of-memory/SELECT"),
+    ];
+    let case = file(folder.path(), "planted.sql", "SELECT 1; SELECT planted();");
+    for (words, signature) in trials {
+        let mut command = command();
+        command.arg("run").args(words.split(' ')).arg(&case).arg("--save-dir").arg(&odd);
+        let found = finish(&mut command).expect(1);
+        assert_eq!(found.summary(), (1, 1));
+        assert_eq!(found.out.lines().next(), Some(signature), "{}", found.out);
+        assert_eq!(found.after("case:"), case.to_str().expect("UTF-8"));
+        let saved = Path::new(found.after("saved:"));
+        assert!(saved.starts_with(&odd) && saved.is_file(), "{}", saved.display());
+        replay(&found);
+    }
+}
+
+#[test]
+fn selftest_catches_every_plant() {
+    let ran = fuzzcheck(["selftest"]).expect(0);
+    for (name, _) in PLANTS {
+        assert!(ran.out.contains(&format!("caught {name}: ")), "{name}: {}", ran.out);
+    }
+}
+
+/// Two databases, two scripts and one case in dbsqlfuzz form, as SQLite's `fuzzdataN.db` holds them.
+fn fuzzdata(folder: &Path, heap_bytes: u64) -> std::path::PathBuf {
+    let one = common::blob(&common::image("CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'x'), (2, 'y');"));
+    let two = common::blob(&common::image("CREATE TABLE t(a INTEGER PRIMARY KEY); INSERT INTO t VALUES(9);"));
+    let own = common::case_with_image("CREATE TABLE u(c); INSERT INTO u VALUES(7);", "SELECT c FROM u;");
+    let own = common::blob(&tandem::testcase::dbsqlfuzz::write(&own).text);
+    let tables = format!(
+        "CREATE TABLE db(dbid INTEGER PRIMARY KEY, dbcontent BLOB);
+         CREATE TABLE xsql(sqlid INTEGER PRIMARY KEY, sqltext TEXT);
+         CREATE TABLE readme(msg TEXT); CREATE TABLE config(name TEXT, value INTEGER);
+         INSERT INTO readme VALUES('Made by a test of Tandem');
+         INSERT INTO config VALUES('limit-mem', {heap_bytes});
+         INSERT INTO db VALUES(3, {one}), (5, {two});
+         INSERT INTO xsql VALUES(1, 'SELECT count(*), sum(a) FROM t;'),
+           (2, 'DELETE FROM t WHERE a>1; SELECT a FROM t; SELECT planted();'), (8, CAST({own} AS TEXT));"
+    );
+    file(folder, "fuzzdata.db", common::image(&tables))
+}
+
+#[test]
+fn a_fuzzdata_database_runs_every_script_on_every_database() {
+    let folder = folder();
+    let data = fuzzdata(folder.path(), 40_000_000);
+    assert_eq!(fuzzcheck_on("run", &[&data]).expect(0).summary(), (0, 5));
+    // As one file of a folder, too.
+    assert_eq!(fuzzcheck_on("run", &[folder.path()]).expect(0).summary(), (0, 5));
+    assert_eq!(fuzzcheck_on("run --case dbid=5", &[&data]).expect(0).summary(), (0, 2));
+    let name = |row: &serde_json::Value| {
+        let source = row["source"].as_str().expect("a name");
+        source.rsplit_once(':').expect("file and row").1.to_owned()
+    };
+    for path in [data.as_path(), folder.path()] {
+        let mut names: Vec<String> = list(&[path]).iter().map(name).collect();
+        names.sort();
+        let expected = ["sqlid=1,dbid=3", "sqlid=1,dbid=5", "sqlid=2,dbid=3", "sqlid=2,dbid=5", "sqlid=8"];
+        assert_eq!(names, expected);
+    }
+
+    // The limit that the file brings along stands in the command that runs a case of it again.
+    let save = folder.path().join("saved");
+    let found = fuzzcheck_on("run --plant internal-error --case sqlid=2,dbid=5 --save-dir", &[&save, &data]);
+    let found = found.expect(1);
+    assert!(found.after("replay:").contains("--limit-heap-bytes=40000000"), "{}", found.out);
+    replay(&found);
+}
+
+/// What `run` says of the script of a known bug.
+fn known(bug: &KnownBug, words: &str) -> Ran {
+    let folder = folder();
+    let case = file(folder.path(), "known.sql", bug.script);
+    fuzzcheck_on(&format!("run --json {words} --save-dir"), &[&folder.path().join("saved"), &case])
+}
+
+#[test]
+fn known_bugs_are_avoided_and_counted() {
+    for bug in KNOWN {
+        let ran = known(bug, "").expect(0);
+        let count = ran.json()["avoided_statements"][bug.name].as_u64();
+        assert!(count.is_some_and(|count| count > 0), "{}: {}", bug.name, ran.out);
+    }
+    let folder = folder();
+    let case = file(folder.path(), "known.sql", KNOWN[0].script);
+    let text = fuzzcheck_on("run", &[&case]).expect(0).out;
+    assert!(text.contains(&format!("the known bug {}", KNOWN[0].name)), "{text}");
+}
+
+/// Where this fails because a bug is gone, its entry in `src/known.rs` has to go, too.
+#[test]
+fn known_bugs_still_fire() {
+    for bug in KNOWN {
+        let ran = known(bug, "--meet-known-bugs");
+        let document = ran.json();
+        assert!(document["avoided_statements"][bug.name].is_null(), "{}: {}", bug.name, ran.out);
+        if bug.needs_asan {
+            // One byte behind the end of an allocation: an ordinary build reads it and sees nothing. That
+            // it fires is seen where SQLite is built with AddressSanitizer.
+            ran.expect(0);
+            continue;
+        }
+        let bugs = document["findings"][0]["bugs"].as_array().cloned().unwrap_or_default();
+        let signature = |bug: &serde_json::Value| bug["signature"].as_str().unwrap_or_default().to_owned();
+        let fires = bugs.iter().any(|found| signature(found).starts_with(bug.signature));
+        assert!(fires, "{}: {}", bug.name, ran.out);
+        ran.expect(1);
+    }
+}

@@ -1,0 +1,111 @@
+//! Ctrl-C and worse.
+
+mod common;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use common::{Ran, command, corpus_copy, file, folder, fuzzcheck_on, list, names_in, read};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tandem::TestCase;
+use tandem::corpus::fuzzdata;
+
+const TURN: Duration = Duration::from_millis(1);
+
+/// Starts the program in a process group of its own, as a shell does.
+fn start(words: &str, paths: &[&Path]) -> Child {
+    let mut command = command();
+    command.args(words.split(' ')).args(paths).process_group(0);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+}
+
+/// True if a process has a child.
+fn has_child(parent: u32) -> bool {
+    let entries = fs::read_dir("/proc").expect("Linux has it").flatten();
+    let mut stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.any(|stat| {
+        let parent_of =
+            stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        parent_of == Some(parent)
+    })
+}
+
+/// Sends what a terminal sends for Ctrl-C, once a worker is there.
+fn interrupt(mut child: Child) -> Ran {
+    while !has_child(child.id()) {
+        assert!(child.try_wait().expect("it is ours").is_none(), "it ended by itself");
+        sleep(TURN);
+    }
+    let group = Pid::from_child(&child);
+    kill_process_group(group, Signal::INT).expect("it is ours");
+    child.wait_with_output().expect("it ends").into()
+}
+
+fn many_scripts(folder: &Path, count: usize) -> std::path::PathBuf {
+    let path = folder.join("many.db");
+    let scripts: Vec<TestCase> =
+        (0..count).map(|i| TestCase::from_sql(format!("SELECT {i}, '{}';", "x".repeat(200)))).collect();
+    fuzzdata::write(&path, &scripts).expect("it can be written");
+    path
+}
+
+#[test]
+fn ctrl_c_ends_a_run_without_taking_its_workers_for_crashed() {
+    let folder = folder();
+    let many = many_scripts(folder.path(), 40_000);
+    let ran = interrupt(start("run --jobs 2", &[&many])).expect_error(&["interrupted"]);
+    assert!(ran.err.trim_end().lines().last().is_some_and(|line| line.contains("interrupted")), "{ran:?}");
+    assert!(!ran.out.contains("crash/") && !ran.out.contains("hang/"), "{ran:?}");
+    if !ran.out.is_empty() {
+        let (errors, cases) = ran.summary();
+        assert!(errors == 0 && cases < 40_000, "{ran:?}");
+    }
+}
+
+/// The case would hang for a minute and then be a finding: that the run ends without one shows that it
+/// was not waited for.
+#[test]
+fn ctrl_c_does_not_wait_for_a_case_that_hangs() {
+    let folder = folder();
+    let case = file(folder.path(), "hang.sql", "SELECT planted();");
+    let save = folder.path().join("saved");
+    let child = start("run --jobs 1 --plant hang --timeout-ms 60000 --save-dir", &[&save, &case]);
+    let ran = interrupt(child).expect_error(&["interrupted"]);
+    assert!(!ran.out.contains("hang/") && !save.exists(), "{ran:?}");
+}
+
+#[test]
+fn sigkill_in_the_middle_of_an_import_loses_nothing() {
+    let folder = folder();
+    let place = folder.path().join("place");
+    fs::create_dir(&place).expect("it can be made");
+    let corpus = corpus_copy(&place, "sql");
+    let (before, cases) = (read(&corpus), list(&[&corpus]).len());
+    let many = many_scripts(folder.path(), 4_000);
+    // As soon as something is written, and a little later each time.
+    for turns in 0..12 {
+        let mut child = start("import --into", &[&corpus, &many]);
+        while names_in(&place).len() < 2 && child.try_wait().expect("it is ours").is_none() {
+            sleep(TURN);
+        }
+        sleep(TURN * turns * 5);
+        child.kill().expect("it is ours");
+        child.wait().expect("it ends");
+        let now = list(&[&corpus]).len();
+        assert!(now == cases || now == cases + 4_000, "{now} cases");
+        assert!(now != cases || read(&corpus) == before);
+        // What it left behind is no case, no obstacle, and goes here so that the next turn sees its own.
+        assert_eq!(list(&[&place]).len(), now);
+        for name in names_in(&place).iter().filter(|name| *name != "sql.db") {
+            assert!(name.starts_with('.'), "{name}");
+            fs::remove_file(place.join(name)).expect("it is there");
+        }
+        fs::write(&corpus, &before).expect("it can be written");
+    }
+    fuzzcheck_on("import --into", &[&corpus, &many]).expect(0);
+    assert_eq!((list(&[&corpus]).len(), names_in(&place).len()), (cases + 4_000, 1));
+}
