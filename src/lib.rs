@@ -1,4 +1,45 @@
 //! Tandem fuzzes SQLite: the database file and the SQL text of one case, together.
+//!
+//! # How a case goes through
+//! ```text
+//! bytes ── testcase: decode ──> TestCase ── mutators ──> TestCase ── testcase: encode ──> bytes
+//!                                  │
+//!            targets: which program runs on it, and how much it may use
+//!                                  │
+//!            engine: a fresh connection on faults::{disk, vfs, alloc} ──> Observation
+//!                                  │
+//!            oracles: one Verdict each ──> Finding with a Signature
+//! ```
+//! In a fuzz target libFuzzer brings the bytes and a finding becomes a panic; in `fuzzcheck` they come from
+//! a corpus database and a finding becomes a line of a report. Everything between is the same code.
+//!
+//! # Map
+//! What stands further down uses what stands above it, never the other way.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`sql`] | tokens, statements, keywords of SQL text. Pure |
+//! | [`dbfile`] | the file format: header, pages, cells, records, WAL, journal, damage. Pure |
+//! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
+//! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator |
+//! | [`engine`] | runs a case on SQLite within a budget; what it did is an [`engine::Observation`] |
+//! | [`known`] | known bugs of SQLite that a run steers around |
+//! | [`generators`] | seeds of our own, the rich schema |
+//! | [`mutators`] | mutations of SQL, files, settings and of two of them at once; crossover, shrinking |
+//! | [`oracles`] | what is checked on every case |
+//! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
+//! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
+//!
+//! `unsafe` is in `faults::{vfs, alloc}`, `engine::sqlite::{ffi, instrumentation}` and `targets::driver`.
+//!
+//! # Words
+//! * **case**: everything one run begins with; **script**: its SQL text.
+//! * **image**: the bytes of a database file.
+//! * **budget**: what a run may use, in VM steps and bytes, never in time.
+//! * **trace**: what a run did: result codes, rows, digests of the files that are left.
+//! * **taint**: what the script did that makes damage by design possible (`PRAGMA writable_schema`).
+//! * **finding**: an oracle's complaint; **signature**: its name without the particulars of the case.
+//! * **plant**: a bug that is put in on purpose, to see that it is found.
 #![deny(missing_docs, unsafe_code)]
 
 pub mod corpus;

@@ -70,7 +70,7 @@ pub(crate) fn signature(text: &str) -> String {
         return "crash/unknown/-".to_owned();
     };
     let what = report.split(['\n', '(', ';']).next().unwrap_or_default();
-    let what: Vec<&str> = what.split_ascii_whitespace().take(2).collect();
+    let what: Vec<&str> = what.split_ascii_whitespace().take_while(|&word| word != "after").collect();
     let function = death::top_function(report);
     format!("crash/{}/{}", what.join("-").to_ascii_lowercase(), function.as_deref().unwrap_or("-"))
 }
@@ -88,7 +88,7 @@ fn is_oracle(line: &str) -> bool {
 
 /// File and line of any other panic.
 fn panic_place(text: &str) -> Option<&str> {
-    let place = text.split_once("panicked at ")?.1.split_ascii_whitespace().next()?;
+    let place = text.split_once("panicked at ")?.1.split_ascii_whitespace().next()?.trim_end_matches(':');
     let mut parts = place.rsplitn(3, ':');
     let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
     let end = file.len() + 1 + line.len();
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(signature(asan), "crash/asan-heap-use-after-free/sqlite3Step");
         let timeout = "==9== ERROR: libFuzzer: timeout after 60 seconds\n    #0 0x5 in __sanitizer_print (x)\n\
                            #1 0x5 in balance_nonroot sqlite3.c:1:2\n";
-        assert_eq!(signature(timeout), "crash/timeout-after/balance_nonroot");
+        assert_eq!(signature(timeout), "crash/timeout/balance_nonroot");
         let memory = "==9== ERROR: libFuzzer: out-of-memory (used: 2049Mb; limit: 2048Mb)\n";
         assert_eq!(signature(memory), "crash/out-of-memory/-");
         let panic = "thread 'main' panicked at /a/src/dbfile/cell.rs:7:9:\nindex out of bounds\n";
