@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use super::page::BtreePage;
 use super::{Geometry, MAGIC, damage, header, journal, read_be, schema, tree, wal};
 
+/// Rows of the schema, and cells of a page, that are shown: more than a case made by hand has; a damaged page
+/// may claim tens of thousands.
+const ROWS_MAX: usize = 200;
+const CELLS_MAX: usize = 500;
 /// Longest piece of schema SQL in a description, in characters.
 const SQL_CHARS_MAX: usize = 200;
 
@@ -62,7 +66,7 @@ fn database(image: &[u8], is_full: bool, out: &mut String) {
         put!(out, "damaged: {damage}");
     }
     let rows = schema::rows(image);
-    for row in &rows {
+    for row in rows.iter().take(ROWS_MAX) {
         let sql: String = row.sql.chars().take(SQL_CHARS_MAX).collect();
         let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
         put!(
@@ -73,6 +77,9 @@ fn database(image: &[u8], is_full: bool, out: &mut String) {
             row.root,
             if sql.is_empty() { "-" } else { &sql }
         );
+    }
+    if rows.len() > ROWS_MAX {
+        put!(out, "and {} rows of the schema more", rows.len() - ROWS_MAX);
     }
     if is_full {
         for field in header::FIELDS {
@@ -141,7 +148,10 @@ fn btree_page(image: &[u8], geometry: &Geometry, number: u32, page: &BtreePage<'
         page.fragmented_bytes(),
         page.right_child().map_or(String::new(), |child| format!(", right child {child}"))
     );
-    for (i, (offset, cell)) in page.cells().enumerate() {
+    if page.cell_count() > CELLS_MAX {
+        put!(out, "  the first {CELLS_MAX} cells:");
+    }
+    for (i, (offset, cell)) in page.cells().enumerate().take(CELLS_MAX) {
         let mut text = format!("  cell {i} at {offset}:");
         let mut add = |part: String| text.push_str(&part);
         cell.left_child.iter().for_each(|child| add(format!(" child {child}")));

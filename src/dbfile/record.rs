@@ -47,13 +47,18 @@ pub fn content_bytes(serial_type: u64) -> u64 {
 /// The columns of `record` in order, as far as its header can be read. Contents that run past the
 /// end of `record` (it may be the local part of a longer one) are cut.
 pub fn columns(record: &[u8]) -> Vec<Column> {
+    leading_columns(record, COLUMNS_MAX)
+}
+
+/// The first columns of `record`, at most `most`; as [`columns`].
+pub fn leading_columns(record: &[u8], most: usize) -> Vec<Column> {
     let Some((header_bytes, mut at)) = varint::read(record) else {
         return Vec::new();
     };
     let header_end = usize::try_from(header_bytes).unwrap_or(usize::MAX).min(record.len());
     let mut content_at = usize::try_from(header_bytes).unwrap_or(usize::MAX);
     let mut columns = Vec::new();
-    while at < header_end && columns.len() < COLUMNS_MAX {
+    while at < header_end && columns.len() < most {
         let Some((serial_type, n)) = varint::read(&record[at..]) else {
             break;
         };

@@ -82,15 +82,28 @@ impl SchemaRow {
     }
 }
 
+/// Columns of `sqlite_schema`.
+const COLUMNS: usize = 5;
+
 /// The rows of `sqlite_schema`, as far as they can be read. Text that is not valid in the encoding of
-/// the database is replaced.
+/// the database is replaced. On a page whose cells overlap, thousands may share the same bytes: no more is
+/// read than the image could hold without.
 pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
     let geometry = Geometry::of(image);
     let encoding = header::ENCODING.get(image);
-    let row = |(page, offset, cell): (u32, usize, super::cell::Cell)| {
-        let payload = cell.payload?;
+    let mut rows = Vec::new();
+    let mut bytes_left = image.len();
+    for (page, offset, cell) in tree::leaf_cells(image, &geometry, 1) {
+        let Some(payload) = cell.payload else {
+            continue;
+        };
         let bytes = tree::payload(image, &geometry, page, offset, &payload);
-        let values = record::values(&bytes);
+        bytes_left = match bytes_left.checked_sub(bytes.len()) {
+            Some(left) => left,
+            None => break,
+        };
+        let columns = record::leading_columns(&bytes, COLUMNS);
+        let values: Vec<Value> = columns.iter().map(|column| record::value(&bytes, column)).collect();
         let text = |i: usize| match values.get(i) {
             Some(Value::Text(text) | Value::Blob(text)) => decode(text, encoding),
             _ => String::new(),
@@ -99,7 +112,7 @@ pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
             Some(Value::Integer(root)) => *root,
             _ => 0,
         };
-        Some(SchemaRow {
+        rows.push(SchemaRow {
             page,
             offset,
             rowid: cell.rowid.unwrap_or(0),
@@ -108,9 +121,9 @@ pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
             table: text(2),
             root,
             sql: text(4),
-        })
-    };
-    tree::leaf_cells(image, &geometry, 1).filter_map(row).collect()
+        });
+    }
+    rows
 }
 
 /// Text in the encoding of header field [`header::ENCODING`].
