@@ -194,7 +194,7 @@ pub struct Observation {
     pub open_files: usize,
     /// Most bytes that SQLite held at a time, and the largest single request.
     pub heap_peak: (i64, i64),
-    /// What SQLite wrote to its error log, oldest first, at most [`LOG_LINES_MAX`] lines.
+    /// What SQLite wrote to its error log, oldest first, at most `LOG_LINES_MAX` lines.
     pub log: Vec<String>,
 }
 

@@ -4,7 +4,7 @@
 //! time, randomness is seeded. No call reaches the host.
 //!
 //! # Invariants of the unsafe code
-//! * `pAppData` of the registered `sqlite3_vfs` points to the [`Shared`] of its [`Vfs`], which lives
+//! * `pAppData` of the registered `sqlite3_vfs` points to the `Shared` of its [`Vfs`], which lives
 //!   until the VFS is unregistered; a [`Vfs`] outlives its connections (they borrow it).
 //! * SQLite hands a `sqlite3_file` to `xOpen` uninitialised with `szOsFile` bytes, and to the other
 //!   methods only after `xOpen` set its methods, until `xClose`.

@@ -3,7 +3,7 @@
 //! An [`Oracle`] judges an [`Observation`] and says one of three things, which are never mixed up:
 //! SQLite is wrong ([`Verdict::Fail`]), there is nothing to say ([`Verdict::Skip`], with its reason, so
 //! that an oracle which always skips is seen), or all is well. Crashes, hangs and sanitizer reports end
-//! the process and are found by whoever runs it ([`crate::replay`], libFuzzer).
+//! the process and are found by whoever runs it (fuzzcheck, libFuzzer).
 //!
 //! # Refutation
 //! Before SQLite is accused of damaging a database, in this order:

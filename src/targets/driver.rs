@@ -31,7 +31,7 @@ pub type TestOne = unsafe extern "C" fn(*const u8, usize) -> c_int;
 /// libFuzzer's `LLVMFuzzerRunDriver`.
 pub type RunDriver = unsafe extern "C" fn(*mut c_int, *mut *mut *mut c_char, TestOne) -> c_int;
 
-/// The program of a target: libFuzzer with [`DEFAULT_FLAGS`]. (libFuzzer has no other place for defaults of
+/// The program of a target: libFuzzer with `DEFAULT_FLAGS`. (libFuzzer has no other place for defaults of
 /// a target; `.options` files are ClusterFuzz's.)
 ///
 /// # Safety

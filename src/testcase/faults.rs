@@ -62,13 +62,13 @@ impl Fault {
     }
 }
 
-/// Faults in the order in which they were planned, at most [`FAULTS_MAX`]. The empty plan leaves no
+/// Faults in the order in which they were planned, at most `FAULTS_MAX`. The empty plan leaves no
 /// fault layer in the path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FaultPlan(Vec<Fault>);
 
 impl FaultPlan {
-    /// The plan of these faults; those beyond [`FAULTS_MAX`] are left out.
+    /// The plan of these faults; those beyond `FAULTS_MAX` are left out.
     pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
         Self(faults.into_iter().take(FAULTS_MAX).collect())
     }

@@ -65,14 +65,14 @@ impl fmt::Debug for FileName {
     }
 }
 
-/// Files by name: at most [`FILES_MAX`], each of at most [`FILE_BYTES_MAX`] bytes, together of at
-/// most [`FILES_BYTES_MAX`].
+/// Files by name: at most `FILES_MAX`, each of at most [`FILE_BYTES_MAX`] bytes, together of at
+/// most `FILES_BYTES_MAX`.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct FileSet(BTreeMap<FileName, Vec<u8>>);
 
 impl FileSet {
     /// Adds or replaces a file. Returns `false` where something was lost to the limits: content
-    /// beyond them is cut off, and a new name beyond [`FILES_MAX`] files is refused.
+    /// beyond them is cut off, and a new name beyond `FILES_MAX` files is refused.
     pub fn insert(&mut self, name: FileName, mut content: Vec<u8>) -> bool {
         if self.0.len() >= FILES_MAX && !self.0.contains_key(&name) {
             return false;

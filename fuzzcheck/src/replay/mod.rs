@@ -13,7 +13,7 @@
 //! | [`worker`] | the worker's loop |
 //! | [`client`] | the parent's end of one worker |
 //! | [`pool`] | several workers and the watchdog |
-//! | [`death`] | what the end of a worker means |
+//! | `death` | what the end of a worker means |
 //! | [`report`] | what all of it adds up to |
 
 pub mod client;
