@@ -93,9 +93,13 @@ pub(crate) fn by_request(action: i32, table: &[u8]) -> Option<&'static KnownBug>
     (creates && is_shadow_name(table)).then_some(&FTS5_SHADOW_INDEX)
 }
 
-/// The bug to which a statement leads, where the case mentions trigrams.
-pub(crate) fn by_statement(text: &[u8], mentions_trigrams: bool) -> Option<&'static KnownBug> {
-    if mentions_trigrams && contains(text, b"like") {
+/// The bug to which a statement leads. `mentions_trigrams` says whether the case does, up to here; it is
+/// asked only of the statements for which that counts.
+pub(crate) fn by_statement(
+    text: &[u8],
+    mentions_trigrams: impl FnOnce() -> bool,
+) -> Option<&'static KnownBug> {
+    if contains(text, b"like") && mentions_trigrams() {
         return Some(&FTS5_LIKE);
     }
     let has_key = || contains(text, b"primary") || contains(text, b"unique");
@@ -107,7 +111,7 @@ pub(crate) fn mentions_trigrams(text: &[u8]) -> bool {
     contains(text, b"trigram")
 }
 
-/// True if the ASCII letters of `word` stand in `text` in any case.
+/// True if the ASCII letters of `word`, given in lower case, stand in `text` in any case.
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    text.windows(word.len()).any(|window| window[0] | 0x20 == word[0] && window.eq_ignore_ascii_case(word))
 }

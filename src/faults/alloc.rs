@@ -59,8 +59,12 @@ pub(crate) fn keep_memory() {
     // SAFETY: sets parameters of malloc, before other threads use SQLite.
     unsafe {
         const KEPT_BYTES: libc::c_int = 64 << 20;
-        libc::mallopt(libc::M_MMAP_THRESHOLD, KEPT_BYTES);
+        // The largest that glibc takes; a larger one is refused, and the default of 128 KiB stays.
+        const MAPPED_BYTES: libc::c_int = 32 << 20;
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+        // A free block of 64 KiB would merge all of the fast bins each time, which costs more than they save.
+        libc::mallopt(libc::M_MXFAST, 0);
     }
 }
 

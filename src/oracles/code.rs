@@ -55,14 +55,14 @@ fn judge(statement: &StatementTrace, case: &TestCase, observation: &Observation)
         if !is_impossible_on_healthy(code) {
             return Verdict::Pass;
         }
-        if let Some(excuse) = excuse(statement, case, observation) {
-            return Verdict::Skip(SkipReason::Excused(excuse));
+        if observation.is_healthy_at_start != Some(true) {
+            return Verdict::Skip(SkipReason::DamagedAtStart);
         }
         if let Some(taint) = observation.taint.first_name() {
             return Verdict::Skip(SkipReason::Tainted(taint));
         }
-        if observation.is_healthy_at_start != Some(true) {
-            return Verdict::Skip(SkipReason::DamagedAtStart);
+        if let Some(excuse) = excuse(statement, case, observation) {
+            return Verdict::Skip(SkipReason::Excused(excuse));
         }
     }
     Verdict::Fail(Finding {

@@ -1,5 +1,6 @@
 //! The statements of one run.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use rusqlite::ffi;
@@ -35,8 +36,11 @@ pub struct Session<'c> {
     /// Rows that may still come.
     rows_left: u64,
     observer: Option<&'c StatementObserver>,
-    /// True once the case mentioned the trigram tokenizer.
-    mentions_trigrams: bool,
+    case: &'c TestCase,
+    /// True once a statement mentioned the trigram tokenizer.
+    script_mentions_trigrams: bool,
+    /// Whether a file of the case does; found out when it counts.
+    files_mention_trigrams: OnceCell<bool>,
     /// Statements in a row that could not be prepared because the schema is damaged.
     schema_refusals: u32,
     /// Rows not yet hashed; kept between statements for its memory.
@@ -46,11 +50,9 @@ pub struct Session<'c> {
 impl<'c> Session<'c> {
     pub(super) fn new(
         connection: &'c Connection<'c>,
-        case: &TestCase,
+        case: &'c TestCase,
         observer: Option<&'c StatementObserver>,
     ) -> Self {
-        // The schema is text in the pages of the files.
-        let mentions_trigrams = case.files.iter().any(|(_, content)| known::mentions_trigrams(content));
         let rows_left = match case.config.get(Setting::RowsMax) {
             0 => u64::MAX,
             rows => u64::from(rows),
@@ -61,7 +63,9 @@ impl<'c> Session<'c> {
             is_utf16: case.config.is_on(Setting::Utf16),
             rows_left,
             observer,
-            mentions_trigrams,
+            case,
+            script_mentions_trigrams: false,
+            files_mention_trigrams: OnceCell::new(),
             schema_refusals: 0,
             row_bytes: Vec::new(),
         }
@@ -121,8 +125,13 @@ impl<'c> Session<'c> {
     /// True if the statement leads to a known bug, which is then noted.
     fn avoids_known_bug(&mut self, text: &[u8]) -> bool {
         let watch = self.connection.watch();
-        self.mentions_trigrams |= known::mentions_trigrams(text);
-        let bug = known::by_statement(text, self.mentions_trigrams).filter(|_| watch.avoids_known_bugs.get());
+        self.script_mentions_trigrams |= known::mentions_trigrams(text);
+        let mentions_trigrams = || {
+            // The schema is text in the pages of the files.
+            let in_files = || self.case.files.iter().any(|(_, content)| known::mentions_trigrams(content));
+            self.script_mentions_trigrams || *self.files_mention_trigrams.get_or_init(in_files)
+        };
+        let bug = known::by_statement(text, mentions_trigrams).filter(|_| watch.avoids_known_bugs.get());
         watch.avoided.borrow_mut().extend(bug.map(|bug| bug.name));
         bug.is_some()
     }
