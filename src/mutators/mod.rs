@@ -194,3 +194,6 @@ fn choose(weights: &Weights, context: &mut Context<'_>) -> &'static Entry {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod soak;

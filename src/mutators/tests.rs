@@ -9,7 +9,7 @@ use crate::generators::seeds;
 use crate::targets::{DB_SQL, TARGETS};
 use crate::testcase::{FileName, Script};
 
-fn vocabulary() -> Vocabulary {
+pub(super) fn vocabulary() -> Vocabulary {
     let function = |name: &str, arguments| Function { name: name.to_owned(), arguments, kind: 's' };
     let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
     Vocabulary::new(
@@ -21,7 +21,7 @@ fn vocabulary() -> Vocabulary {
 }
 
 /// A stand-in for libFuzzer's mutator: changes, grows, and shrinks, by what it is given alone.
-fn byte_mutator(data: &mut [u8], size: usize, max_size: usize) -> usize {
+pub(super) fn byte_mutator(data: &mut [u8], size: usize, max_size: usize) -> usize {
     let sum: usize = data[..size].iter().map(|&byte| usize::from(byte)).sum();
     if size > 0 {
         data[sum % size] ^= 1 << (sum % 8);
@@ -34,7 +34,7 @@ fn byte_mutator(data: &mut [u8], size: usize, max_size: usize) -> usize {
 }
 
 /// Seeds, odd cases, and what mutation made of them so far.
-fn cases() -> Vec<TestCase> {
+pub(super) fn cases() -> Vec<TestCase> {
     let executor = Executor::shared();
     let mut cases: Vec<TestCase> =
         seeds::of_target("db_sql").iter().map(|seed| seed.build(&executor).unwrap()).collect();
