@@ -19,8 +19,10 @@ const EXECUTIONS: u64 = 10_000_000;
 const CASE_BYTES_MAX: usize = 24 << 10;
 const ROOM: usize = 4096;
 
-/// The cases to mutate; some of what comes out goes in again.
+/// The cases to mutate; some of what comes out goes in again, and as many of the first ones come back, for
+/// what only deletes would leave nothing to delete.
 struct Pool {
+    first: Vec<TestCase>,
     cases: Vec<TestCase>,
     rng: fastrand::Rng,
 }
@@ -28,7 +30,8 @@ struct Pool {
 impl Pool {
     fn new(seed: u64, cases: &[TestCase]) -> Self {
         let small = cases.iter().filter(|case| case.files.total_bytes() <= CASE_BYTES_MAX);
-        Self { cases: small.cloned().collect(), rng: fastrand::Rng::with_seed(seed) }
+        let first: Vec<TestCase> = small.cloned().collect();
+        Self { cases: first.clone(), first, rng: fastrand::Rng::with_seed(seed) }
     }
 
     fn draw(&mut self) -> TestCase {
@@ -38,9 +41,11 @@ impl Pool {
     fn put(&mut self, case: TestCase) {
         let is_small =
             case.files.total_bytes() <= CASE_BYTES_MAX && case.sql.as_bytes().len() <= CASE_BYTES_MAX;
-        if is_small && self.rng.u8(..) < 16 {
-            let at = self.rng.usize(0..self.cases.len());
-            self.cases[at] = case;
+        let at = self.rng.usize(0..self.cases.len());
+        match self.rng.u8(..) {
+            0..16 if is_small => self.cases[at] = case,
+            16..32 => self.cases[at].clone_from(&self.first[at]),
+            _ => {}
         }
     }
 }

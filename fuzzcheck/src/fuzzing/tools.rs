@@ -47,7 +47,8 @@ fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
-        bail!("the toolchain does not run: {}", message.trim());
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        bail!("the toolchain does not run: {message}; `rustup toolchain list` says what there is");
     }
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     let minor: u32 = field("release: 1.").split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
