@@ -49,9 +49,19 @@ pub fn shipped_corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(format!("{target}.db"))
 }
 
-/// The first folder among the arguments of a libFuzzer program: what is no flag.
-fn corpus_argument(mut arguments: impl Iterator<Item = String>) -> Option<PathBuf> {
-    arguments.find(|argument| !argument.starts_with('-')).map(PathBuf::from)
+/// Flags under which the first folder is not one to begin with: the output of a merge (`cargo fuzz cmin`),
+/// the folder of a child in fork mode.
+const NO_SEEDS: [&str; 5] =
+    ["-merge=1", "-set_cover_merge=1", "-merge_inner=1", "-minimize_crash=1", "-seed_inputs="];
+
+/// The first folder among the arguments of a libFuzzer program that fuzzes: what is no flag.
+fn corpus_argument(arguments: impl Iterator<Item = String>) -> Option<PathBuf> {
+    let arguments: Vec<String> = arguments.collect();
+    let is_other_work = |argument: &String| NO_SEEDS.iter().any(|flag| argument.starts_with(flag));
+    if arguments.iter().any(is_other_work) {
+        return None;
+    }
+    arguments.into_iter().find(|argument| !argument.starts_with('-')).map(PathBuf::from)
 }
 
 #[cfg(test)]
@@ -63,5 +73,7 @@ mod tests {
         let arguments = |list: &[&str]| corpus_argument(list.iter().map(|text| (*text).to_owned()));
         assert_eq!(arguments(&["-runs=1", "--", "corpus/x", "other"]), Some(PathBuf::from("corpus/x")));
         assert_eq!(arguments(&["-runs=1"]), None);
+        assert_eq!(arguments(&["-merge=1", "out", "in"]), None);
+        assert_eq!(arguments(&["-seed_inputs=@list", "job"]), None);
     }
 }

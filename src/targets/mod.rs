@@ -1,7 +1,7 @@
 //! The fuzz targets: what a case means and what runs on it.
 //!
-//! One [`Target`] is one name everywhere: the binary in `fuzz/`, the corpus database, the dictionary,
-//! the options file. `fuzzcheck/tests/layout.rs` fails where they disagree.
+//! One [`Target`] is one name everywhere: the binary and its stub in `fuzz/`, the corpus database, the README.
+//! `fuzzcheck/tests/layout.rs` fails where they disagree.
 
 mod battery;
 pub mod driver;
