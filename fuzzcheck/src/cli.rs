@@ -250,6 +250,9 @@ pub struct FuzzArgs {
     /// Print one JSON document at the end instead of text.
     #[arg(long)]
     pub json: bool,
+    /// The working copy, where it is not the one that this program was built from.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub project: Option<PathBuf>,
     /// Arguments for libFuzzer.
     #[arg(last = true, value_name = "LIBFUZZER ARGS")]
     pub libfuzzer: Vec<String>,

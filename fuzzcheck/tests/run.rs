@@ -239,3 +239,30 @@ fn known_bugs_still_fire() {
         ran.expect(1);
     }
 }
+
+#[test]
+fn a_case_kept_for_a_known_bug_may_show_it_and_nothing_else() {
+    let folder = folder();
+    let script =
+        file(folder.path(), "a.sql", "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t;");
+    let kept = folder.path().join("kept.db");
+    let import = |words: &str| {
+        let mut command = command();
+        command.args(["import", "--into"]).arg(&kept).args(words.split(' ')).arg(&script);
+        finish(&mut command)
+    };
+    import("--kind known").expect_error(&["--kind known needs --signature"]);
+    import("--kind known --signature crash/SIGABRT/SELECT").expect(0);
+    let saved = folder.path().join("saved");
+    let run = |plant: &str| {
+        let mut command = command();
+        finish(command.arg("run").arg(&kept).args(plant.split_whitespace()).arg("--save-dir").arg(&saved))
+    };
+    let shown = run("--plant abort").expect(0);
+    assert_eq!(shown.summary(), (0, 1));
+    assert!(shown.out.contains("shows the bug that it is kept for"), "{shown:?}");
+    let silent = run("").expect(0);
+    assert!(silent.out.contains("does not show the bug that it is kept for"), "{silent:?}");
+    let other = run("--plant segfault").expect(1);
+    assert!(other.out.starts_with("crash/SIGSEGV/SELECT"), "{other:?}");
+}

@@ -23,7 +23,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
     let plan = Plan {
-        project: project(),
+        project: args.project.clone().unwrap_or_else(project),
         target: target.name,
         toolchain: args.toolchain.clone(),
         time: args.max_total_time_s.map(Duration::from_secs),

@@ -1,0 +1,201 @@
+//! `fuzzcheck fuzz` with a stand-in for cargo, so that it is tested without clang and cargo-fuzz. `.ci/run`
+//! runs the real ones.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use common::{Ran, command, file, finish, folder, names_in, project, read};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A working copy of its own, and a folder of programs that stand before all others.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    /// `cargo` does what `script` says for `cargo fuzz run`.
+    fn new(script: &str) -> Self {
+        let folder = folder();
+        let stage = Self { folder };
+        fs::create_dir_all(stage.project().join("fuzz")).unwrap();
+        fs::create_dir_all(stage.path("bin")).unwrap();
+        file(&stage.project().join("fuzz"), "Cargo.toml", "");
+        let known = "case \"$2\" in\n--version) exit 0;;\nbuild) exit ${BUILD:-0};;\nesac\n";
+        stage.program("cargo", &format!("{known}{script}"));
+        stage.program("true", "exit 0");
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn project(&self) -> PathBuf {
+        self.path("project")
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let path = file(&self.path("bin"), name, format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// `fuzzcheck fuzz sql`, with compilers that compile anything.
+    fn command(&self, words: &str) -> Command {
+        let mut command = command();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        command.env("CC", "true").env("CXX", "true").env("STAGE", self.folder.path());
+        command.args(["fuzz", "sql", "--project"]).arg(self.project()).args(words.split_whitespace());
+        command
+    }
+
+    fn fuzz(&self, words: &str) -> Ran {
+        finish(&mut self.command(words))
+    }
+
+    fn corpus(&self) -> PathBuf {
+        self.project().join("fuzz/corpus/sql")
+    }
+}
+
+/// The first run ends with a finding, whose case is one of the corpus; all further ones find nothing.
+const ONE_FINDING: &str = r##"
+cd "$STAGE/project"
+if [ ! -e "$STAGE/ran" ]; then
+    : >"$STAGE/ran"
+    mkdir -p fuzz/artifacts/sql
+    set -- fuzz/corpus/sql/*
+    cp "$1" fuzz/artifacts/sql/crash-01
+    echo '#7 NEW    cov: 20 ft: 30 corp: 4/5b lim: 6 exec/s: 7 rss: 8Mb' >&2
+    printf 'panicked at src/oracles/mod.rs:1:2:\nmemory/leak/after-close: 3 bytes\n' >&2
+    echo "artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-01" >&2
+    echo 'stat::number_of_executed_units: 11' >&2
+    exit 1
+fi
+sleep 1
+echo '#5 DONE   cov: 21 ft: 31 corp: 6/7b lim: 6 exec/s: 7 rss: 8Mb' >&2
+"##;
+
+#[test]
+fn a_finding_is_reported_and_the_session_goes_on() {
+    let stage = Stage::new(ONE_FINDING);
+    let ran = stage.fuzz("--max-total-time-s 2 --json").expect(1);
+    let summary = ran.json();
+    let finding = &summary["findings"][0];
+    assert_eq!(finding["signature"], "memory/leak/after-close");
+    assert_eq!(finding["cases"], serde_json::json!(["fuzz/artifacts/sql/crash-01"]));
+    let runs = (summary["executions"].as_u64().unwrap() - 11) / 5;
+    assert!(runs >= 1 && summary["executions"] == 11 + 5 * runs, "{summary}");
+    assert_eq!((&summary["edges"], &summary["corpus_cases"]), (&21.into(), &6.into()));
+
+    // A case that is a finding would end every further run.
+    let case = read(&stage.project().join("fuzz/artifacts/sql/crash-01"));
+    let corpus = names_in(&stage.corpus());
+    assert!(corpus.len() >= 59 && corpus.iter().all(|name| read(&stage.corpus().join(name)) != case));
+    let log = read(&stage.project().join("fuzz/logs/sql/crash-01.txt"));
+    assert!(String::from_utf8_lossy(&log).contains("3 bytes"));
+}
+
+#[test]
+fn the_summary_says_how_to_replay_read_and_keep() {
+    let stage = Stage::new(ONE_FINDING);
+    let ran = stage.fuzz("--max-total-time-s 1").expect(1);
+    assert_eq!(ran.after("replay:"), "cargo fuzz run sql fuzz/artifacts/sql/crash-01");
+    assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
+    assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
+    assert!(ran.after("keep:").contains("--kind known --signature 'memory/leak/after-close'"));
+    assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 1 findings"));
+}
+
+#[test]
+fn a_clean_session_exits_with_0_and_jobs_share_the_corpus() {
+    let done = "sleep 1; echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2";
+    let ran = Stage::new(done).fuzz("--max-total-time-s 1 --jobs 3 --json").expect(0);
+    assert_eq!(ran.json()["findings"], serde_json::json!([]));
+    assert!(ran.json()["executions"].as_u64().unwrap() >= 15, "{ran:?}");
+}
+
+#[test]
+fn arguments_reach_libfuzzer() {
+    let stage = Stage::new("");
+    stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
+    // With a toolchain, `+nightly` stands before `fuzz`.
+    stage.program("cargo", "shift; case \"$2\" in run) echo \"$@\" >\"$STAGE/arguments\"; sleep 1;; esac; echo '#5 DONE cov: 2 ft: 3' >&2");
+    stage.fuzz("--max-total-time-s 1 --toolchain nightly -- -dict=x").expect(0);
+    let arguments = String::from_utf8(read(&stage.path("arguments"))).unwrap();
+    assert_eq!(arguments.trim(), "fuzz run sql -- -print_final_stats=1 -max_total_time=1 -dict=x");
+}
+
+#[test]
+fn what_ends_a_target_without_a_finding_is_an_error() {
+    let blind = Stage::new("echo 'tandem: it would be fuzzed blind' >&2; exit 2");
+    blind.fuzz("--max-total-time-s 5").expect_error(&["the target sql ended", "fuzzed blind"]);
+    let idle = Stage::new("sleep 1");
+    idle.fuzz("--max-total-time-s 1").expect_error(&["executed nothing"]);
+    let broken = Stage::new("");
+    finish(broken.command("--max-total-time-s 1").env("BUILD", "101"))
+        .expect_error(&["`cargo fuzz build sql` failed"]);
+}
+
+#[test]
+fn ctrl_c_ends_the_session_with_its_summary() {
+    let stage = Stage::new(
+        "trap 'echo stat::number_of_executed_units: 9 >&2; exit 72' INT\n\
+         echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2; : >\"$STAGE/ready\"\n\
+         while :; do sleep 0.1; done",
+    );
+    let mut command = stage.command("");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !stage.path("ready").exists() {
+        sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap()).expect(0);
+    assert!(ran.out.starts_with("sql: 9 executions in "), "{ran:?}");
+}
+
+/// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
+fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
+    stage.program("cargo", if knows_fuzz { "exit 0" } else { "exit 101" });
+    stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
+    let mut command = stage.command("--no-install");
+    command.env("PATH", stage.path("bin"));
+    command
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_command_that_installs_it() {
+    let stage = Stage::new("");
+    finish(&mut bare(&stage, false))
+        .expect_error(&["cargo-fuzz is missing", "cargo install cargo-fuzz --locked"]);
+
+    let clang = project().join(".cargo/cc");
+    let by_hand = finish(bare(&stage, true).env("CC", &clang));
+    by_hand.expect_error(&["clang is missing", "install clang by hand"]);
+    stage.program("apt-get", "exit 0");
+    let by_apt = finish(bare(&stage, true).env("CC", &clang));
+    by_apt.expect_error(&["clang is missing", "apt-get update && apt-get install", "clang"]);
+    let cxx = finish(bare(&stage, true).env("CXX", "/nonexistent/c++"));
+    cxx.expect_error(&["a C++ compiler is missing", "g++"]);
+
+    stage.program("rustc", "echo 'release: 1.80.0'; echo 'host: x86_64-unknown-linux-gnu'");
+    finish(stage.command("").env("PATH", stage.path("bin")))
+        .expect_error(&["Rust 1.80.0 is too old", "1.91"]);
+    stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: riscv64gc-unknown-linux-musl'");
+    finish(stage.command("").env("PATH", stage.path("bin"))).expect_error(&["no AddressSanitizer"]);
+}
+
+#[test]
+fn a_folder_that_is_no_working_copy_is_refused() {
+    let empty = folder();
+    let mut command = command();
+    command.args(["fuzz", "sql", "--project"]).arg(Path::new(empty.path()));
+    finish(&mut command).expect_error(&["is no working copy of Tandem"]);
+}
