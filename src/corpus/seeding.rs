@@ -5,19 +5,28 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Corpus, CorpusError};
+use super::{Corpus, CorpusError, Kind};
 
-/// Writes each case of `corpus` into `folder` as a file named by its identity; returns how many.
+/// Whether fuzzing begins with cases of this kind. Not with those that fuzzing found: it finds their like again
+/// within minutes, and they are slower than seeds. Not with known bugs: the fuzzer would end at once.
+fn is_beginning(kind: Kind) -> bool {
+    matches!(kind, Kind::Seed | Kind::Regression)
+}
+
+/// Writes each seed and regression case of `corpus` into `folder` as a file named by its identity; returns how
+/// many.
 ///
 /// # Errors
 /// [`CorpusError::Io`], naming the file.
 pub fn export(corpus: &Corpus, folder: &Path) -> Result<usize, CorpusError> {
     std::fs::create_dir_all(folder).map_err(CorpusError::io(folder))?;
-    for (id, entry) in corpus.iter() {
+    let mut count = 0;
+    for (id, entry) in corpus.iter().filter(|(_, entry)| is_beginning(entry.kind)) {
         let path = folder.join(id.to_string());
         std::fs::write(&path, &entry.body).map_err(CorpusError::io(&path))?;
+        count += 1;
     }
-    Ok(corpus.len())
+    Ok(count)
 }
 
 /// Fills the folder that libFuzzer was given as its corpus with the shipped seeds of the target, if it
@@ -67,6 +76,19 @@ fn corpus_argument(arguments: impl Iterator<Item = String>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fuzzing_begins_with_seeds_and_regressions() {
+        let mut corpus = Corpus::default();
+        for (i, kind) in Kind::ALL.into_iter().enumerate() {
+            let case = crate::TestCase::from_sql(format!("SELECT {i}"));
+            assert!(corpus.insert(crate::corpus::Entry::new("sql", kind, "test", &case)));
+        }
+        let folder = std::env::temp_dir().join(format!("tandem-seeding-{}", std::process::id()));
+        assert_eq!(export(&corpus, &folder).unwrap(), 2);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn flags_are_no_folders() {

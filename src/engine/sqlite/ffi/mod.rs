@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod connection;
+mod page_cache;
 mod plants;
 pub(super) mod process;
 mod statement;

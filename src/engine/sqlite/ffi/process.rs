@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use rusqlite::ffi;
 
+use super::page_cache;
 use crate::engine::Code;
 use crate::engine::trace::LOG_LINES_MAX;
 use crate::faults::alloc;
@@ -30,6 +31,7 @@ pub fn initialize() {
             let logger: unsafe extern "C" fn(*mut c_void, c_int, *const c_char) = log_line;
             code | ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOG, logger, ptr::null_mut::<c_void>())
                 | ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 1 as c_int)
+                | page_cache::install()
                 | ffi::sqlite3_initialize()
         };
         assert_eq!(code, ffi::SQLITE_OK, "SQLite was used before tandem initialised it");

@@ -1,0 +1,87 @@
+//! SQLite's page cache, with what lies behind and in a new page made the same every time.
+//!
+//! SQLite reads up to 16 bytes behind a page where a cell of a damaged file says so, by design ("the btree
+//! layer needs a small (16-byte) overrun area", `pcache1.c`). What it finds there is the header of the page,
+//! which begins with two addresses: whether a damaged file is taken for damaged then depends on where the heap
+//! is. And a page that is taken from the freelist is not cleared: what malloc left there goes to the file. Both
+//! made the same case give two results.
+//!
+//! So every page is asked for with 16 bytes more, which are zero, and a new page is zero, too.
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+use rusqlite::ffi;
+
+/// Bytes behind a page that SQLite may read.
+const OVERRUN_BYTES: usize = 16;
+
+static DEFAULT: OnceLock<Methods> = OnceLock::new();
+
+/// SQLite's own page cache.
+struct Methods(ffi::sqlite3_pcache_methods2);
+
+// SAFETY: functions and a pointer that is null; SQLite calls them from any thread.
+unsafe impl Send for Methods {}
+// SAFETY: as above.
+unsafe impl Sync for Methods {}
+
+/// Puts this page cache before SQLite's, which is not initialised yet. Not where SQLite checks its own
+/// assertions: its cache takes no odd page sizes then.
+pub(super) fn install() -> c_int {
+    // SAFETY: nothing uses SQLite yet; it copies the methods, which are functions of this program.
+    unsafe {
+        if ffi::sqlite3_compileoption_used(c"DEBUG".as_ptr()) != 0 {
+            return ffi::SQLITE_OK;
+        }
+        let mut methods: ffi::sqlite3_pcache_methods2 = std::mem::zeroed();
+        let mut code = ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETPCACHE2, &raw mut methods);
+        if cfg!(fuzzing) {
+            // No block for the first 20 pages of a cache: like lookaside it hides a page that is used after it
+            // was freed from AddressSanitizer. (It is quicker, so replay keeps it.)
+            let none = ptr::null_mut::<c_void>();
+            code |= ffi::sqlite3_config(ffi::SQLITE_CONFIG_PAGECACHE, none, 0 as c_int, 0 as c_int);
+        }
+        DEFAULT.get_or_init(|| Methods(methods));
+        methods.xCreate = Some(create);
+        methods.xFetch = Some(fetch);
+        code | ffi::sqlite3_config(ffi::SQLITE_CONFIG_PCACHE2, &raw const methods)
+    }
+}
+
+unsafe extern "C" fn create(
+    page_bytes: c_int,
+    extra: c_int,
+    is_purgeable: c_int,
+) -> *mut ffi::sqlite3_pcache {
+    let Some(create) = DEFAULT.get().and_then(|methods| methods.0.xCreate) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the arguments are SQLite's, and a cache does not care what a page is.
+    unsafe { create(page_bytes + OVERRUN_BYTES as c_int, extra, is_purgeable) }
+}
+
+unsafe extern "C" fn fetch(
+    cache: *mut ffi::sqlite3_pcache,
+    key: c_uint,
+    may_create: c_int,
+) -> *mut ffi::sqlite3_pcache_page {
+    let Some(fetch) = DEFAULT.get().and_then(|methods| methods.0.xFetch) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the arguments are SQLite's. Its cache puts the header of a page, to which `page` points, right
+    // behind the page; where one does not (the distance is no page size), nothing is cleared. In a page that is
+    // new to its number, and only there, the first pointer of the extra bytes is null: so SQLite knows it.
+    unsafe {
+        let page = fetch(cache, key, may_create);
+        if !page.is_null() && (*page).pExtra.cast::<*mut c_void>().read().is_null() {
+            let bytes = (page as usize).wrapping_sub((*page).pBuf as usize);
+            let page_bytes = bytes.wrapping_sub(OVERRUN_BYTES);
+            if page_bytes.is_power_of_two() && (512..=65536).contains(&page_bytes) {
+                ptr::write_bytes((*page).pBuf.cast::<u8>(), 0, bytes);
+            }
+        }
+        page
+    }
+}
