@@ -1,7 +1,7 @@
 //! Changing cases.
 //!
 //! Strategy: decode, edit the parts that SQLite reads, encode. A [`Mutator`] edits one kind of thing;
-//! the table [`MUTATORS`] gives each a weight within its [`Family`], and a target weighs the families.
+//! the table [`MUTATORS`] gives each a weight among those of its part of the case, and a target weighs the parts.
 //! Database edits come in three modes: *consistent* (what depends on the edit is recomputed, which
 //! reaches deep code), *one lie* (all but one field is), and *raw*.
 //!
@@ -51,39 +51,98 @@ pub trait Mutator: Sync {
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome;
 }
 
-/// What a mutator edits.
+/// What a mutator edits, as fine as one wants to switch off and measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// SQL text.
-    Sql,
-    /// Database, WAL, journal.
-    Database,
+    /// Statements of the script: out, twice, elsewhere, new ones.
+    Statement,
+    /// Tokens of the script, whether it parses or not.
+    Token,
+    /// The syntax tree of a statement.
+    Tree,
+    /// Pages: header, cells, pointers between them.
+    Page,
+    /// Records and what is in their values.
+    Record,
+    /// Rows of `sqlite_schema`.
+    Schema,
+    /// Files as a whole, WAL, journal.
+    File,
     /// Settings.
     Config,
-    /// More than one of these.
+    /// More than one part of the case at once.
     Joint,
 }
 
-/// How often a target turns to each family.
+impl Family {
+    /// All families.
+    pub const ALL: [Self; 9] = [
+        Self::Statement,
+        Self::Token,
+        Self::Tree,
+        Self::Page,
+        Self::Record,
+        Self::Schema,
+        Self::File,
+        Self::Config,
+        Self::Joint,
+    ];
+
+    /// Its name on a command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Statement => "statement",
+            Self::Token => "token",
+            Self::Tree => "tree",
+            Self::Page => "page",
+            Self::Record => "record",
+            Self::Schema => "schema",
+            Self::File => "file",
+            Self::Config => "config",
+            Self::Joint => "joint",
+        }
+    }
+
+    /// The part of a case that it edits.
+    fn part(self) -> Part {
+        match self {
+            Self::Statement | Self::Token | Self::Tree => Part::Sql,
+            Self::Page | Self::Record | Self::Schema | Self::File => Part::Database,
+            Self::Config => Part::Config,
+            Self::Joint => Part::Joint,
+        }
+    }
+}
+
+/// A part of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Sql,
+    Database,
+    Config,
+    Joint,
+}
+
+/// How often a target turns to each part of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weights {
-    /// [`Family::Sql`].
+    /// SQL text.
     pub sql: u32,
-    /// [`Family::Database`].
+    /// Database, WAL, journal.
     pub database: u32,
-    /// [`Family::Config`].
+    /// Settings.
     pub config: u32,
-    /// [`Family::Joint`].
+    /// More than one of these.
     pub joint: u32,
 }
 
 impl Weights {
-    fn of(&self, family: Family) -> u32 {
-        match family {
-            Family::Sql => self.sql,
-            Family::Database => self.database,
-            Family::Config => self.config,
-            Family::Joint => self.joint,
+    fn of(&self, part: Part) -> u32 {
+        match part {
+            Part::Sql => self.sql,
+            Part::Database => self.database,
+            Part::Config => self.config,
+            Part::Joint => self.joint,
         }
     }
 }
@@ -94,7 +153,7 @@ pub struct Entry {
     pub name: &'static str,
     /// Its family.
     pub family: Family,
-    /// Its weight within the family.
+    /// Its weight among those that edit the same part of a case.
     pub weight: u32,
     /// The mutator.
     pub mutator: &'static dyn Mutator,
@@ -106,32 +165,32 @@ const fn entry(name: &'static str, family: Family, weight: u32, mutator: &'stati
 
 /// All mutators.
 pub const MUTATORS: &[Entry] = &[
-    entry("sql_statement_delete", Family::Sql, 3, &sql_statements::Delete),
-    entry("sql_statement_duplicate", Family::Sql, 2, &sql_statements::Duplicate),
-    entry("sql_statement_move", Family::Sql, 3, &sql_statements::Move),
-    entry("sql_statement_insert", Family::Sql, 14, &sql_statements::Insert),
-    entry("sql_token_replace", Family::Sql, 24, &sql_tokens::Replace),
-    entry("sql_token_delete", Family::Sql, 5, &sql_tokens::Delete),
-    entry("sql_token_copy", Family::Sql, 6, &sql_tokens::Copy),
-    entry("sql_group_exchange", Family::Sql, 10, &sql_tokens::ExchangeGroups),
-    entry("sql_clause_insert", Family::Sql, 12, &sql_tokens::InsertClause),
-    entry("sql_expression_wrap", Family::Sql, 10, &sql_tokens::WrapExpression),
-    entry("sql_bytes", Family::Sql, 6, &bytes::SqlBytes),
-    entry("db_header_field", Family::Database, 8, &db_header::HeaderField),
-    entry("db_page_header", Family::Database, 8, &db_pages::PageHeader),
-    entry("db_page_copy", Family::Database, 4, &db_pages::CopyPage),
-    entry("db_page_pointer", Family::Database, 10, &db_pages::PagePointer),
-    entry("db_cell_pointers", Family::Database, 8, &db_cells::CellPointers),
-    entry("db_cell_list", Family::Database, 10, &db_cells::CellList),
-    entry("db_cell_field", Family::Database, 10, &db_cells::CellField),
-    entry("db_record_value", Family::Database, 14, &db_cells::RecordValue),
-    entry("db_record_type", Family::Database, 8, &db_cells::RecordType),
-    entry("db_schema_sql", Family::Database, 12, &db_schema::SchemaSql),
-    entry("db_schema_field", Family::Database, 8, &db_schema::SchemaField),
-    entry("db_size", Family::Database, 3, &db_files::Size),
-    entry("db_wal", Family::Database, 8, &db_files::Wal),
-    entry("db_journal", Family::Database, 6, &db_files::Journal),
-    entry("db_bytes", Family::Database, 8, &bytes::PageBytes),
+    entry("sql_statement_delete", Family::Statement, 3, &sql_statements::Delete),
+    entry("sql_statement_duplicate", Family::Statement, 2, &sql_statements::Duplicate),
+    entry("sql_statement_move", Family::Statement, 3, &sql_statements::Move),
+    entry("sql_statement_insert", Family::Statement, 14, &sql_statements::Insert),
+    entry("sql_token_replace", Family::Token, 24, &sql_tokens::Replace),
+    entry("sql_token_delete", Family::Token, 5, &sql_tokens::Delete),
+    entry("sql_token_copy", Family::Token, 6, &sql_tokens::Copy),
+    entry("sql_group_exchange", Family::Token, 10, &sql_tokens::ExchangeGroups),
+    entry("sql_clause_insert", Family::Token, 12, &sql_tokens::InsertClause),
+    entry("sql_expression_wrap", Family::Token, 10, &sql_tokens::WrapExpression),
+    entry("sql_bytes", Family::Token, 6, &bytes::SqlBytes),
+    entry("db_header_field", Family::Page, 8, &db_header::HeaderField),
+    entry("db_page_header", Family::Page, 8, &db_pages::PageHeader),
+    entry("db_page_copy", Family::Page, 4, &db_pages::CopyPage),
+    entry("db_page_pointer", Family::Page, 10, &db_pages::PagePointer),
+    entry("db_cell_pointers", Family::Page, 8, &db_cells::CellPointers),
+    entry("db_cell_list", Family::Page, 10, &db_cells::CellList),
+    entry("db_cell_field", Family::Page, 10, &db_cells::CellField),
+    entry("db_record_value", Family::Record, 14, &db_cells::RecordValue),
+    entry("db_record_type", Family::Record, 8, &db_cells::RecordType),
+    entry("db_schema_sql", Family::Schema, 12, &db_schema::SchemaSql),
+    entry("db_schema_field", Family::Schema, 8, &db_schema::SchemaField),
+    entry("db_size", Family::File, 3, &db_files::Size),
+    entry("db_wal", Family::File, 8, &db_files::Wal),
+    entry("db_journal", Family::File, 6, &db_files::Journal),
+    entry("db_bytes", Family::Page, 8, &bytes::PageBytes),
     entry("config_setting", Family::Config, 1, &config::SettingValue),
     entry("config_toggle", Family::Config, 1, &config::Toggle),
     entry("joint_damage_read", Family::Joint, 6, &joint::DamageWhatIsRead),
@@ -169,17 +228,17 @@ pub fn mutate(case: &mut TestCase, weights: &Weights, context: &mut Context<'_>)
 }
 
 fn choose(weights: &Weights, context: &mut Context<'_>) -> &'static Entry {
-    let families = [Family::Sql, Family::Database, Family::Config, Family::Joint];
-    let total: u32 = families.iter().map(|family| weights.of(*family)).sum();
+    let parts = [Part::Sql, Part::Database, Part::Config, Part::Joint];
+    let total: u32 = parts.iter().map(|part| weights.of(*part)).sum();
     let mut turn = context.rng.u32(0..total.max(1));
-    let family = families.into_iter().find(|family| {
-        let weight = weights.of(*family);
+    let part = parts.into_iter().find(|part| {
+        let weight = weights.of(*part);
         let is_it = turn < weight;
         turn = turn.saturating_sub(weight);
         is_it
     });
-    let family = family.unwrap_or(Family::Sql);
-    let members = MUTATORS.iter().filter(|entry| entry.family == family);
+    let part = part.unwrap_or(Part::Sql);
+    let members = MUTATORS.iter().filter(|entry| entry.family.part() == part);
     let total: u32 = members.clone().map(|entry| entry.weight).sum();
     let mut turn = context.rng.u32(0..total);
     members
@@ -189,7 +248,7 @@ fn choose(weights: &Weights, context: &mut Context<'_>) -> &'static Entry {
             turn = turn.saturating_sub(entry.weight);
             is_it
         })
-        .expect("every family has a mutator, and the turn is below the sum of the weights")
+        .expect("every part has a mutator, and the turn is below the sum of the weights")
 }
 
 #[cfg(test)]
