@@ -168,5 +168,5 @@ pub(super) fn rebind(from: &Script, names: &Names, context: &mut Context<'_>) ->
 fn defines(names: &Names, word: &[u8]) -> bool {
     let is_it = |name: &String| name.as_bytes().eq_ignore_ascii_case(word);
     names.tables.iter().any(|table| is_it(&table.name) || table.columns.iter().any(is_it))
-        || names.indexes.iter().any(is_it)
+        || names.indexes.iter().any(|index| is_it(&index.name))
 }

@@ -228,7 +228,7 @@ impl Filler<'_, '_, '_> {
         match kind {
             'T' => self.table(),
             'C' => self.column(),
-            'I' => self.context.pick(&self.names.indexes).cloned().unwrap_or_else(|| "i1".to_owned()),
+            'I' => self.index(),
             'R' => self.context.pick(&self.names.triggers).cloned().unwrap_or_else(|| "tr1".to_owned()),
             'N' => format!("n{}", self.context.rng.u8(0..12)),
             'L' => literal(self.context),
@@ -251,6 +251,10 @@ impl Filler<'_, '_, '_> {
             Some(table) => table.name.clone(),
             None => "t1".to_owned(),
         }
+    }
+
+    fn index(&mut self) -> String {
+        self.context.pick(&self.names.indexes).map_or_else(|| "i1".to_owned(), |index| index.name.clone())
     }
 
     fn column(&mut self) -> String {

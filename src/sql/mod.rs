@@ -7,8 +7,9 @@ mod keywords;
 mod names;
 pub mod split;
 pub mod token;
+pub mod tree;
 
 pub use keywords::{KEYWORDS, keyword};
-pub use names::{Names, TableName};
+pub use names::{IndexName, Names, TableName, bare, same_name};
 pub use split::statements;
 pub use token::{Token, TokenKind, tokenize};

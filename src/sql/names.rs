@@ -18,6 +18,40 @@ pub struct TableName {
     pub columns: Vec<String>,
     /// The module of a virtual table, lower case.
     pub module: Option<String>,
+    /// A view.
+    pub is_view: bool,
+    /// False for WITHOUT ROWID tables and views.
+    pub has_rowid: bool,
+    /// Columns that cannot be written to: generated ones.
+    pub generated: usize,
+}
+
+impl TableName {
+    /// True if `name` names it, quotes and case apart.
+    pub fn is_called(&self, name: &str) -> bool {
+        same_name(&self.name, name)
+    }
+}
+
+/// An index and the table that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexName {
+    /// Its name as the text has it.
+    pub name: String,
+    /// The table's, likewise.
+    pub table: String,
+}
+
+/// A name without its quotes.
+pub fn bare(name: &str) -> &str {
+    let quoted = |open: char, close: char| name.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let quotes = [('"', '"'), ('`', '`'), ('[', ']'), ('\'', '\'')];
+    quotes.into_iter().find_map(|(open, close)| quoted(open, close)).unwrap_or(name)
+}
+
+/// True if both name the same, quotes and case apart.
+pub fn same_name(a: &str, b: &str) -> bool {
+    bare(a).eq_ignore_ascii_case(bare(b))
 }
 
 /// Names by kind.
@@ -26,7 +60,7 @@ pub struct Names {
     /// Tables and views.
     pub tables: Vec<TableName>,
     /// Indexes.
-    pub indexes: Vec<String>,
+    pub indexes: Vec<IndexName>,
     /// Triggers.
     pub triggers: Vec<String>,
 }
@@ -39,7 +73,12 @@ impl Names {
         names
     }
 
-    /// Adds the names that `sql` defines.
+    /// The table or view of this name, the last one if there are several.
+    pub fn table(&self, name: &str) -> Option<&TableName> {
+        self.tables.iter().rev().find(|table| table.is_called(name))
+    }
+
+    /// Does what the statements of `sql` do to the names: definitions add to them, ALTER and DROP change them.
     pub fn add(&mut self, sql: &[u8]) {
         for range in super::statements(sql) {
             let text = &sql[range];
@@ -56,14 +95,24 @@ impl Names {
     }
 
     fn add_statement(&mut self, words: &Words<'_>) {
-        if !words.is(0, "CREATE") {
-            return;
+        if words.is(0, "CREATE") {
+            self.create(words);
+        } else if words.is(0, "DROP") {
+            let at = if words.is(2, "IF") { 4 } else { 2 };
+            let name = words.text(if words.text(at + 1) == "." { at + 2 } else { at });
+            self.tables.retain(|table| !(table.is_called(name) && table.is_view == words.is(1, "VIEW")));
+            self.indexes.retain(|index| !same_name(&index.name, name) && !same_name(&index.table, name));
+        } else if words.is(0, "ALTER") {
+            self.alter(words);
         }
+    }
+
+    fn create(&mut self, words: &Words<'_>) {
         let mut at = 1;
         while ["TEMP", "TEMPORARY", "UNIQUE", "VIRTUAL"].iter().any(|word| words.is(at, word)) {
             at += 1;
         }
-        let kind = words.text(at);
+        let kind = words.text(at).to_ascii_uppercase();
         at += 1;
         if words.is(at, "IF") {
             at += 3; // IF NOT EXISTS
@@ -75,10 +124,42 @@ impl Names {
         if name.is_empty() || self.tables.len() >= NAMES_MAX || self.indexes.len() >= NAMES_MAX {
             return;
         }
-        match kind.to_ascii_uppercase().as_str() {
-            "TABLE" | "VIEW" => self.tables.push(table(name, words, at + 1)),
-            "INDEX" => self.indexes.push(name),
+        match kind.as_str() {
+            "TABLE" | "VIEW" => {
+                let mut table = table(name, words, at + 1);
+                table.is_view = kind == "VIEW";
+                table.has_rowid &= !table.is_view;
+                self.tables.push(table);
+            }
+            "INDEX" => {
+                let table = words.text(at + 2).to_owned();
+                self.indexes.push(IndexName { name, table });
+            }
             "TRIGGER" if self.triggers.len() < NAMES_MAX => self.triggers.push(name),
+            _ => {}
+        }
+    }
+
+    /// `ALTER TABLE name …`, with a schema in front of the name or not.
+    fn alter(&mut self, words: &Words<'_>) {
+        let at = if words.text(3) == "." { 4 } else { 2 };
+        let Some(table) = self.tables.iter_mut().rev().find(|table| table.is_called(words.text(at))) else {
+            return;
+        };
+        let word = |i: usize| words.text(at + i);
+        let skip = usize::from(word(2).eq_ignore_ascii_case("COLUMN"));
+        let named = word(2 + skip).to_owned();
+        match word(1).to_ascii_uppercase().as_str() {
+            "RENAME" if word(2).eq_ignore_ascii_case("TO") => table.name = word(3).to_owned(),
+            "RENAME" => {
+                let new = word(4 + skip).to_owned();
+                let renamed = table.columns.iter_mut().find(|column| same_name(column, &named));
+                if let Some(column) = renamed.filter(|_| !new.is_empty()) {
+                    *column = new;
+                }
+            }
+            "ADD" if !named.is_empty() && table.columns.len() < NAMES_MAX => table.columns.push(named),
+            "DROP" => table.columns.retain(|column| !same_name(column, &named)),
             _ => {}
         }
     }
@@ -92,6 +173,7 @@ fn table(name: String, words: &Words<'_>, mut at: usize) -> TableName {
         at += 2;
     }
     let mut columns = Vec::new();
+    let mut generated = 0;
     if words.text(at) == "(" {
         let (mut depth, mut is_first) = (0, false);
         while at < words.tokens.len() && columns.len() < NAMES_MAX {
@@ -103,6 +185,7 @@ fn table(name: String, words: &Words<'_>, mut at: usize) -> TableName {
                     at += 1;
                     continue;
                 }
+                "AS" | "as" if depth == 1 && words.text(at + 1) == "(" => generated += 1,
                 word if depth == 1 && (is_first || columns.is_empty()) => {
                     let is_name = matches!(words.tokens[at].kind, TokenKind::Word | TokenKind::QuotedName);
                     if is_name && !is_table_constraint(word) && words.text(at + 1) != "=" {
@@ -118,7 +201,9 @@ fn table(name: String, words: &Words<'_>, mut at: usize) -> TableName {
             at += 1;
         }
     }
-    TableName { name, columns, module }
+    let rest = |word: &str| (at..words.tokens.len()).any(|i| words.is(i, word));
+    let has_rowid = !rest("WITHOUT");
+    TableName { name, columns, module, is_view: false, has_rowid, generated }
 }
 
 fn is_table_constraint(word: &str) -> bool {
@@ -165,6 +250,22 @@ mod tests {
             .collect();
         assert_eq!(tables, [("t1", vec!["a", "\"b c\"", "d"]), ("v", vec!["x", "y"]), ("f", vec!["x", "y"])]);
         assert_eq!(names.tables[2].module.as_deref(), Some("fts5"));
-        assert_eq!((names.indexes, names.triggers), (vec!["i1".to_owned()], vec!["tr".to_owned()]));
+        assert_eq!(names.indexes, [IndexName { name: "i1".to_owned(), table: "t1".to_owned() }]);
+        assert_eq!(names.triggers, ["tr"]);
+        assert_eq!(names.tables[1..].iter().map(|table| table.is_view).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn drop_and_alter_change_what_is_there() {
+        let names = Names::of(
+            b"CREATE TABLE t1(a, b AS (a + 1), c, PRIMARY KEY(a)) WITHOUT ROWID; CREATE INDEX i ON t1(a);
+              CREATE TABLE t2(x); CREATE VIEW v AS SELECT 1; DROP VIEW IF EXISTS v; DROP TABLE main.t2;
+              ALTER TABLE \"T1\" RENAME TO u; ALTER TABLE u RENAME COLUMN c TO d; ALTER TABLE main.u RENAME d TO e;
+              ALTER TABLE u ADD COLUMN f; ALTER TABLE u DROP a; ALTER TABLE missing RENAME TO x; DROP INDEX i;",
+        );
+        let table = names.table("[U]").unwrap();
+        assert_eq!(table.columns, ["b", "e", "f"]);
+        assert_eq!((table.generated, table.has_rowid, names.tables.len()), (1, false, 1));
+        assert!(names.indexes.is_empty());
     }
 }

@@ -1,0 +1,225 @@
+//! Statements that change and define.
+
+use super::scope::Source;
+use super::{Binder, alias_of, is_qualified};
+use crate::sql::TableName;
+use crate::sql::tree::{Kind, Node, Part};
+
+impl Binder<'_> {
+    pub(super) fn insert(&mut self, node: &mut Node) {
+        self.with_of(node);
+        let table = self.target_of(node, self.is_writable());
+        let mut count =
+            if table.is_open { 0 } else { table.columns.len() - table.generated.min(table.columns.len()) };
+        if let Some(names) = node.child_mut(Kind::ColumnNames) {
+            self.column_names(names, &table);
+            count = names.parts.len();
+        }
+        if let Some(query) = node.child_mut(Kind::Select) {
+            let columns = self.select(query);
+            self.fit_columns(query, &columns, count);
+        }
+        let excluded = Source { name: "excluded".to_owned(), ..table.clone() };
+        // A bare name is that of the table.
+        self.scopes.enter(vec![excluded]);
+        self.scopes.enter(vec![table]);
+        if let Some(upsert) = node.child_mut(Kind::Upsert) {
+            self.assignments_and_terms(upsert);
+        }
+        let table = self.scopes.leave().swap_remove(0);
+        self.scopes.leave();
+        self.returning(node, table);
+    }
+
+    pub(super) fn update(&mut self, node: &mut Node) {
+        self.with_of(node);
+        let table = self.target_of(node, self.is_writable());
+        self.scopes.enter(vec![table.clone()]);
+        if let Some(indexed) = node.child_mut(Kind::Indexed) {
+            self.indexed(indexed, &table);
+        }
+        if let Some(from) = node.child_mut(Kind::From) {
+            self.from(from);
+        }
+        if let Some(sets) = node.child_mut(Kind::Sets) {
+            self.sets(sets, &table);
+        }
+        self.condition(node, Kind::Where);
+        self.order_and_limit(node);
+        self.scopes.leave();
+        self.returning(node, table);
+    }
+
+    pub(super) fn delete(&mut self, node: &mut Node) {
+        self.with_of(node);
+        let table = self.target_of(node, self.is_writable());
+        self.scopes.enter(vec![table.clone()]);
+        if let Some(indexed) = node.child_mut(Kind::Indexed) {
+            self.indexed(indexed, &table);
+        }
+        self.condition(node, Kind::Where);
+        self.order_and_limit(node);
+        self.scopes.leave();
+        self.returning(node, table);
+    }
+
+    fn with_of(&mut self, node: &mut Node) {
+        if let Some(with) = node.child_mut(Kind::With) {
+            self.with(with);
+        }
+    }
+
+    fn condition(&mut self, node: &mut Node, kind: Kind) {
+        if let Some(clause) = node.child_mut(kind) {
+            self.exprs_below(clause);
+        }
+    }
+
+    fn returning(&mut self, node: &mut Node, table: Source) {
+        self.scopes.enter(vec![table]);
+        if let Some(columns) = node.child_mut(Kind::Returning).and_then(|node| node.child_mut(Kind::Columns))
+        {
+            self.result_columns(columns);
+        }
+        self.scopes.leave();
+    }
+
+    /// The table that a statement changes, under its alias.
+    fn target_of(&mut self, node: &mut Node, is_fit: impl Fn(&TableName) -> bool) -> Source {
+        let alias = alias_of(node.child(Kind::Alias));
+        let is_elsewhere = is_qualified(node, Kind::Target);
+        match node.child_mut(Kind::Target) {
+            Some(target) if is_elsewhere => {
+                Source::unknown(target.as_text().unwrap_or_default()).named(alias)
+            }
+            Some(target) => self.target(target, is_fit).named(alias),
+            None => Source::unknown(""),
+        }
+    }
+
+    fn sets(&mut self, node: &mut Node, table: &Source) {
+        for set in node.children_mut() {
+            let mut count = 1;
+            for child in set.children_mut() {
+                match child.kind {
+                    Kind::ColumnName => self.column_name(child, table, &[]),
+                    Kind::ColumnNames => {
+                        self.column_names(child, table);
+                        count = child.parts.len();
+                    }
+                    Kind::Expr => self.expr(child, count),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// `ON CONFLICT` clauses, in the scope of the table and of `excluded`.
+    fn assignments_and_terms(&mut self, node: &mut Node) {
+        let table = self.scopes.innermost().first().cloned().unwrap_or_default();
+        for child in node.children_mut() {
+            match child.kind {
+                Kind::Sets => self.sets(child, &table),
+                _ => self.exprs_below(child),
+            }
+        }
+    }
+
+    pub(super) fn create_index(&mut self, node: &mut Node) {
+        self.new_name(node);
+        let table = self.target_of(node, |table| !table.is_view && table.module.is_none());
+        self.scopes.enter(vec![Source { has_rowid: false, ..table }]);
+        for kind in [Kind::Terms, Kind::Where] {
+            self.condition(node, kind);
+        }
+        self.scopes.leave();
+    }
+
+    pub(super) fn create_view(&mut self, node: &mut Node) {
+        self.new_name(node);
+        let count = node.child(Kind::ColumnNames).map_or(0, |names| names.parts.len());
+        if let Some(query) = node.child_mut(Kind::Select) {
+            let columns = self.select(query);
+            self.fit_columns(query, &columns, count);
+        }
+    }
+
+    pub(super) fn create_table(&mut self, node: &mut Node) {
+        self.new_name(node);
+        let name = node.child(Kind::NewName).and_then(Node::as_text).unwrap_or_default().to_owned();
+        if let Some(query) = node.child_mut(Kind::Select) {
+            self.select(query);
+        }
+        let Some(definitions) = node.child_mut(Kind::Definitions) else {
+            return;
+        };
+        let new_columns = definitions.children().filter_map(|definition| definition.child(Kind::NewColumn));
+        let columns = new_columns.filter_map(Node::as_text).map(str::to_owned).collect();
+        self.scopes.enter(vec![Source::query(&name, columns)]);
+        for definition in definitions.children_mut() {
+            self.definition(definition);
+        }
+        self.scopes.leave();
+    }
+
+    /// A column or constraint of the table in scope.
+    fn definition(&mut self, node: &mut Node) {
+        let table = self.scopes.innermost().first().cloned().unwrap_or_default();
+        let is_default = matches!(node.parts.first(), Some(Part::Text(text)) if text.starts_with("DEFAULT"));
+        for child in node.children_mut() {
+            match child.kind {
+                Kind::Expr if is_default => {}
+                Kind::Expr => self.expr(child, 1),
+                Kind::ColumnNames => self.column_names(child, &table),
+                // A foreign key may name a table that is not there, or this one.
+                Kind::TableName if child.as_text().is_some_and(|name| table.is_called(name)) => {}
+                Kind::TableName if self.chance(20) => {}
+                Kind::TableName => {
+                    self.table_name(child);
+                }
+                _ => self.definition(child),
+            }
+        }
+    }
+
+    pub(super) fn create_trigger(&mut self, node: &mut Node) {
+        self.new_name(node);
+        let is_instead = node.child(Kind::TriggerTime).is_some_and(|time| time.print() == "INSTEAD OF");
+        let table = self.target_of(node, |table| table.module.is_none() && table.is_view == is_instead);
+        let named = |name: &str| Source { name: name.to_owned(), ..table.clone() };
+        let event = node.child(Kind::TriggerEvent).map(Node::print).unwrap_or_default();
+        let rows = match event.as_str() {
+            "INSERT" => vec![named("new")],
+            "DELETE" => vec![named("old")],
+            _ => vec![named("new"), named("old")],
+        };
+        if let Some(columns) =
+            node.child_mut(Kind::TriggerEvent).and_then(|event| event.child_mut(Kind::ColumnNames))
+        {
+            self.column_names(columns, &table);
+        }
+        self.scopes.enter(rows);
+        self.is_trigger = true;
+        self.condition(node, Kind::When);
+        if let Some(commands) = node.child_mut(Kind::Commands) {
+            for command in commands.children_mut() {
+                self.statement(command);
+            }
+        }
+        self.is_trigger = false;
+        self.scopes.leave();
+    }
+
+    pub(super) fn alter(&mut self, node: &mut Node) {
+        let table = self.target_of(node, |table| !table.is_view);
+        self.new_name(node);
+        if let Some(column) = node.child_mut(Kind::ColumnName) {
+            self.column_name(column, &table, &[]);
+        }
+        self.scopes.enter(vec![table]);
+        if let Some(definition) = node.child_mut(Kind::ColumnDefinition) {
+            self.definition(definition);
+        }
+        self.scopes.leave();
+    }
+}

@@ -1,0 +1,266 @@
+//! Queries.
+
+use super::fit::resize_core;
+use super::scope::Source;
+use super::{Binder, alias_of, is_qualified};
+use crate::sql::tree::{Kind, Node, Part};
+
+impl Binder<'_> {
+    /// Binds a query; the names of its result columns, empty where they are not known.
+    pub(super) fn select(&mut self, node: &mut Node) -> Vec<String> {
+        let (ctes, aliases) = (self.ctes.len(), std::mem::take(&mut self.aliases));
+        let may_aggregate = std::mem::replace(&mut self.allows_aggregates, true);
+        if let Some(with) = node.child_mut(Kind::With) {
+            self.with(with);
+        }
+        let mut columns = Vec::new();
+        let mut sources = Vec::new();
+        if let Some(compound) = node.child_mut(Kind::Compound) {
+            for (i, core) in compound.children_mut().filter(|node| node.kind == Kind::Core).enumerate() {
+                let (names, from) = self.core(core);
+                if i == 0 {
+                    (columns, sources) = (names, from);
+                } else if !columns.is_empty() && names.len() != columns.len() && !self.spares() {
+                    resize_core(core, columns.len());
+                }
+            }
+        }
+        self.aliases.clone_from(&columns);
+        self.scopes.enter(sources);
+        self.order_and_limit(node);
+        self.scopes.leave();
+        self.aliases = aliases;
+        self.allows_aggregates = may_aggregate;
+        self.ctes.truncate(ctes);
+        columns
+    }
+
+    pub(super) fn order_and_limit(&mut self, node: &mut Node) {
+        for kind in [Kind::Order, Kind::Limit] {
+            if let Some(clause) = node.child_mut(kind) {
+                self.exprs_below(clause);
+            }
+        }
+    }
+
+    /// Binds common table expressions and adds them to those in reach.
+    pub(super) fn with(&mut self, node: &mut Node) {
+        let is_recursive = matches!(node.parts.get(1), Some(Part::Text(_)));
+        let Some(ctes) = node.child_mut(Kind::Ctes) else {
+            return;
+        };
+        for cte in ctes.children_mut() {
+            let name = cte.child(Kind::NewName).and_then(Node::as_text).unwrap_or_default().to_owned();
+            let names = cte.child(Kind::ColumnNames).map(|names| names.children());
+            let names: Vec<String> =
+                names.into_iter().flatten().filter_map(Node::as_text).map(str::to_owned).collect();
+            if is_recursive {
+                self.ctes.push(Source::query(&name, names.clone()));
+            }
+            let columns = match cte.child_mut(Kind::Select) {
+                Some(query) => {
+                    let columns = self.select(query);
+                    self.fit_columns(query, &columns, names.len());
+                    columns
+                }
+                None => Vec::new(),
+            };
+            if is_recursive {
+                self.ctes.pop();
+            }
+            self.ctes.push(Source::query(&name, if names.is_empty() { columns } else { names }));
+        }
+    }
+
+    /// Makes a query that gives `columns` give `count` of them, if that is said.
+    pub(super) fn fit_columns(&mut self, query: &mut Node, columns: &[String], count: usize) {
+        if count == 0 || columns.is_empty() || columns.len() == count || self.spares() {
+            return;
+        }
+        if let Some(compound) = query.child_mut(Kind::Compound) {
+            for core in compound.children_mut().filter(|node| node.kind == Kind::Core) {
+                resize_core(core, count);
+            }
+        }
+    }
+
+    /// Binds a `SELECT` core or `VALUES`; its columns and what it reads from.
+    fn core(&mut self, node: &mut Node) -> (Vec<String>, Vec<Source>) {
+        self.scopes.enter(Vec::new());
+        if let Some(from) = node.child_mut(Kind::From) {
+            self.from(from);
+        }
+        let windows = std::mem::take(&mut self.windows);
+        if let Some(definitions) = node.child(Kind::Windows) {
+            let names = definitions.children().filter_map(|definition| definition.parts.first());
+            self.windows.extend(names.filter_map(|part| match part {
+                Part::Text(name) => Some(name.clone()),
+                Part::Node(_) => None,
+            }));
+        }
+        let columns = self.columns_and_rows(node);
+        for (kind, may_aggregate) in
+            [(Kind::Where, false), (Kind::Group, false), (Kind::Having, true), (Kind::Windows, true)]
+        {
+            if let Some(clause) = node.child_mut(kind) {
+                self.allows_aggregates = may_aggregate;
+                self.exprs_below(clause);
+            }
+        }
+        let is_grouped = node.child(Kind::Group).is_some_and(|group| !group.is_absent());
+        if let Some(having) = node.child_mut(Kind::Having).filter(|having| !having.is_absent() && !is_grouped)
+            && !self.spares()
+        {
+            having.parts.clear();
+        }
+        self.allows_aggregates = true;
+        self.windows = windows;
+        (columns, self.scopes.leave())
+    }
+
+    fn columns_and_rows(&mut self, node: &mut Node) -> Vec<String> {
+        self.allows_aggregates = true;
+        if let Some(list) = node.child_mut(Kind::Columns) {
+            return self.result_columns(list);
+        }
+        let Some(rows) = node.child_mut(Kind::Rows) else {
+            return Vec::new();
+        };
+        let first = rows.children().next().and_then(|row| row.child(Kind::Exprs));
+        let width = first.map_or(0, |exprs| exprs.parts.len());
+        self.allows_aggregates = false;
+        for row in rows.children_mut() {
+            if let Some(exprs) = row.child_mut(Kind::Exprs) {
+                if exprs.parts.len() != width && !self.spares() {
+                    super::fit::resize_exprs(exprs, width);
+                }
+                self.exprs_below(exprs);
+            }
+        }
+        (1..=width).map(|i| format!("column{i}")).collect()
+    }
+
+    /// Binds result columns; their names.
+    pub(super) fn result_columns(&mut self, list: &mut Node) -> Vec<String> {
+        let mut names = Vec::new();
+        for column in list.children_mut() {
+            let star = match column.parts.as_slice() {
+                [Part::Text(star)] if star == "*" => Some(None),
+                [Part::Text(table), .., Part::Text(star)] if star == "*" => Some(Some(table.clone())),
+                _ => None,
+            };
+            match star {
+                Some(table) => names.extend(self.star(column, table)),
+                None => {
+                    self.exprs_below(column);
+                    let name = alias_of(column.child(Kind::Alias)).or_else(|| column_named(column));
+                    names.push(name.unwrap_or_else(|| "_".to_owned()));
+                }
+            }
+        }
+        names
+    }
+
+    /// `*` or `table.*`: the columns for which it stands.
+    fn star(&mut self, column: &mut Node, table: Option<String>) -> Vec<String> {
+        let sources = self.scopes.innermost().to_vec();
+        if sources.is_empty() {
+            if !self.spares() {
+                *column = literal_column();
+            }
+            return vec!["_".to_owned()];
+        }
+        let Some(table) = table else {
+            return sources.iter().flat_map(|source| source.columns.clone()).collect();
+        };
+        if let Some(source) = sources.iter().find(|source| source.is_called(&table)) {
+            return source.columns.clone();
+        }
+        let chosen = self.rng.usize(0..sources.len());
+        if !self.spares() {
+            column.parts[0] = Part::Text(sources[chosen].name.clone());
+        }
+        sources[chosen].columns.clone()
+    }
+
+    /// Binds what a query reads from, each table in the scope of those before it.
+    pub(super) fn from(&mut self, node: &mut Node) {
+        let may_aggregate = std::mem::replace(&mut self.allows_aggregates, false);
+        for child in node.children_mut() {
+            match child.kind {
+                Kind::TableRef => self.table_ref(child),
+                Kind::JoinOn => match child.child_mut(Kind::ColumnNames) {
+                    Some(_) => self.using(child),
+                    None => self.exprs_below(child),
+                },
+                _ => {}
+            }
+        }
+        self.allows_aggregates = may_aggregate;
+    }
+
+    fn table_ref(&mut self, node: &mut Node) {
+        let alias = alias_of(node.child(Kind::Alias));
+        if is_qualified(node, Kind::TableName) {
+            let name = node.child(Kind::TableName).and_then(Node::as_text).unwrap_or_default();
+            let columns = self.names.table(name).map(|table| table.columns.clone());
+            let source = Source { columns: columns.unwrap_or_default(), ..Source::unknown(name) };
+            self.scopes.add(source.named(alias));
+        } else if let Some(name) = node.child_mut(Kind::TableName) {
+            let source = self.table_name(name);
+            if let Some(indexed) = node.child_mut(Kind::Indexed) {
+                self.indexed(indexed, &source);
+            }
+            self.scopes.add(source.named(alias));
+        } else if let Some(query) = node.child_mut(Kind::Select) {
+            let columns = self.select(query);
+            self.scopes.add(Source::query("", columns).named(alias));
+        } else if let Some(name) = node.child(Kind::FunctionName).and_then(Node::as_text) {
+            let source = Source::built_in(name).named(alias);
+            if let Some(arguments) = node.child_mut(Kind::Exprs) {
+                self.exprs_below(arguments);
+            }
+            self.scopes.add(source);
+        } else {
+            self.from(node);
+        }
+    }
+
+    /// `USING (…)`: columns that both sides have, or no constraint.
+    fn using(&mut self, node: &mut Node) {
+        let Some((last, before)) = self.scopes.innermost().split_last() else {
+            return;
+        };
+        let on_both = |name: &str| last.has(name) && before.iter().any(|source| source.has(name));
+        let common: Vec<String> = last.columns.iter().filter(|column| on_both(column)).cloned().collect();
+        let names = node.child(Kind::ColumnNames);
+        let fits =
+            names.is_some_and(|names| names.children().all(|name| name.as_text().is_some_and(on_both)));
+        if fits || self.spares() {
+            return;
+        }
+        match self.pick(&common).cloned() {
+            Some(name) => {
+                if let Some(names) = node.child_mut(Kind::ColumnNames) {
+                    names.parts = vec![Part::Node(Node::text(Kind::ColumnName, name))];
+                }
+            }
+            None => node.parts.clear(),
+        }
+    }
+}
+
+/// The name of a result column that is a column.
+fn column_named(column: &Node) -> Option<String> {
+    let reference = column.child(Kind::Expr)?.child(Kind::Column)?;
+    match reference.parts.last()? {
+        Part::Text(name) => Some(name.clone()),
+        Part::Node(_) => None,
+    }
+}
+
+/// A result column for want of anything better.
+fn literal_column() -> Node {
+    let literal = Node::text(Kind::Literal, "1");
+    Node::new(Kind::ResultColumn, vec![Part::Node(Node::new(Kind::Expr, vec![Part::Node(literal)]))])
+}

@@ -1,0 +1,138 @@
+//! What names mean at a place in a statement.
+
+use crate::sql::{Names, TableName, bare, same_name};
+
+/// A table, subquery or the like whose columns can be named.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Source {
+    /// Its name: the alias if it has one.
+    pub name: String,
+    /// The table that it is, if it is one.
+    pub table: Option<String>,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Whether it has a rowid.
+    pub has_rowid: bool,
+    /// Whether it may have columns that are not known here.
+    pub is_open: bool,
+    /// Columns that cannot be written to.
+    pub generated: usize,
+}
+
+impl Source {
+    /// A table of the schema.
+    pub fn of(table: &TableName) -> Self {
+        let is_virtual = table.module.is_some();
+        Self {
+            name: table.name.clone(),
+            table: Some(table.name.clone()),
+            columns: table.columns.clone(),
+            has_rowid: table.has_rowid,
+            is_open: is_virtual || table.columns.is_empty(),
+            generated: table.generated,
+        }
+    }
+
+    /// A subquery or the like with these columns.
+    pub fn query(name: &str, columns: Vec<String>) -> Self {
+        let is_open = columns.is_empty();
+        Self { name: name.to_owned(), columns, is_open, ..Self::default() }
+    }
+
+    /// Something of which nothing is known but its name.
+    pub fn unknown(name: &str) -> Self {
+        Self { name: name.to_owned(), table: Some(name.to_owned()), is_open: true, ..Self::default() }
+    }
+
+    /// A table that is there without being defined.
+    pub fn built_in(name: &str) -> Self {
+        let columns: &[&str] = match bare(name).to_ascii_lowercase().as_str() {
+            "sqlite_schema" | "sqlite_master" | "sqlite_temp_schema" | "sqlite_temp_master" => {
+                &["type", "name", "tbl_name", "rootpage", "sql"]
+            }
+            "sqlite_sequence" => &["name", "seq"],
+            "sqlite_stat1" => &["tbl", "idx", "stat"],
+            "sqlite_stat4" => &["tbl", "idx", "neq", "nlt", "ndlt", "sample"],
+            "json_each" | "json_tree" => &["key", "value", "type", "atom", "id", "parent", "fullkey", "path"],
+            _ => &[],
+        };
+        let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+        Self { has_rowid: true, columns, ..Self::unknown(name) }
+    }
+
+    /// The same under an alias.
+    pub fn named(mut self, alias: Option<String>) -> Self {
+        if let Some(alias) = alias {
+            self.name = alias;
+        }
+        self
+    }
+
+    /// True if `name` names it.
+    pub fn is_called(&self, name: &str) -> bool {
+        same_name(&self.name, name)
+    }
+
+    /// True if it is the table of this name.
+    pub fn is_table(&self, name: &str) -> bool {
+        self.table.as_ref().is_some_and(|table| same_name(table, name))
+    }
+
+    /// True if it has a column of this name, as far as is known.
+    pub fn has(&self, column: &str) -> bool {
+        self.is_open || self.lists(column) || self.has_rowid && is_rowid(column)
+    }
+
+    /// True if it surely has a column of this name.
+    pub fn lists(&self, column: &str) -> bool {
+        self.columns.iter().any(|own| same_name(own, column))
+    }
+}
+
+/// True for the names of the rowid.
+fn is_rowid(name: &str) -> bool {
+    ["rowid", "oid", "_rowid_"].iter().any(|known| same_name(known, name))
+}
+
+/// True for tables that need no definition in what is known: those of SQLite, eponymous ones, shadow tables.
+pub fn is_built_in(name: &str, names: &Names) -> bool {
+    let name = bare(name).to_ascii_lowercase();
+    let is_shadow = || {
+        name.rsplit_once('_')
+            .is_some_and(|(owner, _)| names.table(owner).is_some_and(|table| table.module.is_some()))
+    };
+    name.starts_with("sqlite_") || name.starts_with("pragma_") || is_shadow()
+}
+
+/// The sources in reach, a list per query, the innermost last.
+#[derive(Debug, Default)]
+pub struct Scopes(Vec<Vec<Source>>);
+
+impl Scopes {
+    /// Enters a query.
+    pub fn enter(&mut self, sources: Vec<Source>) {
+        self.0.push(sources);
+    }
+
+    /// Leaves it; its sources.
+    pub fn leave(&mut self) -> Vec<Source> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    /// Another source of the innermost query.
+    pub fn add(&mut self, source: Source) {
+        if let Some(scope) = self.0.last_mut() {
+            scope.push(source);
+        }
+    }
+
+    /// The sources of the innermost query.
+    pub fn innermost(&self) -> &[Source] {
+        self.0.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// All queries, the innermost first.
+    pub fn outward(&self) -> impl Iterator<Item = &[Source]> {
+        self.0.iter().rev().map(Vec::as_slice)
+    }
+}

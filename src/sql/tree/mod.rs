@@ -1,0 +1,190 @@
+//! The syntax tree of a statement, as mutators edit it.
+//!
+//! [`parse`] reads a statement with `sqlite3-parser`, a port of SQLite's own grammar. That crate's tree has
+//! a type per construct and lives in an arena, which is right for reading and wrong for cutting; it is turned
+//! into one node type here: a [`Kind`] and parts, which are text or nodes. What stands in the same place of the
+//! grammar has the same kind, so any two nodes of a kind can be exchanged. A clause that may be missing is
+//! there as a node without parts: to add one is to fill it.
+//!
+//! Statements that the parser refuses, or that are too large or too deep to be worth it, have no tree; the
+//! token mutators serve there.
+
+mod bind;
+mod convert;
+mod kind;
+
+pub use bind::Binder;
+pub use kind::Kind;
+
+use sqlite3_parser::lexer::sql::Parser;
+use sqlite3_parser::{Bump, FallibleIterator as _};
+
+use super::token::{self, TokenKind};
+
+/// Longest statement in bytes that gets a tree.
+const STATEMENT_BYTES_MAX: usize = 6 << 10;
+/// Most operators, brackets and keywords that nest in a statement that gets a tree: the parser's tree is as
+/// deep as an expression is long, and printing and dropping it recurse.
+const NESTING_MAX: usize = 400;
+
+/// A piece of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Text as it stands in the statement.
+    Text(String),
+    /// A node below.
+    Node(Node),
+}
+
+/// A node of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its place in the grammar.
+    pub kind: Kind,
+    /// What it consists of, in order; separators of lists are not among them.
+    pub parts: Vec<Part>,
+}
+
+impl Node {
+    /// A node of these parts.
+    pub fn new(kind: Kind, parts: Vec<Part>) -> Self {
+        Self { kind, parts }
+    }
+
+    /// A node that is a text.
+    pub fn text(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, parts: vec![Part::Text(text.into())] }
+    }
+
+    /// A clause that is not there.
+    pub fn absent(kind: Kind) -> Self {
+        Self { kind, parts: Vec::new() }
+    }
+
+    /// True for a clause that is not there.
+    pub fn is_absent(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The nodes right below.
+    pub fn children(&self) -> impl Iterator<Item = &Node> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Node(node) => Some(node),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The nodes right below, to edit.
+    pub fn children_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.parts.iter_mut().filter_map(|part| match part {
+            Part::Node(node) => Some(node),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The first node of a kind right below.
+    pub fn child(&self, kind: Kind) -> Option<&Node> {
+        self.children().find(|node| node.kind == kind)
+    }
+
+    /// The first node of a kind right below, to edit.
+    pub fn child_mut(&mut self, kind: Kind) -> Option<&mut Node> {
+        self.children_mut().find(|node| node.kind == kind)
+    }
+
+    /// The text of a node that is a text alone.
+    pub fn as_text(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Number of nodes, this one included.
+    pub fn count(&self) -> usize {
+        1 + self.children().map(Node::count).sum::<usize>()
+    }
+
+    /// Calls `action` on this node and all below, parents first.
+    pub fn visit<'n>(&'n self, action: &mut impl FnMut(&'n Node)) {
+        action(self);
+        for child in self.children() {
+            child.visit(action);
+        }
+    }
+
+    /// The `index`-th node in the order of [`Node::visit`], to edit.
+    pub fn nth_mut(&mut self, index: usize) -> Option<&mut Node> {
+        let mut left = index;
+        self.descend(&mut left)
+    }
+
+    fn descend(&mut self, left: &mut usize) -> Option<&mut Node> {
+        if *left == 0 {
+            return Some(self);
+        }
+        *left -= 1;
+        self.children_mut().find_map(|child| child.descend(left))
+    }
+
+    /// The statement's text, without a semicolon.
+    pub fn print(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        for (i, part) in self.parts.iter().enumerate() {
+            if i > 0 {
+                out.push_str(self.kind.separator());
+            }
+            match part {
+                Part::Text(text) => push(out, text),
+                Part::Node(node) => node.write(out),
+            }
+        }
+    }
+}
+
+/// Appends a piece of text, with a space where the two would otherwise be read as one, or for the reader.
+fn push(out: &mut String, text: &str) {
+    let (Some(last), Some(next)) = (out.bytes().last(), text.bytes().next()) else {
+        out.push_str(text);
+        return;
+    };
+    let sticks =
+        matches!(last, b'(' | b'.' | b' ' | b'\n') || matches!(next, b')' | b',' | b'.' | b';' | b' ');
+    if !sticks {
+        out.push(' ');
+    }
+    out.push_str(text);
+}
+
+/// The tree of one statement; a semicolon at its end is not part of it. `None` where there is none.
+pub fn parse(statement: &[u8]) -> Option<Node> {
+    if statement.len() > STATEMENT_BYTES_MAX
+        || !is_shallow(statement)
+        || std::str::from_utf8(statement).is_err()
+    {
+        return None;
+    }
+    let bump = Bump::new();
+    let mut parser = Parser::new(&bump, statement);
+    let command = parser.next().ok()??;
+    Some(convert::command(&command))
+}
+
+/// Whether a statement cannot nest deeply.
+fn is_shallow(statement: &[u8]) -> bool {
+    let tokens = token::tokenize(statement);
+    let nests = tokens.iter().filter(|token| match token.kind {
+        TokenKind::Operator => !matches!(&statement[token.range.clone()], b"," | b"." | b")" | b";"),
+        TokenKind::Word => super::keyword(&statement[token.range.clone()]).is_some(),
+        _ => false,
+    });
+    nests.count() <= NESTING_MAX
+}
+
+#[cfg(test)]
+mod tests;
