@@ -22,8 +22,10 @@ pub struct TableName {
     pub is_view: bool,
     /// False for WITHOUT ROWID tables and views.
     pub has_rowid: bool,
-    /// Columns that cannot be written to: generated ones.
-    pub generated: usize,
+    /// Those of its columns that cannot be written to: generated ones.
+    pub generated: Vec<String>,
+    /// Of a view: whether INSERT, UPDATE and DELETE have a trigger that does it instead.
+    pub instead_of: [bool; 3],
 }
 
 impl TableName {
@@ -129,14 +131,33 @@ impl Names {
                 let mut table = table(name, words, at + 1);
                 table.is_view = kind == "VIEW";
                 table.has_rowid &= !table.is_view;
+                if table.columns.is_empty() && table.module.is_none() {
+                    table.columns = super::tree::result_columns(words.text, self);
+                }
                 self.tables.push(table);
             }
             "INDEX" => {
                 let table = words.text(at + 2).to_owned();
                 self.indexes.push(IndexName { name, table });
             }
-            "TRIGGER" if self.triggers.len() < NAMES_MAX => self.triggers.push(name),
+            "TRIGGER" if self.triggers.len() < NAMES_MAX => {
+                self.triggers.push(name);
+                self.note_trigger(words, at + 1);
+            }
             _ => {}
+        }
+    }
+
+    /// `INSTEAD OF event … ON view` from `at` on.
+    fn note_trigger(&mut self, words: &Words<'_>, at: usize) {
+        let on = (at..words.tokens.len()).find(|&i| words.is(i, "ON"));
+        let Some(on) = on.filter(|_| words.is(at, "INSTEAD")) else {
+            return;
+        };
+        let event = ["INSERT", "UPDATE", "DELETE"].iter().position(|event| words.is(at + 2, event));
+        let view = self.tables.iter_mut().rev().find(|table| table.is_called(words.text(on + 1)));
+        if let (Some(view), Some(event)) = (view, event) {
+            view.instead_of[event] = true;
         }
     }
 
@@ -173,7 +194,7 @@ fn table(name: String, words: &Words<'_>, mut at: usize) -> TableName {
         at += 2;
     }
     let mut columns = Vec::new();
-    let mut generated = 0;
+    let mut generated = Vec::new();
     if words.text(at) == "(" {
         let (mut depth, mut is_first) = (0, false);
         while at < words.tokens.len() && columns.len() < NAMES_MAX {
@@ -185,7 +206,14 @@ fn table(name: String, words: &Words<'_>, mut at: usize) -> TableName {
                     at += 1;
                     continue;
                 }
-                "AS" | "as" if depth == 1 && words.text(at + 1) == "(" => generated += 1,
+                "AS" | "as" if depth == 1 && words.text(at + 1) == "(" => {
+                    generated.extend(columns.last().cloned())
+                }
+                // An auxiliary column of an R-Tree.
+                "+" if depth == 1 => {
+                    at += 1;
+                    continue;
+                }
                 word if depth == 1 && (is_first || columns.is_empty()) => {
                     let is_name = matches!(words.tokens[at].kind, TokenKind::Word | TokenKind::QuotedName);
                     if is_name && !is_table_constraint(word) && words.text(at + 1) != "=" {
@@ -201,9 +229,12 @@ fn table(name: String, words: &Words<'_>, mut at: usize) -> TableName {
             at += 1;
         }
     }
+    if module.as_deref() == Some("geopoly") {
+        columns.insert(0, "_shape".to_owned());
+    }
     let rest = |word: &str| (at..words.tokens.len()).any(|i| words.is(i, word));
     let has_rowid = !rest("WITHOUT");
-    TableName { name, columns, module, is_view: false, has_rowid, generated }
+    TableName { name, columns, module, is_view: false, has_rowid, generated, instead_of: [false; 3] }
 }
 
 fn is_table_constraint(word: &str) -> bool {
@@ -265,7 +296,8 @@ mod tests {
         );
         let table = names.table("[U]").unwrap();
         assert_eq!(table.columns, ["b", "e", "f"]);
-        assert_eq!((table.generated, table.has_rowid, names.tables.len()), (1, false, 1));
+        assert_eq!(table.generated, ["b"]);
+        assert_eq!((table.has_rowid, names.tables.len()), (false, 1));
         assert!(names.indexes.is_empty());
     }
 }

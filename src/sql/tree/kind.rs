@@ -221,6 +221,6 @@ impl Kind {
 
     /// True for whole statements.
     pub fn is_statement(self) -> bool {
-        self <= Kind::Pragma
+        self <= Kind::Select
     }
 }

@@ -175,6 +175,18 @@ pub fn parse(statement: &[u8]) -> Option<Node> {
     Some(convert::command(&command))
 }
 
+/// The names of the columns of the query in a `CREATE VIEW` or `CREATE TABLE … AS`, as far as they are known.
+pub fn result_columns(statement: &[u8], names: &super::Names) -> Vec<String> {
+    let tree = parse(statement);
+    let Some(mut query) = tree.as_ref().and_then(|tree| tree.child(Kind::Select)).cloned() else {
+        return Vec::new();
+    };
+    // All that does not fit is left: this only reads.
+    let (vocabulary, mut rng) =
+        (crate::engine::vocabulary::Vocabulary::default(), fastrand::Rng::with_seed(0));
+    Binder::new(names, &vocabulary, &mut rng, 100).query(&mut query)
+}
+
 /// Whether a statement cannot nest deeply.
 fn is_shallow(statement: &[u8]) -> bool {
     let tokens = token::tokenize(statement);

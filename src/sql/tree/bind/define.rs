@@ -8,11 +8,11 @@ use crate::sql::tree::{Kind, Node, Part};
 impl Binder<'_> {
     pub(super) fn insert(&mut self, node: &mut Node) {
         self.with_of(node);
-        let table = self.target_of(node, self.is_writable());
-        let mut count =
-            if table.is_open { 0 } else { table.columns.len() - table.generated.min(table.columns.len()) };
+        let table = self.target_of(node, |table| !table.is_view || table.instead_of[0]);
+        let writable = table.writable();
+        let mut count = writable.columns.len();
         if let Some(names) = node.child_mut(Kind::ColumnNames) {
-            self.column_names(names, &table);
+            self.column_names(names, &writable);
             count = names.parts.len();
         }
         if let Some(query) = node.child_mut(Kind::Select) {
@@ -23,7 +23,9 @@ impl Binder<'_> {
         // A bare name is that of the table.
         self.scopes.enter(vec![excluded]);
         self.scopes.enter(vec![table]);
+        let is_virtual = self.scopes.innermost().iter().any(|table| table.is_virtual);
         if let Some(upsert) = node.child_mut(Kind::Upsert) {
+            self.fit_upsert(upsert, is_virtual);
             self.assignments_and_terms(upsert);
         }
         let table = self.scopes.leave().swap_remove(0);
@@ -33,7 +35,7 @@ impl Binder<'_> {
 
     pub(super) fn update(&mut self, node: &mut Node) {
         self.with_of(node);
-        let table = self.target_of(node, self.is_writable());
+        let table = self.target_of(node, |table| !table.is_view || table.instead_of[1]);
         self.scopes.enter(vec![table.clone()]);
         if let Some(indexed) = node.child_mut(Kind::Indexed) {
             self.indexed(indexed, &table);
@@ -42,7 +44,7 @@ impl Binder<'_> {
             self.from(from);
         }
         if let Some(sets) = node.child_mut(Kind::Sets) {
-            self.sets(sets, &table);
+            self.sets(sets, &table.writable());
         }
         self.condition(node, Kind::Where);
         self.order_and_limit(node);
@@ -52,7 +54,7 @@ impl Binder<'_> {
 
     pub(super) fn delete(&mut self, node: &mut Node) {
         self.with_of(node);
-        let table = self.target_of(node, self.is_writable());
+        let table = self.target_of(node, |table| !table.is_view || table.instead_of[2]);
         self.scopes.enter(vec![table.clone()]);
         if let Some(indexed) = node.child_mut(Kind::Indexed) {
             self.indexed(indexed, &table);
@@ -76,6 +78,11 @@ impl Binder<'_> {
     }
 
     fn returning(&mut self, node: &mut Node, table: Source) {
+        if table.is_virtual && node.kind != Kind::Insert && !self.spares() {
+            if let Some(clause) = node.child_mut(Kind::Returning) {
+                clause.parts.clear();
+            }
+        }
         self.scopes.enter(vec![table]);
         if let Some(columns) = node.child_mut(Kind::Returning).and_then(|node| node.child_mut(Kind::Columns))
         {
@@ -114,6 +121,27 @@ impl Binder<'_> {
         }
     }
 
+    /// Virtual tables know no upsert. Which columns are unique is not known here, so that a target that names some is
+    /// mostly wrong; one that names none is right.
+    fn fit_upsert(&mut self, node: &mut Node, is_virtual: bool) {
+        if self.spares() {
+            return;
+        }
+        if is_virtual {
+            node.parts.clear();
+        }
+        if self.chance(60) {
+            let mut is_target = false;
+            node.parts.retain(|part| {
+                let is_open = matches!(part, Part::Text(text) if text == "(");
+                let is_verb =
+                    matches!(part, Part::Text(text) if text.starts_with("DO") || text.starts_with("ON"));
+                is_target = (is_target || is_open) && !is_verb;
+                !is_target
+            });
+        }
+    }
+
     /// `ON CONFLICT` clauses, in the scope of the table and of `excluded`.
     fn assignments_and_terms(&mut self, node: &mut Node) {
         let table = self.scopes.innermost().first().cloned().unwrap_or_default();
@@ -129,9 +157,11 @@ impl Binder<'_> {
         self.new_name(node);
         let table = self.target_of(node, |table| !table.is_view && table.module.is_none());
         self.scopes.enter(vec![Source { has_rowid: false, ..table }]);
+        self.may_qualify = false;
         for kind in [Kind::Terms, Kind::Where] {
             self.condition(node, kind);
         }
+        self.may_qualify = true;
         self.scopes.leave();
     }
 
@@ -156,9 +186,11 @@ impl Binder<'_> {
         let new_columns = definitions.children().filter_map(|definition| definition.child(Kind::NewColumn));
         let columns = new_columns.filter_map(Node::as_text).map(str::to_owned).collect();
         self.scopes.enter(vec![Source::query(&name, columns)]);
+        self.may_qualify = false;
         for definition in definitions.children_mut() {
             self.definition(definition);
         }
+        self.may_qualify = true;
         self.scopes.leave();
     }
 
@@ -211,7 +243,8 @@ impl Binder<'_> {
     }
 
     pub(super) fn alter(&mut self, node: &mut Node) {
-        let table = self.target_of(node, |table| !table.is_view);
+        let is_rename = node.child(Kind::NewName).is_some();
+        let table = self.target_of(node, |table| !table.is_view && (is_rename || table.module.is_none()));
         self.new_name(node);
         if let Some(column) = node.child_mut(Kind::ColumnName) {
             self.column_name(column, &table, &[]);

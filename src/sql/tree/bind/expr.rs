@@ -177,7 +177,7 @@ impl Binder<'_> {
         let scope = scopes.get(depth)?;
         let fitting: Vec<&super::Source> = scope
             .iter()
-            .filter(|source| !source.columns.is_empty() || source.has_rowid)
+            .filter(|source| source.named_columns().next().is_some() || source.has_rowid)
             .filter(|source| name.is_none_or(|name| source.lists(name)))
             .collect();
         let source = *self.rng.choice(&fitting)?;
@@ -186,10 +186,13 @@ impl Binder<'_> {
             None if source.has_rowid && (source.columns.is_empty() || self.rng.u8(0..100) < 6) => {
                 "rowid".to_owned()
             }
-            None => self.rng.choice(&source.columns)?.clone(),
+            None => {
+                let named: Vec<&String> = source.named_columns().collect();
+                (*self.rng.choice(&named)?).clone()
+            }
         };
         let needs_table = scope.len() > 1 || depth > 0 || self.rng.u8(0..100) < 10;
-        if !needs_table || source.name.is_empty() {
+        if !needs_table || !self.may_qualify || source.name.is_empty() {
             return Some(vec![Part::Text(column)]);
         }
         Some(vec![Part::Text(source.name.clone()), Part::Text(".".to_owned()), Part::Text(column)])

@@ -41,6 +41,8 @@ pub struct Binder<'a> {
     /// Whether an aggregate or window function may stand here.
     allows_aggregates: bool,
     is_trigger: bool,
+    /// Whether a column may have its table in front.
+    may_qualify: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -57,6 +59,7 @@ impl<'a> Binder<'a> {
             aliases: Vec::new(),
             allows_aggregates: false,
             is_trigger: false,
+            may_qualify: true,
         }
     }
 
@@ -82,6 +85,11 @@ impl<'a> Binder<'a> {
         self.ctes.truncate(ctes);
     }
 
+    /// Binds a query; the names of its columns.
+    pub fn query(&mut self, node: &mut Node) -> Vec<String> {
+        self.select(node)
+    }
+
     /// True for the share of errors that is left.
     fn spares(&mut self) -> bool {
         self.rng.u8(0..100) < self.errors_percent
@@ -97,6 +105,7 @@ impl<'a> Binder<'a> {
 
     /// Statements of no kind of their own: EXPLAIN, DROP, ANALYZE and the like.
     fn other(&mut self, node: &mut Node) {
+        let is_view = matches!(node.parts.first(), Some(Part::Text(verb)) if verb == "DROP VIEW");
         for child in node.children_mut() {
             match child.kind {
                 kind if kind.is_statement() => self.statement(child),
@@ -105,7 +114,7 @@ impl<'a> Binder<'a> {
                     self.table_name(child);
                 }
                 Kind::Target => {
-                    self.target(child, |table| !table.is_view);
+                    self.target(child, |table| table.is_view == is_view);
                 }
                 Kind::IndexName => self.index_name(child, None),
                 _ => {}
@@ -117,12 +126,6 @@ impl<'a> Binder<'a> {
         let is_it = |name: &String| node.as_text().is_some_and(|text| crate::sql::same_name(name, text));
         self.names.indexes.iter().any(|index| is_it(&index.name))
             || self.vocabulary.collations.iter().any(is_it)
-    }
-
-    /// True for tables that can be written to: not views, unless there are triggers that may do it instead.
-    fn is_writable(&self) -> impl Fn(&TableName) -> bool + use<> {
-        let has_triggers = !self.names.triggers.is_empty();
-        move |table| !table.is_view || has_triggers
     }
 
     /// Binds the table that a statement changes, preferring such as `is_fit`; a source with its columns, if it

@@ -1,7 +1,7 @@
 //! Queries.
 
 use super::fit::resize_core;
-use super::scope::Source;
+use super::scope::{Source, UNNAMED};
 use super::{Binder, alias_of, is_qualified};
 use crate::sql::tree::{Kind, Node, Part};
 
@@ -25,6 +25,10 @@ impl Binder<'_> {
                 }
             }
         }
+        let is_compound = node.child(Kind::Compound).is_some_and(|compound| compound.parts.len() > 1);
+        if let Some(terms) = node.child_mut(Kind::Order).and_then(|order| order.child_mut(Kind::Terms)) {
+            self.fit_terms(terms, &columns, is_compound);
+        }
         self.aliases.clone_from(&columns);
         self.scopes.enter(sources);
         self.order_and_limit(node);
@@ -33,6 +37,20 @@ impl Binder<'_> {
         self.allows_aggregates = may_aggregate;
         self.ctes.truncate(ctes);
         columns
+    }
+
+    /// Terms of an `ORDER BY` that are numbers of columns, and those of a compound, which must be columns.
+    fn fit_terms(&mut self, terms: &mut Node, columns: &[String], is_compound: bool) {
+        for expr in terms.children_mut().filter_map(|term| term.child_mut(Kind::Expr)) {
+            let literal = expr.child(Kind::Literal).and_then(Node::as_text);
+            let number = literal.and_then(|text| text.parse::<usize>().ok());
+            let is_column = number.is_some_and(|number| (1..=columns.len()).contains(&number));
+            if columns.is_empty() || is_column || number.is_none() && !is_compound || self.spares() {
+                continue;
+            }
+            let number = self.rng.usize(1..=columns.len());
+            expr.parts = vec![Part::Node(Node::text(Kind::Literal, number.to_string()))];
+        }
     }
 
     pub(super) fn order_and_limit(&mut self, node: &mut Node) {
@@ -154,7 +172,7 @@ impl Binder<'_> {
                 None => {
                     self.exprs_below(column);
                     let name = alias_of(column.child(Kind::Alias)).or_else(|| column_named(column));
-                    names.push(name.unwrap_or_else(|| "_".to_owned()));
+                    names.push(name.unwrap_or_else(|| UNNAMED.to_owned()));
                 }
             }
         }
@@ -168,7 +186,7 @@ impl Binder<'_> {
             if !self.spares() {
                 *column = literal_column();
             }
-            return vec!["_".to_owned()];
+            return vec![UNNAMED.to_owned()];
         }
         let Some(table) = table else {
             return sources.iter().flat_map(|source| source.columns.clone()).collect();
@@ -254,9 +272,14 @@ impl Binder<'_> {
 fn column_named(column: &Node) -> Option<String> {
     let reference = column.child(Kind::Expr)?.child(Kind::Column)?;
     match reference.parts.last()? {
-        Part::Text(name) => Some(name.clone()),
-        Part::Node(_) => None,
+        Part::Text(name) if is_name(name) => Some(name.clone()),
+        _ => None,
     }
+}
+
+/// False for the literals that stand in for columns where there are none.
+fn is_name(text: &str) -> bool {
+    text != "NULL" && text.starts_with(|first: char| !first.is_ascii_digit() && first != '\'')
 }
 
 /// A result column for want of anything better.

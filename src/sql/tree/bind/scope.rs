@@ -2,6 +2,9 @@
 
 use crate::sql::{Names, TableName, bare, same_name};
 
+/// Stands for the name of a result column that has none.
+pub const UNNAMED: &str = "_";
+
 /// A table, subquery or the like whose columns can be named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Source {
@@ -15,8 +18,10 @@ pub struct Source {
     pub has_rowid: bool,
     /// Whether it may have columns that are not known here.
     pub is_open: bool,
-    /// Columns that cannot be written to.
-    pub generated: usize,
+    /// A virtual table.
+    pub is_virtual: bool,
+    /// Those of its columns that cannot be written to.
+    pub generated: Vec<String>,
 }
 
 impl Source {
@@ -29,7 +34,8 @@ impl Source {
             columns: table.columns.clone(),
             has_rowid: table.has_rowid,
             is_open: is_virtual || table.columns.is_empty(),
-            generated: table.generated,
+            is_virtual,
+            generated: table.generated.clone(),
         }
     }
 
@@ -80,13 +86,30 @@ impl Source {
 
     /// True if it has a column of this name, as far as is known.
     pub fn has(&self, column: &str) -> bool {
-        self.is_open || self.lists(column) || self.has_rowid && is_rowid(column)
+        self.is_open && !is_placeholder(column) || self.lists(column)
+    }
+
+    /// Its columns that have a name to call them by.
+    pub fn named_columns(&self) -> impl Iterator<Item = &String> {
+        self.columns.iter().filter(|column| *column != UNNAMED)
+    }
+
+    /// What an INSERT or UPDATE may write: it without its generated columns.
+    pub fn writable(&self) -> Self {
+        let is_generated = |column: &String| self.generated.contains(column);
+        let columns = self.columns.iter().filter(|column| !is_generated(column)).cloned().collect();
+        Self { columns, ..self.clone() }
     }
 
     /// True if it surely has a column of this name.
     pub fn lists(&self, column: &str) -> bool {
-        self.columns.iter().any(|own| same_name(own, column))
+        self.columns.iter().any(|own| same_name(own, column)) || self.has_rowid && is_rowid(column)
     }
+}
+
+/// True for names that a generator leaves for the binder to replace: `_c` and the like.
+pub fn is_placeholder(name: &str) -> bool {
+    name.len() == 2 && name.starts_with('_')
 }
 
 /// True for the names of the rowid.

@@ -83,7 +83,7 @@ fn other(item: &Stmt<'_>) -> Node {
         Stmt::Analyze(Some(name)) => one("ANALYZE", false, Kind::TableName, name),
         Stmt::Reindex { obj_name: Some(name) } => one("REINDEX", false, Kind::TableName, name),
         Stmt::DropTable { if_exists, tbl_name } => one("DROP TABLE", *if_exists, Kind::Target, tbl_name),
-        Stmt::DropView { if_exists, view_name } => one("DROP VIEW", *if_exists, Kind::TableName, view_name),
+        Stmt::DropView { if_exists, view_name } => one("DROP VIEW", *if_exists, Kind::Target, view_name),
         Stmt::DropIndex { if_exists, idx_name } => one("DROP INDEX", *if_exists, Kind::IndexName, idx_name),
         _ => Parts::none().show(item),
     };
