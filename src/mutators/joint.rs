@@ -1,7 +1,7 @@
 //! Edits of database and SQL together.
 
 use super::db_header::has_main;
-use super::sql_statements::join;
+use super::sql_statements::{join, new_statement};
 use super::{Context, Mutator, Outcome, db_cells, db_pages, db_schema, sql_templates, sql_tokens};
 use crate::dbfile::{Geometry, schema, tree};
 use crate::sql::{self, Names, TokenKind};
@@ -88,7 +88,7 @@ impl Mutator for UseSchema {
         if names.is_empty() {
             return Outcome::Skipped;
         }
-        let statement = sql_templates::statement(&names, context);
+        let statement = new_statement(&names, context);
         append(case, &statement, context)
     }
 }

@@ -28,6 +28,7 @@ mod shrink;
 mod sql_statements;
 mod sql_templates;
 mod sql_tokens;
+mod sql_tree;
 
 pub use context::Context;
 
@@ -169,13 +170,22 @@ pub const MUTATORS: &[Entry] = &[
     entry("sql_statement_duplicate", Family::Statement, 2, &sql_statements::Duplicate),
     entry("sql_statement_move", Family::Statement, 3, &sql_statements::Move),
     entry("sql_statement_insert", Family::Statement, 14, &sql_statements::Insert),
-    entry("sql_token_replace", Family::Token, 24, &sql_tokens::Replace),
-    entry("sql_token_delete", Family::Token, 5, &sql_tokens::Delete),
-    entry("sql_token_copy", Family::Token, 6, &sql_tokens::Copy),
-    entry("sql_group_exchange", Family::Token, 10, &sql_tokens::ExchangeGroups),
-    entry("sql_clause_insert", Family::Token, 12, &sql_tokens::InsertClause),
-    entry("sql_expression_wrap", Family::Token, 10, &sql_tokens::WrapExpression),
-    entry("sql_bytes", Family::Token, 6, &bytes::SqlBytes),
+    entry("sql_token_replace", Family::Token, 10, &sql_tokens::Replace),
+    entry("sql_token_delete", Family::Token, 3, &sql_tokens::Delete),
+    entry("sql_token_copy", Family::Token, 2, &sql_tokens::Copy),
+    entry("sql_group_exchange", Family::Token, 3, &sql_tokens::ExchangeGroups),
+    entry("sql_clause_insert", Family::Token, 5, &sql_tokens::InsertClause),
+    entry("sql_expression_wrap", Family::Token, 4, &sql_tokens::WrapExpression),
+    entry("sql_bytes", Family::Token, 4, &bytes::SqlBytes),
+    entry("sql_tree_exchange", Family::Tree, 16, &sql_tree::Exchange),
+    entry("sql_tree_clause", Family::Tree, 10, &sql_tree::Clause),
+    entry("sql_tree_list", Family::Tree, 6, &sql_tree::List),
+    entry("sql_tree_wrap", Family::Tree, 10, &sql_tree::Wrap),
+    entry("sql_tree_literal", Family::Tree, 12, &sql_tree::Literal),
+    entry("sql_tree_function", Family::Tree, 6, &sql_tree::Function),
+    entry("sql_tree_join", Family::Tree, 8, &sql_tree::Join),
+    entry("sql_tree_embed", Family::Tree, 8, &sql_tree::Embed),
+    entry("sql_tree_rebind", Family::Tree, 6, &sql_tree::Rebind),
     entry("db_header_field", Family::Page, 8, &db_header::HeaderField),
     entry("db_page_header", Family::Page, 8, &db_pages::PageHeader),
     entry("db_page_copy", Family::Page, 4, &db_pages::CopyPage),
@@ -201,6 +211,8 @@ pub const MUTATORS: &[Entry] = &[
 
 /// Most edits in one mutation.
 const EDITS_MAX: u32 = 4;
+/// Mutated scripts that are bound to their schema from the first statement to the last, of 100.
+const REPAIRED_PERCENT: u8 = 35;
 /// Mutators that are tried before a mutation is given up.
 const ATTEMPTS_MAX: u32 = 20;
 
@@ -223,6 +235,13 @@ pub fn mutate(case: &mut TestCase, weights: &Weights, context: &mut Context<'_>)
             outcome = Outcome::Mutated;
             edits -= 1;
         }
+    }
+    // Scripts grow out of what other scripts were: without this, most names would soon mean nothing.
+    if weights.sql > 0
+        && context.chance(REPAIRED_PERCENT)
+        && sql_tree::repair(case, context) == Outcome::Mutated
+    {
+        outcome = Outcome::Mutated;
     }
     outcome
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::sql_templates;
 use super::{Context, Mutator, Outcome};
-use crate::sql;
+use crate::generators::statements::{Statements, Validity};
+use crate::sql::{self, Names};
 use crate::testcase::{Script, TestCase};
 
 /// Most statements that are moved at once.
@@ -30,7 +31,7 @@ pub(super) fn join<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Script {
     Script::new(text)
 }
 
-fn store(case: &mut TestCase, new: Script) -> Outcome {
+pub(super) fn store(case: &mut TestCase, new: Script) -> Outcome {
     if new == case.sql {
         return Outcome::Skipped;
     }
@@ -105,6 +106,14 @@ impl Mutator for Move {
     }
 }
 
+/// A statement from the generator; now and then a few that belong together.
+pub(super) fn new_statement(names: &Names, context: &mut Context<'_>) -> String {
+    let is_schema = names.is_empty() && context.chance(50);
+    let vocabulary = context.vocabulary;
+    let mut statements = Statements::new(names, vocabulary, &mut context.rng, Validity::MIXED);
+    if is_schema { statements.schema(2) } else { statements.statement() }
+}
+
 /// Writes a new statement that uses what the case defines.
 pub(super) struct Insert;
 
@@ -114,16 +123,16 @@ impl Mutator for Insert {
     }
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let names = sql_templates::names(case);
-        let statement = sql_templates::statement(&names, context);
-        if statement.len() > context.room() {
-            return Outcome::Skipped;
-        }
         let all = statements(case);
         // Late in the script there is more to work on.
         let at = if context.chance(60) { all.len() } else { context.rng.usize(0..=all.len()) };
         let text = case.sql.as_bytes();
         let at = all.get(at).map_or(text.len(), |range| range.start);
+        let names = sql_templates::names_before(case, at);
+        let statement = new_statement(&names, context);
+        if statement.len() > context.room() {
+            return Outcome::Skipped;
+        }
         let new = join([&text[..at], statement.as_bytes(), &text[at..]]);
         store(case, new)
     }

@@ -1,4 +1,4 @@
-//! Words, clauses and statements to write into a script.
+//! Words and clauses to write into a script.
 //!
 //! A small generator: templates with placeholders that are filled with the names of the case, literals
 //! at the boundaries of SQLite's types, and functions of the running build with the right number of
@@ -6,6 +6,7 @@
 
 use super::Context;
 use crate::dbfile::schema;
+use crate::generators::statements::LITERALS;
 use crate::sql::{KEYWORDS, Names};
 use crate::testcase::{Setting, TestCase};
 
@@ -15,6 +16,11 @@ const DEPTH_MAX: u32 = 5;
 /// The names that the case defines: in its script, in its database, and in the rich schema if it asks
 /// for that.
 pub(super) fn names(case: &TestCase) -> Names {
+    names_before(case, case.sql.len())
+}
+
+/// As [`names`], as they are when the script has run up to the byte `end`.
+pub(super) fn names_before(case: &TestCase, end: usize) -> Names {
     let mut names = Names::default();
     if let Some(image) = case.files.main() {
         for row in schema::rows(image) {
@@ -23,21 +29,9 @@ pub(super) fn names(case: &TestCase) -> Names {
     } else if case.config.is_on(Setting::RichSchema) {
         names.add(crate::generators::RICH_SCHEMA.as_bytes());
     }
-    names.add(case.sql.as_bytes());
+    names.add(&case.sql.as_bytes()[..end]);
     names
 }
-
-/// Literals at boundaries of types, encodings and formats.
-#[rustfmt::skip]
-const LITERALS: &[&str] = &[
-    "0", "1", "-1", "2", "3", "9", "100", "127", "128", "-128", "255", "256", "32767", "-32768", "65536",
-    "2147483647", "-2147483648", "4294967295", "4294967296", "9007199254740993", "9223372036854775807",
-    "-9223372036854775808", "9223372036854775808", "0.0", "-0.0", "0.5", "1.5", "-2.5", "1e-308", "9e999", "-9e999",
-    "1e15", "123456789.125", "0x7fffffffffffffff", "0xffffffffffffffff", "1_000", "NULL", "TRUE", "FALSE", "''", "' '", "'a'", "'a '",
-    "'A'", "'abc'", "'%a_'", "'a*[b-d]?'", "'\u{130}'", "'\u{fffd}'", "'0x10'", "'1e3'", "'12abc'", "x''", "x'00'", "x'ff'",
-    "x'7b7d'", "'{\"a\":[1,2.5,null,{\"b\":\"c\"}]}'", "'[1,[2,[3]]]'", "'$.a[0]'", "'now'", "'+1 month'",
-    "'2000-02-29 23:59:59.999'", "CURRENT_TIMESTAMP", "x'cb1761133233'",
-];
 
 /// Keywords that stand in each other's places.
 #[rustfmt::skip]
@@ -94,39 +88,6 @@ const EXPRESSIONS: &[&str] = &[
     "$G", "$G", "$C LIKE $L", "(SELECT $C FROM $T LIMIT 1)", "count(*)", "$C || $E", "$C + $L", "CASE $C WHEN $L THEN $E END",
 ];
 
-/// Statements on what the case has.
-#[rustfmt::skip]
-const STATEMENTS: &[&str] = &[
-    "SELECT * FROM $T", "SELECT $E FROM $T WHERE $E", "SELECT $C, count(*), $G FROM $T GROUP BY $C HAVING $E ORDER BY 1",
-    "SELECT * FROM $T AS a JOIN $T AS b ON a.$C = b.$C WHERE $E", "SELECT a.$C FROM $T AS a LEFT JOIN $T AS b USING($C) ORDER BY b.$C DESC",
-    "SELECT * FROM $T RIGHT JOIN $T AS x ON $E", "SELECT DISTINCT $C FROM $T UNION SELECT $E ORDER BY 1 LIMIT 4",
-    "SELECT $C, row_number() OVER w, sum($C) OVER (w ROWS 2 PRECEDING) FROM $T WINDOW w AS (PARTITION BY $C ORDER BY $C)",
-    "WITH RECURSIVE c(x) AS (SELECT $L UNION ALL SELECT x + 1 FROM c LIMIT 9) SELECT * FROM c, $T WHERE x = $C",
-    "WITH m AS MATERIALIZED (SELECT * FROM $T WHERE $E) SELECT * FROM m WHERE $E", "SELECT * FROM (SELECT $C AS y FROM $T ORDER BY 1) WHERE y > $L",
-    "SELECT * FROM $T WHERE $C IN (SELECT $C FROM $T WHERE $E)", "SELECT * FROM $T WHERE ($C, $C) IN (SELECT $E, $L)",
-    "SELECT $G, $G, $G", "VALUES($L, $E), ($G, $L)", "EXPLAIN QUERY PLAN SELECT * FROM $T WHERE $E ORDER BY $C", "EXPLAIN SELECT * FROM $T WHERE $E",
-    "INSERT INTO $T DEFAULT VALUES", "INSERT INTO $T($C) VALUES($L)", "INSERT INTO $T($C, $C) VALUES($L, $E), ($E, $L)", "INSERT OR IGNORE INTO $T SELECT * FROM $T",
-    "REPLACE INTO $T($C) SELECT $C FROM $T WHERE $E", "INSERT INTO $T($C) VALUES($L) ON CONFLICT DO UPDATE SET $C = excluded.$C WHERE $E RETURNING *",
-    "UPDATE $T SET $C = $E WHERE $E", "UPDATE OR REPLACE $T SET $C = $C + 1, $C = $L", "UPDATE $T SET ($C, $C) = (SELECT $E, $L)",
-    "UPDATE $T SET $C = x.$C FROM $T AS x WHERE $E RETURNING $C", "DELETE FROM $T WHERE $E", "DELETE FROM $T", "DELETE FROM $T WHERE rowid % 2 = 0 RETURNING *",
-    "CREATE INDEX $N ON $T($C)", "CREATE UNIQUE INDEX $N ON $T($C, $C DESC)", "CREATE INDEX $N ON $T($C COLLATE NOCASE) WHERE $C IS NOT NULL",
-    "CREATE INDEX $N ON $T($C + 1, lower($C))", "CREATE TABLE $N(a INTEGER PRIMARY KEY AUTOINCREMENT, b UNIQUE COLLATE NOCASE, c AS ($L), d NOT NULL DEFAULT $L)",
-    "CREATE TABLE $N(a TEXT, b, c REAL, PRIMARY KEY(a, b DESC)) WITHOUT ROWID", "CREATE TABLE $N(a INT, b TEXT, c BLOB, d ANY) STRICT",
-    "CREATE TABLE $N AS SELECT * FROM $T", "CREATE TABLE $N(a REFERENCES $T($C) ON DELETE SET NULL ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED, b CHECK(b > $L))",
-    "CREATE TEMP TABLE $N(a, b, UNIQUE(a, b) ON CONFLICT REPLACE)", "CREATE VIEW $N AS SELECT $C, $E AS e FROM $T WHERE $E",
-    "CREATE TRIGGER $N AFTER INSERT ON $T WHEN $L BEGIN UPDATE $T SET $C = new.$C; DELETE FROM $T WHERE $C = $L; END",
-    "CREATE TRIGGER $N BEFORE DELETE ON $T BEGIN SELECT raise(IGNORE) WHERE old.$C = $L; INSERT INTO $T($C) VALUES(old.$C); END",
-    "CREATE TRIGGER $N INSTEAD OF UPDATE ON $T BEGIN SELECT new.$C, old.$C; END", "CREATE VIRTUAL TABLE $N USING fts5(x, y, prefix='1 2', detail=column)",
-    "CREATE VIRTUAL TABLE $N USING fts4(x, y, tokenize=porter, order=desc)", "CREATE VIRTUAL TABLE $N USING rtree(id, x0, x1, +extra)",
-    "CREATE VIRTUAL TABLE $N USING rtree_i32(id, a, b, c, d)", "CREATE VIRTUAL TABLE $N USING geopoly(a)", "INSERT INTO $T($T) VALUES('optimize')", "INSERT INTO $T($T) VALUES('rebuild')",
-    "INSERT INTO $T($T, rank) VALUES('merge', 4)", "SELECT * FROM $T WHERE $T MATCH $L", "SELECT highlight($T, 0, '<', '>'), bm25($T) FROM $T WHERE $T MATCH 'a OR b*' ORDER BY rank",
-    "ALTER TABLE $T RENAME TO $N", "ALTER TABLE $T RENAME COLUMN $C TO $N", "ALTER TABLE $T ADD COLUMN $N DEFAULT $L", "ALTER TABLE $T DROP COLUMN $C",
-    "DROP TABLE $T", "DROP INDEX $I", "DROP TRIGGER IF EXISTS $R", "REINDEX", "REINDEX $T", "ANALYZE", "ANALYZE $T", "VACUUM", "VACUUM INTO 'vacuumed.db'",
-    "BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "SAVEPOINT s1", "RELEASE s1", "ROLLBACK TO s1", "ATTACH ':memory:' AS aux1", "ATTACH 'aux.db' AS aux2", "DETACH aux1",
-    "PRAGMA $P", "PRAGMA $P = $L", "PRAGMA $P($T)", "PRAGMA page_size = 1024", "PRAGMA auto_vacuum = 2", "PRAGMA incremental_vacuum(3)", "PRAGMA journal_mode = WAL", "PRAGMA wal_checkpoint(TRUNCATE)",
-    "PRAGMA encoding = 'UTF-16le'",
-];
-
 /// A literal.
 pub(super) fn literal(context: &mut Context<'_>) -> String {
     match context.rng.u8(0..12) {
@@ -147,6 +108,13 @@ pub(super) fn function(arguments: usize, context: &mut Context<'_>) -> Option<St
         .map(|function| function.name.as_str())
         .collect();
     context.pick(&fitting).map(|name| (*name).to_owned())
+}
+
+/// A type.
+pub(super) fn type_name(context: &mut Context<'_>) -> String {
+    const TYPES: [&str; 9] =
+        ["INTEGER", "INT", "TEXT", "REAL", "BLOB", "NUMERIC", "ANY", "VARCHAR(10)", "BOOL"];
+    TYPES[context.rng.usize(0..TYPES.len())].to_owned()
 }
 
 /// A keyword that may stand where this one stands; now and then any.
@@ -177,11 +145,6 @@ pub(super) fn any_name(names: &Names, context: &mut Context<'_>) -> String {
 /// A clause or modifier.
 pub(super) fn clause(names: &Names, context: &mut Context<'_>) -> String {
     fill(CLAUSES[context.rng.usize(0..CLAUSES.len())], names, context)
-}
-
-/// A statement, with its semicolon.
-pub(super) fn statement(names: &Names, context: &mut Context<'_>) -> String {
-    fill(STATEMENTS[context.rng.usize(0..STATEMENTS.len())], names, context) + ";"
 }
 
 /// An expression with `operand` in it.

@@ -7,6 +7,12 @@ use crate::generators::RICH_SCHEMA;
 use crate::targets::SQL;
 use crate::testcase::{Script, Setting, TestCase};
 
+/// True for what can be the name of a rule; braces of SQL text are not.
+fn is_name(word: &str) -> bool {
+    !word.is_empty()
+        && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit())
+}
+
 #[test]
 fn every_rule_that_is_named_is_there_and_used() {
     let rules: BTreeSet<&str> = grammar::RULES.iter().map(|(name, _)| *name).collect();
@@ -17,9 +23,7 @@ fn every_rule_that_is_named_is_there_and_used() {
         assert!(!alternatives.is_empty(), "{name}");
         for alternative in *alternatives {
             let words = alternative.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-            for (word, _) in words.filter(|(word, _)| {
-                word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
-            }) {
+            for (word, _) in words.filter(|(word, _)| is_name(word)) {
                 assert!(
                     rules.contains(word) || special.contains(&word),
                     "{name}: {{{word}}} in {alternative}"

@@ -139,7 +139,10 @@ impl Node {
             if i > 0 {
                 out.push_str(self.kind.separator());
             }
+            let follows_function =
+                i > 0 && matches!(&self.parts[i - 1], Part::Node(node) if node.kind == Kind::FunctionName);
             match part {
+                Part::Text(text) if follows_function && text.starts_with('(') => out.push_str(text),
                 Part::Text(text) => push(out, text),
                 Part::Node(node) => node.write(out),
             }

@@ -78,10 +78,9 @@ impl Binder<'_> {
     }
 
     fn returning(&mut self, node: &mut Node, table: Source) {
-        if table.is_virtual && node.kind != Kind::Insert && !self.spares() {
-            if let Some(clause) = node.child_mut(Kind::Returning) {
-                clause.parts.clear();
-            }
+        let is_refused = table.is_virtual && node.kind != Kind::Insert && !self.spares();
+        if let Some(clause) = node.child_mut(Kind::Returning).filter(|_| is_refused) {
+            clause.parts.clear();
         }
         self.scopes.enter(vec![table]);
         if let Some(columns) = node.child_mut(Kind::Returning).and_then(|node| node.child_mut(Kind::Columns))
@@ -180,6 +179,7 @@ impl Binder<'_> {
         if let Some(query) = node.child_mut(Kind::Select) {
             self.select(query);
         }
+        self.fit_options(node);
         let Some(definitions) = node.child_mut(Kind::Definitions) else {
             return;
         };
@@ -192,6 +192,29 @@ impl Binder<'_> {
         }
         self.may_qualify = true;
         self.scopes.leave();
+    }
+
+    /// `WITHOUT ROWID` only with a primary key, `STRICT` only with the types that it knows.
+    fn fit_options(&mut self, node: &mut Node) {
+        const STRICT_TYPES: [&str; 6] = ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"];
+        let options = node.child(Kind::TableOptions).map(Node::print).unwrap_or_default();
+        if options.is_empty() || self.spares() {
+            return;
+        }
+        let definitions = node.child(Kind::Definitions).map(Node::print).unwrap_or_default();
+        let lacks_key = options.contains("WITHOUT") && !definitions.contains("PRIMARY KEY");
+        if let Some(options) = node.child_mut(Kind::TableOptions).filter(|_| lacks_key) {
+            options.parts.clear();
+        }
+        let columns = node.child_mut(Kind::Definitions).into_iter().flat_map(Node::children_mut);
+        for kind in columns
+            .filter_map(|column| column.child_mut(Kind::TypeName))
+            .filter(|_| options.contains("STRICT"))
+        {
+            if !kind.as_text().is_some_and(|own| STRICT_TYPES.contains(&own)) {
+                *kind = Node::text(Kind::TypeName, STRICT_TYPES[self.rng.usize(0..STRICT_TYPES.len())]);
+            }
+        }
     }
 
     /// A column or constraint of the table in scope.

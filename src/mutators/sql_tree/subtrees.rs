@@ -1,0 +1,141 @@
+//! Subtrees exchanged, clauses added and dropped, items of lists.
+
+use super::{Subject, edit, indexes, operand, pick_node};
+use crate::generators::Fragments;
+use crate::mutators::{Context, Mutator, Outcome};
+use crate::sql::tree::{Kind, Node, Part};
+use crate::testcase::TestCase;
+
+/// A subtree takes the place of another of its kind: from the statement, from another of the script, from the
+/// seeds.
+pub(in crate::mutators) struct Exchange;
+
+impl Mutator for Exchange {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        edit(case, context, exchange)
+    }
+}
+
+fn exchange(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    // Large subtrees and small ones alike: nodes by kind first, or leaves would take nearly all turns.
+    let mut kinds = Vec::new();
+    tree.visit(&mut |node| kinds.push(node.kind));
+    kinds.remove(0);
+    kinds.sort_unstable();
+    kinds.dedup();
+    let Some(&kind) = context.pick(&kinds) else {
+        return false;
+    };
+    let from = context.rng.u8(0..10);
+    let source = match from {
+        0..2 => Some(tree.clone()),
+        2..6 => subject.other_tree(context),
+        _ => None,
+    };
+    let Some(new) = fragment(source.as_ref(), kind, context) else {
+        return false;
+    };
+    let Some(place) = pick_node(tree, context, |node| node.kind == kind) else {
+        return false;
+    };
+    let new = if place.kind == Kind::Expr { operand(new) } else { new };
+    let is_new = *place != new;
+    *place = new;
+    is_new
+}
+
+/// A node of `kind`: of `source`, else of the seeds.
+fn fragment(source: Option<&Node>, kind: Kind, context: &mut Context<'_>) -> Option<Node> {
+    let mut own = Vec::new();
+    if let Some(source) = source {
+        source.visit(&mut |node| {
+            if node.kind == kind && !node.is_absent() {
+                own.push(node);
+            }
+        });
+    }
+    match context.pick(&own) {
+        Some(node) => Some((*node).clone()),
+        None => context.pick(Fragments::of_seeds().of(kind)).cloned(),
+    }
+}
+
+/// A clause comes, goes or changes.
+pub(in crate::mutators) struct Clause;
+
+impl Mutator for Clause {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        edit(case, context, clause)
+    }
+}
+
+fn clause(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    let goes = context.chance(25);
+    let is_fit = |node: &Node| node.kind.is_optional() && (!goes || !node.is_absent());
+    let source = if context.chance(30) { subject.other_tree(context) } else { None };
+    let Some(place) = pick_node(tree, context, is_fit) else {
+        return false;
+    };
+    if goes {
+        place.parts.clear();
+        return true;
+    }
+    let Some(new) = fragment(source.as_ref(), place.kind, context) else {
+        return false;
+    };
+    let is_new = *place != new;
+    *place = new;
+    is_new
+}
+
+/// An item of a list goes, comes twice, changes places, or comes from elsewhere.
+pub(in crate::mutators) struct List;
+
+impl Mutator for List {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        edit(case, context, list)
+    }
+}
+
+fn list(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    let source = if context.chance(40) { subject.other_tree(context) } else { None };
+    let lists = indexes(tree, |node| node.kind.is_list() && !node.parts.is_empty());
+    let Some(&index) = context.pick(&lists) else {
+        return false;
+    };
+    let Some(list) = tree.nth_mut(index) else {
+        return false;
+    };
+    let count = list.parts.len();
+    let (at, other) = (context.rng.usize(0..count), context.rng.usize(0..count));
+    match context.rng.u8(0..5) {
+        0 if count > 1 => {
+            list.parts.remove(at);
+        }
+        1 => {
+            let item = list.parts[at].clone();
+            list.parts.insert(other, item);
+        }
+        2 if count > 1 && list.parts[at] != list.parts[other] => list.parts.swap(at, other),
+        _ => {
+            let kind = list.children().next().map(|item| item.kind);
+            let Some(item) = kind.and_then(|kind| fragment(source.as_ref(), kind, context)) else {
+                return false;
+            };
+            list.parts.insert(at, Part::Node(item));
+        }
+    }
+    true
+}
