@@ -35,9 +35,9 @@ pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool
         }
     }
     let clang = || compiles(project, "cc", "c", "int x;\n");
-    need("clang", "SQLite's coverage counters", newest_clang_package, clang, may_install)?;
+    need("clang", "SQLite's coverage counters", |_| vec![newest_clang_package()], clang, may_install)?;
     let cxx = || compiles(project, "cxx", "c++", "#include <vector>\nstd::vector<int> x;\n");
-    need("a C++ compiler", "libFuzzer", || cxx_package().to_owned(), cxx, may_install)
+    need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)
 }
 
 fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
@@ -64,11 +64,14 @@ fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Installs a missing compiler.
-fn need(
+/// Installs what does not work: the packages that a package manager has it in.
+///
+/// # Errors
+/// Names what is missing and the command that installs it.
+pub(crate) fn need(
     what: &str,
     why: &str,
-    package: impl Fn() -> String,
+    packages: impl Fn(&str) -> Vec<String>,
     works: impl Fn() -> Result<(), String>,
     may_install: bool,
 ) -> Result<()> {
@@ -90,7 +93,7 @@ fn need(
         install(what, &commands, true)?;
         commands.clear();
     }
-    commands.push([words(&[manager]), words(add), vec![package()]].concat());
+    commands.push([words(&[manager]), words(add), packages(manager)].concat());
     install(what, &commands, may_install && is_root)?;
     works().map_err(|message| anyhow::anyhow!("{what} was installed and does not work: {}", message.trim()))
 }
@@ -119,16 +122,17 @@ fn manager() -> Option<(&'static str, &'static [&'static str], &'static [&'stati
     MANAGERS.into_iter().find(|(program, ..)| succeeds(Command::new(program).arg("--version")))
 }
 
-fn cxx_package() -> &'static str {
-    match manager() {
-        Some(("dnf" | "zypper", ..)) => "gcc-c++",
-        Some(("pacman", ..)) => "gcc",
+fn cxx_package(manager: &str) -> String {
+    let name = match manager {
+        "dnf" | "zypper" => "gcc-c++",
+        "pacman" => "gcc",
         _ => "g++",
-    }
+    };
+    name.to_owned()
 }
 
 /// The newest clang that apt offers; a distribution's plain `clang` may be years older. Elsewhere `clang`.
-fn newest_clang_package() -> String {
+pub(crate) fn newest_clang_package() -> String {
     let list = Command::new("apt-cache").args(["search", "--names-only", r"^clang-[0-9]+$"]).output();
     let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let versions =
