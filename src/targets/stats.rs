@@ -96,9 +96,9 @@ impl Outcomes {
         let count = |is: &dyn Fn(&StatementTrace) -> bool| {
             statements.iter().filter(|&statement| is(statement)).count() as u64
         };
-        let error = Code(ffi::SQLITE_ERROR);
-        self.resolver += count(&|s| s.prepare == error).saturating_sub(observation.refused_by_parser);
-        self.refused += count(&|s| s.prepare != Code::OK && s.prepare != error);
+        let is_error = |s: &StatementTrace| s.prepare.primary() == ffi::SQLITE_ERROR;
+        self.resolver += count(&is_error).saturating_sub(observation.refused_by_parser);
+        self.refused += count(&|s| s.prepare != Code::OK && !is_error(s));
         let is_prepared = |s: &StatementTrace| s.prepare == Code::OK;
         let is_cut = |s: &StatementTrace| s.step == Code::ROW || s.step.primary() == ffi::SQLITE_INTERRUPT;
         self.prepared += count(&is_prepared);

@@ -24,7 +24,13 @@ pub(crate) struct Tools {
 pub(crate) fn prepare(project: &Path, may_install: bool) -> Result<Tools> {
     let what = "clang with its profile runtime, llvm-profdata and llvm-cov";
     let works = || find(project).map(|_| ());
-    need(what, "the counts of SQLite's branches", |manager| packages(manager, clang_major(project)), works, may_install)?;
+    need(
+        what,
+        "the counts of SQLite's branches",
+        |manager| packages(manager, clang_major(project)),
+        works,
+        may_install,
+    )?;
     find(project).map_err(anyhow::Error::msg)
 }
 
