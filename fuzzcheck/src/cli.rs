@@ -46,6 +46,8 @@ pub enum Command {
     Fuzz(FuzzArgs),
     /// Count the branches, lines, functions and regions of sqlite3.c that cases reach.
     Coverage(measure::CoverageArgs),
+    /// Fuzz with our mutations, with libFuzzer's and without each family of ours: the same seeds, the same time.
+    CompareMutators(measure::CompareArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// A worker process of `run`; speaks a protocol of its own.

@@ -9,6 +9,7 @@
 
 pub mod cli;
 mod cmd;
+mod comparison;
 mod coverage;
 mod files;
 mod fuzzing;

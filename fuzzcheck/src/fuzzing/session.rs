@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::log::{self, Status};
+use super::tools;
 
 /// What to fuzz and for how long.
 pub(crate) struct Plan {
@@ -40,6 +41,28 @@ impl Plan {
     /// What libFuzzer said of each finding.
     fn logs(&self) -> PathBuf {
         self.project.join("fuzz/logs").join(self.target)
+    }
+
+    /// The program that [`Plan::build`] makes.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        let host = tools::host(&self.project, self.toolchain.as_deref())?;
+        let program = self.project.join(target).join(host).join("release").join(self.target);
+        if program.is_file() { Ok(program) } else { bail!("cargo-fuzz built no {}", program.display()) }
+    }
+
+    /// Sees that there is something to build.
+    ///
+    /// # Errors
+    /// The project is no working copy of Tandem.
+    pub(crate) fn check_project(&self) -> Result<()> {
+        if self.project.join("fuzz/Cargo.toml").exists() {
+            return Ok(());
+        }
+        bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", self.project.display());
     }
 
     fn cargo(&self, subcommand: &str) -> Command {
@@ -259,35 +282,33 @@ impl<'a> Session<'a> {
             std::fs::create_dir_all(&logs)
                 .and_then(|()| std::fs::write(&log, text))
                 .with_context(|| format!("cannot write {}", log.display()))?;
-            self.take_out_of_corpus(&path)?;
+            take_out_of_corpus(&path, &self.plan.corpus())?;
             self.progress().found.entry(log::signature(text)).or_default().cases.push(path);
-        }
-        Ok(())
-    }
-
-    /// A case of the corpus that is a finding would end every further run as soon as it is loaded. The
-    /// artifact has its bytes.
-    fn take_out_of_corpus(&self, artifact: &Path) -> Result<()> {
-        let folder = self.plan.corpus();
-        let Ok(bytes) = std::fs::read(artifact) else {
-            return Ok(());
-        };
-        let entries =
-            std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-        for entry in entries.filter_map(Result::ok) {
-            let is_same_length = entry.metadata().is_ok_and(|data| data.len() == bytes.len() as u64);
-            if is_same_length && std::fs::read(entry.path()).is_ok_and(|other| other == bytes) {
-                eprintln!("fuzzcheck: {} is a finding now; moved to artifacts", entry.path().display());
-                std::fs::remove_file(entry.path())
-                    .with_context(|| format!("cannot remove {}", entry.path().display()))?;
-            }
         }
         Ok(())
     }
 }
 
+/// A case of the corpus that is a finding would end every further run as soon as it is loaded. The artifact has
+/// its bytes.
+pub(crate) fn take_out_of_corpus(artifact: &Path, corpus: &Path) -> Result<()> {
+    let Ok(bytes) = std::fs::read(artifact) else {
+        return Ok(());
+    };
+    let entries = std::fs::read_dir(corpus).with_context(|| format!("cannot read {}", corpus.display()))?;
+    for entry in entries.filter_map(Result::ok) {
+        let is_same_length = entry.metadata().is_ok_and(|data| data.len() == bytes.len() as u64);
+        if is_same_length && std::fs::read(entry.path()).is_ok_and(|other| other == bytes) {
+            eprintln!("fuzzcheck: {} is a finding now; moved to artifacts", entry.path().display());
+            std::fs::remove_file(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// The last lines of a text, without the stack of cargo-fuzz.
-fn tail(text: &str, lines: usize) -> String {
+pub(crate) fn tail(text: &str, lines: usize) -> String {
     let text = text.split("\nStack backtrace:").next().unwrap_or_default();
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")

@@ -40,7 +40,22 @@ pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool
     need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)
 }
 
-fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
+/// The platform that the toolchain runs on, for which cargo-fuzz builds.
+///
+/// # Errors
+/// There is no such toolchain.
+pub(crate) fn host(project: &Path, toolchain: Option<&str>) -> Result<String> {
+    let text = rustc_version(project, toolchain)?;
+    Ok(field(&text, "host: ").to_owned())
+}
+
+/// The rest of the line of a text that begins with `name`.
+fn field<'t>(text: &'t str, name: &str) -> &'t str {
+    text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default()
+}
+
+/// What `rustc -vV` prints.
+fn rustc_version(project: &Path, toolchain: Option<&str>) -> Result<String> {
     let mut command = Command::new("rustc");
     command.args(toolchain.map(|name| format!("+{name}"))).arg("-vV").current_dir(project);
     let output = command.output().context("rustc is not on PATH: install Rust from https://rustup.rs")?;
@@ -50,7 +65,12 @@ fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
         bail!("the toolchain does not run: {message}; `rustup toolchain list` says what there is");
     }
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    Ok(text.into_owned())
+}
+
+fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
+    let text = rustc_version(project, toolchain)?;
+    let field = |name: &str| field(&text, name);
     let minor: u32 = field("release: 1.").split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
     if minor < RUST_MINOR_MIN {
         bail!("Rust {} is too old: Tandem needs 1.{RUST_MINOR_MIN}; run `rustup update`", field("release: "));

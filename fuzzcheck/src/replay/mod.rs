@@ -21,7 +21,7 @@ pub(crate) mod death;
 pub mod pool;
 pub mod protocol;
 pub mod report;
-mod watchdog;
+pub(crate) mod watchdog;
 pub mod worker;
 
 pub use client::Outcome;
