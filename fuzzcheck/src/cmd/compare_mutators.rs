@@ -16,7 +16,7 @@ use crate::comparison::campaign::{Campaign, Course};
 use crate::comparison::folder::Folder;
 use crate::comparison::table::{Comparison, Seeds};
 use crate::coverage::lane::{Coverage, Lane, cases};
-use crate::fuzzing::session::Plan;
+use crate::fuzzing::plan::Plan;
 use crate::fuzzing::tools;
 use crate::ui;
 

@@ -13,7 +13,8 @@ use tandem::corpus::{Corpus, seeding};
 
 use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
 use crate::cli::FuzzArgs;
-use crate::fuzzing::session::{Plan, Progress, Session};
+use crate::fuzzing::plan::Plan;
+use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
 use crate::ui;
 
