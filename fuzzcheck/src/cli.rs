@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod measure;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -42,6 +44,10 @@ pub enum Command {
     Seeds(SeedsArgs),
     /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.
     Fuzz(FuzzArgs),
+    /// Count the branches, lines, functions and regions of sqlite3.c that cases reach.
+    Coverage(measure::CoverageArgs),
+    /// Fuzz with our mutations, with libFuzzer's and without each family of ours: the same seeds, the same time.
+    CompareMutators(measure::CompareArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// A worker process of `run`; speaks a protocol of its own.

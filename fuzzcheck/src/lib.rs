@@ -9,6 +9,8 @@
 
 pub mod cli;
 mod cmd;
+mod comparison;
+mod coverage;
 mod files;
 mod fuzzing;
 pub mod replay;

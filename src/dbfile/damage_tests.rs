@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::sqlite::Executor;
 use crate::engine::vocabulary::Vocabulary;
 use crate::generators::seeds;
-use crate::mutators::{self, Context, Weights};
+use crate::mutators::{self, Context, OperatorWeights, Weights};
 use crate::testcase::{OpenConfig, Script, TestCase};
 
 /// Images of the seeds that stand alone.
@@ -33,6 +33,7 @@ fn reported_damage_is_real() {
     let executor = Executor::shared();
     let vocabulary = Vocabulary::default();
     let weights = Weights { sql: 0, database: 1, config: 0, joint: 0 };
+    let weights = OperatorWeights::new(&weights, |_| false);
     let images = images(&executor);
     let (mut damaged, mut missed) = (0, 0);
     for seed in 0..6000 {

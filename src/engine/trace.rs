@@ -175,6 +175,8 @@ pub struct Observation {
     pub trace: Trace,
     /// Why damage would be no bug.
     pub taint: Taint,
+    /// Statements that SQLite's parser refused. For statistics: that is known from the text of a message alone.
+    pub refused_by_parser: u64,
     /// Names of the known bugs that were avoided, one per refusal ([`crate::known`]).
     pub avoided: Vec<&'static str>,
     /// Whether the database was well-formed before the first statement; `None` if that was not asked,

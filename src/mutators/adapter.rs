@@ -7,9 +7,40 @@
 //! * With a custom mutator in place, libFuzzer's dictionary and comparison hints act only through the
 //!   byte mutator that it lends.
 
-use super::{Context, Outcome, crossover as cross};
+use super::{Context, OperatorWeights, Outcome, crossover as cross};
 use crate::engine::vocabulary::Vocabulary;
 use crate::targets::Target;
+use crate::testcase::TestCase;
+
+/// The name under which libFuzzer's own mutation of an encoded case is counted.
+pub const RAW: &str = "raw";
+/// The name under which a crossover is counted.
+pub const CROSSOVER: &str = "crossover";
+
+/// How inputs are read and which operators get how many turns.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Reads any bytes as a case.
+    pub decode: fn(&[u8]) -> TestCase,
+    /// Turns of the operators.
+    pub weights: OperatorWeights,
+}
+
+impl Setup {
+    /// A target's, with the weights of the table.
+    pub fn of(target: &Target) -> Self {
+        Self { decode: target.decode, weights: OperatorWeights::new(&target.weights, |_| false) }
+    }
+}
+
+/// What [`mutate`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mutation {
+    /// Bytes of the new input.
+    pub size: usize,
+    /// The operators that took part, in order; [`RAW`] for none of ours.
+    pub operators: Vec<&'static str>,
+}
 
 /// Mutations that are tried until one fits.
 const ATTEMPTS_MAX: u64 = 16;
@@ -19,19 +50,18 @@ const CROSSOVER_PERCENT: u8 = 20;
 /// Mutations of the encoding itself, of 100: other engines' inputs look like their results.
 const RAW_PERCENT: u8 = 1;
 
-/// Mutates `data[..size]` in place to at most `max_size` bytes; returns the new size, which is 0 only if
-/// `max_size` is.
+/// Mutates `data[..size]` in place to at most `max_size` bytes; the new size is 0 only if `max_size` is.
 pub fn mutate(
-    target: &Target,
+    setup: &Setup,
     vocabulary: &Vocabulary,
     data: &mut [u8],
     size: usize,
     max_size: usize,
     seed: u64,
     mut byte_mutator: impl FnMut(&mut [u8], usize, usize) -> usize,
-) -> usize {
+) -> Mutation {
     let original = data[..size].to_vec();
-    let case = (target.decode)(&original);
+    let case = (setup.decode)(&original);
     for attempt in 0..ATTEMPTS_MAX {
         let seed = seed.wrapping_add(attempt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut context = Context::new(seed, vocabulary, &mut byte_mutator, size, max_size);
@@ -39,16 +69,17 @@ pub fn mutate(
             break;
         }
         let mut new = case.clone();
-        if super::mutate(&mut new, &target.weights, &mut context) == Outcome::Skipped {
+        if super::mutate(&mut new, &setup.weights, &mut context) == Outcome::Skipped {
             continue;
         }
         let encoded = new.encode();
         if encoded.len() <= max_size && encoded != original {
             data[..encoded.len()].copy_from_slice(&encoded);
-            return encoded.len();
+            return Mutation { size: encoded.len(), operators: context.mutators_used().to_vec() };
         }
     }
-    raw(data, &original, max_size, seed, byte_mutator)
+    let size = raw(data, &original, max_size, seed, byte_mutator);
+    Mutation { size, operators: vec![RAW] }
 }
 
 /// The last resort: libFuzzer's own mutation of the bytes as they are.

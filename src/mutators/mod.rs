@@ -29,8 +29,10 @@ mod sql_statements;
 mod sql_templates;
 mod sql_tokens;
 mod sql_tree;
+mod weights;
 
 pub use context::Context;
+pub use weights::OperatorWeights;
 
 use crate::testcase::TestCase;
 
@@ -124,6 +126,10 @@ enum Part {
     Joint,
 }
 
+impl Part {
+    const ALL: [Self; 4] = [Self::Sql, Self::Database, Self::Config, Self::Joint];
+}
+
 /// How often a target turns to each part of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weights {
@@ -186,6 +192,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("sql_tree_join", Family::Tree, 8, &sql_tree::Join),
     entry("sql_tree_embed", Family::Tree, 8, &sql_tree::Embed),
     entry("sql_tree_rebind", Family::Tree, 6, &sql_tree::Rebind),
+    entry("sql_tree_repair", Family::Tree, 2, &sql_tree::Repair),
     entry("db_header_field", Family::Page, 8, &db_header::HeaderField),
     entry("db_page_header", Family::Page, 8, &db_pages::PageHeader),
     entry("db_page_copy", Family::Page, 4, &db_pages::CopyPage),
@@ -217,7 +224,7 @@ const REPAIRED_PERCENT: u8 = 35;
 const ATTEMPTS_MAX: u32 = 20;
 
 /// Applies one to a few edits, chosen by weight. When shrinking, only edits that make the case smaller.
-pub fn mutate(case: &mut TestCase, weights: &Weights, context: &mut Context<'_>) -> Outcome {
+pub fn mutate(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_>) -> Outcome {
     if context.is_shrinking() {
         return shrink::shrink(case, context);
     }
@@ -229,7 +236,9 @@ pub fn mutate(case: &mut TestCase, weights: &Weights, context: &mut Context<'_>)
     let mut attempts = 0;
     while edits > 0 && attempts < ATTEMPTS_MAX {
         attempts += 1;
-        let entry = choose(weights, context);
+        let Some(entry) = weights.draw(&mut context.rng).map(|index| &MUTATORS[index]) else {
+            break;
+        };
         if entry.mutator.can_mutate(case) && entry.mutator.mutate(case, context) == Outcome::Mutated {
             context.used(entry.name);
             outcome = Outcome::Mutated;
@@ -237,37 +246,13 @@ pub fn mutate(case: &mut TestCase, weights: &Weights, context: &mut Context<'_>)
         }
     }
     // Scripts grow out of what other scripts were: without this, most names would soon mean nothing.
-    if weights.sql > 0
+    if weights.has(Family::Tree)
         && context.chance(REPAIRED_PERCENT)
         && sql_tree::repair(case, context) == Outcome::Mutated
     {
         outcome = Outcome::Mutated;
     }
     outcome
-}
-
-fn choose(weights: &Weights, context: &mut Context<'_>) -> &'static Entry {
-    let parts = [Part::Sql, Part::Database, Part::Config, Part::Joint];
-    let total: u32 = parts.iter().map(|part| weights.of(*part)).sum();
-    let mut turn = context.rng.u32(0..total.max(1));
-    let part = parts.into_iter().find(|part| {
-        let weight = weights.of(*part);
-        let is_it = turn < weight;
-        turn = turn.saturating_sub(weight);
-        is_it
-    });
-    let part = part.unwrap_or(Part::Sql);
-    let members = MUTATORS.iter().filter(|entry| entry.family.part() == part);
-    let total: u32 = members.clone().map(|entry| entry.weight).sum();
-    let mut turn = context.rng.u32(0..total);
-    members
-        .clone()
-        .find(|entry| {
-            let is_it = turn < entry.weight;
-            turn = turn.saturating_sub(entry.weight);
-            is_it
-        })
-        .expect("every part has a mutator, and the turn is below the sum of the weights")
 }
 
 #[cfg(test)]

@@ -80,7 +80,16 @@ fn adapter_step(pool: &mut Pool, vocabulary: &Vocabulary, count: u64) -> u64 {
         let max_size = if seed % 4 == 0 { input.len().div_ceil(2) } else { input.len() + ROOM };
         let mut data = input.clone();
         data.resize(input.len().max(max_size), 0);
-        let size = adapter::mutate(target, vocabulary, &mut data, input.len(), max_size, seed, byte_mutator);
+        let size = adapter::mutate(
+            &adapter::Setup::of(target),
+            vocabulary,
+            &mut data,
+            input.len(),
+            max_size,
+            seed,
+            byte_mutator,
+        )
+        .size;
         assert!((1..=max_size).contains(&size), "{size} not in 1..={max_size} with seed {seed}");
         pool.put(TestCase::decode(&data[..size]));
     }

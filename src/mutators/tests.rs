@@ -112,8 +112,16 @@ fn the_adapter_returns_sizes_that_libfuzzer_accepts() {
         let run = || {
             let mut data = input.clone();
             data.resize(input.len().max(max_size), 0);
-            let size =
-                adapter::mutate(target, &vocabulary, &mut data, input.len(), max_size, seed, byte_mutator);
+            let size = adapter::mutate(
+                &adapter::Setup::of(target),
+                &vocabulary,
+                &mut data,
+                input.len(),
+                max_size,
+                seed,
+                byte_mutator,
+            )
+            .size;
             data.truncate(size);
             data
         };
@@ -138,7 +146,16 @@ fn shrinking_makes_cases_smaller() {
         for seed in 0..60 {
             let size = data.len();
             let max_size = (size - 1).max(1);
-            let new = adapter::mutate(&DB_SQL, &vocabulary, &mut data, size, max_size, seed, byte_mutator);
+            let new = adapter::mutate(
+                &adapter::Setup::of(&DB_SQL),
+                &vocabulary,
+                &mut data,
+                size,
+                max_size,
+                seed,
+                byte_mutator,
+            )
+            .size;
             assert!(new <= max_size);
             data.truncate(new);
         }

@@ -7,17 +7,25 @@ use std::marker::PhantomData;
 
 use arbitrary::{Arbitrary, Unstructured};
 
-use super::Target;
+use super::adaptive::Adaptive;
+use super::arm::Arm;
+use super::feedback::Feedback;
+use super::stats::Recorder;
+use super::{Judged, Target};
 use crate::engine::plant::{PLANTS, Plant};
 use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
 use crate::engine::vocabulary::Vocabulary;
-use crate::mutators::adapter;
+use crate::mutators::adapter::{self, CROSSOVER, RAW, Setup};
 use crate::oracles::{ORACLES, Verdict};
 use crate::testcase::TestCase;
 
 /// Names a bug to plant ([`PLANTS`]).
 const PLANT_VARIABLE: &str = "TANDEM_PLANT";
+/// Names the mutations to use ([`Arm`]).
+const MUTATORS_VARIABLE: &str = "TANDEM_MUTATORS";
+/// Names a file to keep statistics in ([`super::stats::Stats`]).
+const STATS_VARIABLE: &str = "TANDEM_STATS";
 
 /// A target as a type, so that the bytes of an input are read as that target reads them.
 pub trait TargetType {
@@ -56,6 +64,54 @@ impl<T> fmt::Debug for Input<T> {
 struct State {
     executor: Executor,
     vocabulary: Vocabulary,
+    arm: Arm,
+    setup: Setup,
+    adaptive: Option<Adaptive>,
+    feedback: Feedback,
+    /// The operators of the last mutation: those that made the input that runs next. Empty for an input that
+    /// was given.
+    operators: Vec<&'static str>,
+    recorder: Option<Recorder>,
+}
+
+impl State {
+    /// Notes what a run brought.
+    fn learn(&mut self, case: &TestCase, judged: &Judged) {
+        let operators = std::mem::take(&mut self.operators);
+        let news = self.feedback.look();
+        if let Some(adaptive) = &mut self.adaptive {
+            adaptive.credit(&operators, news.features);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(case, &judged.observation, &operators, news, self.feedback.total());
+            let has_finding = judged.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Fail(_)));
+            if has_finding || recorder.is_due() {
+                or_exit(STATS_VARIABLE, recorder.write());
+            }
+        }
+    }
+
+    /// Does `work`, which is a mutation; its time is taken where that is asked for.
+    fn mutation<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        match self.recorder.take() {
+            None => work(self),
+            Some(mut recorder) => {
+                let done = recorder.time_mutation(|| work(self));
+                self.recorder = Some(recorder);
+                done
+            }
+        }
+    }
+
+    /// The operators of a mutation, each once.
+    fn made_by(&mut self, operators: &[&'static str]) {
+        self.operators.clear();
+        for name in operators {
+            if !self.operators.contains(name) {
+                self.operators.push(name);
+            }
+        }
+    }
 }
 
 thread_local! {
@@ -75,7 +131,24 @@ pub fn initialize(target: &Target) {
         executor.plant(plant);
     }
     let vocabulary = executor.vocabulary();
-    STATE.set(Some(State { executor, vocabulary }));
+    let arm: Arm = std::env::var(MUTATORS_VARIABLE)
+        .map_or_else(|_| Arm::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
+    let recorder = std::env::var_os(STATS_VARIABLE)
+        .map(|path| or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &arm.to_string())));
+    let setup = Setup { decode: target.decode, weights: arm.weights(target) };
+    let adaptive = arm.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
+    let feedback = Feedback::new();
+    let operators = Vec::new();
+    STATE.set(Some(State { executor, vocabulary, arm, setup, adaptive, feedback, operators, recorder }));
+}
+
+/// What the environment asks for, or the end of the process with a message and exit code 2.
+fn or_exit<T>(variable: &str, result: Result<T, impl fmt::Display>) -> T {
+    result.unwrap_or_else(|error| {
+        let value = std::env::var_os(variable).unwrap_or_default();
+        eprintln!("tandem: {variable}={}: {error}", value.display());
+        std::process::exit(2);
+    })
 }
 
 /// The bug that the environment asks to plant, to see that whoever runs the target notices.
@@ -96,7 +169,11 @@ fn with_state<R>(action: impl FnOnce(&mut State) -> R) -> R {
 
 /// Runs one input. A finding becomes a panic, which libFuzzer takes for a crash.
 pub fn run<T: TargetType>(input: &Input<T>) {
-    let judged = with_state(|state| T::TARGET.judge(&mut state.executor, &input.case));
+    let judged = with_state(|state| {
+        let judged = T::TARGET.judge(&mut state.executor, &input.case);
+        state.learn(&input.case, &judged);
+        judged
+    });
     for (entry, verdict) in ORACLES.iter().zip(&judged.verdicts) {
         if let Verdict::Fail(finding) = verdict {
             (entry.raise)(finding);
@@ -114,13 +191,37 @@ pub fn mutate<T: TargetType>(
     byte_mutator: fn(&mut [u8], usize, usize) -> usize,
 ) -> usize {
     with_state(|state| {
-        adapter::mutate(T::TARGET, &state.vocabulary, data, size, max_size, u64::from(seed), byte_mutator)
+        state.mutation(|state| {
+            if state.arm == Arm::LibFuzzer {
+                state.made_by(&[RAW]);
+                return byte_mutator(data, size, max_size);
+            }
+            let seed = u64::from(seed);
+            if let Some(weights) = state.adaptive.as_mut().and_then(|adaptive| adaptive.next_mutation(seed)) {
+                state.setup.weights = weights;
+            }
+            let mutation =
+                adapter::mutate(&state.setup, &state.vocabulary, data, size, max_size, seed, byte_mutator);
+            state.made_by(&mutation.operators);
+            mutation.size
+        })
     })
 }
 
-/// The custom crossover: writes a mixture of two inputs to `out` and returns its size.
+/// The custom crossover: writes a mixture of two inputs to `out` and returns its size; 0 for none.
 pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], seed: u32) -> usize {
-    adapter::crossover(T::TARGET, first, second, out, u64::from(seed))
+    with_state(|state| {
+        if !state.arm.crosses_over() {
+            return 0;
+        }
+        state.mutation(|state| {
+            let size = adapter::crossover(T::TARGET, first, second, out, u64::from(seed));
+            if size > 0 {
+                state.made_by(&[CROSSOVER]);
+            }
+            size
+        })
+    })
 }
 
 /// Defines a libFuzzer target: everything that a file in `fuzz/fuzz_targets/` needs but its

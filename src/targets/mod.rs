@@ -3,10 +3,14 @@
 //! One [`Target`] is one name everywhere: the binary and its stub in `fuzz/`, the corpus database, the README.
 //! `fuzzcheck/tests/layout.rs` fails where they disagree.
 
+mod adaptive;
+pub mod arm;
 mod battery;
 pub mod driver;
+mod feedback;
 pub mod fuzz;
 mod ossfuzz;
+pub mod stats;
 
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};

@@ -43,7 +43,7 @@ fn mutate(case: &mut TestCase, target: &Target, vocabulary: &Vocabulary, seed: u
         size
     };
     let mut context = Context::new(seed, vocabulary, &mut flip, 1 << 20, 1 << 21);
-    mutators::mutate(case, &target.weights, &mut context);
+    mutators::mutate(case, &mutators::OperatorWeights::new(&target.weights, |_| false), &mut context);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use tandem::corpus::{Corpus, seeding};
 
 use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
 use crate::cli::FuzzArgs;
-use crate::fuzzing::session::{Plan, Progress, Session};
+use crate::fuzzing::plan::Plan;
+use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
 use crate::ui;
 
@@ -30,9 +31,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
         jobs: usize::from(args.jobs),
         arguments: args.libfuzzer.clone(),
     };
-    if !plan.project.join("fuzz/Cargo.toml").exists() {
-        bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", plan.project.display());
-    }
+    plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
     let shipped = seeding::shipped_corpus(target.name);
     let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus())?;

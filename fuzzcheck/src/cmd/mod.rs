@@ -1,5 +1,7 @@
 //! The subcommands, one file each.
 
+mod compare_mutators;
+mod coverage;
 mod export;
 mod fuzz;
 mod import;
@@ -43,6 +45,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),
+        Some(Command::Coverage(args)) => coverage::run(&args),
+        Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Worker(args)) => worker::run(&args),
     };

@@ -115,6 +115,7 @@ fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report
         limits: limits(&args.limits),
         timeout_ms: args.timeout_ms,
         worker_memory_mib: args.worker_memory_mib,
+        profile: None,
     };
     let mut progress = Progress::new(cases.total);
     let report = if args.in_process {
@@ -130,7 +131,8 @@ fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report
     Ok(report)
 }
 
-fn cores() -> usize {
+/// Workers at a time, unless something else is asked for.
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,53 +14,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::log::{self, Status};
-
-/// What to fuzz and for how long.
-pub(crate) struct Plan {
-    /// The working copy.
-    pub project: PathBuf,
-    /// Name of the target.
-    pub target: &'static str,
-    /// As in `cargo +TOOLCHAIN`.
-    pub toolchain: Option<String>,
-    /// How long; `None` for until it is stopped.
-    pub time: Option<Duration>,
-    /// Processes at a time.
-    pub jobs: usize,
-    /// Further arguments of libFuzzer.
-    pub arguments: Vec<String>,
-}
-
-impl Plan {
-    /// libFuzzer's corpus of the target.
-    pub(crate) fn corpus(&self) -> PathBuf {
-        self.project.join("fuzz/corpus").join(self.target)
-    }
-
-    /// What libFuzzer said of each finding.
-    fn logs(&self) -> PathBuf {
-        self.project.join("fuzz/logs").join(self.target)
-    }
-
-    fn cargo(&self, subcommand: &str) -> Command {
-        let mut command = Command::new("cargo");
-        command.args(self.toolchain.as_ref().map(|name| format!("+{name}")));
-        command.args(["fuzz", subcommand, self.target]).current_dir(&self.project);
-        command
-    }
-
-    /// Builds the target.
-    ///
-    /// # Errors
-    /// The build failed; cargo has said why on standard error.
-    pub(crate) fn build(&self) -> Result<()> {
-        let mut command = self.cargo("build");
-        // cargo-fuzz repeats its own stack otherwise, which says nothing of the build.
-        command.env("RUST_BACKTRACE", "0").stdout(std::io::stderr()).stdin(Stdio::null());
-        let status = command.status().context("cannot run cargo")?;
-        if status.success() { Ok(()) } else { bail!("`cargo fuzz build {}` failed: see above", self.target) }
-    }
-}
+use super::plan::Plan;
 
 /// Cases with one signature.
 #[derive(Debug, Default)]
@@ -259,35 +213,33 @@ impl<'a> Session<'a> {
             std::fs::create_dir_all(&logs)
                 .and_then(|()| std::fs::write(&log, text))
                 .with_context(|| format!("cannot write {}", log.display()))?;
-            self.take_out_of_corpus(&path)?;
+            take_out_of_corpus(&path, &self.plan.corpus())?;
             self.progress().found.entry(log::signature(text)).or_default().cases.push(path);
-        }
-        Ok(())
-    }
-
-    /// A case of the corpus that is a finding would end every further run as soon as it is loaded. The
-    /// artifact has its bytes.
-    fn take_out_of_corpus(&self, artifact: &Path) -> Result<()> {
-        let folder = self.plan.corpus();
-        let Ok(bytes) = std::fs::read(artifact) else {
-            return Ok(());
-        };
-        let entries =
-            std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-        for entry in entries.filter_map(Result::ok) {
-            let is_same_length = entry.metadata().is_ok_and(|data| data.len() == bytes.len() as u64);
-            if is_same_length && std::fs::read(entry.path()).is_ok_and(|other| other == bytes) {
-                eprintln!("fuzzcheck: {} is a finding now; moved to artifacts", entry.path().display());
-                std::fs::remove_file(entry.path())
-                    .with_context(|| format!("cannot remove {}", entry.path().display()))?;
-            }
         }
         Ok(())
     }
 }
 
+/// A case of the corpus that is a finding would end every further run as soon as it is loaded. The artifact has
+/// its bytes.
+pub(crate) fn take_out_of_corpus(artifact: &Path, corpus: &Path) -> Result<()> {
+    let Ok(bytes) = std::fs::read(artifact) else {
+        return Ok(());
+    };
+    let entries = std::fs::read_dir(corpus).with_context(|| format!("cannot read {}", corpus.display()))?;
+    for entry in entries.filter_map(Result::ok) {
+        let is_same_length = entry.metadata().is_ok_and(|data| data.len() == bytes.len() as u64);
+        if is_same_length && std::fs::read(entry.path()).is_ok_and(|other| other == bytes) {
+            eprintln!("fuzzcheck: {} is a finding now; moved to artifacts", entry.path().display());
+            std::fs::remove_file(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// The last lines of a text, without the stack of cargo-fuzz.
-fn tail(text: &str, lines: usize) -> String {
+pub(crate) fn tail(text: &str, lines: usize) -> String {
     let text = text.split("\nStack backtrace:").next().unwrap_or_default();
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")

@@ -35,12 +35,27 @@ pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool
         }
     }
     let clang = || compiles(project, "cc", "c", "int x;\n");
-    need("clang", "SQLite's coverage counters", newest_clang_package, clang, may_install)?;
+    need("clang", "SQLite's coverage counters", |_| vec![newest_clang_package()], clang, may_install)?;
     let cxx = || compiles(project, "cxx", "c++", "#include <vector>\nstd::vector<int> x;\n");
-    need("a C++ compiler", "libFuzzer", || cxx_package().to_owned(), cxx, may_install)
+    need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)
 }
 
-fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
+/// The platform that the toolchain runs on, for which cargo-fuzz builds.
+///
+/// # Errors
+/// There is no such toolchain.
+pub(crate) fn host(project: &Path, toolchain: Option<&str>) -> Result<String> {
+    let text = rustc_version(project, toolchain)?;
+    Ok(field(&text, "host: ").to_owned())
+}
+
+/// The rest of the line of a text that begins with `name`.
+fn field<'t>(text: &'t str, name: &str) -> &'t str {
+    text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default()
+}
+
+/// What `rustc -vV` prints.
+fn rustc_version(project: &Path, toolchain: Option<&str>) -> Result<String> {
     let mut command = Command::new("rustc");
     command.args(toolchain.map(|name| format!("+{name}"))).arg("-vV").current_dir(project);
     let output = command.output().context("rustc is not on PATH: install Rust from https://rustup.rs")?;
@@ -50,7 +65,12 @@ fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
         bail!("the toolchain does not run: {message}; `rustup toolchain list` says what there is");
     }
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    Ok(text.into_owned())
+}
+
+fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
+    let text = rustc_version(project, toolchain)?;
+    let field = |name: &str| field(&text, name);
     let minor: u32 = field("release: 1.").split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
     if minor < RUST_MINOR_MIN {
         bail!("Rust {} is too old: Tandem needs 1.{RUST_MINOR_MIN}; run `rustup update`", field("release: "));
@@ -64,11 +84,14 @@ fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Installs a missing compiler.
-fn need(
+/// Installs what does not work: the packages that a package manager has it in.
+///
+/// # Errors
+/// Names what is missing and the command that installs it.
+pub(crate) fn need(
     what: &str,
     why: &str,
-    package: impl Fn() -> String,
+    packages: impl Fn(&str) -> Vec<String>,
     works: impl Fn() -> Result<(), String>,
     may_install: bool,
 ) -> Result<()> {
@@ -90,7 +113,7 @@ fn need(
         install(what, &commands, true)?;
         commands.clear();
     }
-    commands.push([words(&[manager]), words(add), vec![package()]].concat());
+    commands.push([words(&[manager]), words(add), packages(manager)].concat());
     install(what, &commands, may_install && is_root)?;
     works().map_err(|message| anyhow::anyhow!("{what} was installed and does not work: {}", message.trim()))
 }
@@ -119,16 +142,17 @@ fn manager() -> Option<(&'static str, &'static [&'static str], &'static [&'stati
     MANAGERS.into_iter().find(|(program, ..)| succeeds(Command::new(program).arg("--version")))
 }
 
-fn cxx_package() -> &'static str {
-    match manager() {
-        Some(("dnf" | "zypper", ..)) => "gcc-c++",
-        Some(("pacman", ..)) => "gcc",
+fn cxx_package(manager: &str) -> String {
+    let name = match manager {
+        "dnf" | "zypper" => "gcc-c++",
+        "pacman" => "gcc",
         _ => "g++",
-    }
+    };
+    name.to_owned()
 }
 
 /// The newest clang that apt offers; a distribution's plain `clang` may be years older. Elsewhere `clang`.
-fn newest_clang_package() -> String {
+pub(crate) fn newest_clang_package() -> String {
     let list = Command::new("apt-cache").args(["search", "--names-only", r"^clang-[0-9]+$"]).output();
     let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let versions =

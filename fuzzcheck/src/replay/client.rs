@@ -148,6 +148,7 @@ impl Client {
         if traces_statements {
             command.arg("--trace-statements");
         }
+        command.envs(self.options.profile.iter().map(|path| ("LLVM_PROFILE_FILE", path)));
         // Ctrl-C is for this process, which then ends its workers: one that dies of it would look like a crash.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -5,7 +5,7 @@
 //! parent names that case, starts another worker and goes on.
 //!
 //! This lives here and not in the library `tandem` (as STYLE.md had it) so that the library stays free of
-//! processes, clocks and serialization, and with it every fuzz target.
+//! processes, and with it every fuzz target.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -21,7 +21,7 @@ pub(crate) mod death;
 pub mod pool;
 pub mod protocol;
 pub mod report;
-mod watchdog;
+pub(crate) mod watchdog;
 pub mod worker;
 
 pub use client::Outcome;

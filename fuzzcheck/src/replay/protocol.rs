@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tandem::engine::sqlite::Budget;
@@ -154,6 +155,8 @@ pub struct Options {
     pub timeout_ms: u64,
     /// MiB of address space of a worker; 0 is no limit.
     pub worker_memory_mib: u64,
+    /// Where workers that count what they reach keep it: `LLVM_PROFILE_FILE` of clang.
+    pub profile: Option<PathBuf>,
 }
 
 /// Limits of one run that replace those of the target.

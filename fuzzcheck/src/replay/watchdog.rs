@@ -113,7 +113,7 @@ fn look(slot: &Slot, seen: &mut Option<Seen>, timeout: Duration) {
 }
 
 /// CPU time that a process has used, where the system tells.
-pub(super) fn cpu_time(pid: u32) -> Option<Duration> {
+pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // Fields behind the name, which is in parentheses and may hold anything; utime and stime are the
     // 14th and 15th of all.

@@ -263,7 +263,7 @@ impl Executor {
         connection.watch().set_budget(budget.vm_steps, budget.alloc_bytes);
         connection.watch().avoids_known_bugs.set(!self.meets_known_bugs);
         program.run(case, &mut session);
-        observation.trace = session.finish();
+        session.finish(&mut observation);
         observation.taint |= connection.watch().taint.get();
         observation.avoided = connection.watch().avoided.take();
 

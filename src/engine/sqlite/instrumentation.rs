@@ -65,6 +65,13 @@ std::arch::global_asm!(
     "tandem_pc_table:",
     ".quad __start___sancov_pcs",
     ".quad __stop___sancov_pcs",
+    ".weak __start___sancov_cntrs",
+    ".weak __stop___sancov_cntrs",
+    ".globl tandem_counters",
+    ".hidden tandem_counters",
+    "tandem_counters:",
+    ".quad __start___sancov_cntrs",
+    ".quad __stop___sancov_cntrs",
     ".popsection",
 );
 
@@ -89,9 +96,80 @@ fn pc_table() -> &'static [[usize; 2]] {
     &[]
 }
 
+/// Calls `visit` with the index and the value of each counter that is not zero: the edges that ran since
+/// libFuzzer cleared them, which it does before each run. A counter wraps.
+pub fn for_each_hit(visit: impl FnMut(usize, u8)) {
+    let (start, count) = counters();
+    // SAFETY: the bounds of the section, which is there for the life of the program.
+    unsafe { scan(start, count, visit) };
+}
+
+/// How many counters there are.
+pub fn counter_count() -> usize {
+    counters().1
+}
+
+/// Where the counters begin and how many there are.
+#[cfg(all(fuzzing, target_os = "linux", target_pointer_width = "64"))]
+fn counters() -> (*const u8, usize) {
+    unsafe extern "C" {
+        static tandem_counters: [usize; 2];
+    }
+    // SAFETY: two words, filled in by the linker; zeros where there is no such section.
+    let [start, end] = unsafe { tandem_counters };
+    (start as *const u8, end - start)
+}
+
+#[cfg(not(all(fuzzing, target_os = "linux", target_pointer_width = "64")))]
+fn counters() -> (*const u8, usize) {
+    (std::ptr::null(), 0)
+}
+
+/// Visits the bytes that are not zero, eight at a look: most of them are.
+///
+/// # Safety
+/// `count` bytes can be read from `start`. They may change meanwhile, on this thread: instrumented code counts.
+unsafe fn scan(start: *const u8, count: usize, mut visit: impl FnMut(usize, u8)) {
+    const WORD: usize = size_of::<u64>();
+    let mut visit_word = |at: usize, word: [u8; WORD]| {
+        for (i, value) in word.into_iter().enumerate().filter(|&(_, value)| value != 0) {
+            visit(at + i, value);
+        }
+    };
+    for at in (0..count / WORD * WORD).step_by(WORD) {
+        // SAFETY: within `count`; no reference to what may change is made.
+        let word = unsafe { start.add(at).cast::<[u8; WORD]>().read_unaligned() };
+        if u64::from_ne_bytes(word) != 0 {
+            visit_word(at, word);
+        }
+    }
+    for at in count / WORD * WORD..count {
+        // SAFETY: as above.
+        let value = unsafe { start.add(at).read() };
+        visit_word(at, [value, 0, 0, 0, 0, 0, 0, 0]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counters_that_ran_are_visited_wherever_they_lie() {
+        for count in 0..40 {
+            for hit in 0..count {
+                let mut bytes = vec![0; count];
+                bytes[hit] = 7;
+                bytes[count - 1] = 200;
+                let mut seen = Vec::new();
+                // SAFETY: they are `count`.
+                unsafe { scan(bytes.as_ptr(), count, |index, value| seen.push((index, value))) };
+                let expected = if hit == count - 1 { vec![] } else { vec![(hit, 7)] };
+                assert_eq!(seen, [expected, vec![(count - 1, 200)]].concat());
+            }
+        }
+        for_each_hit(|_, _| panic!("an ordinary build has no counters"));
+    }
 
     #[test]
     fn an_ordinary_build_is_called_blind() {

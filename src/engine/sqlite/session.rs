@@ -7,7 +7,7 @@ use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, Phase, Statement};
-use crate::engine::{Code, StatementTrace, Taint, Trace, Value};
+use crate::engine::{Code, Observation, StatementTrace, Taint, Trace, Value};
 use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
@@ -43,6 +43,8 @@ pub struct Session<'c> {
     files_mention_trigrams: OnceCell<bool>,
     /// Statements in a row that could not be prepared because the schema is damaged.
     schema_refusals: u32,
+    /// See [`crate::engine::Observation::refused_by_parser`].
+    refused_by_parser: u64,
     /// Rows not yet hashed; kept between statements for its memory.
     row_bytes: Vec<u8>,
 }
@@ -67,6 +69,7 @@ impl<'c> Session<'c> {
             script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
             schema_refusals: 0,
+            refused_by_parser: 0,
             row_bytes: Vec::new(),
         }
     }
@@ -106,6 +109,7 @@ impl<'c> Session<'c> {
             if code != Code::OK || statement.is_some() {
                 self.note_long_schema_text(verb, text.len() - read);
                 self.note_schema_refusal(code, verb);
+                self.refused_by_parser += u64::from(is_parser_error(self.connection, code));
                 self.step_all(code, statement, range, verb);
             }
             if code != Code::OK || length == 0 {
@@ -208,9 +212,10 @@ impl<'c> Session<'c> {
         self.row_bytes.clear();
     }
 
-    pub(super) fn finish(mut self) -> Trace {
+    pub(super) fn finish(mut self, observation: &mut Observation) {
         self.trace.is_cut_short = self.connection.watch().is_exhausted.get();
-        self.trace
+        observation.trace = self.trace;
+        observation.refused_by_parser = self.refused_by_parser;
     }
 }
 
@@ -230,6 +235,19 @@ pub(super) fn query(connection: &Connection<'_>, text: &str) -> Option<Vec<Vec<V
             _ => return None,
         }
     }
+}
+
+/// Whether the statement that was just refused with `code` did not get past tokenizer and grammar. What comes
+/// after them, such as a table that does not exist, has the same result code: the message tells. For statistics,
+/// never for a verdict.
+fn is_parser_error(connection: &Connection<'_>, code: Code) -> bool {
+    if code != Code(ffi::SQLITE_ERROR) {
+        return false;
+    }
+    let message = connection.error_message();
+    message.starts_with("near \"") && message.ends_with(": syntax error")
+        || message.starts_with("unrecognized token: ")
+        || ["incomplete input", "parser stack overflow", "Recursion limit"].contains(&message.as_str())
 }
 
 /// The keyword with which a statement begins.

@@ -11,7 +11,7 @@ mod subtrees;
 
 pub(super) use expressions::{Function, Literal, Wrap};
 pub(super) use queries::{Embed, Join};
-pub(super) use repair::{Rebind, repair};
+pub(super) use repair::{Rebind, Repair, repair};
 pub(super) use subtrees::{Clause, Exchange, List};
 
 use std::ops::Range;

@@ -47,6 +47,19 @@ fn forget_names(node: &mut Node, percent: u8, context: &mut Context<'_>) {
     }
 }
 
+/// [`repair`] as an edit of its own.
+pub(in crate::mutators) struct Repair;
+
+impl Mutator for Repair {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        !case.sql.is_empty()
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        repair(case, context)
+    }
+}
+
 /// Binds every statement of the script to what is there when it runs. One that no parser takes is left, or a new
 /// one takes its place. Nothing happens to what is right already.
 pub(in crate::mutators) fn repair(case: &mut TestCase, context: &mut Context<'_>) -> Outcome {

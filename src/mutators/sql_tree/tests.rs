@@ -32,7 +32,7 @@ fn each_edit_does_what_it_says() {
         (&Clause, &["GROUP BY", "LIMIT", "DISTINCT", "RETURNING", "ON CONFLICT", "OVER", "STRICT"]),
         (&List, &["1, 2", "a, b"]),
         (&Wrap, &["CAST", "EXISTS", "NOT", "IS NULL", "CASE", "IN ("]),
-        (&Literal, &["9223372036854775807", "-", "||"]),
+        (&Literal, &["+", "-", "e"]),
         (&Function, &["json", "substr", "("]),
         (&Join, &["LEFT JOIN", "FULL JOIN", "NATURAL", "RIGHT JOIN", "AS j"]),
         (

@@ -1,0 +1,245 @@
+//! The build that counts, and what it counts.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::tools::{Tools, compiler, in_lane, prepare};
+use crate::cli;
+use crate::replay::{Options, Report, run_all};
+use crate::source::{Cases, NamedCase};
+
+/// How many of a kind of thing there are, and how many ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Count {
+    /// Those that ran.
+    pub covered: u64,
+    /// All of them.
+    #[serde(alias = "count")]
+    pub total: u64,
+}
+
+impl Count {
+    /// The share that ran.
+    pub(crate) fn percent(&self) -> f64 {
+        100.0 * self.covered as f64 / self.total.max(1) as f64
+    }
+}
+
+/// What ran of sqlite3.c, in the words of `llvm-cov export -summary-only`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Coverage {
+    /// Outcomes of conditions: two for each.
+    pub branches: Count,
+    /// Lines of code.
+    pub lines: Count,
+    /// Functions.
+    pub functions: Count,
+    /// Stretches of code that run as one.
+    pub regions: Count,
+}
+
+impl Coverage {
+    /// Reads what llvm-cov prints.
+    fn parse(json: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Export {
+            data: Vec<Data>,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            files: Vec<File>,
+        }
+        #[derive(Deserialize)]
+        struct File {
+            filename: PathBuf,
+            summary: Coverage,
+        }
+        let export: Export = serde_json::from_slice(json).context("reading what llvm-cov prints")?;
+        let mut files = export.data.into_iter().flat_map(|data| data.files);
+        let sqlite = files.find(|file| file.filename.file_name() == Some(OsStr::new("sqlite3.c")));
+        Ok(sqlite.context("the coverage build counts nothing in sqlite3.c")?.summary)
+    }
+}
+
+/// The build.
+pub(crate) struct Lane {
+    program: PathBuf,
+    folder: PathBuf,
+    tools: Tools,
+}
+
+impl Lane {
+    /// Builds it in `target/coverage`.
+    ///
+    /// # Errors
+    /// What it needs is missing, or the build failed: cargo has said why on standard error.
+    pub(crate) fn build(project: &Path, may_install: bool) -> Result<Self> {
+        let tools = prepare(project, may_install)?;
+        let folder = project.join("target/coverage");
+        eprintln!("fuzzcheck: building SQLite with branch counts in {}", folder.display());
+        let mut command = Command::new("cargo");
+        command.args(["rustc", "--release", "--package", "fuzzcheck", "--bin", "fuzzcheck", "--target-dir"]);
+        command.arg(&folder).arg("--").arg(format!("-Clinker={}", compiler(project).display()));
+        in_lane(&mut command, project);
+        command
+            .current_dir(project)
+            .env("RUST_BACKTRACE", "0")
+            .stdout(std::io::stderr())
+            .stdin(Stdio::null());
+        if !command.status().context("cannot run cargo")?.success() {
+            bail!("the coverage build failed: see above");
+        }
+        Ok(Self { program: folder.join("release/fuzzcheck"), folder, tools })
+    }
+
+    /// Runs cases and writes the profile of what they reach to `profile`.
+    ///
+    /// # Errors
+    /// Where no case was run, or a worker cannot be started, or nothing was counted.
+    pub(crate) fn replay(
+        &self,
+        mut cases: Cases,
+        jobs: usize,
+        stop: &AtomicBool,
+        profile: &Path,
+        mut observer: impl FnMut(),
+    ) -> Result<Report> {
+        let counts = tempfile::tempdir_in(&self.folder).context("making a folder for profiles")?;
+        let options = Options {
+            timeout_ms: cli::TIMEOUT_MS,
+            worker_memory_mib: cli::WORKER_MEMORY_MIB,
+            // A file per process, mapped into its memory.
+            profile: Some(counts.path().join("%p%c.profraw")),
+            ..Options::default()
+        };
+        let report = run_all(&self.program, &options, jobs, &mut *cases.cases, stop, |_| observer())?;
+        if report.cases == 0 {
+            bail!("no case was run");
+        }
+        let raw = std::fs::read_dir(counts.path())?.collect::<std::io::Result<Vec<_>>>()?;
+        let raw: Vec<PathBuf> = raw.into_iter().map(|entry| entry.path()).collect();
+        if raw.is_empty() {
+            bail!("{} counted nothing: it is no coverage build", self.program.display());
+        }
+        self.merge(&raw, profile)?;
+        Ok(report)
+    }
+
+    /// Writes what any of `profiles` reached to `into`.
+    ///
+    /// # Errors
+    /// As llvm-profdata says.
+    pub(crate) fn merge(&self, profiles: &[PathBuf], into: &Path) -> Result<()> {
+        let mut command = Command::new(&self.tools.profdata);
+        command.args(["merge", "-sparse", "-o"]).arg(into).args(profiles);
+        output(&mut command).map(|_| ())
+    }
+
+    /// What a profile reached in sqlite3.c.
+    ///
+    /// # Errors
+    /// As llvm-cov says.
+    pub(crate) fn coverage(&self, profile: &Path) -> Result<Coverage> {
+        let mut command = Command::new(&self.tools.cov);
+        command.args(["export", "-summary-only", "-instr-profile"]).arg(profile).arg(&self.program);
+        Coverage::parse(&output(&mut command)?)
+    }
+}
+
+/// The cases of `paths`. With a target, whatever lies in a folder is a case of it, as libFuzzer has it:
+/// decoded as the target decodes, however damaged.
+///
+/// # Errors
+/// Where a path cannot be read.
+pub(crate) fn cases(paths: &[PathBuf], target: Option<&'static tandem::targets::Target>) -> Result<Cases> {
+    let mut all = Cases { total: 0, cases: Box::new(std::iter::empty()), skipped: Vec::new() };
+    for path in paths {
+        let some = match target.filter(|_| path.is_dir()) {
+            None => crate::source::open(std::slice::from_ref(path), target)?,
+            Some(target) => raw_cases(path, target)?,
+        };
+        all.total += some.total;
+        all.skipped.extend(some.skipped);
+        all.cases = Box::new(all.cases.chain(some.cases));
+    }
+    Ok(all)
+}
+
+fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<Cases> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))?;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("{}", folder.display()))?;
+            // Links are passed over: they may lead round in circles.
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    let total = files.len();
+    let read = move |path: PathBuf| {
+        // One that went away meanwhile is no case.
+        let bytes = std::fs::read(&path).ok()?;
+        let case = (target.decode)(&bytes);
+        Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
+    };
+    Ok(Cases { total, cases: Box::new(files.into_iter().filter_map(read)), skipped: Vec::new() })
+}
+
+/// What a command prints.
+fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {name}"))?;
+    if !output.status.success() {
+        bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_of_sqlite_is_found_among_others() {
+        let counts = |n: u64| format!(r#"{{"count":{},"covered":{n},"percent":1}}"#, 4 * n);
+        let summary = |n| {
+            let names = ["branches", "lines", "functions", "regions"];
+            let all: Vec<String> = names.iter().map(|name| format!("\"{name}\":{}", counts(n))).collect();
+            format!("{{{},\"mcdc\":{}}}", all.join(","), counts(9))
+        };
+        let files = format!(
+            r#"[{{"filename":"/x/other.c","summary":{}}},{{"filename":"/x/sqlite3.c","summary":{}}}]"#,
+            summary(1),
+            summary(5)
+        );
+        let coverage = Coverage::parse(format!(r#"{{"data":[{{"files":{files}}}]}}"#).as_bytes()).unwrap();
+        assert_eq!(coverage.branches, Count { covered: 5, total: 20 });
+        assert!((coverage.regions.percent() - 25.0).abs() < 1e-9);
+        assert!(Coverage::parse(br#"{"data":[{"files":[]}]}"#).is_err());
+    }
+
+    #[test]
+    fn whatever_lies_in_a_folder_is_a_case_of_the_target() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        std::fs::write(folder.path().join("inner/a"), [0xff, 0, 7]).unwrap();
+        std::fs::write(folder.path().join(".b"), b"SELECT 1").unwrap();
+        let paths = [folder.path().to_owned()];
+        let all = cases(&paths, Some(&tandem::targets::DB_FILE)).unwrap();
+        assert_eq!((all.total, all.skipped.len()), (2, 0));
+        assert!(all.cases.map(|case| case.target.name).eq(["db_file", "db_file"]));
+        assert!(cases(&[folder.path().join("none")], None).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! `fuzzcheck coverage`: what cases reach in SQLite, as llvm-cov counts it.
+//!
+//! A build of this program of its own, the lane, has an SQLite that counts branches and lines and nothing of
+//! libFuzzer's. It is used for its workers alone: what this process does with SQLite, such as reading a corpus,
+//! is not counted. [`tools`] sees to what the build needs, [`lane`] builds, replays and reads the counts.
+
+pub(crate) mod lane;
+pub(crate) mod tools;

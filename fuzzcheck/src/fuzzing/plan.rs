@@ -1,0 +1,79 @@
+//! What to fuzz, and the build of it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::tools;
+
+/// What to fuzz and for how long.
+pub(crate) struct Plan {
+    /// The working copy.
+    pub project: PathBuf,
+    /// Name of the target.
+    pub target: &'static str,
+    /// As in `cargo +TOOLCHAIN`.
+    pub toolchain: Option<String>,
+    /// How long; `None` for until it is stopped.
+    pub time: Option<Duration>,
+    /// Processes at a time.
+    pub jobs: usize,
+    /// Further arguments of libFuzzer.
+    pub arguments: Vec<String>,
+}
+
+impl Plan {
+    /// libFuzzer's corpus of the target.
+    pub(crate) fn corpus(&self) -> PathBuf {
+        self.project.join("fuzz/corpus").join(self.target)
+    }
+
+    /// What libFuzzer said of each finding.
+    pub(super) fn logs(&self) -> PathBuf {
+        self.project.join("fuzz/logs").join(self.target)
+    }
+
+    /// The program that [`Plan::build`] makes.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        let host = tools::host(&self.project, self.toolchain.as_deref())?;
+        let program = self.project.join(target).join(host).join("release").join(self.target);
+        if program.is_file() { Ok(program) } else { bail!("cargo-fuzz built no {}", program.display()) }
+    }
+
+    /// Sees that there is something to build.
+    ///
+    /// # Errors
+    /// The project is no working copy of Tandem.
+    pub(crate) fn check_project(&self) -> Result<()> {
+        if self.project.join("fuzz/Cargo.toml").exists() {
+            return Ok(());
+        }
+        bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", self.project.display());
+    }
+
+    /// `cargo fuzz SUBCOMMAND TARGET`.
+    pub(super) fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new("cargo");
+        command.args(self.toolchain.as_ref().map(|name| format!("+{name}")));
+        command.args(["fuzz", subcommand, self.target]).current_dir(&self.project);
+        command
+    }
+
+    /// Builds the target.
+    ///
+    /// # Errors
+    /// The build failed; cargo has said why on standard error.
+    pub(crate) fn build(&self) -> Result<()> {
+        let mut command = self.cargo("build");
+        // cargo-fuzz repeats its own stack otherwise, which says nothing of the build.
+        command.env("RUST_BACKTRACE", "0").stdout(std::io::stderr()).stdin(Stdio::null());
+        let status = command.status().context("cannot run cargo")?;
+        if status.success() { Ok(()) } else { bail!("`cargo fuzz build {}` failed: see above", self.target) }
+    }
+}

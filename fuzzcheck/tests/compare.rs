@@ -1,0 +1,284 @@
+//! `fuzzcheck compare-mutators` and `fuzzcheck coverage` with stand-ins for cargo, clang, llvm and the target, so
+//! that they are tested without any of them. `.ci/run` runs the real ones.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use common::{Ran, command, file, finish, folder, fuzzcheck_on, names_in, project, read};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// The compiler of the working copy: knows where its tools are, and links anything.
+const CC: &str = r#"
+case "$1" in
+-dumpversion) echo 22.1.8;;
+--print-prog-name=*) echo "$STAGE/bin/${1#*=}";;
+*) [ ! -e "$STAGE/no-clang" ];;
+esac
+"#;
+
+/// `cargo fuzz build sql` and `cargo rustc …`. The lane's worker is the real one, which says in its profile how
+/// many it was; the program counts nothing itself.
+const CARGO: &str = r#"
+case "$1 $2" in
+"fuzz --version") ;;
+"fuzz build") mkdir -p "target/$HOST/release"; cp "$STAGE/sql" "target/$HOST/release/sql";;
+rustc*)
+    [ "$TANDEM_LANE" = coverage ] || exit 1
+    mkdir -p target/coverage/release
+    printf '#!/bin/sh\necho raw >"$LLVM_PROFILE_FILE$$"\nexec "$FUZZCHECK" "$@"\n' >target/coverage/release/fuzzcheck
+    chmod +x target/coverage/release/fuzzcheck;;
+esac
+"#;
+
+/// What a replay reaches is a line, however many workers it had, and merging appends lines: 100 branches for
+/// one, 10 more for each further.
+const PROFDATA: &str = r#"
+[ "$1" = --version ] && { echo "LLVM version 22.1.8"; exit; }
+out=$4; shift 4
+case "$1" in
+*.profraw*) echo replayed >"$out";;
+*) cat "$@" >"$out.new" && mv "$out.new" "$out";;
+esac
+"#;
+const COV: &str = r#"
+[ "$1" = --version ] && { echo "Debian LLVM version 22.1.8"; exit; }
+n=$((90 + 10 * $(wc -l <"$4")))
+c="{\"count\":1000,\"covered\":$n,\"percent\":1}"
+echo "{\"data\":[{\"files\":[{\"filename\":\"/a/sqlite3.c\",\"summary\":{\"branches\":$c,\"lines\":$c,\"functions\":$c,\"regions\":$c}}]}]}"
+"#;
+
+/// The target: plants statistics, then works until it is told to end.
+const TARGET: &str = r##"
+cp "$STAGE/stats.json" "$TANDEM_STATS"
+echo "$TANDEM_MUTATORS $*" >>"$STAGE/arguments"
+trap 'echo stat::number_of_executed_units: 1200 >&2; exit 0' INT
+: >"$STAGE/ready"
+while :; do :; done
+"##;
+
+const STATS: &str = r#"{
+    "target": "sql", "arm": "x", "edges": 500, "features": 900, "cpu_ns": 2000, "mutation_ns": 100,
+    "all": {"runs": 1100, "statements": 2000, "prepared": 1000, "parser": 400, "resolver": 600, "refused": 0,
+            "vm": 100, "ran": 900, "cut": 0, "databases": 10, "opened": 5},
+    "mutated": {"runs": 1000, "statements": 1000, "prepared": 620, "parser": 110, "resolver": 220, "refused": 50,
+                "vm": 70, "ran": 540, "cut": 10, "databases": 8, "opened": 6},
+    "operators": {"sql_token_copy": {"turns": 40, "features": 20, "edges": 3},
+                  "crossover": {"turns": 10, "features": 20, "edges": 1}}
+}"#;
+
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new(target: &str) -> Self {
+        let stage = Self { folder: folder() };
+        for name in ["project/fuzz", "project/.cargo", "bin"] {
+            fs::create_dir_all(stage.path(name)).unwrap();
+        }
+        file(&stage.path("project/fuzz"), "Cargo.toml", "");
+        file(stage.folder.path(), "stats.json", STATS);
+        stage.program("project/.cargo/cc", CC);
+        stage.program("bin/cargo", CARGO);
+        stage.program("bin/rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
+        stage.program("bin/true", "exit 0");
+        stage.program("bin/llvm-profdata", PROFDATA);
+        stage.program("bin/llvm-cov", COV);
+        stage.program("sql", target);
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let path = file(self.folder.path(), name, format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = command();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        command.env("CC", "true").env("CXX", "true").env("STAGE", self.folder.path());
+        command.env("HOST", "x86_64-unknown-linux-gnu").env_remove("CARGO_TARGET_DIR");
+        command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"));
+        command.args(words.split_whitespace()).arg("--project").arg(self.path("project"));
+        command
+    }
+
+    fn compare(&self, words: &str) -> Ran {
+        finish(&mut self.command(&format!("compare-mutators --target sql --seconds 1 --no-install {words}")))
+    }
+
+    fn arguments(&self) -> String {
+        String::from_utf8(read(&self.path("arguments"))).unwrap()
+    }
+
+    /// The folder of the one comparison.
+    fn kept(&self) -> PathBuf {
+        let all = self.path("project/target/compare-mutators");
+        let names = names_in(&all);
+        assert_eq!(names.len(), 1, "{names:?}");
+        all.join(&names[0])
+    }
+}
+
+#[test]
+fn a_comparison_prints_what_targets_and_llvm_say() {
+    let stage = Stage::new(TARGET);
+    let ran = stage.compare("--repeats 2 --arm libfuzzer --arm all --arm all").expect(0);
+    let rows: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("| all ")).collect();
+    // Seeds reach 100 branches, seeds and corpus 110.
+    let row = "| all | 1200 | 500 | 900 | 110 | 10 | 1.00 | 62.0 | 11.0 | 22.0 | 5.0 | 7.0 | 54.0 | 75.0 | 5.0 | 0 |";
+    assert_eq!(rows, [row], "{ran:?}");
+    assert!(ran.out.contains("which reach 100 of 1000 branches"), "{ran:?}");
+    assert!(ran.out.contains("| sql_token_copy | 80 | 40 | 6 | 500 |"), "{ran:?}");
+    let first_operator = ran.out.lines().skip_while(|line| !line.starts_with("| operator")).nth(2);
+    assert_eq!(first_operator, Some("| crossover | 20 | 40 | 2 | 2000 |"));
+
+    let arguments = stage.arguments();
+    let lines: Vec<&str> = arguments.lines().collect();
+    assert_eq!(lines.len(), 4, "{arguments}");
+    assert!(lines[0].starts_with("libfuzzer ") && lines[0].contains(" -seed=1 "), "{arguments}");
+    assert!(lines[3].starts_with("all ") && lines[3].contains(" -seed=2 "), "{arguments}");
+    let corpus = stage.kept().join("all-2/corpus");
+    assert!(lines[3].contains(&format!("{} ", corpus.display())), "{arguments}");
+    assert!(names_in(&corpus).len() >= 59);
+
+    // What has been run is not run again, whatever is added to it.
+    let more = stage.compare("--repeats 2 --arm all --arm without:token --json").expect(0).json();
+    assert_eq!(stage.arguments().lines().count(), 6, "{}", stage.arguments());
+    assert_eq!(more["arms"][0]["campaigns"].as_array().unwrap().len(), 2);
+    assert_eq!((&more["arms"][1]["arm"], &more["arms"][1]["ratio"]), (&"without:token".into(), &().into()));
+    assert_eq!(more["arms"][1]["figures"]["new_branches"]["median"], 10.0);
+    assert_eq!(more["seeds"]["branches"], 100);
+}
+
+#[test]
+fn a_campaign_goes_on_after_a_finding_and_counts_it() {
+    let finding = r##"
+cp "$STAGE/stats.json" "$TANDEM_STATS"
+if [ ! -e "$STAGE/ran" ]; then
+    : >"$STAGE/ran"
+    artifacts=${4#-artifact_prefix=}
+    cp "$1/a" "${artifacts}crash-01"
+    echo "artifact_prefix='x'; Test unit written to ${artifacts}crash-01" >&2
+    echo 'stat::number_of_executed_units: 34' >&2
+    exit 1
+fi
+trap 'echo stat::number_of_executed_units: 1200 >&2; exit 0' INT
+while :; do :; done
+"##;
+    let stage = Stage::new(finding);
+    fs::create_dir(stage.path("seeds")).unwrap();
+    file(&stage.path("seeds"), "one", "SELECT 1;");
+    file(&stage.path("seeds"), "two", [0xff, 0, 1]);
+    // The seeds are numbered; the target takes one by name.
+    stage.program("sql", &finding.replace("$1/a", "$1/000001"));
+    let words = format!("--arm fixed --json --seeds {}", stage.path("seeds").display());
+    let ran = stage.compare(&words).expect(0);
+    let comparison = ran.json();
+    let campaign = &comparison["arms"][0]["campaigns"][0];
+    assert_eq!((&campaign["crashes"], &campaign["processes"]), (&1.into(), &2.into()));
+    assert_eq!((&campaign["executions"], &comparison["seeds"]["cases"]), (&1234.into(), &2.into()));
+    assert_eq!(campaign["stats"]["operators"]["crossover"]["turns"], 20);
+    let folder = stage.kept().join("fixed-1");
+    assert_eq!(names_in(&folder.join("artifacts")), ["crash-01"]);
+    assert_eq!(names_in(&folder.join("corpus")), ["000000"], "the finding would end every further process");
+    assert!(ran.err.contains("1 cases ended a target; they are in "), "{ran:?}");
+}
+
+#[test]
+fn what_proves_nothing_is_an_error() {
+    let stage = Stage::new("cp \"$STAGE/stats.json\" \"$TANDEM_STATS\"; echo 'tandem: blind' >&2; exit 2");
+    stage.compare("--arm all").expect_error(&["arm all ended with", "blind"]);
+    let idle = Stage::new(&TARGET.replace("1200", "0"));
+    idle.compare("--arm all").expect_error(&["executed nothing"]);
+    let stage = Stage::new(TARGET);
+    fs::create_dir(stage.path("empty")).unwrap();
+    stage.compare(&format!("--seeds {}", stage.path("empty").display())).expect_error(&["no seeds"]);
+
+    let words = |words: &str| fuzzcheck_on(words, &[]);
+    words("compare-mutators --target nope --seconds 1").expect_error(&["no target is named `nope`"]);
+    words("compare-mutators --target sql --seconds 0").expect_error(&["--seconds"]);
+    words("compare-mutators --target sql --seconds 1 --repeats 0").expect_error(&["--repeats"]);
+    words("compare-mutators --target sql --seconds 1 --arm x").expect_error(&["`x`", "without:token"]);
+    words("compare-mutators --target sql --seconds 1 --arm without:page")
+        .expect_error(&["the target sql does without that anyway: without:page", "without:token"]);
+    words("compare-mutators --target sql --seconds 1 --project /nonexistent")
+        .expect_error(&["no working copy"]);
+}
+
+#[test]
+fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
+    let stage = Stage::new(TARGET);
+    stage.compare("--arm libfuzzer").expect(0);
+    fs::remove_file(stage.path("ready")).unwrap();
+    let mut command =
+        stage.command("compare-mutators --target sql --seconds 1000 --no-install --arm libfuzzer --json");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !stage.path("ready").exists() {
+        sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    Ran::from(child.wait_with_output().unwrap()).expect_error(&["interrupted before a campaign was over"]);
+
+    // With one campaign done before, that one is shown.
+    fs::remove_file(stage.path("ready")).unwrap();
+    let mut command = stage
+        .command("compare-mutators --target sql --seconds 1 --no-install --arm libfuzzer --arm all --json");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !stage.path("ready").exists() {
+        sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap()).expect(2);
+    let arms = ran.json()["arms"].as_array().unwrap().len();
+    assert_eq!(arms, 1, "{ran:?}");
+    assert!(ran.err.contains("the same command goes on from here"), "{ran:?}");
+}
+
+#[test]
+fn coverage_counts_what_workers_reach() {
+    let stage = Stage::new("");
+    let seeds = project().join("corpus/sql.db");
+    let coverage = |words: &str| finish(stage.command(&format!("coverage --no-install {words}")).arg(&seeds));
+    let ran = coverage("--jobs 1").expect(0);
+    assert_eq!(ran.out.lines().next(), Some("branches       100 of    1000  10.00 %"), "{ran:?}");
+    let summary = coverage("--jobs 1 --json").expect(0).json();
+    assert_eq!((&summary["branches"]["covered"], &summary["lines"]["total"]), (&100.into(), &1000.into()));
+    assert!(summary["cases"].as_u64().unwrap() > 60);
+
+    fuzzcheck_on("coverage --target nope", &[]).expect_error(&["no target is named `nope`"]);
+    let empty = folder();
+    fuzzcheck_on("coverage", &[empty.path()]).expect_error(&["no cases there"]);
+
+    // A build that counts nothing says so.
+    stage.program("bin/cargo", &CARGO.replace("echo raw >\"$LLVM_PROFILE_FILE$$\"", ":"));
+    coverage("--jobs 1").expect_error(&["counted nothing"]);
+}
+
+#[test]
+fn what_is_missing_to_count_is_named() {
+    let stage = Stage::new("");
+    let seeds = project().join("corpus/sql.db");
+    let coverage = || {
+        let mut command = stage.command("coverage --no-install");
+        finish(command.env("PATH", format!("{}:/usr/bin:/bin", stage.path("bin").display())).arg(&seeds))
+    };
+    stage.program("bin/apt-get", "exit 0");
+    stage.program("bin/llvm-cov", "echo 'LLVM version 14.0.6'");
+    coverage().expect_error(&["has version 14, clang 22", "libclang-rt-22-dev llvm-22"]);
+    stage.program("bin/llvm-cov", COV);
+    file(stage.folder.path(), "no-clang", "");
+    coverage().expect_error(&["is missing", "apt-get update && apt-get install"]);
+}
