@@ -12,6 +12,7 @@
 
 use super::geometry::LOCK_BYTE;
 use super::page::BtreePage;
+use super::pointer_map::{self, Use};
 use super::tree::PageSet;
 use super::{Geometry, cell, header, read_be, recover, schema};
 
@@ -154,16 +155,6 @@ struct Checker<'a> {
     is_complete: bool,
 }
 
-/// What a page is used as, in terms of the pointer map.
-#[derive(Clone, Copy)]
-enum Use {
-    Root,
-    Free,
-    FirstOverflow { of: u32 },
-    Overflow { after: u32 },
-    Child { of: u32 },
-}
-
 /// What a walk over a b-tree finds out.
 struct Level {
     depth: u32,
@@ -214,16 +205,7 @@ impl Checker<'_> {
     }
 
     fn pointer_map_says(&self, page: u32, used_as: Use) -> bool {
-        let (map, at) = self.geometry.pointer_map_entry(page);
-        let map = self.geometry.page(self.image, map);
-        let (kind, parent) = match used_as {
-            Use::Root => (1, 0),
-            Use::Free => (2, 0),
-            Use::FirstOverflow { of } => (3, of),
-            Use::Overflow { after } => (4, after),
-            Use::Child { of } => (5, of),
-        };
-        read_be(map, at, 1) == kind && read_be(map, at + 1, 4) as u32 == parent
+        pointer_map::get(self.image, &self.geometry, page) == used_as.entry()
     }
 
     /// In a database with a pointer map: the largest root page is the one in the header, and the last page
