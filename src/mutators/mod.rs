@@ -25,6 +25,7 @@ mod crossover;
 mod db_blobs;
 mod db_cells;
 mod db_files;
+mod db_graft;
 mod db_header;
 mod db_pages;
 mod db_rows;
@@ -32,6 +33,7 @@ mod db_schema;
 mod db_space;
 mod db_stats;
 mod joint;
+mod joint_schema;
 mod shrink;
 mod sql_statements;
 mod sql_templates;
@@ -203,7 +205,9 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_statistics", Family::Record, 5, &db_stats::StatisticsRows),
     entry("db_schema_sql", Family::Schema, 12, &db_schema::SchemaSql),
     entry("db_schema_field", Family::Schema, 8, &db_schema::SchemaField),
+    entry("db_table_copy", Family::Schema, 2, &db_graft::TableCopy),
     entry("db_schema_rows", Family::Schema, 4, &db_schema::SchemaRows),
+    entry("db_leaf_swap", Family::Page, 3, &db_graft::LeafSwap),
     entry("db_overflow", Family::Page, 5, &db_space::Overflow),
     entry("db_freelist", Family::Page, 5, &db_space::Freelist),
     entry("db_pointer_map", Family::Page, 3, &db_space::PointerMap),
@@ -215,6 +219,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("config_setting", Family::Config, 1, &config::SettingValue),
     entry("config_toggle", Family::Config, 1, &config::Toggle),
     entry("joint_damage_read", Family::Joint, 6, &joint::DamageWhatIsRead),
+    entry("joint_declaration", Family::Joint, 5, &joint_schema::Declaration),
     entry("joint_use_schema", Family::Joint, 6, &joint::UseSchema),
     entry("joint_statistics", Family::Joint, 3, &joint::Statistics),
     entry("joint_sql_and_db", Family::Joint, 4, &joint::SqlAndDatabase),
