@@ -208,14 +208,21 @@ impl Checker<'_> {
         pointer_map::get(self.image, &self.geometry, page) == used_as.entry()
     }
 
-    /// In a database with a pointer map: the largest root page is the one in the header, and the last page
-    /// is not one that no file can end with.
+    /// In a database with a pointer map: the root pages stand before all others, without a gap (nothing checks
+    /// that, and vacuum fails otherwise), the largest is the one in the header, and the last page is not one
+    /// that no file can end with.
     fn is_vacuum_state_sound(&self, rows: &[schema::SchemaRow]) -> bool {
         let roots = rows.iter().filter(|row| row.has_btree() == Some(true)).map(|row| row.root);
-        let largest = roots.max().unwrap_or(1).max(1);
+        let mut roots: Vec<i64> = roots.collect();
+        roots.sort_unstable();
+        let largest = roots.last().copied().unwrap_or(1).max(1);
+        let is_special =
+            |page| self.geometry.is_pointer_map(page) || page == self.geometry.lock_byte_page(self.lock_byte);
+        let first = (3..=self.pages).filter(|&page| !is_special(page)).map(i64::from);
+        let are_first = first.zip(&roots).all(|(page, &root)| page == root);
         let is_last_odd = self.geometry.is_pointer_map(self.pages)
             || self.pages == self.geometry.lock_byte_page(self.lock_byte);
-        largest == i64::from(header::LARGEST_ROOT.get(self.image)) && !is_last_odd
+        are_first && largest == i64::from(header::LARGEST_ROOT.get(self.image)) && !is_last_odd
     }
 
     fn freelist(&mut self) -> Result<(), Damage> {

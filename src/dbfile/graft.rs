@@ -2,7 +2,6 @@
 //! anew, so that page sizes, reserved bytes and encodings need not agree.
 
 use super::page::{BtreePage, PageKind};
-use super::pointer_map::{self, Use};
 use super::record::{self, Value};
 use super::schema::{self, SchemaRow};
 use super::space::Space;
@@ -59,12 +58,8 @@ fn tree_copy(
         copies.push((row.rowid, payload));
     }
     let kind = if kind.is_table() { PageKind::TableLeaf } else { PageKind::IndexLeaf };
-    let new = space.allocate(Use::Root)?;
+    let new = space.allocate_root()?;
     rows::fill_kind(space, new, kind, &copies)?;
-    if pointer_map::is_present(space.image) {
-        let largest = header::LARGEST_ROOT.get(space.image).max(new);
-        header::LARGEST_ROOT.set(space.image, largest);
-    }
     Some(new)
 }
 

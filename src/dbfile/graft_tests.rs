@@ -1,6 +1,8 @@
 //! Grafts between page sizes, encodings and vacuum modes.
 
 use super::*;
+use crate::dbfile::damage;
+use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::sqlite::{Executor, Moment};
 use crate::testcase::{OpenConfig, TestCase};
 
@@ -30,8 +32,8 @@ fn a_sound_table_in_a_sound_database_leaves_it_sound() {
             let mut image = target.clone();
             let mut space = Space::new(&mut image, 3000);
             graft(&mut space, source, &schema::rows(source), 1 << 20).unwrap();
-            let damage = crate::dbfile::damage::first_damage(&image);
-            assert_eq!(damage, None, "{i} in {j}");
+            let found = damage::assess(&image, LOCK_BYTE);
+            assert_eq!(found, damage::Assessment::Sound, "{i} in {j}");
             assert!(executor.is_healthy(&TestCase::from_database(image.clone())), "{i} in {j}");
             assert_eq!(schema::rows(&image).len(), 2 + 4);
             // Too much for the room: nothing.

@@ -2,6 +2,8 @@
 //!
 //! Whatever the file: a freelist that leads nowhere is passed over, and new pages come from the end.
 
+use super::cell::Cell;
+use super::page::BtreePage;
 use super::pointer_map::{self, Use};
 use super::{Geometry, header, read_be, tree, write_be};
 
@@ -82,6 +84,74 @@ impl<'a> Space<'a> {
             header::PAGE_COUNT.set(self.image, self.geometry.pages);
         }
         Some(self.geometry.pages)
+    }
+
+    /// Takes a page, filled with zeros, for a root. In a database with a pointer map roots stand before all
+    /// other pages: what stands behind the largest root moves elsewhere.
+    pub fn allocate_root(&mut self) -> Option<u32> {
+        if !pointer_map::is_present(self.image) {
+            return self.allocate(Use::Root);
+        }
+        let mut page = header::LARGEST_ROOT.get(self.image).checked_add(1)?.max(3);
+        if self.geometry.is_pointer_map(page) {
+            page += 1;
+        }
+        if page > self.geometry.pages {
+            (self.take_new()? == page).then_some(())?;
+        } else {
+            self.vacate(page)?;
+        }
+        self.geometry.page_mut(self.image, page).fill(0);
+        header::LARGEST_ROOT.set(self.image, page);
+        pointer_map::set(self.image, &self.geometry, page, Use::Root);
+        Some(page)
+    }
+
+    /// Moves what a page holds to another page, or takes it off the freelist, by what the pointer map says.
+    fn vacate(&mut self, page: u32) -> Option<()> {
+        let (kind, parent) = pointer_map::get(self.image, &self.geometry, page);
+        if kind == Use::Free.entry().0 {
+            let free = tree::freelist(self.image, &self.geometry);
+            let others: Vec<u32> =
+                free.trunks.into_iter().chain(free.leaves).filter(|&other| other != page).collect();
+            rebuild_freelist(self.image, &others);
+            return Some(());
+        }
+        let used_as =
+            [Use::FirstOverflow { of: parent }, Use::Overflow { after: parent }, Use::Child { of: parent }];
+        let used_as = used_as.into_iter().find(|used_as| used_as.entry().0 == kind)?;
+        let at = self.reference_to(page, used_as)?;
+        let new = self.allocate(used_as)?;
+        let content = self.geometry.page(self.image, page).to_vec();
+        let target = self.geometry.page_mut(self.image, new);
+        (target.len() == content.len()).then_some(())?;
+        target.copy_from_slice(&content);
+        write_be(self.geometry.page_mut(self.image, parent), at, 4, u64::from(new));
+        if matches!(used_as, Use::Child { .. }) {
+            pointer_map::set_references(self.image, &self.geometry, new);
+        } else {
+            let next = read_be(&content, 0, 4) as u32;
+            pointer_map::set(self.image, &self.geometry, next, Use::Overflow { after: new });
+        }
+        Some(())
+    }
+
+    /// Where in its parent the number of a page stands.
+    fn reference_to(&self, page: u32, used_as: Use) -> Option<usize> {
+        let (_, parent) = used_as.entry();
+        if let Use::Overflow { .. } = used_as {
+            return (read_be(self.geometry.page(self.image, parent), 0, 4) as u32 == page).then_some(0);
+        }
+        let btree = BtreePage::parse(self.image, &self.geometry, parent)?;
+        if let Use::FirstOverflow { .. } = used_as {
+            let place = |(offset, cell): (usize, Cell)| {
+                let payload = cell.payload?;
+                (payload.overflow == Some(page)).then_some(offset + payload.start + payload.local)
+            };
+            return btree.cells().find_map(place);
+        }
+        let in_cell = btree.cells().find(|(_, cell)| cell.left_child == Some(page)).map(|(offset, _)| offset);
+        in_cell.or((btree.right_child() == Some(page)).then_some(btree.start + 8))
     }
 
     /// Puts a page on the freelist: as a leaf of the first trunk if that has room, else as a new trunk.

@@ -281,6 +281,9 @@ fn choose(weights: &Weights, context: &mut Context<'_>) -> &'static Entry {
 mod blob_tests;
 
 #[cfg(test)]
+mod judge_tests;
+
+#[cfg(test)]
 mod tests;
 
 #[cfg(test)]
