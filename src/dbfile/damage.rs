@@ -12,6 +12,7 @@
 
 use super::geometry::LOCK_BYTE;
 use super::page::BtreePage;
+use super::pointer_map::{self, Use};
 use super::tree::PageSet;
 use super::{Geometry, cell, header, read_be, recover, schema};
 
@@ -154,16 +155,6 @@ struct Checker<'a> {
     is_complete: bool,
 }
 
-/// What a page is used as, in terms of the pointer map.
-#[derive(Clone, Copy)]
-enum Use {
-    Root,
-    Free,
-    FirstOverflow { of: u32 },
-    Overflow { after: u32 },
-    Child { of: u32 },
-}
-
 /// What a walk over a b-tree finds out.
 struct Level {
     depth: u32,
@@ -214,26 +205,24 @@ impl Checker<'_> {
     }
 
     fn pointer_map_says(&self, page: u32, used_as: Use) -> bool {
-        let (map, at) = self.geometry.pointer_map_entry(page);
-        let map = self.geometry.page(self.image, map);
-        let (kind, parent) = match used_as {
-            Use::Root => (1, 0),
-            Use::Free => (2, 0),
-            Use::FirstOverflow { of } => (3, of),
-            Use::Overflow { after } => (4, after),
-            Use::Child { of } => (5, of),
-        };
-        read_be(map, at, 1) == kind && read_be(map, at + 1, 4) as u32 == parent
+        pointer_map::get(self.image, &self.geometry, page) == used_as.entry()
     }
 
-    /// In a database with a pointer map: the largest root page is the one in the header, and the last page
-    /// is not one that no file can end with.
+    /// In a database with a pointer map: the root pages stand before all others, without a gap (nothing checks
+    /// that, and vacuum fails otherwise), the largest is the one in the header, and the last page is not one
+    /// that no file can end with.
     fn is_vacuum_state_sound(&self, rows: &[schema::SchemaRow]) -> bool {
         let roots = rows.iter().filter(|row| row.has_btree() == Some(true)).map(|row| row.root);
-        let largest = roots.max().unwrap_or(1).max(1);
+        let mut roots: Vec<i64> = roots.collect();
+        roots.sort_unstable();
+        let largest = roots.last().copied().unwrap_or(1).max(1);
+        let is_special =
+            |page| self.geometry.is_pointer_map(page) || page == self.geometry.lock_byte_page(self.lock_byte);
+        let first = (3..=self.pages).filter(|&page| !is_special(page)).map(i64::from);
+        let are_first = first.zip(&roots).all(|(page, &root)| page == root);
         let is_last_odd = self.geometry.is_pointer_map(self.pages)
             || self.pages == self.geometry.lock_byte_page(self.lock_byte);
-        largest == i64::from(header::LARGEST_ROOT.get(self.image)) && !is_last_odd
+        are_first && largest == i64::from(header::LARGEST_ROOT.get(self.image)) && !is_last_odd
     }
 
     fn freelist(&mut self) -> Result<(), Damage> {

@@ -11,22 +11,31 @@
 //! | [`cell`] | cells: payload, rowid, child, overflow |
 //! | [`record`] | records: serial types and values |
 //! | [`tree`] | walks over b-trees, overflow chains and the freelist |
+//! | [`space`], [`pointer_map`] | free pages and what each page is used as |
+//! | [`rows`] | rows of tables and entries of indexes: read, stored, inserted, with overflow and splits |
+//! | [`graft`] | tables and indexes of one database put into another |
+//! | [`blob`] | what FTS, R-Tree and JSONB keep in values |
 //! | [`schema`] | rows of `sqlite_schema` |
 //! | [`wal`], [`journal`] | the files beside the database |
 //! | [`recover`] | a database with its WAL or journal applied |
 //! | [`damage`] | cheap proof that a file is not well-formed |
 //! | [`describe`] | all of it for a person |
 
+pub mod blob;
 pub mod cell;
 pub mod damage;
 pub mod describe;
 pub mod geometry;
+pub mod graft;
 pub mod header;
 pub mod journal;
 pub mod page;
+pub mod pointer_map;
 pub mod record;
 pub mod recover;
+pub mod rows;
 pub mod schema;
+pub mod space;
 pub mod tree;
 pub mod varint;
 pub mod wal;

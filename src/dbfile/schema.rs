@@ -23,6 +23,8 @@ pub struct SchemaRow {
     pub root: i64,
     /// The statement that creates it; empty for automatic indexes.
     pub sql: String,
+    /// Every column has the type that SQLite gives it. A blob is read as text, but compared as a blob.
+    pub is_typed: bool,
 }
 
 impl SchemaRow {
@@ -55,6 +57,9 @@ impl SchemaRow {
     /// does not check them, and believes them when it drops or alters the object.
     pub fn is_consistent(&self) -> bool {
         let sql = self.sql.to_ascii_uppercase();
+        if !self.is_typed {
+            return false;
+        }
         if sql.is_empty() {
             return self.kind == "index"
                 && self.name.starts_with(&format!("sqlite_autoindex_{}_", self.table));
@@ -89,6 +94,7 @@ const COLUMNS: usize = 5;
 /// the database is replaced. On a page whose cells overlap, thousands may share the same bytes: no more is
 /// read than the image could hold without.
 pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
+    use Value::Text;
     let geometry = Geometry::of(image);
     let encoding = header::ENCODING.get(image);
     let mut rows = Vec::new();
@@ -121,6 +127,10 @@ pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
             table: text(2),
             root,
             sql: text(4),
+            is_typed: matches!(
+                values[..],
+                [Text(_), Text(_), Text(_), Value::Integer(_) | Value::Null, Text(_) | Value::Null]
+            ),
         });
     }
     rows

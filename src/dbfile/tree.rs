@@ -2,6 +2,7 @@
 
 use super::cell::{Cell, Payload};
 use super::page::BtreePage;
+use super::pointer_map::Use;
 use super::{Geometry, header, read_be};
 
 /// Longest payload that [`payload`] puts together, in bytes.
@@ -123,4 +124,60 @@ pub fn freelist(image: &[u8], geometry: &Geometry) -> Freelist {
         next = read_be(page, 0, 4) as u32;
     }
     list
+}
+
+/// The pages that the b-trees of the schema use, overflow pages included, each with its first use.
+pub fn uses(image: &[u8], geometry: &Geometry) -> Vec<(u32, Use)> {
+    let mut seen = PageSet::new(geometry);
+    let mut found = Vec::new();
+    let rows = super::schema::rows(image);
+    let roots = rows.iter().filter_map(|row| row.root_page(geometry));
+    let mut stack: Vec<(u32, Use)> = std::iter::once(1).chain(roots).map(|root| (root, Use::Root)).collect();
+    while let Some((number, used_as)) = stack.pop() {
+        if !seen.insert(number) {
+            continue;
+        }
+        found.push((number, used_as));
+        let Some(page) = BtreePage::parse(image, geometry, number) else {
+            continue;
+        };
+        stack.extend(page.children().map(|child| (child, Use::Child { of: number })));
+        for first in page.cells().filter_map(|(_, cell)| cell.payload?.overflow) {
+            let (mut next, mut used_as) = (first, Use::FirstOverflow { of: number });
+            while seen.insert(next) {
+                found.push((next, used_as));
+                used_as = Use::Overflow { after: next };
+                next = read_be(geometry.page(image, next), 0, 4) as u32;
+            }
+        }
+    }
+    found
+}
+
+/// The pages from `root` down to `target`, both included; `None` where `target` is not in the tree.
+pub fn path(image: &[u8], geometry: &Geometry, root: u32, target: u32) -> Option<Vec<u32>> {
+    let mut parents = vec![0; geometry.pages as usize + 1];
+    let mut stack = vec![root];
+    let mut seen = PageSet::new(geometry);
+    seen.insert(root);
+    while let Some(number) = stack.pop() {
+        if number == target {
+            let up = std::iter::successors(Some(target), |&page| {
+                parents.get(page as usize).copied().filter(|&parent| parent != 0)
+            });
+            let mut path: Vec<u32> = up.collect();
+            path.reverse();
+            return Some(path);
+        }
+        let Some(page) = BtreePage::parse(image, geometry, number).filter(|page| !page.kind.is_leaf()) else {
+            continue;
+        };
+        for child in page.children() {
+            if seen.insert(child) {
+                parents[child as usize] = number;
+                stack.push(child);
+            }
+        }
+    }
+    None
 }

@@ -1,9 +1,9 @@
 //! Two cases become one.
 
-use super::Context;
 use super::joint::rebind;
 use super::sql_statements::join;
 use super::sql_templates;
+use super::{Context, db_graft};
 use crate::dbfile::Geometry;
 use crate::sql;
 use crate::testcase::{FileName, JOURNAL, Script, Setting, TestCase, WAL};
@@ -11,7 +11,7 @@ use crate::testcase::{FileName, JOURNAL, Script, Setting, TestCase, WAL};
 /// A mixture of `first` and `second`; nearer to `first`.
 pub(super) fn mix(first: &TestCase, second: &TestCase, context: &mut Context<'_>) -> TestCase {
     let mut case = first.clone();
-    match context.rng.u8(0..10) {
+    match context.rng.u8(0..11) {
         0..4 => case.sql = splice(&first.sql, &second.sql, context),
         4..6 => {
             let names = sql_templates::names(first);
@@ -19,8 +19,13 @@ pub(super) fn mix(first: &TestCase, second: &TestCase, context: &mut Context<'_>
             case.sql = if context.chance(50) { script } else { splice(&first.sql, &script, context) };
         }
         6 => case.sql = second.sql.clone(),
-        7 => graft_pages(&mut case, second, context),
+        7 if context.chance(25) => graft_pages(&mut case, second, context),
+        7 => graft_table(&mut case, second, context),
         8 => {
+            graft_table(&mut case, second, context);
+            case.sql = splice(&first.sql, &second.sql, context);
+        }
+        9 => {
             for name in [WAL, JOURNAL] {
                 if let (Some(content), Some(name)) = (second.files.get(name), FileName::new(name)) {
                     case.files.insert(name, content.to_vec());
@@ -50,6 +55,14 @@ fn splice(first: &Script, second: &Script, context: &mut Context<'_>) -> Script 
     let middle = b[from..to].iter().map(|range| &second.as_bytes()[range.clone()]);
     let tail = a[resume..].iter().map(|range| &first.as_bytes()[range.clone()]);
     join(head.chain(middle).chain(tail))
+}
+
+/// Puts a table of the second database, with all that belongs to it, into the first.
+fn graft_table(case: &mut TestCase, second: &TestCase, context: &mut Context<'_>) {
+    let source = second.files.main().unwrap_or_default();
+    case.files.edit(&FileName::main(), |image| {
+        db_graft::graft_table(image, source, context);
+    });
 }
 
 /// Copies pages of the second database over those of the first, at the same numbers, where the page

@@ -24,6 +24,7 @@ macro_rules! image_mutator {
         }
     };
 }
+pub(super) use image_mutator;
 
 image_mutator! {
     /// Entries of the cell pointer array: exchanged, doubled, or somewhere else.
@@ -249,7 +250,7 @@ fn value(context: &mut Context<'_>) -> Value {
 }
 
 /// A value near the old one, or any.
-fn like(old: &Value, context: &mut Context<'_>) -> Value {
+pub(super) fn like(old: &Value, context: &mut Context<'_>) -> Value {
     let mut edited = |bytes: &Vec<u8>| {
         let mut bytes = bytes.clone();
         match context.rng.u8(0..4) {

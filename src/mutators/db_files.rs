@@ -42,11 +42,14 @@ impl Mutator for Size {
                 2 => old + page,
                 _ => old.next_multiple_of(page) + page * context.rng.usize(0..3),
             };
+            if new == old {
+                return Outcome::Skipped;
+            }
             image.resize(new, 0);
             if context.chance(50) && image.len() >= header::HEADER_BYTES {
                 db_header::repair(image);
             }
-            if new == old { Outcome::Skipped } else { Outcome::Mutated }
+            Outcome::Mutated
         })
     }
 }

@@ -1,13 +1,18 @@
-//! Rows of `sqlite_schema`: their SQL with the token mutators, their other columns.
+//! Rows of `sqlite_schema`: their SQL with the SQL mutators, their other columns, rows twice or gone. They
+//! are stored through the record layer: long ones go to overflow pages, full pages are split.
 
+use super::db_cells::image_mutator;
 use super::db_header::{edit_main, has_main};
 use super::db_pages::page_number;
+use super::db_rows::{atomically, text};
 use super::sql_tokens;
 use super::{Context, Mutator, Outcome};
-use crate::dbfile::page::{self, BtreePage};
+use crate::dbfile::graft::schema_record;
 use crate::dbfile::record::{self, Value};
+use crate::dbfile::rows::{self, Row};
 use crate::dbfile::schema::{self, SchemaRow};
-use crate::dbfile::{Geometry, cell, header, tree};
+use crate::dbfile::space::Space;
+use crate::dbfile::{Geometry, header};
 use crate::testcase::TestCase;
 
 /// Columns of `sqlite_schema`.
@@ -17,39 +22,37 @@ const TABLE: usize = 2;
 const ROOT: usize = 3;
 const SQL: usize = 4;
 
-/// The SQL text of a schema row changes while its b-tree stays.
-pub(super) struct SchemaSql;
+/// Names with a meaning of their own.
+const RESERVED: [&str; 9] = [
+    "sqlite_stat1",
+    "sqlite_stat4",
+    "sqlite_sequence",
+    "sqlite_schema",
+    "sqlite_master",
+    "sqlite_temp_schema",
+    "sqlite_autoindex_t1_1",
+    "sqlite_x",
+    "",
+];
 
-impl Mutator for SchemaSql {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit_main(case, context, edit_sql)
-    }
+image_mutator! {
+    /// The SQL text of a schema row changes while its b-tree stays.
+    SchemaSql => edit_sql
 }
 
-/// Type, name, table or root page of a schema row.
-pub(super) struct SchemaField;
-
-impl Mutator for SchemaField {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit_main(case, context, edit_field)
-    }
+image_mutator! {
+    /// Type, name, table or root page of a schema row.
+    SchemaField => edit_field
 }
 
-pub(super) fn edit_sql(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
-    let rows = schema::rows(image);
-    let with_sql: Vec<&SchemaRow> = rows.iter().filter(|row| !row.sql.is_empty()).collect();
-    let Some(row) = context.pick(&with_sql) else {
-        return Outcome::Skipped;
-    };
-    let mut text = TestCase::from_sql(row.sql.as_bytes());
+image_mutator! {
+    /// A row of the schema twice, gone, in another order, or new.
+    SchemaRows => edit_rows
+}
+
+/// Changes a statement of the schema. The only way from here to the SQL mutators.
+pub(super) fn edit_statement(sql: &str, context: &mut Context<'_>) -> Option<String> {
+    let mut case = TestCase::from_sql(sql.as_bytes());
     let edits: [&dyn Mutator; 6] = [
         &sql_tokens::Replace,
         &sql_tokens::Replace,
@@ -59,12 +62,26 @@ pub(super) fn edit_sql(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcom
         &sql_tokens::ExchangeGroups,
     ];
     let edit = edits[context.rng.usize(0..edits.len())];
-    if edit.mutate(&mut text, context) == Outcome::Skipped {
+    let is_edited = edit.mutate(&mut case, context) == Outcome::Mutated;
+    is_edited.then(|| String::from_utf8_lossy(case.sql.as_bytes()).into_owned())
+}
+
+pub(super) fn edit_sql(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
+    let rows = schema::rows(image);
+    let with_sql: Vec<&SchemaRow> = rows.iter().filter(|row| !row.sql.is_empty()).collect();
+    let Some(row) = context.pick(&with_sql) else {
         return Outcome::Skipped;
-    }
-    let encoding = header::ENCODING.get(image);
-    let sql = schema::encode(&String::from_utf8_lossy(text.sql.as_bytes()), encoding);
-    rewrite(image, row, |values| values[SQL] = Value::Text(sql))
+    };
+    let Some(sql) = edit_statement(&row.sql, context) else {
+        return Outcome::Skipped;
+    };
+    set_sql(image, row, &sql, context)
+}
+
+/// Gives a row of the schema another SQL text.
+pub(super) fn set_sql(image: &mut Vec<u8>, row: &SchemaRow, sql: &str, context: &mut Context<'_>) -> Outcome {
+    let sql = text(image, sql);
+    atomically(image, context, |space, _| rewrite(space, row, |values| values[SQL] = sql))
 }
 
 pub(super) fn edit_field(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
@@ -73,46 +90,89 @@ pub(super) fn edit_field(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
     let (Some(row), Some(other)) = (context.pick(&rows), context.pick(&rows)) else {
         return Outcome::Skipped;
     };
-    let encoding = header::ENCODING.get(image);
-    let text = |text: &str| Value::Text(schema::encode(text, encoding));
-    let kinds = ["table", "index", "view", "trigger"];
-    let (column, value) = match context.rng.u8(0..8) {
+    let text = |value: &str| text(image, value);
+    let kinds = ["table", "index", "view", "trigger", "", "tablex"];
+    let (column, value) = match context.rng.u8(0..12) {
         0 => (TYPE, text(kinds[context.rng.usize(0..kinds.len())])),
         1 => (NAME, text(&other.name)),
         2 => (TABLE, text(&other.name)),
         3 => (SQL, text(&other.sql)),
         4 => (SQL, Value::Null),
-        5 => (ROOT, Value::Integer(other.root)),
-        6 => (NAME, text(if context.chance(50) { "sqlite_stat1" } else { "sqlite_sequence" })),
+        5 | 6 => (ROOT, Value::Integer(other.root)),
+        // An index in the b-tree of its own table, or the other way round.
+        7 => {
+            let related = rows.iter().filter(|other| other.table == row.table && other.root != row.root);
+            let roots: Vec<i64> = related.map(|other| other.root).collect();
+            (ROOT, Value::Integer(context.pick(&roots).copied().unwrap_or(1)))
+        }
+        8 => (NAME, text(RESERVED[context.rng.usize(0..RESERVED.len())])),
+        9 => (TABLE, text(RESERVED[context.rng.usize(0..RESERVED.len())])),
+        10 => {
+            let odd = [Value::Null, text("2"), Value::Real(2.0), Value::Integer(-1), Value::Integer(1 << 32)];
+            (ROOT, odd[context.rng.usize(0..odd.len())].clone())
+        }
         _ => (ROOT, Value::Integer(i64::from(page_number(geometry.pages, context)))),
     };
-    rewrite(image, row, |values| values[column] = value)
+    atomically(image, context, |space, _| rewrite(space, row, |values| values[column] = value))
 }
 
-/// Changes the values of a schema row and builds its page anew. Skips where the row has overflow pages
-/// or the page has no room.
-fn rewrite(image: &mut [u8], row: &SchemaRow, edit: impl FnOnce(&mut [Value])) -> Outcome {
-    let geometry = Geometry::of(image);
-    let Some(page) = BtreePage::parse(image, &geometry, row.page) else {
+pub(super) fn edit_rows(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
+    let rows = schema::rows(image);
+    let (Some(row), Some(other)) = (context.pick(&rows), context.pick(&rows)) else {
         return Outcome::Skipped;
     };
-    let cells: Vec<(usize, cell::Cell)> = page.cells().collect();
-    let Some(index) = cells.iter().position(|(offset, _)| *offset == row.offset) else {
-        return Outcome::Skipped;
-    };
-    let Some(payload) = cells[index].1.payload.as_ref().filter(|payload| payload.overflow.is_none()) else {
-        return Outcome::Skipped;
-    };
-    let bytes = tree::payload(image, &geometry, row.page, row.offset, payload);
-    let mut values = record::values(&bytes);
+    let free = rows.iter().map(|row| row.rowid).max().unwrap_or(0).saturating_add(1);
+    let root = u32::try_from(row.root).unwrap_or(0);
+    let encoding = header::ENCODING.get(image);
+    atomically(image, context, |space, context| match context.rng.u8(0..5) {
+        0 => rows::insert(space, 1, free, &schema_record(row, root, encoding)),
+        // Another name for the same b-tree.
+        1 => {
+            let alias = SchemaRow { name: format!("{}_2", row.name), ..row.clone() };
+            let alias = SchemaRow { sql: alias.sql.replacen(&row.name, &alias.name, 1), ..alias };
+            rows::insert(space, 1, free, &schema_record(&alias, root, encoding))
+        }
+        2 => rows::remove(space, &place(space, row)?),
+        // Two rows change places: an index before its table, a view before what it selects from.
+        3 => {
+            let first = place(space, row)?.read(space.image, &space.geometry);
+            let second = place(space, other)?.read(space.image, &space.geometry);
+            rows::insert(space, 1, row.rowid, &second)?;
+            rows::insert(space, 1, other.rowid, &first)
+        }
+        _ => {
+            let name = RESERVED[context.rng.usize(0..RESERVED.len())];
+            let sql = match context.rng.u8(0..3) {
+                0 => format!("CREATE VIEW \"{name}\" AS SELECT * FROM \"{}\"", other.name),
+                1 => format!("CREATE TABLE \"{name}\"(a, b, c)"),
+                _ => String::new(),
+            };
+            let kind = if sql.starts_with("CREATE VIEW") { "view" } else { "table" };
+            let root = if kind == "view" { 0 } else { root };
+            let new = SchemaRow {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                table: name.to_owned(),
+                sql,
+                ..row.clone()
+            };
+            rows::insert(space, 1, free, &schema_record(&new, root, encoding))
+        }
+    })
+}
+
+/// The cell of a row of the schema.
+fn place(space: &Space<'_>, row: &SchemaRow) -> Option<Row> {
+    let page = crate::dbfile::page::BtreePage::parse(space.image, &space.geometry, row.page)?;
+    let cell = page.cell(row.offset)?;
+    Some(Row { root: 1, page: row.page, offset: row.offset, rowid: cell.rowid, payload: cell.payload? })
+}
+
+/// Changes the values of a row of the schema.
+pub(super) fn rewrite(space: &mut Space<'_>, row: &SchemaRow, edit: impl FnOnce(&mut [Value])) -> Option<()> {
+    let place = place(space, row)?;
+    let mut values = record::values(&place.read(space.image, &space.geometry));
     values.resize(values.len().max(SQL + 1), Value::Null);
-    let before = values.clone();
     edit(&mut values);
-    let mut contents = page.cell_bytes();
-    contents[index] = cell::table_leaf(row.rowid, &record::encode(&values));
-    let right_child = page.right_child().unwrap_or(0);
-    if values == before || !page::build(image, &geometry, row.page, page.kind, &contents, right_child) {
-        return Outcome::Skipped;
-    }
-    Outcome::Mutated
+    rows::replace(space, &place, place.rowid, &record::encode(&values))
 }

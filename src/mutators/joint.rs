@@ -2,16 +2,33 @@
 
 use super::db_header::has_main;
 use super::sql_statements::{join, new_statement};
-use super::{Context, Mutator, Outcome, db_cells, db_pages, db_schema, sql_templates, sql_tokens};
-use crate::dbfile::{Geometry, schema, tree};
+use super::{
+    Context, Mutator, Outcome, db_blobs, db_cells, db_pages, db_rows, db_schema, db_space, sql_templates,
+    sql_tokens,
+};
+use crate::dbfile::{Geometry, blob, pointer_map, rows, schema, tree};
 use crate::sql::{self, Names, TokenKind};
 use crate::testcase::{FileName, Script, TestCase};
 
 /// Edits that are tried until one hits the tree that is read.
 const ATTEMPTS_MAX: usize = 12;
+/// Rows whose overflow pages are looked at, and how many of these.
+const OVERFLOW_ROWS_MAX: usize = 16;
+const OVERFLOW_PAGES_MAX: usize = 64;
+
+/// Edits that any page with rows may be hit by.
+const EDITS: [Edit; 7] = [
+    db_pages::edit_header,
+    db_pages::edit_pointer,
+    db_cells::edit_pointers,
+    db_cells::edit_field,
+    db_cells::edit_value,
+    db_cells::edit_type,
+    db_rows::store,
+];
 
 /// Appends a statement to the script.
-fn append(case: &mut TestCase, statement: &str, context: &Context<'_>) -> Outcome {
+pub(super) fn append(case: &mut TestCase, statement: &str, context: &Context<'_>) -> Outcome {
     if statement.len() + 2 > context.room() {
         return Outcome::Skipped;
     }
@@ -33,22 +50,18 @@ impl Mutator for DamageWhatIsRead {
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
         let image = case.files.main().unwrap_or_default();
-        let Some(pages) = pages_named(image, case.sql.as_bytes(), context) else {
+        let Some(reads) = Reads::of(image, case.sql.as_bytes(), context) else {
             return Outcome::Skipped;
         };
         let geometry = Geometry::of(image);
-        let edits: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 6] = [
-            db_pages::edit_header,
-            db_pages::edit_pointer,
-            db_cells::edit_pointers,
-            db_cells::edit_field,
-            db_cells::edit_value,
-            db_cells::edit_type,
-        ];
         for _ in 0..ATTEMPTS_MAX {
             let mut new = image.to_vec();
-            edits[context.rng.usize(0..edits.len())](&mut new, context);
-            if pages.iter().any(|&number| geometry.page(&new, number) != geometry.page(image, number)) {
+            let edit = *context.pick(&reads.edits).expect("there are always some");
+            if edit(&mut new, context) == Outcome::Skipped {
+                continue;
+            }
+            let is_hit = |&number: &u32| geometry.page(&new, number) != geometry.page(image, number);
+            if reads.pages.iter().any(is_hit) {
                 case.files.insert(FileName::main(), new);
                 return Outcome::Mutated;
             }
@@ -57,19 +70,64 @@ impl Mutator for DamageWhatIsRead {
     }
 }
 
-/// The pages of a table, or an index of a table, whose name stands in the script.
-fn pages_named(image: &[u8], script: &[u8], context: &mut Context<'_>) -> Option<Vec<u32>> {
-    let geometry = Geometry::of(image);
-    let words: Vec<&[u8]> = sql::tokenize(script)
-        .into_iter()
-        .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedName))
-        .map(|token| &script[token.range])
-        .collect();
-    let is_named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-    let rows = schema::rows(image);
-    let named = rows.iter().filter(|row| is_named(&row.name) || is_named(&row.table));
-    let roots: Vec<u32> = named.filter_map(|row| row.root_page(&geometry)).collect();
-    context.pick(&roots).map(|&root| tree::pages(image, &geometry, root))
+/// An edit of an image.
+type Edit = fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome;
+
+/// What a script reads of an image, and what may go wrong there.
+struct Reads {
+    /// The pages.
+    pages: Vec<u32>,
+    /// Edits that hit such pages, or things that the script comes to need.
+    edits: Vec<Edit>,
+}
+
+impl Reads {
+    /// Of a table or an index that the script names.
+    fn of(image: &[u8], script: &[u8], context: &mut Context<'_>) -> Option<Self> {
+        let words: Vec<&[u8]> = sql::tokenize(script)
+            .into_iter()
+            .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedName))
+            .map(|token| &script[token.range])
+            .collect();
+        let has = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+        let geometry = Geometry::of(image);
+        let rows = schema::rows(image);
+        let mut shadows = blob::shadow_tables(&rows, &geometry);
+        shadows.retain(|table| has(&table.owner));
+        let named = rows.iter().filter(|row| has(&row.name) || has(&row.table));
+        let roots = named.filter_map(|row| row.root_page(&geometry));
+        let roots: Vec<u32> = roots.chain(shadows.iter().map(|table| table.root)).collect();
+        let root = *context.pick(&roots)?;
+        let mut reads = Self { pages: tree::pages(image, &geometry, root), edits: EDITS.to_vec() };
+        if !shadows.is_empty() {
+            let edits: [Edit; 3] = [db_blobs::edit_fts3, db_blobs::edit_fts5, db_blobs::edit_rtree];
+            reads.edits.extend(edits.repeat(3));
+        }
+        reads.add_chains(image, &geometry, root);
+        if ["INSERT", "DELETE", "UPDATE", "DROP", "CREATE", "REPLACE"].iter().any(|word| has(word)) {
+            reads.edits.push(db_space::edit_freelist);
+            reads.pages.extend(tree::freelist(image, &geometry).trunks);
+            reads.pages.push(1);
+        }
+        if pointer_map::is_present(image) {
+            let turns = if has("VACUUM") || has("incremental_vacuum") { 4 } else { 1 };
+            reads.edits.extend(vec![db_space::edit_pointer_map as Edit; turns]);
+            reads.pages.extend((2..=geometry.pages).filter(|&page| geometry.is_pointer_map(page)));
+        }
+        Some(reads)
+    }
+
+    /// The overflow pages of some rows of the tree at `root`.
+    fn add_chains(&mut self, image: &[u8], geometry: &Geometry, root: u32) {
+        let some = rows::of(image, geometry, root, OVERFLOW_ROWS_MAX).into_iter();
+        let chains = some.filter_map(|row| row.payload.overflow);
+        let chains = chains.flat_map(|first| tree::overflow_chain(image, geometry, first));
+        let before = self.pages.len();
+        self.pages.extend(chains.take(OVERFLOW_PAGES_MAX));
+        if self.pages.len() > before {
+            self.edits.extend(vec![db_space::edit_overflow as Edit; 3]);
+        }
+    }
 }
 
 /// A statement on an object that only the database has.

@@ -14,16 +14,26 @@
 #![expect(clippy::ptr_arg, reason = "one signature for all that edit an image: some change its length")]
 
 pub mod adapter;
+mod blob_fts3;
+mod blob_fts5;
+mod blob_jsonb;
+mod blob_rtree;
 mod bytes;
 mod config;
 mod context;
 mod crossover;
+mod db_blobs;
 mod db_cells;
 mod db_files;
+mod db_graft;
 mod db_header;
 mod db_pages;
+mod db_rows;
 mod db_schema;
+mod db_space;
+mod db_stats;
 mod joint;
+mod joint_schema;
 mod shrink;
 mod sql_statements;
 mod sql_templates;
@@ -202,8 +212,23 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_cell_field", Family::Page, 10, &db_cells::CellField),
     entry("db_record_value", Family::Record, 14, &db_cells::RecordValue),
     entry("db_record_type", Family::Record, 8, &db_cells::RecordType),
+    entry("db_row_store", Family::Record, 8, &db_rows::RowStore),
+    entry("db_row_insert", Family::Record, 4, &db_rows::RowInsert),
+    entry("db_row_remove", Family::Record, 2, &db_rows::RowRemove),
+    entry("db_blob_fts3", Family::Record, 7, &db_blobs::Fts3),
+    entry("db_blob_fts5", Family::Record, 9, &db_blobs::Fts5),
+    entry("db_blob_rtree", Family::Record, 6, &db_blobs::Rtree),
+    entry("db_blob_jsonb", Family::Record, 8, &blob_jsonb::Jsonb),
+    entry("db_statistics", Family::Record, 5, &db_stats::StatisticsRows),
     entry("db_schema_sql", Family::Schema, 12, &db_schema::SchemaSql),
     entry("db_schema_field", Family::Schema, 8, &db_schema::SchemaField),
+    entry("db_table_copy", Family::Schema, 2, &db_graft::TableCopy),
+    entry("db_schema_rows", Family::Schema, 4, &db_schema::SchemaRows),
+    entry("db_leaf_swap", Family::Page, 3, &db_graft::LeafSwap),
+    entry("db_overflow", Family::Page, 5, &db_space::Overflow),
+    entry("db_freelist", Family::Page, 5, &db_space::Freelist),
+    entry("db_pointer_map", Family::Page, 3, &db_space::PointerMap),
+    entry("db_repair", Family::Page, 2, &db_space::Repair),
     entry("db_size", Family::File, 3, &db_files::Size),
     entry("db_wal", Family::File, 8, &db_files::Wal),
     entry("db_journal", Family::File, 6, &db_files::Journal),
@@ -211,6 +236,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("config_setting", Family::Config, 1, &config::SettingValue),
     entry("config_toggle", Family::Config, 1, &config::Toggle),
     entry("joint_damage_read", Family::Joint, 6, &joint::DamageWhatIsRead),
+    entry("joint_declaration", Family::Joint, 5, &joint_schema::Declaration),
     entry("joint_use_schema", Family::Joint, 6, &joint::UseSchema),
     entry("joint_statistics", Family::Joint, 3, &joint::Statistics),
     entry("joint_sql_and_db", Family::Joint, 4, &joint::SqlAndDatabase),
@@ -254,6 +280,12 @@ pub fn mutate(case: &mut TestCase, weights: &OperatorWeights, context: &mut Cont
     }
     outcome
 }
+
+#[cfg(test)]
+mod blob_tests;
+
+#[cfg(test)]
+mod judge_tests;
 
 #[cfg(test)]
 mod tests;

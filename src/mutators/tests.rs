@@ -51,7 +51,7 @@ pub(super) fn cases() -> Vec<TestCase> {
     cases
 }
 
-fn with_context<R>(seed: u64, room: usize, action: impl FnOnce(&mut Context<'_>) -> R) -> R {
+pub(super) fn with_context<R>(seed: u64, room: usize, action: impl FnOnce(&mut Context<'_>) -> R) -> R {
     let (vocabulary, mut bytes) = (vocabulary(), byte_mutator);
     action(&mut Context::new(seed, &vocabulary, &mut bytes, 1 << 20, (1 << 20) + room))
 }
@@ -61,10 +61,14 @@ fn with_context<R>(seed: u64, room: usize, action: impl FnOnce(&mut Context<'_>)
 fn every_mutator_keeps_the_contract() {
     let mut pool = cases();
     let mut mutated: BTreeMap<&str, u32> = BTreeMap::new();
-    for round in 0..160_u64 {
+    for round in 0..3000_u64 {
         for (i, entry) in MUTATORS.iter().enumerate() {
+            // Some need what few cases have: they get more turns.
+            if round >= 160 && mutated.get(entry.name).is_some_and(|&count| count >= 20) {
+                continue;
+            }
             let seed = round * 1000 + i as u64;
-            let index = (seed * 7919 % pool.len() as u64) as usize;
+            let index = fastrand::Rng::with_seed(seed).usize(0..pool.len());
             let original = pool[index].clone();
             if !entry.mutator.can_mutate(&original) {
                 continue;
