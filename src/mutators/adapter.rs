@@ -103,10 +103,16 @@ fn raw(
 
 /// Writes a mixture of two inputs to `out` and returns its size; 0 says that libFuzzer shall do
 /// something else.
-pub fn crossover(target: &Target, first: &[u8], second: &[u8], out: &mut [u8], seed: u64) -> usize {
-    let vocabulary = Vocabulary::default();
+pub fn crossover(
+    target: &Target,
+    vocabulary: &Vocabulary,
+    first: &[u8],
+    second: &[u8],
+    out: &mut [u8],
+    seed: u64,
+) -> usize {
     let mut no_bytes = |_: &mut [u8], size: usize, _: usize| size;
-    let mut context = Context::new(seed, &vocabulary, &mut no_bytes, first.len(), out.len());
+    let mut context = Context::new(seed, vocabulary, &mut no_bytes, first.len(), out.len());
     if !context.chance(CROSSOVER_PERCENT) {
         return 0;
     }

@@ -1,9 +1,7 @@
 //! Two cases become one.
 
-use super::joint::rebind;
 use super::sql_statements::join;
-use super::sql_templates;
-use super::{Context, db_graft};
+use super::{Context, db_graft, sql_tree};
 use crate::dbfile::Geometry;
 use crate::sql;
 use crate::testcase::{FileName, JOURNAL, Script, Setting, TestCase, WAL};
@@ -12,13 +10,18 @@ use crate::testcase::{FileName, JOURNAL, Script, Setting, TestCase, WAL};
 pub(super) fn mix(first: &TestCase, second: &TestCase, context: &mut Context<'_>) -> TestCase {
     let mut case = first.clone();
     match context.rng.u8(0..11) {
-        0..4 => case.sql = splice(&first.sql, &second.sql, context),
-        4..6 => {
-            let names = sql_templates::names(first);
-            let script = rebind(&second.sql, &names, context);
-            case.sql = if context.chance(50) { script } else { splice(&first.sql, &script, context) };
+        0..2 => case.sql = splice(&first.sql, &second.sql, context),
+        2..4 => {
+            case.sql = splice(&first.sql, &second.sql, context);
+            sql_tree::repair(&mut case, context);
         }
-        6 => case.sql = second.sql.clone(),
+        4..6 => {
+            sql_tree::exchange_with(&mut case, &second.sql, context);
+        }
+        6 => {
+            case.sql = second.sql.clone();
+            sql_tree::repair(&mut case, context);
+        }
         7 if context.chance(25) => graft_pages(&mut case, second, context),
         7 => graft_table(&mut case, second, context),
         8 => {

@@ -5,8 +5,8 @@ use super::db_cells::image_mutator;
 use super::db_header::{edit_main, has_main};
 use super::db_pages::page_number;
 use super::db_rows::{atomically, text};
-use super::sql_tokens;
 use super::{Context, Mutator, Outcome};
+use super::{sql_tokens, sql_tree};
 use crate::dbfile::graft::schema_record;
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::rows::{self, Row};
@@ -53,8 +53,14 @@ image_mutator! {
 /// Changes a statement of the schema. The only way from here to the SQL mutators.
 pub(super) fn edit_statement(sql: &str, context: &mut Context<'_>) -> Option<String> {
     let mut case = TestCase::from_sql(sql.as_bytes());
-    let edits: [&dyn Mutator; 6] = [
-        &sql_tokens::Replace,
+    let edits: [&dyn Mutator; 12] = [
+        &sql_tree::Exchange,
+        &sql_tree::Exchange,
+        &sql_tree::Clause,
+        &sql_tree::List,
+        &sql_tree::Wrap,
+        &sql_tree::Literal,
+        &sql_tree::Function,
         &sql_tokens::Replace,
         &sql_tokens::InsertClause,
         &sql_tokens::WrapExpression,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::dbfile::{Geometry, blob, pointer_map, rows, schema, tree};
 use crate::sql::{self, Names, TokenKind};
-use crate::testcase::{FileName, Script, TestCase};
+use crate::testcase::{FileName, TestCase};
 
 /// Edits that are tried until one hits the tree that is read.
 const ATTEMPTS_MAX: usize = 12;
@@ -196,35 +196,4 @@ impl Mutator for SqlAndDatabase {
         debug_assert_eq!(second == Outcome::Mutated, before != case.sql);
         if first == Outcome::Mutated { first } else { second }
     }
-}
-
-/// The script of `from` with the names that it uses exchanged for names of `names`: tables for tables,
-/// columns for columns of the table.
-pub(super) fn rebind(from: &Script, names: &Names, context: &mut Context<'_>) -> Script {
-    let own = Names::of(from.as_bytes());
-    if names.is_empty() {
-        return from.clone();
-    }
-    let mut text = Vec::with_capacity(from.len());
-    let mut bound: Vec<(Vec<u8>, String)> = Vec::new();
-    for token in sql::tokenize(from.as_bytes()) {
-        let word = &from.as_bytes()[token.range.clone()];
-        let is_free = token.kind == TokenKind::Word && sql::keyword(word).is_none() && !defines(&own, word);
-        if !is_free || !context.chance(80) {
-            text.extend_from_slice(word);
-            continue;
-        }
-        if !bound.iter().any(|(known, _)| known == word) {
-            bound.push((word.to_vec(), sql_templates::any_name(names, context)));
-        }
-        let new = bound.iter().find(|(known, _)| known == word).map(|(_, new)| new.as_bytes());
-        text.extend_from_slice(new.unwrap_or(word));
-    }
-    Script::new(text)
-}
-
-fn defines(names: &Names, word: &[u8]) -> bool {
-    let is_it = |name: &String| name.as_bytes().eq_ignore_ascii_case(word);
-    names.tables.iter().any(|table| is_it(&table.name) || table.columns.iter().any(is_it))
-        || names.indexes.iter().any(|index| is_it(&index.name))
 }

@@ -96,11 +96,11 @@ fn adapter_step(pool: &mut Pool, vocabulary: &Vocabulary, count: u64) -> u64 {
     count
 }
 
-fn crossover_step(pool: &mut Pool, count: u64) -> u64 {
+fn crossover_step(pool: &mut Pool, vocabulary: &Vocabulary, count: u64) -> u64 {
     for seed in 0..count {
         let (first, second) = (pool.draw().encode(), pool.draw().encode());
         let mut out = vec![0; first.len() + second.len()];
-        let size = adapter::crossover(&DB_SQL, &first, &second, &mut out, seed);
+        let size = adapter::crossover(&DB_SQL, vocabulary, &first, &second, &mut out, seed);
         assert!(size <= out.len(), "{size} over {} with seed {seed}", out.len());
         if size > 0 {
             pool.put(TestCase::decode(&out[..size]));
@@ -129,7 +129,7 @@ fn soak() {
                         None if step == MUTATORS.len() => {
                             ("mutate", adapter_step(&mut pool, &vocabulary, count))
                         }
-                        None => ("crossover", crossover_step(&mut pool, count)),
+                        None => ("crossover", crossover_step(&mut pool, &vocabulary, count)),
                     };
                     println!("{name}: {done} executions");
                     assert_eq!(done, count, "{name} had not enough to do");

@@ -170,13 +170,14 @@ fn shrinking_makes_cases_smaller() {
 #[test]
 fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
     let inputs: Vec<Vec<u8>> = cases().iter().map(TestCase::encode).collect();
+    let vocabulary = vocabulary();
     let (mut mixed, mut kinds) = (0, BTreeSet::new());
     for seed in 0..2000_u64 {
         let first = &inputs[seed as usize * 31 % inputs.len()];
         let second = &inputs[seed as usize * 17 % inputs.len()];
         let run = || {
             let mut out = vec![0; first.len() + second.len() + 100];
-            let size = adapter::crossover(&DB_SQL, first, second, &mut out, seed);
+            let size = adapter::crossover(&DB_SQL, &vocabulary, first, second, &mut out, seed);
             out.truncate(size);
             out
         };
@@ -188,7 +189,7 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
             kinds.insert((old.sql != new.sql, old.files != new.files, old.config != new.config));
         }
         // Room for nothing: nothing is written.
-        assert!(adapter::crossover(&DB_SQL, first, second, &mut [0; 3], seed) <= 3);
+        assert!(adapter::crossover(&DB_SQL, &vocabulary, first, second, &mut [0; 3], seed) <= 3);
     }
     assert!((250..450).contains(&mixed), "{mixed}");
     assert!(kinds.len() >= 3, "{kinds:?}");

@@ -215,7 +215,7 @@ pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], see
             return 0;
         }
         state.mutation(|state| {
-            let size = adapter::crossover(T::TARGET, first, second, out, u64::from(seed));
+            let size = adapter::crossover(T::TARGET, &state.vocabulary, first, second, out, u64::from(seed));
             if size > 0 {
                 state.made_by(&[CROSSOVER]);
             }

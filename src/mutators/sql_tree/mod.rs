@@ -12,7 +12,7 @@ mod subtrees;
 pub(super) use expressions::{Function, Literal, Wrap};
 pub(super) use queries::{Embed, Join};
 pub(super) use repair::{Rebind, Repair, repair};
-pub(super) use subtrees::{Clause, Exchange, List};
+pub(super) use subtrees::{Clause, Exchange, List, exchange_with};
 
 use std::ops::Range;
 

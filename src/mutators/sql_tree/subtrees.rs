@@ -3,8 +3,9 @@
 use super::{Subject, edit, indexes, operand, pick_node};
 use crate::generators::Fragments;
 use crate::mutators::{Context, Mutator, Outcome};
-use crate::sql::tree::{Kind, Node, Part};
-use crate::testcase::TestCase;
+use crate::sql;
+use crate::sql::tree::{self, Kind, Node, Part};
+use crate::testcase::{Script, TestCase};
 
 /// A subtree takes the place of another of its kind: from the statement, from another of the script, from the
 /// seeds.
@@ -20,7 +21,37 @@ impl Mutator for Exchange {
     }
 }
 
+/// Puts one to a few subtrees of another script into statements of this one.
+pub(in crate::mutators) fn exchange_with(
+    case: &mut TestCase,
+    donor: &Script,
+    context: &mut Context<'_>,
+) -> Outcome {
+    let donors: Vec<_> = sql::statements(donor.as_bytes()).collect();
+    let mut outcome = Outcome::Skipped;
+    for _ in 0..context.rng.u8(1..4) {
+        let new = edit(case, context, |tree, _, context| {
+            let donor = context.pick(&donors).and_then(|range| tree::parse(&donor.as_bytes()[range.clone()]));
+            exchange_from(tree, donor.as_ref(), context)
+        });
+        if new == Outcome::Mutated {
+            outcome = new;
+        }
+    }
+    outcome
+}
+
 fn exchange(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    let source = match context.rng.u8(0..10) {
+        0..2 => Some(tree.clone()),
+        2..6 => subject.other_tree(context),
+        _ => None,
+    };
+    exchange_from(tree, source.as_ref(), context)
+}
+
+/// Puts a subtree of `source`, or of the seeds, in place of one of its kind.
+fn exchange_from(tree: &mut Node, source: Option<&Node>, context: &mut Context<'_>) -> bool {
     // Large subtrees and small ones alike: nodes by kind first, or leaves would take nearly all turns.
     let mut kinds = Vec::new();
     tree.visit(&mut |node| kinds.push(node.kind));
@@ -30,13 +61,7 @@ fn exchange(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -
     let Some(&kind) = context.pick(&kinds) else {
         return false;
     };
-    let from = context.rng.u8(0..10);
-    let source = match from {
-        0..2 => Some(tree.clone()),
-        2..6 => subject.other_tree(context),
-        _ => None,
-    };
-    let Some(new) = fragment(source.as_ref(), kind, context) else {
+    let Some(new) = fragment(source, kind, context) else {
         return false;
     };
     let Some(place) = pick_node(tree, context, |node| node.kind == kind) else {

@@ -211,6 +211,11 @@ impl Binder<'_> {
 
     /// Binds a call: a function that takes this many arguments and may stand here.
     fn call(&mut self, node: &mut Node) {
+        if self.vocabulary.functions.is_empty() {
+            // Nothing is known of the build: what is there stays.
+            node.children_mut().for_each(|child| self.exprs_below(child));
+            return;
+        }
         let is_star = node.parts.iter().any(|part| text(part) == Some("(*)"));
         let count = if is_star { 0 } else { node.child(Kind::Exprs).map_or(0, |exprs| exprs.parts.len()) };
         let name = node.child(Kind::FunctionName).and_then(Node::as_text).unwrap_or_default().to_owned();
