@@ -26,6 +26,7 @@ pub struct Setup {
     pub weights: OperatorWeights,
 }
 
+#[cfg(test)]
 impl Setup {
     /// A target's, with the weights of the table.
     pub fn of(target: &Target) -> Self {

@@ -17,9 +17,9 @@ pub enum Arm {
     Fixed,
     /// None of ours: libFuzzer's byte mutator on the input as it is, and its own crossover.
     LibFuzzer,
-    /// All but a family of operators.
+    /// As [`Arm::All`], but for a family of operators.
     Without(Family),
-    /// All operators, and no crossover.
+    /// As [`Arm::All`], but for crossover.
     WithoutCrossover,
 }
 

@@ -39,7 +39,7 @@ impl Feedback {
     }
 
     fn note(&mut self, index: usize, count: u8, news: &mut News) {
-        let (before, range) = (self.seen[index], range(count));
+        let (before, range) = (self.seen[index], RANGES[usize::from(count)]);
         if before & range == 0 {
             self.seen[index] = before | range;
             news.features += 1;
@@ -54,18 +54,20 @@ impl Feedback {
     }
 }
 
-/// The range of a count as a bit, as in libFuzzer's `CounterToFeature`: 1, 2, 3, 4-7, 8-15, 16-31, 32-127, 128-.
-fn range(count: u8) -> u8 {
-    let index = match count {
-        0..=3 => count.saturating_sub(1),
-        4..=7 => 3,
-        8..=15 => 4,
-        16..=31 => 5,
-        32..=127 => 6,
-        128..=255 => 7,
-    };
-    1 << index
-}
+/// The range of each count as a bit, as in libFuzzer's `CounterToFeature`: 1, 2, 3, 4-7, 8-15, 16-31, 32-127, 128-.
+const RANGES: [u8; 256] = {
+    let firsts = [1, 2, 3, 4, 8, 16, 32, 128];
+    let mut ranges = [0; 256];
+    let (mut count, mut index) = (1, 0);
+    while count < ranges.len() {
+        if index + 1 < firsts.len() && firsts[index + 1] == count {
+            index += 1;
+        }
+        ranges[count] = 1 << index;
+        count += 1;
+    }
+    ranges
+};
 
 #[cfg(test)]
 mod tests {
@@ -90,9 +92,8 @@ mod tests {
 
     #[test]
     fn ranges_are_those_of_libfuzzer() {
-        let firsts: Vec<u8> =
-            (1..=255).filter(|&count| count == 1 || range(count) != range(count - 1)).collect();
+        let firsts: Vec<usize> = (1..256).filter(|&count| RANGES[count] != RANGES[count - 1]).collect();
         assert_eq!(firsts, [1, 2, 3, 4, 8, 16, 32, 128]);
-        assert_eq!((range(1), range(255)), (1, 128));
+        assert_eq!((RANGES[0], RANGES[1], RANGES[255]), (0, 1, 128));
     }
 }

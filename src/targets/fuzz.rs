@@ -75,6 +75,14 @@ struct State {
 }
 
 impl State {
+    fn new(target: &Target, executor: Executor, arm: Arm, recorder: Option<Recorder>) -> Self {
+        let vocabulary = executor.vocabulary();
+        let setup = Setup { decode: target.decode, weights: arm.weights(target) };
+        let adaptive = arm.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
+        let (feedback, operators) = (Feedback::new(), Vec::new());
+        Self { executor, vocabulary, arm, setup, adaptive, feedback, operators, recorder }
+    }
+
     /// Notes what a run brought.
     fn learn(&mut self, case: &TestCase, judged: &Judged) {
         let operators = std::mem::take(&mut self.operators);
@@ -130,16 +138,11 @@ pub fn initialize(target: &Target) {
     if let Some(plant) = planted() {
         executor.plant(plant);
     }
-    let vocabulary = executor.vocabulary();
     let arm: Arm = std::env::var(MUTATORS_VARIABLE)
         .map_or_else(|_| Arm::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
     let recorder = std::env::var_os(STATS_VARIABLE)
         .map(|path| or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &arm.to_string())));
-    let setup = Setup { decode: target.decode, weights: arm.weights(target) };
-    let adaptive = arm.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
-    let feedback = Feedback::new();
-    let operators = Vec::new();
-    STATE.set(Some(State { executor, vocabulary, arm, setup, adaptive, feedback, operators, recorder }));
+    STATE.set(Some(State::new(target, executor, arm, recorder)));
 }
 
 /// What the environment asks for, or the end of the process with a message and exit code 2.
@@ -284,3 +287,6 @@ macro_rules! libfuzzer_target {
         });
     };
 }
+
+#[cfg(test)]
+mod tests;

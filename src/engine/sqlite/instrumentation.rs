@@ -131,22 +131,24 @@ fn counters() -> (*const u8, usize) {
 /// `count` bytes can be read from `start`. They may change meanwhile, on this thread: instrumented code counts.
 unsafe fn scan(start: *const u8, count: usize, mut visit: impl FnMut(usize, u8)) {
     const WORD: usize = size_of::<u64>();
-    let mut visit_word = |at: usize, word: [u8; WORD]| {
-        for (i, value) in word.into_iter().enumerate().filter(|&(_, value)| value != 0) {
-            visit(at + i, value);
-        }
-    };
-    for at in (0..count / WORD * WORD).step_by(WORD) {
+    let whole = count / WORD * WORD;
+    for at in (0..whole).step_by(WORD) {
         // SAFETY: within `count`; no reference to what may change is made.
-        let word = unsafe { start.add(at).cast::<[u8; WORD]>().read_unaligned() };
-        if u64::from_ne_bytes(word) != 0 {
-            visit_word(at, word);
+        let word = unsafe { start.add(at).cast::<[u8; WORD]>().read() };
+        let mut word = u64::from_le_bytes(word);
+        while word != 0 {
+            let byte = word.trailing_zeros() / 8;
+            let value = (word >> (8 * byte)) as u8;
+            word ^= u64::from(value) << (8 * byte);
+            visit(at + byte as usize, value);
         }
     }
-    for at in count / WORD * WORD..count {
+    for at in whole..count {
         // SAFETY: as above.
         let value = unsafe { start.add(at).read() };
-        visit_word(at, [value, 0, 0, 0, 0, 0, 0, 0]);
+        if value != 0 {
+            visit(at, value);
+        }
     }
 }
 
