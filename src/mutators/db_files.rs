@@ -5,8 +5,8 @@
 
 use super::db_header::{self, has_main};
 use super::{
-    Context, Mutator, Outcome, blob_jsonb, db_blobs, db_cells, db_pages, db_rows, db_schema, db_space,
-    db_stats,
+    Context, Mutator, Outcome, blob_jsonb, db_blobs, db_cells, db_inserts, db_pages, db_rows, db_schema,
+    db_space, db_stats,
 };
 use crate::dbfile::{Geometry, header};
 use crate::testcase::TestCase;
@@ -27,7 +27,7 @@ const IMAGE_EDITS: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 22] = [
     db_schema::edit_rows,
     db_rows::store,
     db_rows::store,
-    db_rows::insert,
+    db_inserts::insert,
     db_rows::remove,
     db_blobs::edit_fts3,
     db_blobs::edit_fts5,

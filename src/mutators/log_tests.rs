@@ -1,7 +1,7 @@
 //! Logs and journals that SQLite reads, and lies that change what they say.
 
 use super::tests::with_context;
-use super::{Outcome, db_journal, db_rows, db_wal};
+use super::{Outcome, db_inserts, db_journal, db_wal};
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::space::Space;
 use crate::dbfile::{Geometry, header, journal, rows, schema, wal};
@@ -170,6 +170,6 @@ fn every_lie_changes_the_file() {
             .for_each(|bytes| with_context(1, 4096, |context| lie(&mut bytes.clone(), &geometry, context)));
     }
     let mut grown = old.clone();
-    let outcome = with_context(5, 1 << 14, |context| db_rows::insert(&mut grown, context));
+    let outcome = with_context(5, 1 << 14, |context| db_inserts::insert(&mut grown, context));
     assert_eq!(outcome, Outcome::Mutated);
 }

@@ -27,6 +27,7 @@ mod db_cells;
 mod db_files;
 mod db_graft;
 mod db_header;
+mod db_inserts;
 mod db_journal;
 mod db_pages;
 mod db_rows;
@@ -198,7 +199,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_record_value", Family::Record, 14, &db_cells::RecordValue),
     entry("db_record_type", Family::Record, 8, &db_cells::RecordType),
     entry("db_row_store", Family::Record, 8, &db_rows::RowStore),
-    entry("db_row_insert", Family::Record, 4, &db_rows::RowInsert),
+    entry("db_row_insert", Family::Record, 4, &db_inserts::RowInsert),
     entry("db_row_remove", Family::Record, 2, &db_rows::RowRemove),
     entry("db_blob_fts3", Family::Record, 7, &db_blobs::Fts3),
     entry("db_blob_fts5", Family::Record, 9, &db_blobs::Fts5),
