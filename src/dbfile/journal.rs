@@ -112,28 +112,80 @@ pub fn repair(journal: &mut [u8]) {
     }
 }
 
+/// Sector size where a journal does not say another.
+const SECTOR_BYTES: u32 = 512;
+/// Sector size of most disks.
+const DISK_SECTOR_BYTES: usize = 4096;
+
 /// Builds a valid hot journal of one header: `pages` are numbers with the contents to restore.
 pub fn build(page_bytes: usize, original_pages: u32, nonce: u32, pages: &[(u32, &[u8])]) -> Vec<u8> {
-    const SECTOR_BYTES: usize = 512;
-    let mut journal = vec![0; SECTOR_BYTES];
-    journal[..8].copy_from_slice(&MAGIC);
-    let numbers = [pages.len() as u32, nonce, original_pages, SECTOR_BYTES as u32, page_bytes as u32];
-    for (i, number) in numbers.into_iter().enumerate() {
-        write_be(&mut journal, 8 + 4 * i, 4, u64::from(number));
+    let header = Header {
+        at: 0,
+        records: 0,
+        nonce,
+        original_pages,
+        sector_bytes: SECTOR_BYTES,
+        page_bytes: page_bytes as u32,
+    };
+    build_groups(&header, &[pages])
+}
+
+/// Builds a hot journal with a header like `like` before each group of pages, as SQLite writes one whenever
+/// it syncs; the number of records is right. Sector and page size are taken to the nearest valid ones.
+pub fn build_groups(like: &Header, groups: &[&[(u32, &[u8])]]) -> Vec<u8> {
+    let sector = like.sector_bytes.clamp(32, 65536).next_power_of_two();
+    let page_bytes = like.page_bytes.clamp(512, 65536).next_power_of_two() as usize;
+    let mut journal = Vec::new();
+    for pages in groups {
+        let start = journal.len().next_multiple_of(sector as usize);
+        journal.resize(start + sector as usize, 0);
+        journal[start..start + 8].copy_from_slice(&MAGIC);
+        let numbers = [pages.len() as u32, like.nonce, like.original_pages, sector, page_bytes as u32];
+        for (i, number) in numbers.into_iter().enumerate() {
+            write_be(&mut journal, start + 8 + 4 * i, 4, u64::from(number));
+        }
+        for &(number, content) in *pages {
+            journal.extend_from_slice(&number.to_be_bytes());
+            let start = journal.len();
+            journal.extend_from_slice(&content[..content.len().min(page_bytes)]);
+            journal.resize(start + page_bytes + 4, 0);
+        }
     }
-    for &(number, content) in pages {
-        journal.extend_from_slice(&number.to_be_bytes());
-        let start = journal.len();
-        journal.extend_from_slice(&content[..content.len().min(page_bytes)]);
-        journal.resize(start + page_bytes + 4, 0);
-    }
+    // SQLite looks for no header in a journal that is shorter than a sector of the disk.
+    journal.resize(journal.len().max(DISK_SECTOR_BYTES), 0);
     repair(&mut journal);
     journal
+}
+
+/// Appends the name of a super-journal, with the number of the lock-byte page before it, and its length,
+/// checksum, and the magic behind it.
+pub fn append_super_journal(journal: &mut Vec<u8>, lock_byte_page: u32, name: &[u8]) {
+    journal.extend_from_slice(&lock_byte_page.to_be_bytes());
+    journal.extend_from_slice(name);
+    let sum = name.iter().fold(0_u32, |sum, &byte| sum.wrapping_add(byte as i8 as u32));
+    journal.extend_from_slice(&(name.len() as u32).to_be_bytes());
+    journal.extend_from_slice(&sum.to_be_bytes());
+    journal.extend_from_slice(&MAGIC);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_stand_behind_their_headers() {
+        let page = [9; 512];
+        let like = header(&build(512, 3, 5, &[]), 0).unwrap();
+        let like = Header { sector_bytes: 4096, ..like };
+        let groups: [&[(u32, &[u8])]; 3] = [&[(1, &page), (2, &page)], &[], &[(3, &page)]];
+        let mut journal = build_groups(&like, &groups);
+        let read = records(&journal);
+        let places: Vec<_> = read.iter().map(|record| (record.header.at, record.page)).collect();
+        assert_eq!(places, [(0, 1), (0, 2), (3 * 4096, 3)]);
+        append_super_journal(&mut journal, 9, b"name");
+        assert_eq!(records(&journal).len(), 3);
+        assert!(journal.ends_with(&MAGIC));
+    }
 
     #[test]
     fn a_built_journal_reads_back() {
@@ -144,7 +196,7 @@ mod tests {
         assert!(read.iter().all(|record| record.checksum == record.expected_checksum(&journal)));
         // Bytes 1024-200k for k = 1..5: five of them count.
         assert_eq!(read[0].checksum, 77 + 5 * 9);
-        journal.truncate(journal.len() - 1);
+        journal.truncate(512 + 2 * (1024 + 8) - 1);
         assert_eq!(records(&journal).len(), 1);
     }
 }

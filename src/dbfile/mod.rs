@@ -13,6 +13,7 @@
 //! | [`tree`] | walks over b-trees, overflow chains and the freelist |
 //! | [`space`], [`pointer_map`] | free pages and what each page is used as |
 //! | [`rows`] | rows of tables and entries of indexes: read, stored, inserted, with overflow and splits |
+//! | [`index`] | entries put into indexes in their order |
 //! | [`graft`] | tables and indexes of one database put into another |
 //! | [`blob`] | what FTS, R-Tree and JSONB keep in values |
 //! | [`schema`] | rows of `sqlite_schema` |
@@ -28,6 +29,7 @@ pub mod describe;
 pub mod geometry;
 pub mod graft;
 pub mod header;
+pub mod index;
 pub mod journal;
 pub mod page;
 pub mod pointer_map;

@@ -86,14 +86,14 @@ pub fn in_order(image: &[u8], geometry: &Geometry, root: u32, most: usize) -> Ve
 }
 
 /// A b-tree page to be written.
-struct Node {
-    kind: PageKind,
-    cells: Vec<Vec<u8>>,
-    right_child: u32,
+pub(super) struct Node {
+    pub(super) kind: PageKind,
+    pub(super) cells: Vec<Vec<u8>>,
+    pub(super) right_child: u32,
 }
 
 impl Node {
-    fn of(page: &BtreePage<'_>) -> Self {
+    pub(super) fn of(page: &BtreePage<'_>) -> Self {
         Self { kind: page.kind, cells: page.cell_bytes(), right_child: page.right_child().unwrap_or(0) }
     }
 }
@@ -177,7 +177,7 @@ fn chain(space: &Space<'_>, payload: &cell::Payload) -> Vec<u32> {
 
 /// The bytes of a cell, whose overflow goes to the pages of `chain` and to new ones; pages that are left
 /// over become free.
-fn new_cell(
+pub(super) fn new_cell(
     space: &mut Space<'_>,
     kind: PageKind,
     child: Option<u32>,
@@ -230,7 +230,7 @@ fn path_to_rowid(space: &Space<'_>, root: u32, rowid: i64) -> Option<Vec<u32>> {
 }
 
 /// Writes the page at the end of `path`, which begins at the root; splits it where it has no room.
-fn write(space: &mut Space<'_>, path: &[u32], node: Node) -> Option<()> {
+pub(super) fn write(space: &mut Space<'_>, path: &[u32], node: Node) -> Option<()> {
     let number = *path.last()?;
     if page::build(space.image, &space.geometry, number, node.kind, &node.cells, node.right_child) {
         pointer_map::set_references(space.image, &space.geometry, number);

@@ -94,7 +94,7 @@ impl<'a> Space<'a> {
         }
         let mut page = header::LARGEST_ROOT.get(self.image).checked_add(1)?.max(3);
         if self.geometry.is_pointer_map(page) {
-            page += 1;
+            page = page.checked_add(1)?;
         }
         if page > self.geometry.pages {
             (self.take_new()? == page).then_some(())?;

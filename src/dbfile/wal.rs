@@ -152,7 +152,7 @@ pub fn checksum(bytes: &[u8], [mut s0, mut s1]: [u32; 2], big_endian: bool) -> [
     [s0, s1]
 }
 
-/// Builds a valid log: a frame for each `(page number, page, size after commit or 0)`. All pages have
+/// Builds a valid log with little-endian checksums: a frame for each `(page number, page, size after commit or 0)`. All pages have
 /// `page_bytes` bytes; shorter ones are padded with zeros.
 pub fn build(page_bytes: usize, salts: [u32; 2], frames: &[(u32, &[u8], u32)]) -> Vec<u8> {
     let mut log = vec![0; HEADER_BYTES];

@@ -1,16 +1,18 @@
-//! Files as a whole: size, write-ahead log, rollback journal.
+//! Files as a whole: the size of the database, and what log and journal have in common.
 //!
-//! Log and journal are edited with the same page mutators as the database: they are laid over it, the
-//! whole is edited, and the pages that changed go back into frames or records with right checksums. Or
-//! one field lies.
+//! Log and journal are edited with the same mutators as the database: they are laid over it, the whole is
+//! edited, and the pages that changed go back into frames or records with right checksums.
 
 use super::db_header::{self, has_main};
-use super::{Context, Mutator, Outcome, db_cells, db_pages, db_schema};
-use crate::dbfile::{Geometry, header, journal, read_be, wal, write_be};
-use crate::testcase::{FileName, TestCase};
+use super::{
+    Context, Mutator, Outcome, blob_jsonb, db_blobs, db_cells, db_inserts, db_pages, db_rows, db_schema,
+    db_space, db_stats,
+};
+use crate::dbfile::{Geometry, header};
+use crate::testcase::TestCase;
 
 /// Edits of an image, for pages in a log or journal.
-const IMAGE_EDITS: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 9] = [
+const IMAGE_EDITS: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 22] = [
     db_pages::edit_header,
     db_pages::edit_pointer,
     db_pages::copy,
@@ -18,11 +20,26 @@ const IMAGE_EDITS: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 9] = [
     db_cells::edit_list,
     db_cells::edit_field,
     db_cells::edit_value,
+    db_cells::edit_value,
     db_cells::edit_type,
     db_schema::edit_sql,
+    db_schema::edit_field,
+    db_schema::edit_rows,
+    db_rows::store,
+    db_rows::store,
+    db_inserts::insert,
+    db_rows::remove,
+    db_blobs::edit_fts3,
+    db_blobs::edit_fts5,
+    db_blobs::edit_rtree,
+    blob_jsonb::edit,
+    db_stats::edit,
+    db_space::edit_freelist,
 ];
-/// Most frames or records of a log or journal that is made.
-const PAGES_MAX: usize = 8;
+/// Edits that are tried for one that does something.
+const ATTEMPTS_MAX: usize = 4;
+/// Most frames or records that one edit makes.
+pub(super) const PAGES_MAX: usize = 8;
 
 /// The database becomes shorter or longer.
 pub(super) struct Size;
@@ -54,123 +71,28 @@ impl Mutator for Size {
     }
 }
 
-/// The write-ahead log: made, edited page by page, or with one lie.
-pub(super) struct Wal;
-
-impl Mutator for Wal {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let image = case.files.main().unwrap_or_default().to_vec();
-        let name = FileName::wal();
-        match case.files.get(name.as_str()).map(<[u8]>::to_vec) {
-            None => {
-                let Some(log) = new_log(&image, context) else {
-                    return Outcome::Skipped;
-                };
-                case.files.insert(name, log);
-                case.files.remove(&FileName::journal());
-                case.files.edit(&FileName::main(), |image| {
-                    header::WRITE_VERSION.set(image, 2);
-                    header::READ_VERSION.set(image, 2);
-                });
-                Outcome::Mutated
-            }
-            Some(_) if context.chance(4) => {
-                case.files.remove(&name);
-                Outcome::Mutated
-            }
-            Some(mut log) => {
-                let before = log.clone();
-                if context.chance(60) {
-                    edit_frames(&image, &mut log, context)
-                } else {
-                    lie_in_log(&mut log, context)
-                }
-                let outcome = if log == before { Outcome::Skipped } else { Outcome::Mutated };
-                case.files.insert(name, log);
-                outcome
+/// `image` after one to three edits, and the pages that changed or are new.
+pub(super) fn edited(image: &[u8], context: &mut Context<'_>) -> (Vec<u8>, Vec<u32>) {
+    let mut new = image.to_vec();
+    for _ in 0..context.rng.usize(1..4) {
+        for _ in 0..ATTEMPTS_MAX {
+            let edit = IMAGE_EDITS[context.rng.usize(0..IMAGE_EDITS.len())];
+            if edit(&mut new, context) == Outcome::Mutated {
+                break;
             }
         }
     }
-}
-
-/// `image` after one to three edits, and the pages that changed.
-fn edited(image: &[u8], context: &mut Context<'_>) -> (Vec<u8>, Vec<u32>) {
     let geometry = Geometry::of(image);
-    let mut new = image.to_vec();
-    for _ in 0..context.rng.usize(1..4) {
-        let edit = IMAGE_EDITS[context.rng.usize(0..IMAGE_EDITS.len())];
-        edit(&mut new, context);
-    }
     let changed = |&number: &u32| geometry.page(image, number) != geometry.page(&new, number);
-    let pages = (1..=geometry.pages).filter(changed).take(PAGES_MAX).collect();
+    let pages = new.len().div_ceil(geometry.page_bytes) as u32;
+    let pages = (1..=pages).filter(changed).take(PAGES_MAX).collect();
     (new, pages)
 }
 
-/// A log that changes some pages of `image`.
-fn new_log(image: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
-    let geometry = Geometry::of(image);
-    let (new, mut pages) = edited(image, context);
-    if pages.is_empty() {
-        pages.push(context.rng.u32(1..=geometry.pages.max(1)));
-    }
-    if pages.len() * geometry.page_bytes > context.room() {
-        return None;
-    }
-    let last = pages.len() - 1;
-    let frames: Vec<(u32, &[u8], u32)> = pages
-        .iter()
-        .enumerate()
-        .map(|(i, &number)| {
-            let commit = if i == last || context.chance(20) { geometry.pages } else { 0 };
-            (number, geometry.page(&new, number), commit)
-        })
-        .collect();
-    let salts = [context.rng.u32(..), context.rng.u32(..)];
-    Some(wal::build(geometry.page_bytes, salts, &frames))
-}
-
-/// Lays the frames over the image, edits the whole, and puts pages that changed back.
-fn edit_frames(image: &[u8], log: &mut Vec<u8>, context: &mut Context<'_>) {
-    let Some(page_bytes) = wal::header(log).and_then(|header| header.valid_page_bytes()) else {
-        return;
-    };
-    let frames = wal::frames(log);
-    let mut whole = image.to_vec();
-    for frame in &frames {
-        let content = frame.at + wal::FRAME_HEADER_BYTES..frame.at + wal::FRAME_HEADER_BYTES + page_bytes;
-        lay_over(&mut whole, frame.page, &log[content]);
-    }
-    let (new, pages) = edited(&whole, context);
-    let geometry = Geometry::of(&new);
-    for number in pages {
-        let page = geometry.page(&new, number);
-        let existing = frames.iter().rev().find(|frame| frame.page == number);
-        let at = match existing {
-            Some(frame) if context.chance(70) => frame.at,
-            _ if wal::FRAME_HEADER_BYTES + page_bytes <= context.room() => {
-                let at = wal::HEADER_BYTES + frames.len() * (wal::FRAME_HEADER_BYTES + page_bytes);
-                log.truncate(at);
-                log.resize(at + wal::FRAME_HEADER_BYTES + page_bytes, 0);
-                write_be(log, at, 4, u64::from(number));
-                write_be(log, at + 4, 4, u64::from(geometry.pages));
-                at
-            }
-            _ => continue,
-        };
-        let count = page.len().min(page_bytes);
-        let start = at + wal::FRAME_HEADER_BYTES;
-        log[start..start + count].copy_from_slice(&page[..count]);
-    }
-    wal::repair(log);
-}
-
-fn lay_over(image: &mut Vec<u8>, number: u32, page: &[u8]) {
+/// Puts a page in its place in the image.
+pub(super) fn lay_over(image: &mut Vec<u8>, number: u32, page: &[u8]) {
     let start = (number as usize).saturating_sub(1).saturating_mul(page.len());
-    // A frame far beyond the end is a lie, not a page.
+    // A page far beyond the end is a lie.
     if number == 0 || start > image.len() + 4 * page.len() {
         return;
     }
@@ -178,134 +100,4 @@ fn lay_over(image: &mut Vec<u8>, number: u32, page: &[u8]) {
         image.resize(start + page.len(), 0);
     }
     image[start..start + page.len()].copy_from_slice(page);
-}
-
-/// One field of the header or of a frame is wrong, checksums recomputed or not; or frames go, come
-/// twice, or are cut.
-fn lie_in_log(log: &mut Vec<u8>, context: &mut Context<'_>) {
-    let frames = wal::frames(log);
-    let step = frames.get(1).map_or(log.len(), |frame| frame.at - frames[0].at);
-    let frame = context.pick(&frames).copied();
-    match (context.rng.u8(0..6), frame) {
-        (0, _) => log.truncate(context.rng.usize(0..=log.len())),
-        (1, Some(frame)) if step <= context.room() => {
-            let copied = log[frame.at..(frame.at + step).min(log.len())].to_vec();
-            log.extend_from_slice(&copied);
-        }
-        (2, Some(frame)) => drop(log.drain(frame.at..(frame.at + step).min(log.len()))),
-        (3 | 4, Some(frame)) => {
-            let at = frame.at + 4 * context.rng.usize(0..6);
-            let value = context.number(read_be(log, at, 4), 4);
-            write_be(log, at, 4, value);
-        }
-        _ => {
-            let at = 4 * context.rng.usize(0..8);
-            let value = context.number(read_be(log, at, 4), 4);
-            write_be(log, at, 4, value);
-        }
-    }
-    if context.chance(50) {
-        wal::repair(log);
-    }
-}
-
-/// The rollback journal: made, edited page by page, or with one lie.
-pub(super) struct Journal;
-
-impl Mutator for Journal {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let image = case.files.main().unwrap_or_default().to_vec();
-        let name = FileName::journal();
-        match case.files.get(name.as_str()).map(<[u8]>::to_vec) {
-            None => {
-                let Some(journal) = new_journal(&image, context) else {
-                    return Outcome::Skipped;
-                };
-                case.files.insert(name, journal);
-                case.files.remove(&FileName::wal());
-                Outcome::Mutated
-            }
-            Some(_) if context.chance(4) => {
-                case.files.remove(&name);
-                Outcome::Mutated
-            }
-            Some(mut journal) => {
-                let before = journal.clone();
-                if context.chance(60) {
-                    edit_records(&image, &mut journal, context);
-                } else {
-                    lie_in_journal(&mut journal, context);
-                }
-                let outcome = if journal == before { Outcome::Skipped } else { Outcome::Mutated };
-                case.files.insert(name, journal);
-                outcome
-            }
-        }
-    }
-}
-
-/// A hot journal that puts back some pages of `image` as an edit would have them.
-fn new_journal(image: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
-    let geometry = Geometry::of(image);
-    let (new, mut pages) = edited(image, context);
-    if pages.is_empty() {
-        pages.push(context.rng.u32(1..=geometry.pages.max(1)));
-    }
-    if pages.len() * geometry.page_bytes > context.room() {
-        return None;
-    }
-    let records: Vec<(u32, &[u8])> =
-        pages.iter().map(|&number| (number, geometry.page(&new, number))).collect();
-    let original_pages =
-        if context.chance(80) { geometry.pages } else { context.rng.u32(0..=geometry.pages + 2) };
-    Some(journal::build(geometry.page_bytes, original_pages, context.rng.u32(..), &records))
-}
-
-fn edit_records(image: &[u8], journal: &mut [u8], context: &mut Context<'_>) {
-    let records = journal::records(journal);
-    let mut whole = image.to_vec();
-    for record in &records {
-        let content = record.content_at()..record.content_at() + record.header.page_bytes as usize;
-        lay_over(&mut whole, record.page, &journal[content]);
-    }
-    let (new, pages) = edited(&whole, context);
-    let geometry = Geometry::of(&new);
-    for number in pages {
-        if let Some(record) = records.iter().rev().find(|record| record.page == number) {
-            let page = geometry.page(&new, number);
-            let count = page.len().min(record.header.page_bytes as usize);
-            journal[record.content_at()..record.content_at() + count].copy_from_slice(&page[..count]);
-        }
-    }
-    journal::repair(journal);
-}
-
-/// One field of the header or of a record is wrong, checksums recomputed or not; or the tail is cut.
-fn lie_in_journal(journal: &mut Vec<u8>, context: &mut Context<'_>) {
-    let records = journal::records(journal);
-    match (context.rng.u8(0..4), context.pick(&records).copied()) {
-        (0, _) => journal.truncate(context.rng.usize(0..=journal.len())),
-        (1, Some(record)) => {
-            let value = context.number(u64::from(record.page), 4);
-            write_be(journal, record.at, 4, value);
-        }
-        _ => {
-            // Record count, nonce, original size, sector size, page size.
-            let at = 8 + 4 * context.rng.usize(0..5);
-            let powers = [0, 1, 32, 100, 512, 1024, 4096, 65536, 0xffff_ffff];
-            let value = if context.chance(50) {
-                powers[context.rng.usize(0..powers.len())]
-            } else {
-                context.number(read_be(journal, at, 4), 4)
-            };
-            write_be(journal, at, 4, value);
-        }
-    }
-    if context.chance(50) {
-        journal::repair(journal);
-    }
 }

@@ -55,11 +55,6 @@ image_mutator! {
 }
 
 image_mutator! {
-    /// A row more: another one again under a new rowid.
-    RowInsert => insert
-}
-
-image_mutator! {
     /// A row less; its overflow pages become free.
     RowRemove => remove
 }
@@ -118,24 +113,6 @@ pub(super) fn new_rowid(image: &[u8], root: u32, context: &mut Context<'_>) -> i
         2 => context.number(old as u64, 8) as i64,
         _ => all.iter().filter_map(|row| row.rowid).max().unwrap_or(0).wrapping_add(1),
     }
-}
-
-pub(super) fn insert(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
-    atomically(image, context, |space, context| {
-        let (_, root) = pick_tree(space.image, context)?;
-        let row = pick_row(space.image, root, context)?;
-        let payload = row.read(space.image, &space.geometry);
-        (payload.len() <= context.room()).then_some(())?;
-        row.rowid?;
-        let rowid = new_rowid(space.image, root, context);
-        let mut values = record::values(&payload);
-        if context.chance(50)
-            && let Some(index) = context.range(values.len(), 1)
-        {
-            values[index.start] = like(&values[index.start], context);
-        }
-        rows::insert(space, root, rowid, &record::encode(&values))
-    })
 }
 
 pub(super) fn remove(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {

@@ -27,11 +27,14 @@ mod db_cells;
 mod db_files;
 mod db_graft;
 mod db_header;
+mod db_inserts;
+mod db_journal;
 mod db_pages;
 mod db_rows;
 mod db_schema;
 mod db_space;
 mod db_stats;
+mod db_wal;
 mod joint;
 mod joint_schema;
 mod shrink;
@@ -213,7 +216,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_record_value", Family::Record, 14, &db_cells::RecordValue),
     entry("db_record_type", Family::Record, 8, &db_cells::RecordType),
     entry("db_row_store", Family::Record, 8, &db_rows::RowStore),
-    entry("db_row_insert", Family::Record, 4, &db_rows::RowInsert),
+    entry("db_row_insert", Family::Record, 4, &db_inserts::RowInsert),
     entry("db_row_remove", Family::Record, 2, &db_rows::RowRemove),
     entry("db_blob_fts3", Family::Record, 7, &db_blobs::Fts3),
     entry("db_blob_fts5", Family::Record, 9, &db_blobs::Fts5),
@@ -230,8 +233,8 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_pointer_map", Family::Page, 3, &db_space::PointerMap),
     entry("db_repair", Family::Page, 2, &db_space::Repair),
     entry("db_size", Family::File, 3, &db_files::Size),
-    entry("db_wal", Family::File, 8, &db_files::Wal),
-    entry("db_journal", Family::File, 6, &db_files::Journal),
+    entry("db_wal", Family::File, 8, &db_wal::Wal),
+    entry("db_journal", Family::File, 6, &db_journal::Journal),
     entry("db_bytes", Family::Page, 8, &bytes::PageBytes),
     entry("config_setting", Family::Config, 1, &config::SettingValue),
     entry("config_toggle", Family::Config, 1, &config::Toggle),
@@ -286,6 +289,9 @@ mod blob_tests;
 
 #[cfg(test)]
 mod judge_tests;
+
+#[cfg(test)]
+mod log_tests;
 
 #[cfg(test)]
 mod tests;

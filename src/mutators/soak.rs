@@ -124,6 +124,7 @@ fn soak() {
                         break;
                     };
                     let mut pool = Pool::new(step as u64, &seeds);
+                    let start = std::time::Instant::now();
                     let (name, done) = match MUTATORS.get(step) {
                         Some(entry) => (entry.name, one_mutator(entry, &mut pool, &vocabulary, count)),
                         None if step == MUTATORS.len() => {
@@ -131,7 +132,9 @@ fn soak() {
                         }
                         None => ("crossover", crossover_step(&mut pool, &vocabulary, count)),
                     };
-                    println!("{name}: {done} executions");
+                    // The copy of the case that is mutated is in the time, as it is when fuzzing.
+                    let micros = start.elapsed().as_micros() as f64 / done.max(1) as f64;
+                    println!("{name}: {done} executions of {micros:.1} µs");
                     assert_eq!(done, count, "{name} had not enough to do");
                 }
             });
