@@ -28,16 +28,19 @@ fn a_sound_table_in_a_sound_database_leaves_it_sound() {
         image(&format!("{setting} CREATE TABLE t1(x); INSERT INTO t1 VALUES(zeroblob(2000)),(zeroblob(9000)); DELETE FROM t1 WHERE length(x)>3000; CREATE INDEX t1x ON t1(x);"))
     });
     for (i, source) in sources.iter().enumerate() {
-        for (j, target) in targets.iter().enumerate() {
+        for ((j, target), how) in targets.iter().enumerate().flat_map(|t| [(t, How::Rows), (t, How::Pages)]) {
             let mut image = target.clone();
             let mut space = Space::new(&mut image, 3000);
-            graft(&mut space, source, &schema::rows(source), 1 << 20).unwrap();
+            graft(&mut space, source, &schema::rows(source), how, 1 << 20).unwrap();
             let found = damage::assess(&image, LOCK_BYTE);
-            assert_eq!(found, damage::Assessment::Sound, "{i} in {j}");
-            assert!(executor.is_healthy(&TestCase::from_database(image.clone())), "{i} in {j}");
+            assert_eq!(found, damage::Assessment::Sound, "{i} in {j} by {how:?}");
+            assert!(executor.is_healthy(&TestCase::from_database(image.clone())), "{i} in {j} by {how:?}");
             assert_eq!(schema::rows(&image).len(), 2 + 4);
             // Too much for the room: nothing.
-            assert_eq!(graft(&mut Space::new(&mut image, 3000), source, &schema::rows(source), 10), None);
+            assert_eq!(
+                graft(&mut Space::new(&mut image, 3000), source, &schema::rows(source), how, 10),
+                None
+            );
         }
     }
 }

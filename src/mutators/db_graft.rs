@@ -6,9 +6,10 @@ use super::db_header::{edit_main, has_main};
 use super::db_rows::atomically;
 use super::sql_tokens::splice;
 use super::{Context, Mutator, Outcome};
+use crate::dbfile::graft::{self, How};
 use crate::dbfile::page::{self, BtreePage};
 use crate::dbfile::schema::{self, SchemaRow};
-use crate::dbfile::{Geometry, graft, header, record, tree};
+use crate::dbfile::{Geometry, header, record, tree};
 use crate::sql::{self, TokenKind};
 use crate::testcase::TestCase;
 
@@ -51,7 +52,8 @@ pub(super) fn graft_table(image: &mut Vec<u8>, source: &[u8], context: &mut Cont
         return Outcome::Skipped;
     };
     let room = context.room();
-    atomically(image, context, |space, _| graft::graft(space, source, &objects, room))
+    let how = if context.chance(40) { How::Pages } else { How::Rows };
+    atomically(image, context, |space, _| graft::graft(space, source, &objects, how, room))
 }
 
 /// What belongs to a table: first itself.

@@ -3,8 +3,8 @@
 use super::db_header::has_main;
 use super::sql_statements::{join, new_statement};
 use super::{
-    Context, Mutator, Outcome, db_blobs, db_cells, db_pages, db_rows, db_schema, db_space, sql_templates,
-    sql_tokens,
+    Context, Mutator, Outcome, blob_jsonb, db_blobs, db_cells, db_pages, db_rows, db_schema, db_space,
+    sql_templates, sql_tokens,
 };
 use crate::dbfile::{Geometry, blob, pointer_map, rows, schema, tree};
 use crate::sql::{self, Names, TokenKind};
@@ -186,8 +186,14 @@ impl Mutator for SqlAndDatabase {
     }
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let database: [&dyn Mutator; 3] =
-            [&db_schema::SchemaSql, &db_cells::RecordValue, &db_pages::PagePointer];
+        let database: [&dyn Mutator; 6] = [
+            &db_schema::SchemaSql,
+            &db_schema::SchemaField,
+            &db_cells::RecordValue,
+            &db_rows::RowStore,
+            &blob_jsonb::Jsonb,
+            &db_pages::PagePointer,
+        ];
         let sql: [&dyn Mutator; 3] =
             [&sql_tokens::Replace, &sql_tokens::WrapExpression, &sql_tokens::InsertClause];
         let first = database[context.rng.usize(0..database.len())].mutate(case, context);
