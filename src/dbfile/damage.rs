@@ -117,6 +117,11 @@ pub fn first_damage(image: &[u8]) -> Option<Damage> {
     }
 }
 
+/// True if the page contradicts itself.
+pub fn is_damaged(page: &BtreePage<'_>, geometry: &Geometry) -> bool {
+    matches!(assess_page(page, geometry.usable_bytes), PageState::Damaged(_))
+}
+
 fn header_damage(image: &[u8]) -> Option<&'static str> {
     if !header::has_magic(image) {
         return Some("no magic text");

@@ -20,7 +20,7 @@ const TYPE: usize = 0;
 const NAME: usize = 1;
 const TABLE: usize = 2;
 const ROOT: usize = 3;
-const SQL: usize = 4;
+pub(super) const SQL: usize = 4;
 
 /// Names with a meaning of their own.
 const RESERVED: [&str; 9] = [
@@ -168,7 +168,7 @@ pub(super) fn edit_rows(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outco
 }
 
 /// The cell of a row of the schema.
-fn place(space: &Space<'_>, row: &SchemaRow) -> Option<Row> {
+pub(super) fn place(space: &Space<'_>, row: &SchemaRow) -> Option<Row> {
     let page = crate::dbfile::page::BtreePage::parse(space.image, &space.geometry, row.page)?;
     let cell = page.cell(row.offset)?;
     Some(Row { root: 1, page: row.page, offset: row.offset, rowid: cell.rowid, payload: cell.payload? })

@@ -27,6 +27,7 @@ mod db_cells;
 mod db_files;
 mod db_graft;
 mod db_header;
+mod db_heal;
 mod db_inserts;
 mod db_journal;
 mod db_pages;
@@ -225,6 +226,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_statistics", Family::Record, 5, &db_stats::StatisticsRows),
     entry("db_schema_sql", Family::Schema, 12, &db_schema::SchemaSql),
     entry("db_schema_field", Family::Schema, 8, &db_schema::SchemaField),
+    entry("db_heal", Family::Schema, 2, &db_heal::Heal),
     entry("db_table_copy", Family::Schema, 2, &db_graft::TableCopy),
     entry("db_schema_rows", Family::Schema, 4, &db_schema::SchemaRows),
     entry("db_leaf_swap", Family::Page, 3, &db_graft::LeafSwap),
@@ -249,6 +251,8 @@ pub const MUTATORS: &[Entry] = &[
 const EDITS_MAX: u32 = 4;
 /// Mutated scripts that are bound to their schema from the first statement to the last, of 100.
 const REPAIRED_PERCENT: u8 = 35;
+/// Mutated databases that are made to open first, of 100.
+const HEALED_PERCENT: u8 = 75;
 /// Mutators that are tried before a mutation is given up.
 const ATTEMPTS_MAX: u32 = 20;
 
@@ -261,7 +265,7 @@ pub fn mutate(case: &mut TestCase, weights: &OperatorWeights, context: &mut Cont
     while edits < EDITS_MAX && context.rng.u8(..) < 90 {
         edits += 1;
     }
-    let mut outcome = Outcome::Skipped;
+    let mut outcome = mend(case, weights, context);
     let mut attempts = 0;
     while edits > 0 && attempts < ATTEMPTS_MAX {
         attempts += 1;
@@ -274,10 +278,19 @@ pub fn mutate(case: &mut TestCase, weights: &OperatorWeights, context: &mut Cont
             edits -= 1;
         }
     }
-    // Scripts grow out of what other scripts were: without this, most names would soon mean nothing.
-    if weights.has(Family::Tree)
-        && context.chance(REPAIRED_PERCENT)
-        && sql_tree::repair(case, context) == Outcome::Mutated
+    outcome
+}
+
+/// Mends what ancestors of the case broke before new edits are made to it. Corpora keep what is broken for the one
+/// thing that it showed; without this, most names would soon mean nothing, and most databases not open.
+fn mend(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_>) -> Outcome {
+    let mut outcome = Outcome::Skipped;
+    if weights.has(Family::Tree) && context.chance(REPAIRED_PERCENT) {
+        outcome = sql_tree::repair(case, context);
+    }
+    if weights.has(Family::Schema)
+        && context.chance(HEALED_PERCENT)
+        && db_heal::Heal.mutate(case, context) == Outcome::Mutated
     {
         outcome = Outcome::Mutated;
     }

@@ -1,0 +1,359 @@
+//! Databases that open again.
+//!
+//! One wrong byte in the header or one schema row that does not parse, and every statement ends before it begins.
+//! That is worth a few cases and no more; but such cases are kept for what they showed, and half of all mutants
+//! would descend from them. Healing mends what stands between SQLite and the schema, and leaves all other damage.
+
+use super::db_header::{edit_main, has_main};
+use super::db_rows::{atomically, text};
+use super::db_schema::{SQL, place, rewrite};
+use super::{Context, Mutator, Outcome};
+use crate::dbfile::page::{self, BtreePage, PageKind};
+use crate::dbfile::schema::{self, SchemaRow};
+use crate::dbfile::{Geometry, MAGIC, damage, header, recover, rows, space};
+use crate::engine::vocabulary::Vocabulary;
+use crate::sql::tree::{self, Binder, Kind, Node};
+use crate::sql::{Names, same_name};
+use crate::testcase::{FileName, JOURNAL, TestCase, WAL};
+
+/// Rows of the schema that are mended at a time.
+const ROWS_MAX: usize = 12;
+
+/// Header, first page and schema rows made such that SQLite reads the schema; a log or journal that would undo
+/// that goes.
+pub(super) struct Heal;
+
+impl Mutator for Heal {
+    fn can_mutate(&self, case: &TestCase) -> bool {
+        has_main(case)
+    }
+
+    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
+        let mut outcome = edit_main(case, context, heal);
+        let image = case.files.main().unwrap_or_default();
+        let (log, journal) = (case.files.get(WAL), case.files.get(JOURNAL));
+        if log.is_none() && journal.is_none() {
+            return outcome;
+        }
+        if recover::recovered(image, log, journal).is_none_or(|image| is_ill(&image)) {
+            case.files.remove(&FileName::wal());
+            case.files.remove(&FileName::journal());
+            outcome = Outcome::Mutated;
+        }
+        outcome
+    }
+}
+
+pub(super) fn heal(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
+    if image.len() < 512 {
+        return Outcome::Skipped;
+    }
+    let before = image.clone();
+    mend_header(image);
+    mend_page_count(image);
+    mend_first_page(image);
+    for _ in 0..ROWS_MAX {
+        if !mend_a_row(image, context) {
+            break;
+        }
+    }
+    if *image == before {
+        return Outcome::Skipped;
+    }
+    if context.chance(50) {
+        space::repair(image);
+    }
+    Outcome::Mutated
+}
+
+/// Whether something stands between SQLite and the schema, as far as a glance shows.
+pub(super) fn is_ill(image: &[u8]) -> bool {
+    if image.len() < 512 {
+        return false;
+    }
+    let mut head = image[..512].to_vec();
+    mend_header(&mut head);
+    let has_too_many = header::PAGE_COUNT.get(image) > Geometry::of(image).pages;
+    head != image[..512] || has_too_many || first_page_is_ill(image) || ailment(image).is_some()
+}
+
+/// Fields without whose right value nothing is read (<https://sqlite.org/fileformat2.html#the_database_header>).
+fn mend_header(image: &mut [u8]) {
+    image[..MAGIC.len()].copy_from_slice(MAGIC);
+    if header::page_size(image).is_none() {
+        let bytes = if image.len().is_multiple_of(4096) { 4096 } else { 512 };
+        header::PAGE_SIZE.set(image, bytes);
+    }
+    if !matches!(header::WRITE_VERSION.get(image), 1 | 2) || header::READ_VERSION.get(image) > 2 {
+        header::WRITE_VERSION.set(image, 1);
+        header::READ_VERSION.set(image, 1);
+    }
+    let page_bytes = header::page_size(image).unwrap_or(512);
+    if page_bytes - (header::RESERVED.get(image) as usize) < 480 {
+        header::RESERVED.set(image, 0);
+    }
+    // The payload fractions are constants.
+    image[21..24].copy_from_slice(&[64, 32, 32]);
+    if header::SCHEMA_FORMAT.get(image) > 4 {
+        header::SCHEMA_FORMAT.set(image, 4);
+    }
+    if header::ENCODING.get(image) > 3 {
+        header::ENCODING.set(image, 1);
+    }
+}
+
+/// A page count beyond the end of the file is corruption, too small a one hides pages.
+fn mend_page_count(image: &mut [u8]) {
+    let pages = Geometry::of(image).pages;
+    if header::PAGE_COUNT.get(image) > pages {
+        header::PAGE_COUNT.set(image, pages);
+    }
+    if header::INCREMENTAL_VACUUM.get(image) != 0 && header::LARGEST_ROOT.get(image) == 0 {
+        header::INCREMENTAL_VACUUM.set(image, 0);
+    }
+}
+
+fn first_page_is_ill(image: &[u8]) -> bool {
+    let geometry = Geometry::of(image);
+    BtreePage::parse(image, &geometry, 1)
+        .is_none_or(|page| !page.kind.is_table() || damage::is_damaged(&page, &geometry))
+}
+
+fn mend_first_page(image: &mut [u8]) {
+    if !first_page_is_ill(image) {
+        return;
+    }
+    let geometry = Geometry::of(image);
+    let at = header::HEADER_BYTES;
+    if !matches!(PageKind::from_byte(image[at]), Some(kind) if kind.is_table()) {
+        image[at] = PageKind::TableLeaf.byte();
+    }
+    let Some(btree) = BtreePage::parse(image, &geometry, 1) else {
+        return;
+    };
+    let (kind, right) = (btree.kind, btree.right_child().unwrap_or(0));
+    // A row of five columns, if only of NULLs, has a payload of six bytes and two varints before it.
+    let is_row = |cell: &Vec<u8>| kind != PageKind::TableLeaf || cell.len() >= 8;
+    let mut cells: Vec<Vec<u8>> = btree.cell_bytes().into_iter().filter(is_row).collect();
+    // Cell by cell out, until what is left makes a page.
+    loop {
+        if page::build(image, &geometry, 1, kind, &cells, right) && !first_page_is_ill(image) {
+            return;
+        }
+        if cells.pop().is_none() {
+            page::build(image, &geometry, 1, PageKind::TableLeaf, &[], 0);
+            return;
+        }
+    }
+}
+
+/// What is wrong with a row of the schema.
+enum Ailment {
+    /// Nothing can be made of it.
+    Hopeless,
+    /// Its SQL gives way to another that SQLite takes.
+    Sql(String),
+}
+
+/// The first row of the schema that SQLite would call malformed, as far as a parser alone can tell.
+fn ailment(image: &[u8]) -> Option<(SchemaRow, Ailment)> {
+    let geometry = Geometry::of(image);
+    let mut names = Names::default();
+    let mut seen: Vec<String> = Vec::new();
+    for row in schema::rows(image) {
+        let ailment = if seen.iter().any(|name| same_name(name, &row.name)) {
+            Some(Ailment::Hopeless)
+        } else {
+            of_row(&row, &geometry, &names)
+        };
+        if let Some(ailment) = ailment {
+            return Some((row, ailment));
+        }
+        names.add(row.sql.as_bytes());
+        seen.push(row.name);
+    }
+    None
+}
+
+fn of_row(row: &SchemaRow, geometry: &Geometry, names: &Names) -> Option<Ailment> {
+    let needs_root = matches!(row.kind.as_str(), "table" | "index") && !row.is_virtual();
+    let has_root = row.root_page(geometry).is_some_and(|root| root > 1);
+    if !row.is_consistent() || needs_root && !has_root {
+        return Some(Ailment::Hopeless);
+    }
+    if row.sql.is_empty() {
+        return (!is_automatic(row, names)).then_some(Ailment::Hopeless);
+    }
+    let expected = match row.kind.as_str() {
+        "table" => [Kind::CreateTable, Kind::CreateVirtual],
+        "index" => [Kind::CreateIndex; 2],
+        "view" => [Kind::CreateView; 2],
+        "trigger" => [Kind::CreateTrigger; 2],
+        _ => return Some(Ailment::Hopeless),
+    };
+    // What is long or deep has no tree, and may be sound.
+    let is_long = row.sql.len() > 2000;
+    let Some(tree) = tree::parse(row.sql.as_bytes()).filter(|tree| expected.contains(&tree.kind)) else {
+        return (!is_long).then(|| replacement(row));
+    };
+    bound(row, tree, names)
+}
+
+/// An index without SQL belongs to a table with a key of its own.
+fn is_automatic(row: &SchemaRow, names: &Names) -> bool {
+    row.kind == "index" && row.name.starts_with("sqlite_autoindex_") && names.table(&row.table).is_some()
+}
+
+/// What SQLite resolves when it reads the schema: names in indexes, targets of triggers, options of tables.
+fn bound(row: &SchemaRow, mut tree: Node, names: &Names) -> Option<Ailment> {
+    let is_resolved = |tree: &Node| {
+        let target = tree.child(Kind::Target).and_then(Node::as_text);
+        target.is_none_or(|target| names.table(target).is_some())
+    };
+    let must_fit = matches!(tree.kind, Kind::CreateTable | Kind::CreateIndex);
+    if must_fit || !is_resolved(&tree) {
+        let before = tree.clone();
+        let (vocabulary, mut rng) = (Vocabulary::default(), fastrand::Rng::with_seed(0));
+        Binder::new(names, &vocabulary, &mut rng, 0).statement(&mut tree);
+        if !is_resolved(&tree) {
+            return Some(Ailment::Hopeless);
+        }
+        if tree != before {
+            return Some(Ailment::Sql(tree.print()));
+        }
+    }
+    // SQLite looks at the first two letters.
+    let begins_right = row.sql.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("CR"));
+    (!begins_right).then(|| Ailment::Sql(tree.print()))
+}
+
+/// A table stays, with columns of other names; anything else goes.
+fn replacement(row: &SchemaRow) -> Ailment {
+    match row.kind.as_str() {
+        "table" if !row.is_virtual() => {
+            Ailment::Sql(format!("CREATE TABLE \"{}\"(a, b, c)", row.name.replace('"', "\"\"")))
+        }
+        _ => Ailment::Hopeless,
+    }
+}
+
+/// Mends the first row that needs it; false if there is none, or it cannot be done.
+fn mend_a_row(image: &mut Vec<u8>, context: &mut Context<'_>) -> bool {
+    let Some((row, ailment)) = ailment(image) else {
+        return false;
+    };
+    let sql = match ailment {
+        Ailment::Sql(sql) => Some(text(image, &sql)),
+        Ailment::Hopeless => None,
+    };
+    let outcome = atomically(image, context, |space, _| match sql {
+        Some(sql) => rewrite(space, &row, |values| values[SQL] = sql),
+        None => rows::remove(space, &place(space, &row)?),
+    });
+    outcome == Outcome::Mutated
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dbfile::record::Value;
+    use crate::dbfile::schema::encode;
+    use crate::engine::Code;
+    use crate::engine::sqlite::{Executor, Moment};
+    use crate::mutators::{MUTATORS, OperatorWeights};
+    use crate::targets::DB_SQL;
+    use crate::testcase::OpenConfig;
+
+    fn with_context<R>(seed: u64, action: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let vocabulary = Executor::shared().vocabulary();
+        let mut bytes = |_: &mut [u8], size: usize, _: usize| size;
+        action(&mut Context::new(seed, &vocabulary, &mut bytes, 1 << 20, 2 << 20))
+    }
+
+    fn database() -> TestCase {
+        let setup = "CREATE TABLE t(a, b); CREATE INDEX i ON t(b); CREATE VIEW v AS SELECT a FROM t;
+            CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t; END; INSERT INTO t VALUES(1, 2);";
+        let files = Executor::shared().files_after(&OpenConfig::default(), setup, Moment::Closed).unwrap();
+        TestCase { files, ..TestCase::from_sql("SELECT * FROM sqlite_schema;") }
+    }
+
+    fn opens(executor: &mut Executor, case: &TestCase) -> bool {
+        DB_SQL.judge(executor, case).observation.trace.statements[0].prepare == Code::OK
+    }
+
+    #[test]
+    fn a_sound_database_is_left_alone() {
+        let image = database().files.main().unwrap().to_vec();
+        assert!(!is_ill(&image));
+        let mut healed = image.clone();
+        assert_eq!(with_context(1, |context| heal(&mut healed, context)), Outcome::Skipped);
+        assert_eq!(healed, image);
+    }
+
+    #[test]
+    fn each_ailment_is_seen_and_mended() {
+        type Damage = fn(&mut Vec<u8>);
+        let set_sql = |image: &mut Vec<u8>, index: usize, sql: &str| {
+            let row = schema::rows(image)[index].clone();
+            let sql = Value::Text(encode(sql, 1));
+            with_context(0, |context| {
+                atomically(image, context, |space, _| rewrite(space, &row, |values| values[SQL] = sql))
+            });
+        };
+        let damages: [Damage; 8] = [
+            |image| image[3] = b'x',
+            |image| image[16..18].copy_from_slice(&[0x11, 0x11]),
+            |image| image[18..20].copy_from_slice(&[9, 9]),
+            |image| image[21] = 1,
+            |image| header::SCHEMA_FORMAT.set(image, 77),
+            |image| image[100] = 2,
+            |image| image[108..110].copy_from_slice(&[0xff, 0xff]),
+            |image| image[103..105].copy_from_slice(&[0xff, 0xff]),
+        ];
+        let sound = database();
+        let mut executor = Executor::isolated();
+        let mut check = |image: Vec<u8>, what: &str| {
+            let mut case = sound.clone();
+            case.files.insert(FileName::main(), image.clone());
+            assert!(!opens(&mut executor, &case), "{what} does no harm");
+            assert!(is_ill(&image), "{what} is not seen");
+            let mut healed = image;
+            assert_eq!(with_context(2, |context| heal(&mut healed, context)), Outcome::Mutated, "{what}");
+            case.files.insert(FileName::main(), healed);
+            assert!(opens(&mut executor, &case), "{what} is not mended");
+        };
+        for (i, damage) in damages.iter().enumerate() {
+            let mut image = sound.files.main().unwrap().to_vec();
+            damage(&mut image);
+            check(image, &format!("damage {i}"));
+        }
+        let sqls =
+            [(0, "CREATE TABLE t("), (1, "CREATE INDEX i ON t(zz)"), (2, "CREATE VIEW"), (3, "SELECT 1")];
+        for (row, sql) in sqls {
+            let mut image = sound.files.main().unwrap().to_vec();
+            set_sql(&mut image, row, sql);
+            check(image, sql);
+        }
+    }
+
+    #[test]
+    fn most_mutants_of_mutants_open() {
+        let mut executor = Executor::isolated();
+        let vocabulary = executor.vocabulary();
+        let weights = OperatorWeights::new(&DB_SQL.weights, |_| false);
+        let mut pool = vec![database()];
+        let (mut open, mut all) = (0, 0);
+        for seed in 0..600_u64 {
+            let mut case = pool[seed as usize * 31 % pool.len()].clone();
+            let mut bytes = |_: &mut [u8], size: usize, _: usize| size;
+            let mut context = Context::new(seed, &vocabulary, &mut bytes, 1 << 20, (1 << 20) + 4096);
+            crate::mutators::mutate(&mut case, &weights, &mut context);
+            let mut probe = TestCase::from_sql("SELECT * FROM sqlite_schema;");
+            probe.files = case.files.clone();
+            all += 1;
+            open += u32::from(opens(&mut executor, &probe));
+            pool.push(case);
+        }
+        assert!(open * 100 > all * 70, "{open} of {all} open with {} mutators", MUTATORS.len());
+    }
+}
