@@ -11,6 +11,8 @@ use crate::dbfile::{index, rows};
 use crate::sql::{self, Names, TokenKind};
 use crate::testcase::TestCase;
 
+/// Indexes that get an entry.
+const INDEXES_MAX: usize = 16;
 /// B-trees among which one of a rowid table is looked for.
 const TABLES_MAX: usize = 8;
 
@@ -39,8 +41,10 @@ pub(super) fn insert(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome 
             return Some(());
         }
         let indexes = schema::rows(space.image).into_iter();
-        let indexes: Vec<SchemaRow> =
-            indexes.filter(|index| index.kind == "index" && index.table == table.name).collect();
+        let indexes: Vec<SchemaRow> = indexes
+            .filter(|index| index.kind == "index" && index.table == table.name)
+            .take(INDEXES_MAX)
+            .collect();
         for row in indexes {
             if let (Some(entry), Some(root)) =
                 (entry(&table, &row, &values, rowid), row.root_page(&space.geometry))
