@@ -3,7 +3,7 @@
 use super::db_blobs::{Mode, lie};
 use super::db_cells::image_mutator;
 use super::db_header::{edit_main, has_main};
-use super::db_rows::{atomically, pick_tree};
+use super::db_rows::{atomically, trees};
 use super::{Context, Mutator, Outcome};
 use crate::dbfile::blob::jsonb::{self, Content, Element, kind};
 use crate::dbfile::blob::{Field, json};
@@ -65,9 +65,10 @@ pub(super) fn edit_in_mode(image: &mut Vec<u8>, mode: Mode, context: &mut Contex
 /// A row with a value that looks like JSONB, or like an array or object in text.
 fn pick(image: &[u8], context: &mut Context<'_>) -> Option<(Row, Vec<Value>, usize)> {
     let geometry = Geometry::of(image);
+    let trees = trees(image);
     let mut scalar = None;
-    for _ in 0..TABLES_MAX {
-        let (_, root) = pick_tree(image, context)?;
+    for _ in 0..TABLES_MAX.min(trees.len()) {
+        let &(_, root) = context.pick(&trees)?;
         let mut found = Vec::new();
         for row in rows::of(image, &geometry, root, ROWS_MAX) {
             if row.payload.total > VALUE_BYTES_MAX as u64 {

@@ -141,23 +141,55 @@ fn blobs_of_real_tables_are_read_and_written_back_the_same() {
     assert_eq!(kinds, all);
 }
 
-/// After edits in each mode: the share of databases that stay sound, and of reads that SQLite does not
-/// refuse.
+/// What `integrity_check` says after a write, without what the virtual tables say of their own data.
+fn problems_outside(executor: &mut Executor, image: &[u8]) -> Vec<String> {
+    let mut case = TestCase::from_database(image.to_vec());
+    case.sql = Script::new("PRAGMA user_version=5");
+    let found = executor.run(&case, &ScriptProgram, &Budget::UNLIMITED).integrity;
+    let of_module = [
+        "fts5:",
+        "inverted index",
+        "FTS",
+        "RTree",
+        "Rtree",
+        "rtree",
+        "Node ",
+        "Dimension ",
+        "Mapping ",
+        "%_",
+    ];
+    let is_outside = |line: &&str| !of_module.iter().any(|word| line.contains(word));
+    let lines = found.unwrap_or_else(|| vec!["no answer".to_owned()]);
+    lines.iter().flat_map(|text| text.lines()).filter(is_outside).map(str::to_owned).collect()
+}
+
+/// After edits in each mode: the share of databases that stay sound around the blobs, and of reads that
+/// SQLite refuses.
 #[test]
 fn edited_blobs_are_read_far_into() {
     let mut executor = Executor::shared();
-    let edits = [db_blobs::edit_fts5, db_blobs::edit_fts5, db_blobs::edit_fts3, db_blobs::edit_rtree];
-    for (i, (sql, edit)) in CONTENT.iter().zip(edits).enumerate() {
+    let edits =
+        [db_blobs::edit_fts5_as, db_blobs::edit_fts5_as, db_blobs::edit_fts3_as, db_blobs::edit_rtree_as];
+    for ((i, sql), mode) in CONTENT
+        .iter()
+        .enumerate()
+        .flat_map(|content| [Mode::Consistent, Mode::Lie, Mode::Raw].map(|mode| (content, mode)))
+    {
         let original = image(&executor, sql);
         let (mut edited, mut sound, mut read, mut refused) = (0, 0, 0, 0);
-        for seed in 0..150 {
+        for seed in 0..80 {
             let mut image = original.clone();
-            let outcome = with_context(seed, 4096, |context| edit(&mut image, context));
+            let outcome = with_context(seed, 4096, |context| edits[i](&mut image, mode, context));
             if outcome == Outcome::Skipped {
                 continue;
             }
             edited += 1;
-            sound += u32::from(crate::dbfile::damage::first_damage(&image).is_none());
+            let problems = problems_outside(&mut executor, &image);
+            let is_sound = problems.is_empty() && crate::dbfile::damage::first_damage(&image).is_none();
+            if !is_sound {
+                println!("{i} {mode:?} {seed}: {problems:?}");
+            }
+            sound += u32::from(is_sound);
             let mut case = TestCase::from_database(image);
             case.sql = Script::new(READS[i].join(";"));
             let run = executor.run(&case, &ScriptProgram, &Budget::UNLIMITED);
@@ -166,11 +198,10 @@ fn edited_blobs_are_read_far_into() {
                 refused += u32::from(!matches!(statement.code(), Code::DONE | Code::ROW | Code::OK));
             }
         }
-        println!("{i}: {edited} edited, {sound} sound, {refused} of {read} statements refused");
-        assert!(edited >= 110, "{i}: {edited}");
-        // What is not sound has an index on what changed, or an id out of order.
-        assert!(sound * 10 >= edited * 9, "{i}: {sound} of {edited}");
-        assert!(refused * 10 < read * 8 && refused > 0, "{i}: {refused} of {read}");
+        println!("{i} {mode:?}: {edited} edited, {sound} sound, {refused} of {read} statements refused");
+        assert!(edited >= 50, "{i} {mode:?}: {edited}");
+        assert!(mode != Mode::Consistent || sound * 10 >= edited * 9, "{i}: {sound} of {edited}");
+        assert!(refused * 2 < read, "{i} {mode:?}: {refused} of {read}");
     }
 }
 

@@ -52,23 +52,38 @@ image_mutator! {
 }
 
 pub(super) fn edit_fts3(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
-    use Part::{Fts3Content, Fts3Docsize, Fts3Segdir, Fts3Segments, Fts3Stat};
     let mode = Mode::pick(context);
+    edit_fts3_as(image, mode, context)
+}
+
+/// As [`edit_fts3`], in this mode.
+pub(super) fn edit_fts3_as(image: &mut Vec<u8>, mode: Mode, context: &mut Context<'_>) -> Outcome {
+    use Part::{Fts3Content, Fts3Docsize, Fts3Segdir, Fts3Segments, Fts3Stat};
     let parts =
         [Fts3Segdir, Fts3Segdir, Fts3Segdir, Fts3Segments, Fts3Segments, Fts3Stat, Fts3Docsize, Fts3Content];
     edit(image, &parts, mode, context)
 }
 
 pub(super) fn edit_fts5(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
-    use Part::{Fts5Config, Fts5Content, Fts5Data, Fts5Docsize, Fts5Idx};
     let mode = Mode::pick(context);
+    edit_fts5_as(image, mode, context)
+}
+
+/// As [`edit_fts5`], in this mode.
+pub(super) fn edit_fts5_as(image: &mut Vec<u8>, mode: Mode, context: &mut Context<'_>) -> Outcome {
+    use Part::{Fts5Config, Fts5Content, Fts5Data, Fts5Docsize, Fts5Idx};
     let parts = [Fts5Data, Fts5Data, Fts5Data, Fts5Data, Fts5Idx, Fts5Docsize, Fts5Config, Fts5Content];
     edit(image, &parts, mode, context)
 }
 
 pub(super) fn edit_rtree(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
-    use Part::{GeopolyRowid, RtreeNode, RtreeParent, RtreeRowid};
     let mode = Mode::pick(context);
+    edit_rtree_as(image, mode, context)
+}
+
+/// As [`edit_rtree`], in this mode.
+pub(super) fn edit_rtree_as(image: &mut Vec<u8>, mode: Mode, context: &mut Context<'_>) -> Outcome {
+    use Part::{GeopolyRowid, RtreeNode, RtreeParent, RtreeRowid};
     let parts = [RtreeNode, RtreeNode, RtreeNode, RtreeParent, RtreeRowid, GeopolyRowid, GeopolyRowid];
     edit(image, &parts, mode, context)
 }
@@ -120,7 +135,8 @@ fn edit_row(
 fn is_number_turn(part: Part, mode: Mode, context: &mut Context<'_>) -> bool {
     match part {
         Part::Fts3Segdir => context.chance(40),
-        Part::Fts5Idx => mode == Mode::Lie,
+        // The term is the key.
+        Part::Fts5Idx => mode == Mode::Consistent || context.chance(50),
         _ => false,
     }
 }
@@ -187,6 +203,10 @@ fn edit_numbers(
     let index = first + range.start;
     values[index] = match (table.part, index) {
         (Part::Fts3Segdir, 4) => end_block(space, &values[index], context),
+        // Any other version than these shuts the whole table.
+        (Part::Fts5Config, 1) if mode == Mode::Consistent && values[0] == text(space.image, "version") => {
+            Value::Integer(if values[1] == Value::Integer(4) { 5 } else { 4 })
+        }
         _ => like(&values[index], context),
     };
     Some(())

@@ -15,6 +15,8 @@ use crate::testcase::TestCase;
 
 /// Names that are tried for a table whose own is taken.
 const NAMES_MAX: usize = 9;
+/// Most rows of the schema that belong to a table that is copied.
+const MEMBERS_MAX: usize = 40;
 /// Tables among which two with equal numbers of columns are looked for.
 const TABLES_MAX: usize = 30;
 
@@ -48,6 +50,9 @@ pub(super) fn graft_table(image: &mut Vec<u8>, source: &[u8], context: &mut Cont
     }
     let own = schema::rows(image);
     let members = members(table, &all, &own);
+    if members.len() > MEMBERS_MAX {
+        return Outcome::Skipped;
+    }
     let Some(objects) = renamed(table, &members, &own) else {
         return Outcome::Skipped;
     };

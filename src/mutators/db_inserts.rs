@@ -3,7 +3,7 @@
 
 use super::db_cells::{image_mutator, like};
 use super::db_header::{edit_main, has_main};
-use super::db_rows::{atomically, new_rowid, pick_row, pick_tree};
+use super::db_rows::{atomically, new_rowid, pick_row, trees};
 use super::{Context, Mutator, Outcome};
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::schema::{self, SchemaRow};
@@ -11,9 +11,8 @@ use crate::dbfile::{index, rows};
 use crate::sql::{self, Names, TokenKind};
 use crate::testcase::TestCase;
 
-/// B-trees among which one of a rowid table is looked for.
-const TABLES_MAX: usize = 8;
-
+/// Indexes that get an entry.
+const INDEXES_MAX: usize = 16;
 image_mutator! {
     /// A row more: another one again under a new rowid, with its entries in indexes or without.
     RowInsert => insert
@@ -21,8 +20,9 @@ image_mutator! {
 
 pub(super) fn insert(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     atomically(image, context, |space, context| {
-        let mut trees = (0..TABLES_MAX).filter_map(|_| pick_tree(space.image, context));
-        let (table, root) = trees.find(|(row, _)| !row.is_index_btree())?;
+        let trees = trees(space.image);
+        let tables: Vec<&(SchemaRow, u32)> = trees.iter().filter(|(row, _)| !row.is_index_btree()).collect();
+        let &&(ref table, root) = context.pick(&tables)?;
         let row = pick_row(space.image, root, context)?;
         row.rowid?;
         let payload = row.read(space.image, &space.geometry);
@@ -39,11 +39,13 @@ pub(super) fn insert(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome 
             return Some(());
         }
         let indexes = schema::rows(space.image).into_iter();
-        let indexes: Vec<SchemaRow> =
-            indexes.filter(|index| index.kind == "index" && index.table == table.name).collect();
+        let indexes: Vec<SchemaRow> = indexes
+            .filter(|index| index.kind == "index" && index.table == table.name)
+            .take(INDEXES_MAX)
+            .collect();
         for row in indexes {
             if let (Some(entry), Some(root)) =
-                (entry(&table, &row, &values, rowid), row.root_page(&space.geometry))
+                (entry(table, &row, &values, rowid), row.root_page(&space.geometry))
             {
                 index::insert(space, root, &entry)?;
             }

@@ -40,13 +40,16 @@ pub(super) fn pick_row(image: &[u8], root: u32, context: &mut Context<'_>) -> Op
     context.pick(&rows::of(image, &Geometry::of(image), root, ROWS_MAX)).cloned()
 }
 
-/// A row of the schema with a b-tree, and its root page.
-pub(super) fn pick_tree(image: &[u8], context: &mut Context<'_>) -> Option<(SchemaRow, u32)> {
+/// The rows of the schema that have a b-tree, with their root pages.
+pub(super) fn trees(image: &[u8]) -> Vec<(SchemaRow, u32)> {
     let geometry = Geometry::of(image);
     let trees = schema::rows(image).into_iter().filter(|row| row.has_btree() != Some(false));
-    let trees: Vec<(SchemaRow, u32)> =
-        trees.filter_map(|row| row.root_page(&geometry).map(|root| (row, root))).collect();
-    context.pick(&trees).cloned()
+    trees.filter_map(|row| row.root_page(&geometry).map(|root| (row, root))).collect()
+}
+
+/// One of [`trees`].
+fn pick_tree(image: &[u8], context: &mut Context<'_>) -> Option<(SchemaRow, u32)> {
+    context.pick(&trees(image)).cloned()
 }
 
 image_mutator! {

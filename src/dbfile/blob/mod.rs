@@ -24,6 +24,10 @@ use super::{Geometry, read_be, varint, write_be};
 /// Most fields or elements that are read from one blob.
 pub const PARTS_MAX: usize = 4000;
 
+/// Tables of a schema that are looked at, and virtual tables among them.
+const TABLES_MAX: usize = 2000;
+const OWNERS_MAX: usize = 40;
+
 /// How a number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
@@ -127,13 +131,14 @@ pub struct ShadowTable {
 /// The shadow tables among the rows of the schema.
 pub fn shadow_tables(rows: &[SchemaRow], geometry: &Geometry) -> Vec<ShadowTable> {
     let mut found = Vec::new();
-    for owner in rows.iter().filter(|row| row.is_virtual()) {
+    let tables: Vec<&SchemaRow> = rows.iter().filter(|row| row.is_table()).take(TABLES_MAX).collect();
+    for owner in tables.iter().filter(|row| row.is_virtual()).take(OWNERS_MAX) {
         let Some((module, arguments)) = module(&owner.sql) else {
             continue;
         };
         let columns = arguments.iter().filter(|column| !column.trim_start().starts_with('+')).count();
         let dimensions = if module == "geopoly" { 2 } else { columns.saturating_sub(1) / 2 };
-        for table in rows.iter().filter(|row| row.is_table()) {
+        for table in &tables {
             let end = table.name.strip_prefix(&owner.name).and_then(|rest| rest.strip_prefix('_'));
             let part = end.and_then(|end| part(&module, end));
             if let (Some(part), Some(root)) = (part, table.root_page(geometry)) {
