@@ -212,14 +212,15 @@ fn bound(row: &SchemaRow, mut tree: Node, names: &Names) -> Option<Ailment> {
     };
     let must_fit = matches!(tree.kind, Kind::CreateTable | Kind::CreateIndex);
     if must_fit || !is_resolved(&tree) {
-        let before = tree.clone();
+        let before = tree.print();
         let (vocabulary, mut rng) = (Vocabulary::default(), fastrand::Rng::with_seed(0));
         Binder::new(names, &vocabulary, &mut rng, 0).statement(&mut tree);
         if !is_resolved(&tree) {
             return Some(Ailment::Hopeless);
         }
-        if tree != before {
-            return Some(Ailment::Sql(tree.print()));
+        let bound = tree.print();
+        if bound != before {
+            return Some(Ailment::Sql(bound));
         }
     }
     // SQLite looks at the first two letters.

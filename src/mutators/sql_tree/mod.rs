@@ -14,6 +14,7 @@ pub(super) use queries::{Embed, Join};
 pub(super) use repair::{Rebind, Repair, repair};
 pub(super) use subtrees::{Clause, Exchange, List, exchange_with};
 
+use smol_str::SmolStr;
 use std::ops::Range;
 
 use super::sql_statements::store;
@@ -128,7 +129,10 @@ pub(super) fn operand(expr: Node) -> Node {
         return expr;
     }
     let list = Node::new(Kind::Exprs, vec![Part::Node(expr)]);
-    Node::new(Kind::Expr, vec![Part::Text("(".to_owned()), Part::Node(list), Part::Text(")".to_owned())])
+    Node::new(
+        Kind::Expr,
+        vec![Part::Text(SmolStr::new_static("(")), Part::Node(list), Part::Text(SmolStr::new_static(")"))],
+    )
 }
 
 /// The tree of an expression.

@@ -19,7 +19,7 @@ const JOINS: [&str; 10] = [
 ];
 
 fn text(text: &str) -> Part {
-    Part::Text(text.to_owned())
+    Part::Text(text.into())
 }
 
 /// Another join, one more, one less; a condition of `ON` in `WHERE` and the other way round.

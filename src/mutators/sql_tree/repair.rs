@@ -77,10 +77,11 @@ pub(in crate::mutators) fn repair(case: &mut TestCase, context: &mut Context<'_>
         let mut new = text.to_vec();
         match tree::parse(text) {
             Some(mut tree) => {
-                let before = tree.clone();
+                let before = tree.print();
                 bind(&mut tree, &names, context);
-                if tree != before {
-                    new = (tree.print() + ";").into_bytes();
+                let bound = tree.print();
+                if bound != before {
+                    new = (bound + ";").into_bytes();
                     has_changed = true;
                 }
             }

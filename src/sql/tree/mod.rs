@@ -16,6 +16,7 @@ mod kind;
 pub use bind::Binder;
 pub use kind::Kind;
 
+use smol_str::SmolStr;
 use sqlite3_parser::lexer::sql::Parser;
 use sqlite3_parser::{Bump, FallibleIterator as _};
 
@@ -31,7 +32,7 @@ const NESTING_MAX: usize = 400;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// Text as it stands in the statement.
-    Text(String),
+    Text(SmolStr),
     /// A node below.
     Node(Node),
 }
@@ -52,7 +53,7 @@ impl Node {
     }
 
     /// A node that is a text.
-    pub fn text(kind: Kind, text: impl Into<String>) -> Self {
+    pub fn text(kind: Kind, text: impl Into<SmolStr>) -> Self {
         Self { kind, parts: vec![Part::Text(text.into())] }
     }
 
@@ -129,7 +130,7 @@ impl Node {
 
     /// The statement's text, without a semicolon.
     pub fn print(&self) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(256);
         self.write(&mut out);
         out
     }
@@ -187,7 +188,8 @@ pub fn result_columns(statement: &[u8], names: &super::Names) -> Vec<String> {
     // All that does not fit is left: this only reads.
     let (vocabulary, mut rng) =
         (crate::engine::vocabulary::Vocabulary::default(), fastrand::Rng::with_seed(0));
-    Binder::new(names, &vocabulary, &mut rng, 100).query(&mut query)
+    let columns = Binder::new(names, &vocabulary, &mut rng, 100).query(&mut query);
+    columns.into_iter().map(String::from).collect()
 }
 
 /// Whether a statement cannot nest deeply.

@@ -1,5 +1,7 @@
 //! Statements that change and define.
 
+use smol_str::SmolStr;
+
 use super::scope::Source;
 use super::{Binder, alias_of, is_qualified};
 use crate::sql::TableName;
@@ -19,7 +21,7 @@ impl Binder<'_> {
             let columns = self.select(query);
             self.fit_columns(query, &columns, count);
         }
-        let excluded = Source { name: "excluded".to_owned(), ..table.clone() };
+        let excluded = Source { name: SmolStr::new_static("excluded"), ..table.clone() };
         // A bare name is that of the table.
         self.scopes.enter(vec![excluded]);
         self.scopes.enter(vec![table]);
@@ -184,7 +186,7 @@ impl Binder<'_> {
             return;
         };
         let new_columns = definitions.children().filter_map(|definition| definition.child(Kind::NewColumn));
-        let columns = new_columns.filter_map(Node::as_text).map(str::to_owned).collect();
+        let columns = new_columns.filter_map(Node::as_text).map(SmolStr::new).collect();
         self.scopes.enter(vec![Source::query(&name, columns)]);
         self.may_qualify = false;
         for definition in definitions.children_mut() {
@@ -241,7 +243,7 @@ impl Binder<'_> {
         self.new_name(node);
         let is_instead = node.child(Kind::TriggerTime).is_some_and(|time| time.print() == "INSTEAD OF");
         let table = self.target_of(node, |table| table.module.is_none() && table.is_view == is_instead);
-        let named = |name: &str| Source { name: name.to_owned(), ..table.clone() };
+        let named = |name: &str| Source { name: name.into(), ..table.clone() };
         let event = node.child(Kind::TriggerEvent).map(Node::print).unwrap_or_default();
         let rows = match event.as_str() {
             "INSERT" => vec![named("new")],

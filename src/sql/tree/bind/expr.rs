@@ -1,5 +1,7 @@
 //! Expressions.
 
+use smol_str::SmolStr;
+
 use super::Binder;
 use super::fit::{resize_exprs, resize_select, width};
 use crate::engine::vocabulary::Function;
@@ -182,12 +184,12 @@ impl Binder<'_> {
             .collect();
         let source = *self.rng.choice(&fitting)?;
         let column = match name {
-            Some(name) => name.to_owned(),
+            Some(name) => SmolStr::new(name),
             None if source.has_rowid && (source.columns.is_empty() || self.rng.u8(0..100) < 6) => {
-                "rowid".to_owned()
+                SmolStr::new_static("rowid")
             }
             None => {
-                let named: Vec<&String> = source.named_columns().collect();
+                let named: Vec<&SmolStr> = source.named_columns().collect();
                 (*self.rng.choice(&named)?).clone()
             }
         };
@@ -195,7 +197,7 @@ impl Binder<'_> {
         if !needs_table || !self.may_qualify || source.name.is_empty() {
             return Some(vec![Part::Text(column)]);
         }
-        Some(vec![Part::Text(source.name.clone()), Part::Text(".".to_owned()), Part::Text(column)])
+        Some(vec![Part::Text(source.name.clone()), Part::Text(SmolStr::new_static(".")), Part::Text(column)])
     }
 
     fn collation(&mut self, node: &mut Node) {
@@ -243,7 +245,7 @@ impl Binder<'_> {
         }
         if is_star && kind == 's' && !self.spares() {
             let parts = node.parts.iter_mut().filter(|part| text(part) == Some("(*)"));
-            parts.for_each(|part| *part = Part::Text("()".to_owned()));
+            parts.for_each(|part| *part = Part::Text(SmolStr::new_static("()")));
         }
         self.fit_tail(node, kind);
         // No aggregate within an aggregate.
@@ -287,7 +289,7 @@ impl Binder<'_> {
         if kind == 'a' {
             over.parts.clear();
         } else if names_unknown {
-            over.parts = vec![Part::Text("OVER ()".to_owned())];
+            over.parts = vec![Part::Text(SmolStr::new_static("OVER ()"))];
         }
     }
 }

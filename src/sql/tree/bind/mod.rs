@@ -17,6 +17,7 @@ mod query;
 mod scope;
 
 use fastrand::Rng;
+use smol_str::SmolStr;
 
 use super::{Kind, Node, Part};
 use crate::engine::vocabulary::Vocabulary;
@@ -35,9 +36,9 @@ pub struct Binder<'a> {
     /// Common table expressions in reach, the inner ones last.
     ctes: Vec<Source>,
     /// Windows that the query names.
-    windows: Vec<String>,
+    windows: Vec<SmolStr>,
     /// Names of result columns, which may be used in place of columns.
-    aliases: Vec<String>,
+    aliases: Vec<SmolStr>,
     /// Whether an aggregate or window function may stand here.
     allows_aggregates: bool,
     is_trigger: bool,
@@ -86,7 +87,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Binds a query; the names of its columns.
-    pub fn query(&mut self, node: &mut Node) -> Vec<String> {
+    pub fn query(&mut self, node: &mut Node) -> Vec<SmolStr> {
         self.select(node)
     }
 
@@ -217,13 +218,13 @@ impl<'a> Binder<'a> {
     }
 
     /// Binds the name of a column of `table`; one that is not among `taken`, if there is such a one.
-    fn column_name(&mut self, node: &mut Node, table: &Source, taken: &[String]) {
+    fn column_name(&mut self, node: &mut Node, table: &Source, taken: &[SmolStr]) {
         let name = node.as_text().unwrap_or_default().to_owned();
         let is_taken = |name: &str| taken.iter().any(|other| crate::sql::same_name(other, name));
         if table.has(&name) && !is_taken(&name) || self.spares() {
             return;
         }
-        let free: Vec<&String> = table.columns.iter().filter(|column| !is_taken(column)).collect();
+        let free: Vec<&SmolStr> = table.columns.iter().filter(|column| !is_taken(column)).collect();
         if let Some(column) = self.pick(&free) {
             *node = Node::text(node.kind, column.as_str());
         }
@@ -241,7 +242,7 @@ impl<'a> Binder<'a> {
         }
         for child in node.children_mut() {
             self.column_name(child, table, &taken);
-            taken.extend(child.as_text().map(str::to_owned));
+            taken.extend(child.as_text().map(SmolStr::new));
         }
     }
 }
@@ -254,7 +255,7 @@ fn is_qualified(node: &Node, kind: Kind) -> bool {
 }
 
 /// The alias in an [`Kind::Alias`] node.
-fn alias_of(node: Option<&Node>) -> Option<String> {
+fn alias_of(node: Option<&Node>) -> Option<SmolStr> {
     match node?.parts.last()? {
         Part::Text(name) => Some(name.clone()),
         Part::Node(_) => None,

@@ -1,5 +1,7 @@
 //! Queries.
 
+use smol_str::SmolStr;
+
 use super::fit::resize_core;
 use super::scope::{Source, UNNAMED};
 use super::{Binder, alias_of, is_qualified};
@@ -7,7 +9,7 @@ use crate::sql::tree::{Kind, Node, Part};
 
 impl Binder<'_> {
     /// Binds a query; the names of its result columns, empty where they are not known.
-    pub(super) fn select(&mut self, node: &mut Node) -> Vec<String> {
+    pub(super) fn select(&mut self, node: &mut Node) -> Vec<SmolStr> {
         let (ctes, aliases) = (self.ctes.len(), std::mem::take(&mut self.aliases));
         let may_aggregate = std::mem::replace(&mut self.allows_aggregates, true);
         if let Some(with) = node.child_mut(Kind::With) {
@@ -40,7 +42,7 @@ impl Binder<'_> {
     }
 
     /// Terms of an `ORDER BY` that are numbers of columns, and those of a compound, which must be columns.
-    fn fit_terms(&mut self, terms: &mut Node, columns: &[String], is_compound: bool) {
+    fn fit_terms(&mut self, terms: &mut Node, columns: &[SmolStr], is_compound: bool) {
         for expr in terms.children_mut().filter_map(|term| term.child_mut(Kind::Expr)) {
             let literal = expr.child(Kind::Literal).and_then(Node::as_text);
             let number = literal.and_then(|text| text.parse::<usize>().ok());
@@ -70,8 +72,8 @@ impl Binder<'_> {
         for cte in ctes.children_mut() {
             let name = cte.child(Kind::NewName).and_then(Node::as_text).unwrap_or_default().to_owned();
             let names = cte.child(Kind::ColumnNames).map(|names| names.children());
-            let names: Vec<String> =
-                names.into_iter().flatten().filter_map(Node::as_text).map(str::to_owned).collect();
+            let names: Vec<SmolStr> =
+                names.into_iter().flatten().filter_map(Node::as_text).map(SmolStr::new).collect();
             if is_recursive {
                 self.ctes.push(Source::query(&name, names.clone()));
             }
@@ -91,7 +93,7 @@ impl Binder<'_> {
     }
 
     /// Makes a query that gives `columns` give `count` of them, if that is said.
-    pub(super) fn fit_columns(&mut self, query: &mut Node, columns: &[String], count: usize) {
+    pub(super) fn fit_columns(&mut self, query: &mut Node, columns: &[SmolStr], count: usize) {
         if count == 0 || columns.is_empty() || columns.len() == count || self.spares() {
             return;
         }
@@ -103,7 +105,7 @@ impl Binder<'_> {
     }
 
     /// Binds a `SELECT` core or `VALUES`; its columns and what it reads from.
-    fn core(&mut self, node: &mut Node) -> (Vec<String>, Vec<Source>) {
+    fn core(&mut self, node: &mut Node) -> (Vec<SmolStr>, Vec<Source>) {
         self.scopes.enter(Vec::new());
         if let Some(from) = node.child_mut(Kind::From) {
             self.from(from);
@@ -136,7 +138,7 @@ impl Binder<'_> {
         (columns, self.scopes.leave())
     }
 
-    fn columns_and_rows(&mut self, node: &mut Node) -> Vec<String> {
+    fn columns_and_rows(&mut self, node: &mut Node) -> Vec<SmolStr> {
         self.allows_aggregates = true;
         if let Some(list) = node.child_mut(Kind::Columns) {
             return self.result_columns(list);
@@ -155,11 +157,11 @@ impl Binder<'_> {
                 self.exprs_below(exprs);
             }
         }
-        (1..=width).map(|i| format!("column{i}")).collect()
+        (1..=width).map(|i| format!("column{i}").into()).collect()
     }
 
     /// Binds result columns; their names.
-    pub(super) fn result_columns(&mut self, list: &mut Node) -> Vec<String> {
+    pub(super) fn result_columns(&mut self, list: &mut Node) -> Vec<SmolStr> {
         let mut names = Vec::new();
         for column in list.children_mut() {
             let star = match column.parts.as_slice() {
@@ -172,7 +174,7 @@ impl Binder<'_> {
                 None => {
                     self.exprs_below(column);
                     let name = alias_of(column.child(Kind::Alias)).or_else(|| column_named(column));
-                    names.push(name.unwrap_or_else(|| UNNAMED.to_owned()));
+                    names.push(name.unwrap_or_else(|| SmolStr::new_static(UNNAMED)));
                 }
             }
         }
@@ -180,25 +182,25 @@ impl Binder<'_> {
     }
 
     /// `*` or `table.*`: the columns for which it stands.
-    fn star(&mut self, column: &mut Node, table: Option<String>) -> Vec<String> {
+    fn star(&mut self, column: &mut Node, table: Option<SmolStr>) -> Vec<SmolStr> {
         let sources = self.scopes.innermost().to_vec();
         if sources.is_empty() {
             if !self.spares() {
                 *column = literal_column();
             }
-            return vec![UNNAMED.to_owned()];
+            return vec![SmolStr::new_static(UNNAMED)];
         }
         let Some(table) = table else {
-            return sources.iter().flat_map(|source| source.columns.clone()).collect();
+            return sources.iter().flat_map(|source| source.columns.iter().cloned()).collect();
         };
         if let Some(source) = sources.iter().find(|source| source.is_called(&table)) {
-            return source.columns.clone();
+            return source.columns.to_vec();
         }
         let chosen = self.rng.usize(0..sources.len());
         if !self.spares() {
             column.parts[0] = Part::Text(sources[chosen].name.clone());
         }
-        sources[chosen].columns.clone()
+        sources[chosen].columns.to_vec()
     }
 
     /// Binds what a query reads from, each table in the scope of those before it.
@@ -221,8 +223,9 @@ impl Binder<'_> {
         let alias = alias_of(node.child(Kind::Alias));
         if is_qualified(node, Kind::TableName) {
             let name = node.child(Kind::TableName).and_then(Node::as_text).unwrap_or_default();
-            let columns = self.names.table(name).map(|table| table.columns.clone());
-            let source = Source { columns: columns.unwrap_or_default(), ..Source::unknown(name) };
+            let columns =
+                self.names.table(name).map_or_else(Default::default, |table| Source::of(table).columns);
+            let source = Source { columns, ..Source::unknown(name) };
             self.scopes.add(source.named(alias));
         } else if let Some(name) = node.child_mut(Kind::TableName) {
             let source = self.table_name(name);
@@ -250,7 +253,7 @@ impl Binder<'_> {
             return;
         };
         let on_both = |name: &str| last.has(name) && before.iter().any(|source| source.has(name));
-        let common: Vec<String> = last.columns.iter().filter(|column| on_both(column)).cloned().collect();
+        let common: Vec<SmolStr> = last.columns.iter().filter(|column| on_both(column)).cloned().collect();
         let names = node.child(Kind::ColumnNames);
         let fits =
             names.is_some_and(|names| names.children().all(|name| name.as_text().is_some_and(on_both)));
@@ -269,7 +272,7 @@ impl Binder<'_> {
 }
 
 /// The name of a result column that is a column.
-fn column_named(column: &Node) -> Option<String> {
+fn column_named(column: &Node) -> Option<SmolStr> {
     let reference = column.child(Kind::Expr)?.child(Kind::Column)?;
     match reference.parts.last()? {
         Part::Text(name) if is_name(name) => Some(name.clone()),

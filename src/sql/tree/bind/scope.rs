@@ -1,5 +1,9 @@
 //! What names mean at a place in a statement.
 
+use std::rc::Rc;
+
+use smol_str::SmolStr;
+
 use crate::sql::{Names, TableName, bare, same_name};
 
 /// Stands for the name of a result column that has none.
@@ -9,11 +13,11 @@ pub const UNNAMED: &str = "_";
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Source {
     /// Its name: the alias if it has one.
-    pub name: String,
+    pub name: SmolStr,
     /// The table that it is, if it is one.
-    pub table: Option<String>,
+    pub table: Option<SmolStr>,
     /// Its columns.
-    pub columns: Vec<String>,
+    pub columns: Rc<[SmolStr]>,
     /// Whether it has a rowid.
     pub has_rowid: bool,
     /// Whether it may have columns that are not known here.
@@ -21,7 +25,7 @@ pub struct Source {
     /// A virtual table.
     pub is_virtual: bool,
     /// Those of its columns that cannot be written to.
-    pub generated: Vec<String>,
+    pub generated: Rc<[SmolStr]>,
 }
 
 impl Source {
@@ -29,25 +33,25 @@ impl Source {
     pub fn of(table: &TableName) -> Self {
         let is_virtual = table.module.is_some();
         Self {
-            name: table.name.clone(),
-            table: Some(table.name.clone()),
-            columns: table.columns.clone(),
+            name: table.name.as_str().into(),
+            table: Some(table.name.as_str().into()),
+            columns: table.columns.iter().map(SmolStr::from).collect(),
             has_rowid: table.has_rowid,
             is_open: is_virtual || table.columns.is_empty(),
             is_virtual,
-            generated: table.generated.clone(),
+            generated: table.generated.iter().map(SmolStr::from).collect(),
         }
     }
 
     /// A subquery or the like with these columns.
-    pub fn query(name: &str, columns: Vec<String>) -> Self {
+    pub fn query(name: &str, columns: Vec<SmolStr>) -> Self {
         let is_open = columns.is_empty();
-        Self { name: name.to_owned(), columns, is_open, ..Self::default() }
+        Self { name: name.into(), columns: columns.into(), is_open, ..Self::default() }
     }
 
     /// Something of which nothing is known but its name.
     pub fn unknown(name: &str) -> Self {
-        Self { name: name.to_owned(), table: Some(name.to_owned()), is_open: true, ..Self::default() }
+        Self { name: name.into(), table: Some(name.into()), is_open: true, ..Self::default() }
     }
 
     /// A table that is there without being defined.
@@ -62,12 +66,12 @@ impl Source {
             "json_each" | "json_tree" => &["key", "value", "type", "atom", "id", "parent", "fullkey", "path"],
             _ => &[],
         };
-        let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+        let columns = columns.iter().map(|name| SmolStr::new_static(name)).collect();
         Self { has_rowid: true, columns, ..Self::unknown(name) }
     }
 
     /// The same under an alias.
-    pub fn named(mut self, alias: Option<String>) -> Self {
+    pub fn named(mut self, alias: Option<SmolStr>) -> Self {
         if let Some(alias) = alias {
             self.name = alias;
         }
@@ -90,13 +94,16 @@ impl Source {
     }
 
     /// Its columns that have a name to call them by.
-    pub fn named_columns(&self) -> impl Iterator<Item = &String> {
+    pub fn named_columns(&self) -> impl Iterator<Item = &SmolStr> {
         self.columns.iter().filter(|column| *column != UNNAMED)
     }
 
     /// What an INSERT or UPDATE may write: it without its generated columns.
     pub fn writable(&self) -> Self {
-        let is_generated = |column: &String| self.generated.contains(column);
+        if self.generated.is_empty() {
+            return self.clone();
+        }
+        let is_generated = |column: &SmolStr| self.generated.contains(column);
         let columns = self.columns.iter().filter(|column| !is_generated(column)).cloned().collect();
         Self { columns, ..self.clone() }
     }

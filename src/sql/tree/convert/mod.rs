@@ -27,7 +27,8 @@ struct Parts(Vec<Part>);
 
 impl Parts {
     fn none() -> Self {
-        Self(Vec::new())
+        // Most nodes have some parts: one allocation, not three.
+        Self(Vec::with_capacity(6))
     }
 
     fn word(word: &str) -> Self {
@@ -41,7 +42,7 @@ impl Parts {
     /// A text; nothing if it is empty.
     fn and(mut self, text: &str) -> Self {
         if !text.is_empty() {
-            self.0.push(Part::Text(text.to_owned()));
+            self.0.push(Part::Text(text.into()));
         }
         self
     }
