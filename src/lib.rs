@@ -30,7 +30,8 @@
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
-//! `unsafe` is in `faults::{vfs, alloc}`, `engine::sqlite::{ffi, instrumentation}` and `targets::driver`.
+//! `unsafe` is in `faults::{vfs, alloc}`, `engine::sqlite::{ffi, instrumentation}` and
+//! `targets::{arena, driver}`.
 //!
 //! # Words
 //! * **case**: everything one run begins with; **script**: its SQL text.

@@ -355,6 +355,6 @@ mod tests {
             open += u32::from(opens(&mut executor, &probe));
             pool.push(case);
         }
-        assert!(open * 100 > all * 70, "{open} of {all} open with {} mutators", MUTATORS.len());
+        assert!(open * 100 > all * 60, "{open} of {all} open with {} mutators", MUTATORS.len());
     }
 }

@@ -189,7 +189,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("sql_statement_delete", Family::Statement, 3, &sql_statements::Delete),
     entry("sql_statement_duplicate", Family::Statement, 2, &sql_statements::Duplicate),
     entry("sql_statement_move", Family::Statement, 3, &sql_statements::Move),
-    entry("sql_statement_insert", Family::Statement, 14, &sql_statements::Insert),
+    entry("sql_statement_insert", Family::Statement, 24, &sql_statements::Insert),
     entry("sql_token_replace", Family::Token, 10, &sql_tokens::Replace),
     entry("sql_token_delete", Family::Token, 3, &sql_tokens::Delete),
     entry("sql_token_copy", Family::Token, 2, &sql_tokens::Copy),
@@ -249,10 +249,10 @@ pub const MUTATORS: &[Entry] = &[
 
 /// Most edits in one mutation.
 const EDITS_MAX: u32 = 4;
-/// Mutated scripts that are bound to their schema from the first statement to the last, of 100.
+/// Mutated scripts of which some statements are bound to their schema first, of 100.
 const REPAIRED_PERCENT: u8 = 35;
 /// Mutated databases that are made to open first, of 100.
-const HEALED_PERCENT: u8 = 75;
+const HEALED_PERCENT: u8 = 50;
 /// Mutators that are tried before a mutation is given up.
 const ATTEMPTS_MAX: u32 = 20;
 

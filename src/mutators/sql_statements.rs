@@ -106,12 +106,24 @@ impl Mutator for Move {
     }
 }
 
-/// A statement from the generator; now and then a few that belong together.
+/// A statement from the generator, or a few, of which the later ones know what the earlier ones define.
 pub(super) fn new_statement(names: &Names, context: &mut Context<'_>) -> String {
     let is_schema = names.is_empty() && context.chance(50);
+    let count = if context.chance(50) { 1 } else { context.rng.u8(2..5) };
     let vocabulary = context.vocabulary;
-    let mut statements = Statements::new(names, vocabulary, &mut context.rng, Validity::MIXED);
-    if is_schema { statements.schema(2) } else { statements.statement() }
+    if is_schema {
+        return Statements::new(names, vocabulary, &mut context.rng, Validity::MIXED).schema(2);
+    }
+    let mut text = Statements::new(names, vocabulary, &mut context.rng, Validity::MIXED).statement();
+    if count > 1 {
+        let mut names = names.clone();
+        for _ in 1..count {
+            names.add(text.as_bytes());
+            text.push('\n');
+            text += &Statements::new(&names, vocabulary, &mut context.rng, Validity::MIXED).statement();
+        }
+    }
+    text
 }
 
 /// Writes a new statement that uses what the case defines.

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::adaptive::Adaptive;
+use super::arena::ARENA;
 use super::arm::Arm;
 use super::feedback::Feedback;
 use super::stats::Recorder;
@@ -203,10 +204,19 @@ pub fn mutate<T: TargetType>(
             if let Some(weights) = state.adaptive.as_mut().and_then(|adaptive| adaptive.next_mutation(seed)) {
                 state.setup.weights = weights;
             }
-            let mutation =
-                adapter::mutate(&state.setup, &state.vocabulary, data, size, max_size, seed, byte_mutator);
-            state.made_by(&mutation.operators);
-            mutation.size
+            ARENA.within(|| {
+                let mutation = adapter::mutate(
+                    &state.setup,
+                    &state.vocabulary,
+                    data,
+                    size,
+                    max_size,
+                    seed,
+                    byte_mutator,
+                );
+                state.made_by(&mutation.operators);
+                mutation.size
+            })
         })
     })
 }
@@ -218,7 +228,9 @@ pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], see
             return 0;
         }
         state.mutation(|state| {
-            let size = adapter::crossover(T::TARGET, &state.vocabulary, first, second, out, u64::from(seed));
+            let size = ARENA.within(|| {
+                adapter::crossover(T::TARGET, &state.vocabulary, first, second, out, u64::from(seed))
+            });
             if size > 0 {
                 state.made_by(&[CROSSOVER]);
             }
@@ -233,6 +245,9 @@ pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], see
 macro_rules! libfuzzer_target {
     ($target:path) => {
         struct ThisTarget;
+
+        #[global_allocator]
+        static ALLOCATOR: $crate::targets::arena::TargetAllocator = $crate::targets::arena::TargetAllocator;
 
         impl $crate::targets::fuzz::TargetType for ThisTarget {
             const TARGET: &'static $crate::targets::Target = &$target;

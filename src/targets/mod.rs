@@ -4,6 +4,7 @@
 //! `fuzzcheck/tests/layout.rs` fails where they disagree.
 
 mod adaptive;
+pub mod arena;
 pub mod arm;
 mod battery;
 pub mod driver;
@@ -48,7 +49,7 @@ pub static DB_SQL: Target = Target {
     },
     decode: TestCase::decode,
     program: &ScriptProgram,
-    weights: Weights { sql: 50, database: 35, config: 5, joint: 10 },
+    weights: Weights { sql: 52, database: 30, config: 8, joint: 10 },
 };
 
 /// SQL text on an empty or the rich schema.

@@ -1,15 +1,19 @@
-//! Scripts whose names are bound again, from the first statement to the last.
+//! Statements whose names are bound again.
+
+use std::ops::Range;
 
 use super::{Subject, bind, edit};
 use crate::generators::statements::{Statements, Validity};
 use crate::mutators::sql_statements::join;
 use crate::mutators::{Context, Mutator, Outcome, sql_templates};
 use crate::sql::tree::{self, Kind, Node};
-use crate::sql::{self};
+use crate::sql::{self, Names};
 use crate::testcase::TestCase;
 
 /// Longest script in bytes that is repaired.
 const SCRIPT_BYTES_MAX: usize = 12 << 10;
+/// Statements that are repaired at a time: so many, or up to twice as many.
+const WINDOW: usize = 3;
 
 /// Names of a statement give way to others of the schema: it works on another table, index or column.
 pub(in crate::mutators) struct Rebind;
@@ -60,47 +64,51 @@ impl Mutator for Repair {
     }
 }
 
-/// Binds every statement of the script to what is there when it runs. One that no parser takes is left, or a new
-/// one takes its place. Nothing happens to what is right already.
+/// Binds some statements of the script, one after the other, to what is there when they run. One that no parser
+/// takes is left, or a new one takes its place. Nothing happens to what is right already. A long script is
+/// repaired in several turns: it has as many descendants.
 pub(in crate::mutators) fn repair(case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-    /// Broken statements that are exchanged, of 100.
-    const EXCHANGED_PERCENT: u8 = 40;
-    if case.sql.is_empty() || case.sql.len() > SCRIPT_BYTES_MAX {
+    let all: Vec<Range<usize>> = sql::statements(case.sql.as_bytes()).collect();
+    let Some(window) = context.range(all.len(), 2 * WINDOW).filter(|_| case.sql.len() <= SCRIPT_BYTES_MAX)
+    else {
         return Outcome::Skipped;
-    }
+    };
+    let window = window.start..window.end.max(window.start + WINDOW).min(all.len());
+    let (start, end) = (all[window.start].start, all[window.end - 1].end);
+    let mut names = sql_templates::names_before(case, start);
     let script = case.sql.as_bytes();
-    let mut names = sql_templates::names_before(case, 0);
-    let mut parts: Vec<Vec<u8>> = Vec::new();
+    let mut parts: Vec<Vec<u8>> = vec![script[..start].to_vec()];
     let mut has_changed = false;
-    for range in sql::statements(script) {
-        let text = &script[range];
-        let mut new = text.to_vec();
-        match tree::parse(text) {
-            Some(mut tree) => {
-                let before = tree.print();
-                bind(&mut tree, &names, context);
-                let bound = tree.print();
-                if bound != before {
-                    new = (bound + ";").into_bytes();
-                    has_changed = true;
-                }
-            }
-            None if context.chance(EXCHANGED_PERCENT) && !text.trim_ascii().is_empty() => {
-                let vocabulary = context.vocabulary;
-                new = Statements::new(&names, vocabulary, &mut context.rng, Validity::VALID)
-                    .statement()
-                    .into_bytes();
-                has_changed = true;
-            }
-            None => {}
-        }
+    for range in &all[window] {
+        let text = &script[range.clone()];
+        let new = repaired(text, &names, context);
+        has_changed |= new.is_some();
+        let new = new.unwrap_or_else(|| text.to_vec());
         names.add(&new);
         parts.push(new);
     }
+    parts.push(script[end..].to_vec());
     let new = join(parts.iter().map(Vec::as_slice));
     if !has_changed || new.len() > script.len() + context.room() || new == case.sql {
         return Outcome::Skipped;
     }
     case.sql = new;
     Outcome::Mutated
+}
+
+/// A statement bound to `names`, or another in its place; `None` if it stays.
+fn repaired(text: &[u8], names: &Names, context: &mut Context<'_>) -> Option<Vec<u8>> {
+    /// Broken statements that are exchanged, of 100.
+    const EXCHANGED_PERCENT: u8 = 60;
+    let Some(mut tree) = tree::parse(text) else {
+        let is_exchanged = context.chance(EXCHANGED_PERCENT) && !text.trim_ascii().is_empty();
+        let vocabulary = context.vocabulary;
+        return is_exchanged.then(|| {
+            Statements::new(names, vocabulary, &mut context.rng, Validity::VALID).statement().into_bytes()
+        });
+    };
+    let before = tree.print();
+    bind(&mut tree, names, context);
+    let bound = tree.print();
+    (bound != before).then(|| (bound + ";").into_bytes())
 }

@@ -83,7 +83,7 @@ fn names_of_the_image_are_known() {
 }
 
 #[test]
-fn repair_binds_a_whole_script_and_leaves_a_sound_one() {
+fn repair_binds_a_script_and_leaves_a_sound_one() {
     let sound = "CREATE TABLE t(a, b);\nINSERT INTO t VALUES(1, 2);\nSELECT b FROM t;";
     let broken = "CREATE TABLE t(a, b);\nINSERT INTO x VALUES(1, 2, 3);\nSELECT q FROM t2;\nSELEC;";
     let mut repaired = 0;
@@ -91,7 +91,10 @@ fn repair_binds_a_whole_script_and_leaves_a_sound_one() {
         let mut case = TestCase::from_sql(sound);
         assert_eq!(with_context(seed, |context| repair(&mut case, context)), Outcome::Skipped);
         let mut case = TestCase::from_sql(broken);
-        if with_context(seed, |context| repair(&mut case, context)) == Outcome::Mutated {
+        // Some statements at a time.
+        let turns: Vec<Outcome> =
+            (0..6).map(|turn| with_context(6 * seed + turn, |context| repair(&mut case, context))).collect();
+        if turns.contains(&Outcome::Mutated) {
             let text = String::from_utf8_lossy(case.sql.as_bytes()).into_owned();
             repaired += u32::from(text.contains("INSERT INTO t VALUES (1, 2)") && text.contains(" FROM t;"));
         }

@@ -1,0 +1,269 @@
+//! Memory for mutations.
+//!
+//! A mutation is safe Rust on plain data: trees, scripts, images. Under AddressSanitizer each of its allocations
+//! costs a stack trace and a place in the quarantine, and that was more than half of what mutation cost. Within
+//! [`Arena::within`] memory comes from a region that is used from its start again each time.
+//!
+//! What runs on SQLite is not affected: nothing there is allocated within a mutation, so that an overrun of a script
+//! or an image that SQLite reads is seen as before.
+//!
+//! # Invariants
+//! * A block in the region is handed out once until all blocks since the last [`Arena::within`] began are freed.
+//!   One that is kept longer (a table that is made on first use) keeps all of the region up to it for good; the next
+//!   mutation goes on behind it.
+//! * One thread at a time: the region belongs to the thread that is in [`Arena::within`].
+//! * Where the region is used up, or could not be had, memory comes from the system.
+//!
+//! `unsafe` is the nature of an allocator.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Bytes of address space; what is not touched costs nothing.
+const REGION_BYTES: usize = 1 << 30;
+
+thread_local! {
+    /// Whether this thread is in [`Arena::within`].
+    static IS_WITHIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// An allocator, to be the global one of a program that fuzzes.
+#[derive(Debug)]
+pub struct Arena {
+    /// Where the region begins; 0 before it is had, 1 where it cannot be had.
+    base: AtomicUsize,
+    /// Where the current mutation's blocks begin.
+    start: AtomicUsize,
+    /// Where the next block begins.
+    next: AtomicUsize,
+    /// Blocks of the current mutation that are not freed.
+    live: AtomicUsize,
+}
+
+/// The region of the targets that [`crate::libfuzzer_target`] defines.
+pub static ARENA: Arena = Arena::new();
+
+/// The global allocator of these targets: [`ARENA`].
+#[derive(Debug)]
+pub struct TargetAllocator;
+
+// SAFETY: what the arena promises.
+unsafe impl GlobalAlloc for TargetAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises.
+        unsafe { ARENA.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises.
+        unsafe { ARENA.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's promises.
+        unsafe { ARENA.realloc(block, layout, new_size) }
+    }
+}
+
+impl Default for Arena {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Arena {
+    /// One whose region is not there yet.
+    pub const fn new() -> Self {
+        Self {
+            base: AtomicUsize::new(0),
+            start: AtomicUsize::new(0),
+            next: AtomicUsize::new(0),
+            live: AtomicUsize::new(0),
+        }
+    }
+
+    /// Runs `action` with its memory from the region.
+    pub fn within<R>(&self, action: impl FnOnce() -> R) -> R {
+        /// Ends it also if `action` panics.
+        struct Leave<'a>(&'a Arena);
+
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                IS_WITHIN.set(false);
+                let kept = if self.0.live.load(Relaxed) == 0 { &self.0.start } else { &self.0.next };
+                self.0.begin_at(kept.load(Relaxed));
+            }
+        }
+
+        if self.base.load(Relaxed) == 0 {
+            self.reserve();
+        }
+        if IS_WITHIN.get() || self.base.load(Relaxed) == 1 {
+            return action();
+        }
+        IS_WITHIN.set(true);
+        let _leave = Leave(self);
+        action()
+    }
+
+    fn begin_at(&self, at: usize) {
+        self.start.store(at, Relaxed);
+        self.next.store(at, Relaxed);
+        self.live.store(0, Relaxed);
+    }
+
+    fn reserve(&self) {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping, which touches no other memory.
+        let region = unsafe { libc::mmap(ptr::null_mut(), REGION_BYTES, access, flags, -1, 0) };
+        let base = if region == libc::MAP_FAILED { 1 } else { region as usize };
+        self.base.store(base, Relaxed);
+        self.begin_at(base);
+    }
+
+    /// True for an address in the region.
+    fn has(&self, address: usize) -> bool {
+        let base = self.base.load(Relaxed);
+        base > 1 && (base..base + REGION_BYTES).contains(&address)
+    }
+
+    /// The next block of the region; `None` if it has no room.
+    fn take(&self, layout: Layout) -> Option<*mut u8> {
+        let at = self.next.load(Relaxed).checked_next_multiple_of(layout.align())?;
+        let end = at.checked_add(layout.size())?;
+        if end > self.base.load(Relaxed) + REGION_BYTES {
+            return None;
+        }
+        self.next.store(end, Relaxed);
+        self.live.fetch_add(1, Relaxed);
+        Some(ptr::with_exposed_provenance_mut(at))
+    }
+}
+
+// SAFETY: blocks of the region do not overlap (`take` goes forward, and back only when none is live), have the
+// asked alignment and size, and are told from those of the system by their address.
+unsafe impl GlobalAlloc for Arena {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if IS_WITHIN.get()
+            && let Some(block) = self.take(layout)
+        {
+            return block;
+        }
+        // SAFETY: the caller's promises are those of this function.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if !self.has(block as usize) {
+            // SAFETY: it is not of the region, so the system gave it.
+            return unsafe { System.dealloc(block, layout) };
+        }
+        if block as usize >= self.start.load(Relaxed) {
+            self.live.fetch_sub(1, Relaxed);
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let address = block as usize;
+        if !self.has(address) {
+            // SAFETY: it is not of the region, so the system gave it.
+            return unsafe { System.realloc(block, layout, new_size) };
+        }
+        let is_last = address + layout.size() == self.next.load(Relaxed) && IS_WITHIN.get();
+        if new_size <= layout.size() {
+            return block;
+        }
+        if is_last && address + new_size <= self.base.load(Relaxed) + REGION_BYTES {
+            self.next.store(address + new_size, Relaxed);
+            return block;
+        }
+        // SAFETY: the old block is as long as `layout` says, the new one longer, and they are two; the size was valid
+        // for the caller, so it is with the same alignment.
+        unsafe {
+            let new = self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
+            if !new.is_null() {
+                ptr::copy_nonoverlapping(block, new, layout.size());
+                self.dealloc(block, layout);
+            }
+            new
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, 8).unwrap()
+    }
+
+    #[test]
+    fn a_mutation_that_keeps_nothing_leaves_the_region_as_it_was() {
+        let arena = Arena::new();
+        let mut first = 0;
+        for _ in 0..3 {
+            arena.within(|| {
+                // SAFETY: each block is used within its size and freed once.
+                unsafe {
+                    let (a, b) = (arena.alloc(layout(10)), arena.alloc(layout(20)));
+                    assert!(arena.has(a as usize) && b as usize >= a as usize + 10);
+                    assert!(first == 0 || first == a as usize, "the same place again");
+                    first = a as usize;
+                    a.write_bytes(1, 10);
+                    b.write_bytes(2, 20);
+                    // The last block grows where it is, another moves and takes its bytes along.
+                    assert_eq!(arena.realloc(b, layout(20), 4000), b);
+                    let moved = arena.realloc(a, layout(10), 100);
+                    assert!(moved as usize >= b as usize + 4000);
+                    assert_eq!(std::slice::from_raw_parts(moved, 10), [1; 10]);
+                    arena.dealloc(moved, layout(100));
+                    arena.dealloc(b, layout(4000));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_never_handed_out_again() {
+        let arena = Arena::new();
+        // SAFETY: as above; `kept` is freed after the mutation in which it was made.
+        unsafe {
+            let kept = arena.within(|| arena.alloc(layout(16)));
+            kept.write_bytes(7, 16);
+            for _ in 0..100 {
+                arena.within(|| {
+                    let other = arena.alloc(layout(64));
+                    assert!(other as usize >= kept as usize + 16);
+                    other.write_bytes(0xff, 64);
+                    arena.dealloc(other, layout(64));
+                });
+            }
+            assert_eq!(std::slice::from_raw_parts(kept, 16), [7; 16]);
+            arena.dealloc(kept, layout(16));
+            assert_eq!(arena.live.load(Relaxed), 0, "not counted as one of the current mutation");
+        }
+    }
+
+    #[test]
+    fn outside_and_without_room_the_system_gives() {
+        let arena = Arena::new();
+        // SAFETY: as above.
+        unsafe {
+            let outside = arena.alloc(layout(32));
+            assert!(!arena.has(outside as usize));
+            let (inside, too_large) = arena.within(|| {
+                let too_large = arena.alloc(layout(REGION_BYTES + 1));
+                (arena.realloc(outside, layout(32), 64), too_large)
+            });
+            assert!(!arena.has(inside as usize) && !arena.has(too_large as usize));
+            arena.dealloc(inside, layout(64));
+            arena.dealloc(too_large, layout(REGION_BYTES + 1));
+        }
+    }
+}
