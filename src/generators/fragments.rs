@@ -8,7 +8,7 @@ use crate::sql::statements;
 use crate::sql::tree::{Kind, Node, parse};
 
 /// Largest fragment in nodes.
-const NODES_MAX: usize = 60;
+const NODES_MAX: usize = 40;
 
 /// Fragments by kind; clauses that are absent are none.
 #[derive(Debug, Default)]

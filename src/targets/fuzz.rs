@@ -17,6 +17,7 @@ use crate::engine::plant::{PLANTS, Plant};
 use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
 use crate::engine::vocabulary::Vocabulary;
+use crate::mutators::MUTATORS;
 use crate::mutators::adapter::{self, CROSSOVER, RAW, Setup};
 use crate::oracles::{ORACLES, Verdict};
 use crate::testcase::TestCase;
@@ -80,7 +81,8 @@ impl State {
         let vocabulary = executor.vocabulary();
         let setup = Setup { decode: target.decode, weights: arm.weights(target) };
         let adaptive = arm.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
-        let (feedback, operators) = (Feedback::new(), Vec::new());
+        // With room for all that one mutation uses: what it allocates itself is freed with it.
+        let (feedback, operators) = (Feedback::new(), Vec::with_capacity(MUTATORS.len() + 2));
         Self { executor, vocabulary, arm, setup, adaptive, feedback, operators, recorder }
     }
 
@@ -98,6 +100,8 @@ impl State {
                 or_exit(STATS_VARIABLE, recorder.write());
             }
         }
+        self.operators = operators;
+        self.operators.clear();
     }
 
     /// Does `work`, which is a mutation; its time is taken where that is asked for.
