@@ -31,6 +31,7 @@ pub mod graft;
 pub mod header;
 pub mod index;
 pub mod journal;
+pub mod own_tables;
 pub mod page;
 pub mod pointer_map;
 pub mod record;
