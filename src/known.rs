@@ -9,6 +9,9 @@
 
 use rusqlite::ffi;
 
+use crate::dbfile::{MAGIC, header, wal};
+use crate::testcase::{FileName, FileSet};
+
 /// A bug and how it is met.
 #[derive(Debug)]
 pub struct KnownBug {
@@ -24,6 +27,8 @@ pub struct KnownBug {
     pub needs_asan: bool,
     /// A script that meets it.
     pub script: &'static str,
+    /// The files that it needs, most often none.
+    pub files: fn() -> FileSet,
 }
 
 /// `LIKE` on a trigram full-text table.
@@ -36,6 +41,7 @@ pub const FTS5_LIKE: KnownBug = KnownBug {
     needs_asan: true,
     script: "CREATE VIRTUAL TABLE f USING fts5(x, tokenize=trigram); INSERT INTO f VALUES('abcab');\
              SELECT * FROM f WHERE x LIKE '%cab%';",
+    files: FileSet::default,
 };
 
 /// An index on a shadow table.
@@ -50,6 +56,7 @@ pub const FTS5_SHADOW_INDEX: KnownBug = KnownBug {
     script: "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('a');\
              CREATE INDEX i ON f_data(block + 1, lower(block));\
              BEGIN; INSERT INTO f VALUES('b'); SAVEPOINT s;",
+    files: FileSet::default,
 };
 
 /// A key on a column of a Geopoly table.
@@ -61,10 +68,24 @@ pub const GEOPOLY_KEY: KnownBug = KnownBug {
     signature: "integrity/",
     needs_asan: false,
     script: "CREATE TABLE t(a); CREATE VIRTUAL TABLE g USING geopoly(a PRIMARY KEY);",
+    files: FileSet::default,
+};
+
+/// A log that says that the database has as many pages as there are numbers.
+pub const WAL_ALL_PAGES: KnownBug = KnownBug {
+    name: "wal-all-pages",
+    what: "sqlite3PcacheTruncate() keeps the pages up to a number by dropping those from that number plus one: \
+           where a commit in the log says that the database has 4294967295 pages, the end of a transaction \
+           that writes frees all pages, those in use included",
+    seen_in: "3.54.1",
+    signature: "crash/asan-heap-use-after-free/",
+    needs_asan: true,
+    script: "CREATE TABLE t(a);",
+    files: empty_with_all_pages,
 };
 
 /// All known bugs.
-pub const KNOWN: [&KnownBug; 3] = [&FTS5_LIKE, &FTS5_SHADOW_INDEX, &GEOPOLY_KEY];
+pub const KNOWN: [&KnownBug; 4] = [&FTS5_LIKE, &FTS5_SHADOW_INDEX, &GEOPOLY_KEY, &WAL_ALL_PAGES];
 
 /// Ends of the names of tables in which FTS and R-Tree tables keep their data.
 pub(crate) const SHADOW_SUFFIXES: [&str; 11] = [
@@ -106,6 +127,56 @@ pub(crate) fn by_statement(
     (contains(text, b"geopoly") && has_key()).then_some(&GEOPOLY_KEY)
 }
 
+/// Verbs of statements that end no transaction that writes.
+const READING: [&str; 3] = ["SELECT", "EXPLAIN", "VALUES"];
+
+/// The bug to which a statement that begins with `verb` leads because of what the files hold, which is asked
+/// only where it counts.
+pub(crate) fn by_files(verb: &str, has_all_pages: impl FnOnce() -> bool) -> Option<&'static KnownBug> {
+    (!READING.contains(&verb) && has_all_pages()).then_some(&WAL_ALL_PAGES)
+}
+
+/// True if the last commit of a log says that the database has all pages.
+pub(crate) fn has_all_pages(files: &FileSet) -> bool {
+    files.iter().filter(|(name, _)| name.as_str().ends_with("-wal")).any(|(_, log)| {
+        let frames = wal::frames(log);
+        frames.iter().any(|frame| frame.commit_pages == u32::MAX) && {
+            let valid = frames.iter().take(wal::valid_frames(log));
+            valid
+                .filter(|frame| frame.commit_pages != 0)
+                .last()
+                .is_some_and(|last| last.commit_pages == u32::MAX)
+        }
+    })
+}
+
+/// A database without tables, with such a log.
+fn empty_with_all_pages() -> FileSet {
+    let mut page = vec![0; 512];
+    page[..MAGIC.len()].copy_from_slice(MAGIC);
+    page[21..24].copy_from_slice(&[64, 32, 32]);
+    let fields = [
+        (header::PAGE_SIZE, 512),
+        (header::WRITE_VERSION, 2),
+        (header::READ_VERSION, 2),
+        (header::CHANGE_COUNTER, 1),
+        (header::PAGE_COUNT, 1),
+        (header::SCHEMA_FORMAT, 4),
+        (header::ENCODING, 1),
+        (header::VERSION_VALID_FOR, 1),
+    ];
+    for (field, value) in fields {
+        field.set(&mut page, value);
+    }
+    // An empty leaf of a table, whose content begins at the end of the page.
+    page[header::HEADER_BYTES] = 0x0d;
+    page[header::HEADER_BYTES + 5] = 2;
+    let mut files = FileSet::default();
+    files.insert(FileName::wal(), wal::build(512, [1, 2], &[(1, &page, u32::MAX)]));
+    files.insert(FileName::main(), page);
+    files
+}
+
 /// True if the text mentions the trigram tokenizer.
 pub(crate) fn mentions_trigrams(text: &[u8]) -> bool {
     contains(text, b"trigram")
@@ -114,4 +185,29 @@ pub(crate) fn mentions_trigrams(text: &[u8]) -> bool {
 /// True if the ASCII letters of `word`, given in lower case, stand in `text` in any case.
 fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|window| window[0] | 0x20 == word[0] && window.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_valid_commit_counts_and_reading_goes_on() {
+        let page = [0; 512];
+        let with = |commits: &[u32]| {
+            let frames: Vec<(u32, &[u8], u32)> = commits.iter().map(|&pages| (1, &page[..], pages)).collect();
+            let mut files = FileSet::default();
+            files.insert(FileName::wal(), wal::build(512, [1, 2], &frames));
+            files
+        };
+        assert!(has_all_pages(&empty_with_all_pages()));
+        assert!(has_all_pages(&with(&[1, u32::MAX, 0])));
+        assert!(!has_all_pages(&with(&[1, u32::MAX, 0, 2])));
+        assert!(!has_all_pages(&with(&[1, u32::MAX - 1])));
+        let mut cut = with(&[u32::MAX]);
+        cut.edit(&FileName::wal(), |log| log[40] ^= 1);
+        assert!(!has_all_pages(&cut));
+        assert!(by_files("SELECT", || true).is_none() && by_files("INSERT", || true).is_some());
+        assert!(by_files("INSERT", || false).is_none());
+    }
 }

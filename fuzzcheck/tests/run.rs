@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{Ran, command, file, finish, folder, fuzzcheck, fuzzcheck_on, list, project};
+use tandem::TestCase;
 use tandem::engine::plant::PLANTS;
 use tandem::known::{KNOWN, KnownBug};
+use tandem::testcase::Script;
 
 fn corpus() -> std::path::PathBuf {
     project().join("corpus")
@@ -202,7 +204,8 @@ fn a_fuzzdata_database_runs_every_script_on_every_database() {
 /// What `run` says of the script of a known bug.
 fn known(bug: &KnownBug, words: &str) -> Ran {
     let folder = folder();
-    let case = file(folder.path(), "known.sql", bug.script);
+    let case = TestCase { files: (bug.files)(), sql: Script::new(bug.script), ..TestCase::default() };
+    let case = file(folder.path(), "known", case.encode());
     fuzzcheck_on(&format!("run --json {words} --save-dir"), &[&folder.path().join("saved"), &case])
 }
 

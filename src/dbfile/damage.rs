@@ -14,7 +14,7 @@ use super::geometry::LOCK_BYTE;
 use super::page::BtreePage;
 use super::pointer_map::{self, Use};
 use super::tree::PageSet;
-use super::{Geometry, cell, header, read_be, recover, schema};
+use super::{Geometry, cell, header, own_tables, read_be, recover, schema};
 
 /// Where and how a file is not well-formed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -177,6 +177,7 @@ impl Checker<'_> {
         let rows = schema::rows(self.image);
         self.btree(1, Use::Root, 0)?;
         self.is_complete &= !self.has_pointer_map() || self.is_vacuum_state_sound(&rows);
+        self.is_complete &= own_tables::are_as_made(&rows);
         for row in &rows {
             self.is_complete &= row.is_consistent();
             match (row.has_btree(), row.root_page(&self.geometry)) {

@@ -17,6 +17,7 @@
 //! | [`graft`] | tables and indexes of one database put into another |
 //! | [`blob`] | what FTS, R-Tree and JSONB keep in values |
 //! | [`schema`] | rows of `sqlite_schema` |
+//! | [`own_tables`] | tables that SQLite and its modules make for themselves |
 //! | [`wal`], [`journal`] | the files beside the database |
 //! | [`recover`] | a database with its WAL or journal applied |
 //! | [`damage`] | cheap proof that a file is not well-formed |
@@ -31,6 +32,7 @@ pub mod graft;
 pub mod header;
 pub mod index;
 pub mod journal;
+pub mod own_tables;
 pub mod page;
 pub mod pointer_map;
 pub mod record;

@@ -72,6 +72,19 @@ pub fn leading_columns(record: &[u8], most: usize) -> Vec<Column> {
     columns
 }
 
+/// True if the header of `record` ends with its last serial type and the contents with the last byte, as in
+/// every record that SQLite writes, and no type is a reserved one.
+pub fn is_whole(record: &[u8]) -> bool {
+    let header_bytes = varint::read(record).and_then(|(bytes, _)| usize::try_from(bytes).ok());
+    let columns = columns(record);
+    let header_end = columns.last().map_or(1, |column| column.type_at.end);
+    let content_bytes: u64 =
+        columns.iter().fold(0, |sum, column| content_bytes(column.serial_type).saturating_add(sum));
+    header_bytes == Some(header_end)
+        && content_bytes == (record.len() - header_end.min(record.len())) as u64
+        && columns.iter().all(|column| !matches!(column.serial_type, 10 | 11))
+}
+
 /// The value of a column.
 pub fn value(record: &[u8], column: &Column) -> Value {
     let content = &record[column.content.clone()];

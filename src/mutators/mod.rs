@@ -301,6 +301,9 @@ fn mend(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_
 mod blob_tests;
 
 #[cfg(test)]
+mod hunt;
+
+#[cfg(test)]
 mod judge_tests;
 
 #[cfg(test)]

@@ -291,7 +291,7 @@ impl Executor {
         self.prepare_machine(&case.files, &case.config, budget);
         let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
             let is_sound = health::integrity(&connection).is_some_and(|problems| problems.is_empty());
-            let widths = if is_sound { health::index_widths(&connection) } else { None };
+            let widths = if is_sound { health::widths(&connection) } else { None };
             connection.close();
             widths
         });
@@ -300,7 +300,7 @@ impl Executor {
         let image = machine.disk.content(MAIN_DB.as_bytes()).unwrap_or_default();
         widths.is_some_and(|widths| {
             damage::assess(image, lock_byte(&case.config)) == Assessment::Sound
-                && widths.into_iter().all(|(root, columns)| health::has_width(image, root, columns))
+                && widths.iter().all(|width| health::has_width(image, width))
         })
     }
 }

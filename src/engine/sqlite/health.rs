@@ -2,8 +2,9 @@
 //!
 //! Each sees what the others do not. `integrity_check` believes a schema that was edited: an index that
 //! loses a column in its SQL keeps it in its entries, each of which still begins with the key that belongs
-//! there, and the next DELETE reports corruption. So the width of index entries is compared with what SQLite
-//! takes the index to have.
+//! there, and the next DELETE reports corruption. Nor does it read what stands in a row of a table behind the
+//! columns of the schema, until ALTER TABLE adds one and takes that for its values. So the widths of records are
+//! compared with what SQLite takes them to be.
 
 use super::ffi::{Connection, process};
 use super::{session, settings};
@@ -19,9 +20,12 @@ const PROBLEMS_MAX: usize = 8;
 const CHECK_VM_STEPS: u64 = 2_000_000;
 const CHECK_BYTES: u64 = 1 << 30;
 
-/// Root pages of indexes and how many columns their entries have.
-const INDEX_WIDTHS: &str = "SELECT m.rootpage, count(*) FROM main.sqlite_schema AS m, \
-                            pragma_index_xinfo(m.name) WHERE m.type='index' GROUP BY m.rowid";
+/// Root pages, whether they are those of indexes, and how many columns SQLite takes their records to have.
+/// `pragma_index_xinfo` knows tables WITHOUT ROWID, too; columns that are hidden as 2 are not stored.
+const WIDTHS: &str = "SELECT 1, 0, 5 UNION ALL SELECT rootpage, type = 'index', \
+                      max((SELECT count(*) FROM pragma_index_xinfo(m.name)), \
+                      (SELECT count(*) FROM pragma_table_xinfo(m.name) AS x WHERE x.hidden <> 2)) \
+                      FROM main.sqlite_schema AS m WHERE rootpage > 0";
 
 /// What the database shows without SQLite's help.
 pub(super) fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {
@@ -48,31 +52,44 @@ pub(super) fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
     Some(rows.into_iter().flatten().map(text).filter(|line| line != "ok").collect())
 }
 
-/// Root page and columns per entry of each index, as SQLite takes them from the schema.
-pub(super) fn index_widths(connection: &Connection<'_>) -> Option<Vec<(u32, usize)>> {
-    let rows = session::query(connection, INDEX_WIDTHS)?;
-    rows.into_iter()
-        .map(|row| match row[..] {
-            [Value::Integer(root), Value::Integer(columns)] => {
-                Some((u32::try_from(root).ok()?, usize::try_from(columns).ok()?))
-            }
-            _ => None,
-        })
-        .collect()
+/// What SQLite takes a b-tree to hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Width {
+    root: u32,
+    is_index: bool,
+    columns: usize,
 }
 
-/// Whether every entry of the index at `root` has so many columns.
-pub(super) fn has_width(image: &[u8], root: u32, columns: usize) -> bool {
+/// The widths of all b-trees, as SQLite takes them from the schema.
+pub(super) fn widths(connection: &Connection<'_>) -> Option<Vec<Width>> {
+    let rows = session::query(connection, WIDTHS)?;
+    let width = |row: Vec<Value>| match row[..] {
+        [Value::Integer(root), Value::Integer(is_index), Value::Integer(columns)] => Some(Width {
+            root: u32::try_from(root).ok()?,
+            is_index: is_index != 0,
+            columns: usize::try_from(columns).ok()?,
+        }),
+        _ => None,
+    };
+    rows.into_iter().map(width).collect()
+}
+
+/// Whether every record of the b-tree is whole, and has so many columns; in a table it may have fewer, to
+/// which some were added.
+pub(super) fn has_width(image: &[u8], width: &Width) -> bool {
     let geometry = Geometry::of(image);
-    tree::pages(image, &geometry, root).into_iter().all(|number| {
+    tree::pages(image, &geometry, width.root).into_iter().all(|number| {
         let page = BtreePage::parse(image, &geometry, number);
         page.is_some_and(|page| {
-            page.cells().all(|(offset, cell)| {
-                cell.payload.is_some_and(|payload| {
+            page.cells().filter_map(|(offset, cell)| Some((offset, cell.payload?))).all(
+                |(offset, payload)| {
                     let bytes = tree::payload(image, &geometry, number, offset, &payload);
-                    record::columns(&bytes).len() == columns
-                })
-            })
+                    let columns = record::columns(&bytes).len();
+                    let fits =
+                        if width.is_index { columns == width.columns } else { columns <= width.columns };
+                    fits && record::is_whole(&bytes)
+                },
+            )
         })
     })
 }

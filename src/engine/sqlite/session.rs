@@ -41,6 +41,8 @@ pub struct Session<'c> {
     script_mentions_trigrams: bool,
     /// Whether a file of the case does; found out when it counts.
     files_mention_trigrams: OnceCell<bool>,
+    /// See [`known::has_all_pages`]; found out when it counts.
+    files_have_all_pages: OnceCell<bool>,
     /// Statements in a row that could not be prepared because the schema is damaged.
     schema_refusals: u32,
     /// See [`crate::engine::Observation::refused_by_parser`].
@@ -68,6 +70,7 @@ impl<'c> Session<'c> {
             case,
             script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
+            files_have_all_pages: OnceCell::new(),
             schema_refusals: 0,
             refused_by_parser: 0,
             row_bytes: Vec::new(),
@@ -90,7 +93,7 @@ impl<'c> Session<'c> {
             if self.schema_refusals >= SCHEMA_REFUSALS_MAX && !NEEDS_NO_SCHEMA.contains(&verb) {
                 break;
             }
-            if self.avoids_known_bug(&text[read..]) {
+            if self.avoids_known_bug(&text[read..], verb) {
                 break;
             }
             if let Some(observer) = self.observer {
@@ -127,7 +130,7 @@ impl<'c> Session<'c> {
     }
 
     /// True if the statement leads to a known bug, which is then noted.
-    fn avoids_known_bug(&mut self, text: &[u8]) -> bool {
+    fn avoids_known_bug(&mut self, text: &[u8], verb: &str) -> bool {
         let watch = self.connection.watch();
         self.script_mentions_trigrams |= known::mentions_trigrams(text);
         let mentions_trigrams = || {
@@ -135,7 +138,11 @@ impl<'c> Session<'c> {
             let in_files = || self.case.files.iter().any(|(_, content)| known::mentions_trigrams(content));
             self.script_mentions_trigrams || *self.files_mention_trigrams.get_or_init(in_files)
         };
-        let bug = known::by_statement(text, mentions_trigrams).filter(|_| watch.avoids_known_bugs.get());
+        let has_all_pages =
+            || *self.files_have_all_pages.get_or_init(|| known::has_all_pages(&self.case.files));
+        let bug = known::by_statement(text, mentions_trigrams)
+            .or_else(|| known::by_files(verb, has_all_pages))
+            .filter(|_| watch.avoids_known_bugs.get());
         watch.avoided.borrow_mut().extend(bug.map(|bug| bug.name));
         bug.is_some()
     }

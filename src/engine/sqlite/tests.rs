@@ -247,19 +247,39 @@ fn isolation_of_names_in_the_vocabulary() {
 }
 
 #[test]
-fn an_index_whose_entries_are_wider_than_its_sql_is_not_healthy() {
+fn records_that_are_wider_than_the_schema_says_are_not_healthy() {
     let executor = Executor::shared();
     let healthy = |edit: &str| {
         let sql = format!(
             "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 2), (3, 4); CREATE INDEX i ON t(a, b); \
-             PRAGMA writable_schema=ON; {edit}"
+             CREATE TABLE u(a, b, v AS (a)); INSERT INTO u VALUES(1, 2); ALTER TABLE u ADD COLUMN c; \
+             CREATE TABLE w(a, b, PRIMARY KEY(b, b COLLATE nocase)) WITHOUT ROWID; \
+             INSERT INTO w VALUES(1, 2); ALTER TABLE w ADD COLUMN c; PRAGMA writable_schema=ON; {edit}"
         );
         let files = executor.files_after(&OpenConfig::default(), &sql, Moment::Closed).unwrap();
         executor.is_healthy(&TestCase { files, ..TestCase::default() })
     };
     assert!(healthy("UPDATE sqlite_schema SET sql='CREATE INDEX i ON t(a,b)' WHERE name='i'"));
-    // `integrity_check` finds nothing wrong with it.
+    // `integrity_check` finds nothing wrong with these.
     assert!(!healthy("UPDATE sqlite_schema SET sql='CREATE INDEX i ON t(a)' WHERE name='i'"));
+    assert!(!healthy("UPDATE sqlite_schema SET sql='CREATE TABLE u(a)' WHERE name='u'"));
+    assert!(!healthy("UPDATE sqlite_schema SET sql='CREATE TABLE u(a, v AS (a), w AS (a))' WHERE name='u'"));
+}
+
+#[test]
+fn a_row_with_more_bytes_than_its_columns_is_not_healthy() {
+    let mut damaged = files_after("CREATE TABLE t(a); INSERT INTO t VALUES('one')", Moment::Closed);
+    assert!(Executor::shared().is_healthy(&damaged));
+    damaged.files.edit(&FileName::main(), |image| {
+        let geometry = Geometry::of(image);
+        let page = geometry.page_mut(image, 2);
+        let text = page.len() - 4;
+        // The text of three bytes becomes one of two, which the column is, and what follows it is none.
+        assert_eq!(page[text], 13 + 2 * 3);
+        page[text] = 13 + 2 * 2;
+    });
+    damaged.sql = Script::new("ALTER TABLE t ADD COLUMN b; SELECT * FROM t");
+    assert_eq!(run(&damaged).is_healthy_at_start, Some(false));
 }
 
 /// Rows are the same wherever the heap is: what a damaged cell reads behind its page, what a page taken from
