@@ -5,10 +5,11 @@
 //! arguments.
 
 use super::Context;
+use crate::dbfile::recover::recovered;
 use crate::dbfile::schema;
 use crate::generators::statements::LITERALS;
 use crate::sql::{KEYWORDS, Names};
-use crate::testcase::{Setting, TestCase};
+use crate::testcase::{JOURNAL, Setting, TestCase, WAL};
 
 /// How deep placeholders may contain placeholders.
 const DEPTH_MAX: u32 = 5;
@@ -23,7 +24,11 @@ pub(super) fn names(case: &TestCase) -> Names {
 pub(super) fn names_before(case: &TestCase, end: usize) -> Names {
     let mut names = Names::default();
     if let Some(image) = case.files.main() {
-        for row in schema::rows(image) {
+        // What SQLite will see: the schema may be in the log alone.
+        let (log, journal) = (case.files.get(WAL), case.files.get(JOURNAL));
+        let recovered =
+            if log.is_some() || journal.is_some() { recovered(image, log, journal) } else { None };
+        for row in schema::rows(recovered.as_deref().unwrap_or(image)) {
             names.add(row.sql.as_bytes());
         }
     } else if case.config.is_on(Setting::RichSchema) {
