@@ -18,13 +18,13 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | [`sql`] | tokens, statements, keywords of SQL text. Pure |
-//! | [`dbfile`] | the file format: header, pages, cells, records, WAL, journal, damage. Pure |
+//! | [`sql`] | tokens, statements, syntax trees, names and words of SQL text. Pure |
+//! | [`dbfile`] | the file format: header, pages, cells, records, rows, blobs, WAL, journal, damage. Pure |
 //! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
 //! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator |
 //! | [`engine`] | runs a case on SQLite within a budget; what it did is an [`engine::Observation`] |
 //! | [`known`] | known bugs of SQLite that a run steers around |
-//! | [`generators`] | seeds of our own, the rich schema |
+//! | [`generators`] | seeds of our own, the rich schema, statements from a grammar |
 //! | [`mutators`] | mutations of SQL, files, settings and of two of them at once; crossover, shrinking |
 //! | [`oracles`] | what is checked on every case |
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
@@ -38,6 +38,8 @@
 //! * **image**: the bytes of a database file.
 //! * **budget**: what a run may use, in VM steps and bytes, never in time.
 //! * **trace**: what a run did: result codes, rows, digests of the files that are left.
+//! * **binding**: giving the names of a statement a meaning in the schema that it runs on.
+//! * **healing**: making a database open again, and leaving all other damage.
 //! * **taint**: what the script did that makes damage by design possible (`PRAGMA writable_schema`).
 //! * **finding**: an oracle's complaint; **signature**: its name without the particulars of the case.
 //! * **plant**: a bug that is put in on purpose, to see that it is found.

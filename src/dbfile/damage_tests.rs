@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::engine::sqlite::Executor;
-use crate::engine::vocabulary::Vocabulary;
 use crate::generators::seeds;
 use crate::mutators::{self, Context, OperatorWeights, Weights};
+use crate::sql::vocabulary::Vocabulary;
 use crate::testcase::{OpenConfig, Script, TestCase};
 
 /// Images of the seeds that stand alone.

@@ -8,7 +8,6 @@ mod code;
 pub mod plant;
 pub mod sqlite;
 mod trace;
-pub mod vocabulary;
 
 pub use crate::dbfile::record::Value;
 pub use code::Code;

@@ -8,7 +8,7 @@
 //!   byte mutator that it lends.
 
 use super::{Context, OperatorWeights, Outcome, crossover as cross};
-use crate::engine::vocabulary::Vocabulary;
+use crate::sql::vocabulary::Vocabulary;
 use crate::targets::Target;
 use crate::testcase::TestCase;
 

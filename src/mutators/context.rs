@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::engine::vocabulary::Vocabulary;
+use crate::sql::vocabulary::Vocabulary;
 
 /// Bytes that one edit may add.
 const GROWTH_BYTES_MAX: usize = 16 << 10;

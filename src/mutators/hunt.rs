@@ -17,9 +17,9 @@ use std::{env, fs};
 use super::tests::byte_mutator;
 use super::*;
 use crate::engine::sqlite::Executor;
-use crate::engine::vocabulary::Vocabulary;
 use crate::generators::seeds;
 use crate::oracles::Verdict;
+use crate::sql::vocabulary::Vocabulary;
 use crate::targets::{TARGETS, Target};
 
 /// Cases of each target.

@@ -1,12 +1,12 @@
 //! Changing cases.
 //!
-//! Strategy: decode, edit the parts that SQLite reads, encode. A [`Mutator`] edits one kind of thing;
+//! Strategy: decode, mend what ancestors broke (now and then), edit the parts that SQLite reads, encode. A [`Mutator`] edits one kind of thing;
 //! the table [`MUTATORS`] gives each a weight among those of its part of the case, and a target weighs the parts.
 //! Database edits come in three modes: *consistent* (what depends on the edit is recomputed, which
 //! reaches deep code), *one lie* (all but one field is), and *raw*.
 //!
 //! # Contract, held by the property tests of this module
-//! * Same case, seed and vocabulary: same result.
+//! * Same case, seed, vocabulary and weights: same result.
 //! * [`Outcome::Mutated`] means that the case changed.
 //! * No panic, whatever the case: a panic here is filed against the input before.
 //! * No engine, no clock, no files: a crash here would be saved with a half-mutated input.

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use super::tests::{byte_mutator, cases, vocabulary};
 use super::*;
-use crate::engine::vocabulary::Vocabulary;
+use crate::sql::vocabulary::Vocabulary;
 use crate::targets::{DB_SQL, TARGETS};
 
 const EXECUTIONS: u64 = 10_000_000;

@@ -197,10 +197,8 @@ impl Filler<'_, '_, '_> {
             'T' => self.table(),
             'C' => self.column(),
             'I' => self.index(),
-            'R' => self.context.pick(&self.names.triggers).cloned().unwrap_or_else(|| "tr1".to_owned()),
             'N' => format!("n{}", self.context.rng.u8(0..12)),
             'L' => literal(self.context),
-            'P' => self.context.pick(&self.context.vocabulary.pragmas).cloned().unwrap_or_default(),
             'F' => function(1, self.context).unwrap_or_else(|| "abs".to_owned()),
             'G' if depth < DEPTH_MAX => self.call(depth + 1),
             'E' if depth < DEPTH_MAX => {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::engine::sqlite::Executor;
-use crate::engine::vocabulary::{Function, Vocabulary};
 use crate::generators::seeds;
+use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::targets::{DB_SQL, TARGETS};
 use crate::testcase::{FileName, Script};
 

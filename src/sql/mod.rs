@@ -1,4 +1,4 @@
-//! SQL text without an engine: tokens and statement boundaries.
+//! SQL text without an engine: tokens, statements, syntax trees, names.
 //!
 //! Works on bytes: a script is not necessarily UTF-8, and SQLite's tokenizer does not ask for it.
 //! Nothing here fails; text that no SQLite would accept still has tokens and statements.
@@ -8,6 +8,7 @@ mod names;
 pub mod split;
 pub mod token;
 pub mod tree;
+pub mod vocabulary;
 
 pub use keywords::{KEYWORDS, keyword};
 pub use names::{IndexName, Names, TableName, bare, same_name};

@@ -16,10 +16,10 @@ use super::{Judged, Target};
 use crate::engine::plant::{PLANTS, Plant};
 use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
-use crate::engine::vocabulary::Vocabulary;
 use crate::mutators::MUTATORS;
 use crate::mutators::adapter::{self, CROSSOVER, RAW, Setup};
 use crate::oracles::{ORACLES, Verdict};
+use crate::sql::vocabulary::Vocabulary;
 use crate::testcase::TestCase;
 
 /// Names a bug to plant ([`PLANTS`]).

@@ -1,9 +1,9 @@
 //! Every target runs on what fuzzing makes of its seeds.
 
 use super::*;
-use crate::engine::vocabulary::Vocabulary;
 use crate::generators::seeds;
 use crate::mutators::{self, Context};
+use crate::sql::vocabulary::Vocabulary;
 use crate::testcase::{FileName, Script};
 
 #[test]

@@ -11,12 +11,12 @@ use super::{health, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::plant::Plant;
-use crate::engine::vocabulary::{Function, Vocabulary};
 use crate::engine::{FileDigest, Observation, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;
 use crate::sql;
+use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
 
 const MAIN_PATH: &CStr = c"main.db";

@@ -8,7 +8,6 @@
 /// All rules.
 #[rustfmt::skip]
 pub(super) const RULES: &[(&str, &[&str])] = &[
-    ("script", &["{statement}"]),
     ("statement", &[
         "{query}", "{query}", "{query}", "{query}", "{query}", "{query}", "{insert}", "{insert}", "{insert}", "{update}", "{update}",
         "{delete}", "{index}", "{index}", "{table}", "{view}", "{trigger}", "{alter}", "{pragma}", "{fts}", "{rtree}", "{json}",

@@ -10,8 +10,8 @@ mod grammar;
 use arbitrary::Unstructured;
 use fastrand::Rng;
 
-use crate::engine::vocabulary::Vocabulary;
 use crate::sql::tree::{self, Binder};
+use crate::sql::vocabulary::Vocabulary;
 use crate::sql::{Names, tokenize};
 
 /// Rules that one statement may expand.
@@ -89,12 +89,6 @@ impl<'a> Statements<'a> {
     /// A statement, with its semicolon; a few of them where one makes little sense alone.
     pub fn statement(&mut self) -> String {
         self.expanded("statement")
-    }
-
-    /// A query, without a semicolon.
-    pub fn query(&mut self) -> String {
-        let text = self.expanded("query");
-        text.trim_end_matches(';').to_owned()
     }
 
     /// A script that defines some tables, indexes, views and triggers and fills them. Names of one statement are

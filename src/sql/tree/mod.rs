@@ -186,8 +186,7 @@ pub fn result_columns(statement: &[u8], names: &super::Names) -> Vec<String> {
         return Vec::new();
     };
     // All that does not fit is left: this only reads.
-    let (vocabulary, mut rng) =
-        (crate::engine::vocabulary::Vocabulary::default(), fastrand::Rng::with_seed(0));
+    let (vocabulary, mut rng) = (crate::sql::vocabulary::Vocabulary::default(), fastrand::Rng::with_seed(0));
     let columns = Binder::new(names, &vocabulary, &mut rng, 100).query(&mut query);
     columns.into_iter().map(String::from).collect()
 }

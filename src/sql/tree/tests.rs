@@ -1,7 +1,7 @@
 use super::*;
-use crate::engine::vocabulary::{Function, Vocabulary};
 use crate::generators::RICH_SCHEMA;
 use crate::generators::seeds;
+use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::sql::{Names, statements};
 
 fn vocabulary() -> Vocabulary {

@@ -4,9 +4,9 @@ use smol_str::SmolStr;
 
 use super::Binder;
 use super::fit::{resize_exprs, resize_select, width};
-use crate::engine::vocabulary::Function;
 use crate::sql::bare;
 use crate::sql::tree::{Kind, Node, Part};
+use crate::sql::vocabulary::Function;
 
 /// Functions that are window functions and nothing else.
 const WINDOW_ONLY: [&str; 11] = [

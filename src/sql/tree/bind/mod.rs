@@ -20,7 +20,7 @@ use fastrand::Rng;
 use smol_str::SmolStr;
 
 use super::{Kind, Node, Part};
-use crate::engine::vocabulary::Vocabulary;
+use crate::sql::vocabulary::Vocabulary;
 use crate::sql::{Names, TableName};
 use scope::{Scopes, Source};
 
