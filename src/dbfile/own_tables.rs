@@ -88,7 +88,7 @@ fn is_as_shadow(row: &SchemaRow, (owner, module): &(&str, String)) -> bool {
     shadow.is_none_or(|(_, _, bodies)| {
         let body = body(row);
         let is_it = |made: &&str| *made == body || made.ends_with([',', ' ']) && body.starts_with(made);
-        row.is_table() && bodies.iter().any(|made| is_it(&made))
+        row.is_table() && bodies.iter().any(is_it)
     })
 }
 
