@@ -140,9 +140,11 @@ pub(crate) fn by_files(verb: &str, has_all_pages: impl FnOnce() -> bool) -> Opti
 pub(crate) fn has_all_pages(files: &FileSet) -> bool {
     files.iter().filter(|(name, _)| name.as_str().ends_with("-wal")).any(|(_, log)| {
         let frames = wal::frames(log);
+        // Sums are computed only where it may be.
         frames.iter().any(|frame| frame.commit_pages == u32::MAX) && {
-            let mut valid = frames.iter().take(wal::valid_frames(log));
-            valid.rfind(|frame| frame.commit_pages != 0).is_some_and(|last| last.commit_pages == u32::MAX)
+            let valid = &frames[..wal::valid_frames(log)];
+            let last = valid.iter().rev().find(|frame| frame.commit_pages != 0);
+            last.is_some_and(|last| last.commit_pages == u32::MAX)
         }
     })
 }

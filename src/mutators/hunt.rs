@@ -5,12 +5,14 @@
 //! ```text
 //! cargo test --release --lib hunt -- --ignored --nocapture
 //! ```
-//! `TANDEM_HUNT=N` judges N cases of each target instead of 200,000, `TANDEM_HUNT_SEED=S` begins with another
-//! one. The first case of each signature is in `target/hunt`, and so is the one that runs, as `running`: where
-//! the process ends, that is why. Cases that take longer than two seconds are printed, too.
+//! Chains begin with seeds and with what fuzzing left in `fuzz/corpus`. `TANDEM_HUNT=N` judges N cases of each
+//! target instead of 200,000, `TANDEM_HUNT_SEED=S` begins with another one, `TANDEM_HUNT_TARGET` asks for one
+//! target. The first cases of each signature are in `target/hunt`, and so is the one that runs, as
+//! `running-TARGET`: where the process ends, that is why. Cases that take longer than two seconds are printed,
+//! too.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
@@ -28,6 +30,8 @@ const CASES: u64 = 200_000;
 const CHAIN_MAX: u64 = 20;
 /// Bytes by which a chain may let its seed grow.
 const ROOM: usize = 1 << 16;
+/// Larger cases are not begun with.
+const CASE_BYTES_MAX: usize = 1 << 16;
 /// A case that takes longer is slow.
 const SLOW: Duration = Duration::from_secs(2);
 
@@ -53,17 +57,33 @@ fn grown(seeds: &[TestCase], weights: &OperatorWeights, vocabulary: &Vocabulary,
     case
 }
 
+/// The seeds of a target and what fuzzing made of them, smallest names first.
+fn pool(target: &Target, executor: &Executor, root: &Path) -> Vec<TestCase> {
+    let mut pool: Vec<TestCase> =
+        seeds::of_target(target.name).iter().map(|seed| seed.build(executor).unwrap()).collect();
+    let folder = fs::read_dir(root.join("fuzz/corpus").join(target.name));
+    let mut files: Vec<PathBuf> = folder.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let bodies = files.iter().filter_map(|path| fs::read(path).ok());
+    pool.extend(bodies.filter(|body| body.len() <= CASE_BYTES_MAX).map(|body| (target.decode)(&body)));
+    pool
+}
+
 fn hunt_in(target: &Target, executor: &mut Executor, found: &mut BTreeMap<String, u64>) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/hunt");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("target/hunt");
     fs::create_dir_all(&folder).unwrap();
     let vocabulary = executor.vocabulary();
-    let seeds = seeds::of_target(target.name);
-    let seeds: Vec<TestCase> = seeds.iter().map(|seed| seed.build(executor).unwrap()).collect();
+    let seeds = pool(target, executor, root);
+    println!("{}: {} cases to begin with", target.name, seeds.len());
     let weights = OperatorWeights::new(&target.weights, |_| false);
     let first = number("TANDEM_HUNT_SEED", 0);
     for seed in first..first + number("TANDEM_HUNT", CASES) {
+        if seed % 20_000 == 19_999 {
+            println!("{}: {} cases", target.name, seed + 1 - first);
+        }
         let case = grown(&seeds, &weights, &vocabulary, seed);
-        fs::write(folder.join("running"), case.encode()).unwrap();
+        fs::write(folder.join(format!("running-{}", target.name)), case.encode()).unwrap();
         let start = Instant::now();
         let judged = target.judge(executor, &case);
         if start.elapsed() > SLOW {
