@@ -1,7 +1,7 @@
 //! The cheap proof against the engine.
 
 use super::*;
-use crate::engine::sqlite::Executor;
+use crate::engine::sqlite::{Executor, Moment};
 use crate::generators::seeds;
 use crate::mutators::{self, Context, OperatorWeights, Weights};
 use crate::sql::vocabulary::Vocabulary;
@@ -60,4 +60,19 @@ fn reported_damage_is_real() {
         damaged > 2000 && missed * 2 < damaged,
         "{missed} of {damaged} damaged files were not recognised"
     );
+}
+
+#[test]
+fn a_schema_in_which_new_rows_stand_anywhere_is_not_sound() {
+    let assessed = |rowid: i64| {
+        let sql = format!(
+            "CREATE TABLE t(a); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rowid={rowid}; \
+             PRAGMA writable_schema=OFF;"
+        );
+        let files = Executor::shared().files_after(&OpenConfig::default(), &sql, Moment::Closed).unwrap();
+        assess(files.main().unwrap(), LOCK_BYTE)
+    };
+    assert_eq!(assessed(1000), Assessment::Sound);
+    assert_eq!(assessed(i64::MAX), Assessment::Unknown);
+    assert_eq!(assessed(i64::MAX - 1), Assessment::Unknown);
 }

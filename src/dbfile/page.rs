@@ -63,6 +63,9 @@ pub struct BtreePage<'a> {
     usable_bytes: usize,
 }
 
+/// Most bytes of all cells of a page together, in pages. Well-formed ones share none.
+const CELL_PAGES_MAX: usize = 16;
+
 impl<'a> BtreePage<'a> {
     /// Page `number`, if it is a b-tree page by its type byte.
     pub fn parse(image: &'a [u8], geometry: &Geometry, number: u32) -> Option<Self> {
@@ -131,13 +134,16 @@ impl<'a> BtreePage<'a> {
     }
 
     /// The bytes of the cells in order, cut at the end of the page; cells that cannot be parsed are
-    /// left out.
+    /// left out. Where cells overlap, all together could have thousands of times the bytes of the page: those
+    /// behind [`CELL_PAGES_MAX`] are left out, too.
     pub fn cell_bytes(&self) -> Vec<Vec<u8>> {
+        let mut bytes_left = CELL_PAGES_MAX * self.bytes.len();
         let cut = |(offset, cell): (usize, Cell)| {
-            let end = (offset + cell.length).min(self.bytes.len());
-            self.bytes[offset..end].to_vec()
+            let bytes = &self.bytes[offset..(offset + cell.length).min(self.bytes.len())];
+            bytes_left = bytes_left.checked_sub(bytes.len())?;
+            Some(bytes.to_vec())
         };
-        self.cells().map(cut).collect()
+        self.cells().map_while(cut).collect()
     }
 }
 
@@ -174,4 +180,29 @@ pub fn build(
         write_be(page, start + 8, 4, u64::from(right_child));
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dbfile::{MAGIC, header};
+
+    #[test]
+    fn cells_that_overlap_are_not_multiplied() {
+        let mut image = vec![0; 65536];
+        image[..MAGIC.len()].copy_from_slice(MAGIC);
+        header::PAGE_SIZE.set(&mut image, 1);
+        let geometry = Geometry::of(&image);
+        // A row of 8190 bytes with the rowid 1.
+        let cell = [&[0xbf, 0x7e, 1][..], &[7; 8190]].concat();
+        assert!(build(&mut image, &geometry, 1, PageKind::TableLeaf, &[cell], 0));
+        let start = Geometry::btree_offset(1);
+        let (at, count) = (read_be(&image, start + 8, 2), 20_000);
+        write_be(&mut image, start + 3, 2, count);
+        for i in 0..count as usize {
+            write_be(&mut image, start + 8 + 2 * i, 2, at);
+        }
+        let cells = BtreePage::parse(&image, &geometry, 1).unwrap().cell_bytes();
+        assert_eq!((cells.len(), cells[0].len()), (CELL_PAGES_MAX * 65536 / 8193, 8193));
+    }
 }

@@ -210,7 +210,10 @@ pub(super) fn edit_value(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
     }
     let new = cell_with(&chosen, rowid, &record::encode(&values));
     let mut cells = page.cell_bytes();
-    cells[chosen.index] = new;
+    let Some(cell) = cells.get_mut(chosen.index) else {
+        return Outcome::Skipped;
+    };
+    *cell = new;
     let right_child = page.right_child().unwrap_or(0);
     let before = page.bytes.to_vec();
     if !page::build(image, &geometry, chosen.number, chosen.kind, &cells, right_child)

@@ -61,7 +61,7 @@ pub(super) fn with_context<R>(seed: u64, room: usize, action: impl FnOnce(&mut C
 fn every_mutator_keeps_the_contract() {
     let mut pool = cases();
     let mut mutated: BTreeMap<&str, u32> = BTreeMap::new();
-    for round in 0..3000_u64 {
+    for round in 0..4000_u64 {
         for (i, entry) in MUTATORS.iter().enumerate() {
             // Some need what few cases have: they get more turns.
             if round >= 160 && mutated.get(entry.name).is_some_and(|&count| count >= 20) {
