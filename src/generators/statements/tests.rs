@@ -58,7 +58,7 @@ fn any_bytes_give_a_statement_and_the_same_bytes_the_same_one() {
 
 /// Shares of statements that prepare, by how valid they are meant to be.
 fn outcomes(validity: Validity) -> BTreeMap<&'static str, u32> {
-    let mut executor = Executor::isolated();
+    let mut executor = Executor::shared();
     let vocabulary = executor.vocabulary();
     let mut counts = BTreeMap::new();
     for seed in 0..600 {

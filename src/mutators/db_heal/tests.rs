@@ -54,7 +54,7 @@ fn each_ailment_is_seen_and_mended() {
         |image| image[103..105].copy_from_slice(&[0xff, 0xff]),
     ];
     let sound = database();
-    let mut executor = Executor::isolated();
+    let mut executor = Executor::shared();
     let mut check = |image: Vec<u8>, what: &str| {
         let mut case = sound.clone();
         case.files.insert(FileName::main(), image.clone());
@@ -80,7 +80,7 @@ fn each_ailment_is_seen_and_mended() {
 
 #[test]
 fn most_mutants_of_mutants_open() {
-    let mut executor = Executor::isolated();
+    let mut executor = Executor::shared();
     let vocabulary = executor.vocabulary();
     let weights = OperatorWeights::new(&DB_SQL.weights, |_| false);
     let mut pool = vec![database()];

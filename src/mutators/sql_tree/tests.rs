@@ -106,7 +106,7 @@ fn repair_binds_a_script_and_leaves_a_sound_one() {
 fn mutants_of_sound_statements_mostly_prepare() {
     let mutators: [&dyn crate::mutators::Mutator; 9] =
         [&Exchange, &Clause, &List, &Wrap, &Literal, &Function, &Join, &Embed, &Rebind];
-    let mut executor = Executor::isolated();
+    let mut executor = Executor::shared();
     let (mut good, mut all) = (0, 0);
     for seed in 0..450_u64 {
         let script = RICH_SCHEMA.to_owned() + "SELECT a, b FROM t0 WHERE c > 1 ORDER BY e; SELECT k, sum(n) FROM t1 GROUP BY k;

@@ -42,7 +42,7 @@ fn what_is_printed_means_the_same_to_sqlite() {
     use crate::targets::SQL;
     use crate::testcase::{Script, TestCase};
 
-    let mut executor = Executor::isolated();
+    let mut executor = Executor::shared();
     for seed in seeds::of_target("sql") {
         let case = seed.build(&executor).unwrap();
         let printed: Vec<String> = statements(case.sql.as_bytes())

@@ -41,6 +41,9 @@ pub fn initialize() {
 /// Gives the process to cases alone: SQLite without mutexes, and without any VFS that reaches the
 /// host. From here on the process must use SQLite from one thread only, and can open no file with it.
 pub fn isolate() {
+    if cfg!(test) {
+        panic!("tests share their process: they take Executor::shared()");
+    }
     initialize();
     alloc::keep_memory();
     // SAFETY: no connection is open: workers and fuzz targets call this before their first case.
