@@ -135,7 +135,7 @@ impl<'a> BtreePage<'a> {
 
     /// The bytes of the cells in order, cut at the end of the page; cells that cannot be parsed are
     /// left out. Where cells overlap, all together could have thousands of times the bytes of the page: those
-    /// behind [`CELL_PAGES_MAX`] are left out, too.
+    /// behind so many pages are left out, too.
     pub fn cell_bytes(&self) -> Vec<Vec<u8>> {
         let mut bytes_left = CELL_PAGES_MAX * self.bytes.len();
         let cut = |(offset, cell): (usize, Cell)| {
