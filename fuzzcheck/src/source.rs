@@ -4,6 +4,7 @@
 //! case. Folders are read to any depth, in the order of names; files whose name begins with a dot or
 //! `README` are passed over.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,13 +63,48 @@ pub struct Skipped {
 }
 
 /// The cases of all paths.
+#[derive(Default)]
 pub struct Cases {
     /// How many there are.
     pub total: usize,
     /// The cases.
-    pub cases: Box<dyn Iterator<Item = NamedCase> + Send>,
+    pub cases: Queue,
     /// Files in folders that could not be read as cases.
     pub skipped: Vec<Skipped>,
+}
+
+/// Cases of several sources, one source after the other. Flat, for a folder may hold a hundred thousand files, each a
+/// source.
+#[derive(Default)]
+pub struct Queue(VecDeque<Box<dyn Iterator<Item = NamedCase> + Send>>);
+
+impl Iterator for Queue {
+    type Item = NamedCase;
+
+    fn next(&mut self) -> Option<NamedCase> {
+        while let Some(source) = self.0.front_mut() {
+            if let Some(case) = source.next() {
+                return Some(case);
+            }
+            self.0.pop_front();
+        }
+        None
+    }
+}
+
+impl Cases {
+    /// Adds the `count` cases of a source.
+    pub(crate) fn push(&mut self, count: usize, cases: impl Iterator<Item = NamedCase> + Send + 'static) {
+        self.total += count;
+        self.cases.0.push_back(Box::new(cases));
+    }
+
+    /// Adds all of `others`.
+    pub(crate) fn append(&mut self, others: Self) {
+        self.total += others.total;
+        self.cases.0.extend(others.cases.0);
+        self.skipped.extend(others.skipped);
+    }
 }
 
 /// Opens all paths. `target` overrides the target that a file with one case seems to be for.
@@ -77,7 +113,7 @@ pub struct Cases {
 /// Where a path cannot be read, or is not what its name says, with its name and the reason. Files found
 /// in folders are skipped instead.
 pub fn open(paths: &[PathBuf], target: Option<&'static Target>) -> Result<Cases> {
-    let mut all = Cases { total: 0, cases: Box::new(std::iter::empty()), skipped: Vec::new() };
+    let mut all = Cases::default();
     for path in paths {
         add_path(&mut all, path, target)?;
     }
@@ -134,14 +170,8 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     let (case, form) = read_case(path)?;
     let target = target.unwrap_or_else(|| target_of(path, form));
     let name = path.display().to_string();
-    append(all, 1, std::iter::once(NamedCase { name, target, case, heap_bytes: None, kept: None }));
+    all.push(1, std::iter::once(NamedCase { name, target, case, heap_bytes: None, kept: None }));
     Ok(())
-}
-
-fn append(all: &mut Cases, count: usize, cases: impl Iterator<Item = NamedCase> + Send + 'static) {
-    all.total += count;
-    let before = std::mem::replace(&mut all.cases, Box::new(std::iter::empty()));
-    all.cases = Box::new(before.chain(cases));
 }
 
 /// Reads a file with one case.
@@ -211,7 +241,7 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
             Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, kept })
         })
         .collect::<Result<_>>()?;
-    append(all, cases.len(), cases.into_iter());
+    all.push(cases.len(), cases.into_iter());
     Ok(())
 }
 
@@ -226,6 +256,29 @@ fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
         heap_bytes,
         kept: None,
     });
-    append(all, total, named);
+    all.push(total, named);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_very_many_files_is_read_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for i in 0..20_000 {
+            fs::write(folder.path().join(format!("{i:05}.sql")), format!("SELECT {i};")).unwrap();
+        }
+        // On a stack on which nothing may recurse by the number of files.
+        let path = folder.path().to_owned();
+        let small = std::thread::Builder::new().stack_size(128 << 10);
+        let read = move || {
+            let all = open(&[path], None).unwrap();
+            assert_eq!(all.total, 20_000);
+            let is_next = |(i, case): (usize, NamedCase)| case.name.ends_with(&format!("{i:05}.sql"));
+            assert!(all.cases.enumerate().all(is_next));
+        };
+        small.spawn(read).unwrap().join().unwrap();
+    }
 }

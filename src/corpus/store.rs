@@ -1,11 +1,13 @@
 //! A corpus database: `corpus/<target>.db`.
 //!
 //! ```sql
-//! CREATE TABLE "case"(sha256 BLOB PRIMARY KEY, target TEXT, kind TEXT, signature TEXT, source TEXT, body BLOB) STRICT;
+//! CREATE TABLE "case"(
+//!   sha256 BLOB, target TEXT, kind TEXT, signature TEXT, source TEXT, body BLOB, PRIMARY KEY(sha256, target)
+//! ) STRICT;
 //! CREATE TABLE readme(text TEXT) STRICT;
 //! ```
-//! `application_id` and `user_version` mark the format. The key is the SHA-256 of the body, which is an
-//! encoded case. The file is written whole, rows in the order of their keys, without times, so that the
+//! `application_id` and `user_version` mark the format. A body is an encoded case. One case may be there for several
+//! targets, which see different things in it; format 1 could keep it for one only. The file is written whole, rows in the order of their keys, without times, so that the
 //! same content gives the same bytes and `git diff` shows only what changed.
 
 use std::collections::BTreeMap;
@@ -20,10 +22,10 @@ use crate::testcase::{CaseId, TestCase};
 /// `application_id` of a corpus database: `TDMc`.
 pub const APPLICATION_ID: u32 = 0x5444_4d63;
 /// `user_version` of the format.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 const PAGE_BYTES: u32 = 1024;
 const README: &str = "Cases of Tandem, a fuzzer for SQLite. Replay: cargo fuzzcheck run FILE. \
-    Look at one: cargo fuzzcheck show ID. The body of a row is an encoded case; its key is the SHA-256 of the body.";
+    Look at one: cargo fuzzcheck show ID. The body of a row is an encoded case; sha256 is that of the body.";
 
 /// Why a case is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,38 +88,33 @@ impl Entry {
     }
 }
 
-/// The cases of a corpus database, by identity.
+/// The cases of a corpus database, by identity and target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Corpus {
-    entries: BTreeMap<CaseId, Entry>,
+    entries: BTreeMap<(CaseId, String), Entry>,
 }
 
 impl Corpus {
     /// Adds a case. One that is there already stays as it is, unless the new one says more: a known or
     /// fixed bug outranks a seed or an interesting case. Returns whether anything changed.
     pub fn insert(&mut self, entry: Entry) -> bool {
-        let id = CaseId::of_encoded(&entry.body);
+        let key = (CaseId::of_encoded(&entry.body), entry.target.clone());
         let is_bug = matches!(entry.kind, Kind::Regression | Kind::Known);
-        let is_better = self.entries.get(&id).is_none_or(|old| is_bug && old.kind < entry.kind);
+        let is_better = self.entries.get(&key).is_none_or(|old| is_bug && old.kind < entry.kind);
         if is_better {
-            self.entries.insert(id, entry);
+            self.entries.insert(key, entry);
         }
         is_better
     }
 
-    /// Removes a case.
-    pub fn remove(&mut self, id: &CaseId) -> Option<Entry> {
-        self.entries.remove(id)
+    /// Keeps the cases of which `wanted` says so.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&Entry) -> bool) {
+        self.entries.retain(|_, entry| wanted(entry));
     }
 
-    /// The case of this identity.
-    pub fn get(&self, id: &CaseId) -> Option<&Entry> {
-        self.entries.get(id)
-    }
-
-    /// All cases, in the order of their identity.
+    /// All cases, in the order of identity and target.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&CaseId, &Entry)> {
-        self.entries.iter()
+        self.entries.iter().map(|((id, _), entry)| (id, entry))
     }
 
     /// Number of cases.
@@ -141,12 +138,12 @@ impl Corpus {
         check_format(&connection, path)?;
         check_integrity(&connection, path)?;
         let mut statement = connection
-            .prepare("SELECT sha256, target, kind, signature, source, body FROM \"case\" ORDER BY sha256")
+            .prepare("SELECT sha256, target, kind, signature, source, body FROM \"case\"")
             .map_err(CorpusError::sqlite(path))?;
         let rows = statement
             .query_map((), |row| {
                 let entry = (
-                    row.get(1)?,
+                    row.get::<_, String>(1)?,
                     row.get::<_, String>(2)?,
                     row.get(3)?,
                     row.get(4)?,
@@ -169,7 +166,7 @@ impl Corpus {
             }
             let kind = Kind::from_name(&kind).ok_or_else(|| damaged(&format!("unknown kind `{kind}`")))?;
             TestCase::decode_strict(&body).map_err(|error| damaged(&error.to_string()))?;
-            corpus.entries.insert(id, Entry { target, kind, signature, source, body });
+            corpus.entries.insert((id, target.clone()), Entry { target, kind, signature, source, body });
         }
         Ok(corpus)
     }
@@ -205,17 +202,18 @@ impl Corpus {
             .execute_batch(
                 "CREATE TABLE readme(text TEXT) STRICT;
                  CREATE TABLE \"case\"(
-                    sha256 BLOB PRIMARY KEY CHECK(length(sha256)=32),
+                    sha256 BLOB NOT NULL CHECK(length(sha256)=32),
                     target TEXT NOT NULL,
                     kind TEXT NOT NULL CHECK(kind IN ('seed','interesting','regression','known')),
                     signature TEXT,
                     source TEXT NOT NULL,
-                    body BLOB NOT NULL
+                    body BLOB NOT NULL,
+                    PRIMARY KEY(sha256, target)
                  ) STRICT;",
             )
             .map_err(&error)?;
         transaction.execute("INSERT INTO readme VALUES(?)", [README]).map_err(&error)?;
-        for (id, entry) in &self.entries {
+        for (id, entry) in self.iter() {
             let row = params![
                 id.as_bytes(),
                 entry.target,

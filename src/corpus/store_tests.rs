@@ -49,7 +49,24 @@ fn a_known_bug_outranks_a_seed() {
     assert!(!corpus.insert(Entry::new("sql", Kind::Interesting, "i", &case)));
     assert!(corpus.insert(Entry::new("sql", Kind::Known, "k", &case)));
     assert!(!corpus.insert(Entry::new("sql", Kind::Interesting, "i", &case)));
-    assert_eq!(corpus.get(&case.id()).unwrap().source, "k");
+    assert_eq!(corpus.iter().next().unwrap().1.source, "k");
+}
+
+#[test]
+fn one_case_may_be_there_for_two_targets() {
+    let case = TestCase::from_sql("SELECT 1");
+    let mut corpus = Corpus::default();
+    assert!(corpus.insert(Entry::new("sql", Kind::Interesting, "a", &case)));
+    assert!(corpus.insert(Entry::new("db_sql", Kind::Interesting, "b", &case)));
+    let folder = folder("two");
+    let path = folder.join("x.db");
+    corpus.save(&path).unwrap();
+    let loaded = Corpus::load(&path).unwrap();
+    let targets: Vec<&str> = loaded.iter().map(|(_, entry)| entry.target.as_str()).collect();
+    assert_eq!(targets, ["db_sql", "sql"]);
+    corpus.retain(|entry| entry.target == "sql");
+    assert_eq!(corpus.len(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -98,11 +98,13 @@ fn check_plant(name: Option<&str>) -> Result<()> {
 fn select(mut cases: Cases, args: &RunArgs) -> Cases {
     if let Some(part) = &args.case {
         let chosen: Vec<NamedCase> = cases.cases.filter(|named| named.matches(part)).collect();
-        cases = Cases { total: chosen.len(), cases: Box::new(chosen.into_iter()), skipped: cases.skipped };
+        cases = Cases { skipped: cases.skipped, ..Cases::default() };
+        cases.push(chosen.len(), chosen.into_iter());
     }
     if args.skip > 0 {
-        cases.total = cases.total.saturating_sub(args.skip);
-        cases.cases = Box::new(cases.cases.skip(args.skip));
+        let mut rest = Cases { skipped: cases.skipped, ..Cases::default() };
+        rest.push(cases.total.saturating_sub(args.skip), cases.cases.skip(args.skip));
+        cases = rest;
     }
     cases
 }
@@ -123,7 +125,7 @@ fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report
     } else {
         let program = std::env::current_exe().context("finding this program")?;
         let jobs = args.jobs.map_or_else(cores, usize::from);
-        run_all(&program, &options, jobs, &mut *cases.cases, stop, |done| {
+        run_all(&program, &options, jobs, &mut cases.cases, stop, |done| {
             progress.case_done(done.has_unknown_bugs());
         })?
     };

@@ -8,7 +8,6 @@ use tandem::corpus::{Entry, Kind};
 use tandem::engine::sqlite::Executor;
 use tandem::generators::seeds;
 use tandem::targets::TARGETS;
-use tandem::testcase::CaseId;
 
 use super::project;
 use crate::cli::SeedsArgs;
@@ -24,9 +23,7 @@ pub(super) fn run(args: &SeedsArgs) -> Result<ExitCode> {
         let path = folder.join(format!("{}.db", target.name));
         let mut corpus = source::load_or_new(&path)?;
         // Seeds that are written differently today go; all else stays.
-        let is_old = |entry: &Entry| entry.kind == Kind::Seed && entry.source.starts_with(SOURCE);
-        let old: Vec<CaseId> = corpus.iter().filter(|(_, entry)| is_old(entry)).map(|(id, _)| *id).collect();
-        old.iter().for_each(|id| drop(corpus.remove(id)));
+        corpus.retain(|entry| entry.kind != Kind::Seed || !entry.source.starts_with(SOURCE));
         let executor = Executor::shared();
         let all = seeds::of_target(target.name);
         for seed in &all {

@@ -117,7 +117,7 @@ impl Lane {
             profile: Some(counts.path().join("%p%c.profraw")),
             ..Options::default()
         };
-        let report = run_all(&self.program, &options, jobs, &mut *cases.cases, stop, |_| observer())?;
+        let report = run_all(&self.program, &options, jobs, &mut cases.cases, stop, |_| observer())?;
         if report.cases == 0 {
             bail!("no case was run");
         }
@@ -157,15 +157,13 @@ impl Lane {
 /// # Errors
 /// Where a path cannot be read.
 pub(crate) fn cases(paths: &[PathBuf], target: Option<&'static tandem::targets::Target>) -> Result<Cases> {
-    let mut all = Cases { total: 0, cases: Box::new(std::iter::empty()), skipped: Vec::new() };
+    let mut all = Cases::default();
     for path in paths {
         let some = match target.filter(|_| path.is_dir()) {
             None => crate::source::open(std::slice::from_ref(path), target)?,
             Some(target) => raw_cases(path, target)?,
         };
-        all.total += some.total;
-        all.skipped.extend(some.skipped);
-        all.cases = Box::new(all.cases.chain(some.cases));
+        all.append(some);
     }
     Ok(all)
 }
@@ -194,7 +192,9 @@ fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<
         let case = (target.decode)(&bytes);
         Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
     };
-    Ok(Cases { total, cases: Box::new(files.into_iter().filter_map(read)), skipped: Vec::new() })
+    let mut cases = Cases::default();
+    cases.push(total, files.into_iter().filter_map(read));
+    Ok(cases)
 }
 
 /// What a command prints.
