@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use common::{file, folder, fuzzcheck_on, list, names_in, project, read};
 use tandem::targets::TARGETS;
@@ -75,4 +76,25 @@ fn a_file_is_for_the_target_after_which_its_folder_is_named() {
     }
     let target = fuzzcheck_on("run --target nope", &[folder.path()]).expect(2);
     targets().iter().for_each(|name| assert!(target.err.contains(name.as_str()), "{target:?}"));
+}
+
+/// The crates of the harness that are listed in `.cargo/rustc` are those that the targets are built from: one that
+/// is forgotten there carries coverage counters that no one asked for.
+#[test]
+fn every_crate_of_the_harness_is_listed_as_such() {
+    const INSTRUMENTED: [&str; 4] = ["fallible-streaming-iterator", "hashlink", "libsqlite3-sys", "rusqlite"];
+    // `no-proc-macro`: macros run in the compiler, which is built without counters.
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]);
+    let tree =
+        tree.args(["--package", "sqlite-tandem-fuzz"]).current_dir(project()).output().expect("cargo runs");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).expect("UTF-8");
+    let mut built: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    INSTRUMENTED.iter().for_each(|name| assert!(built.remove(name), "{name} is no dependency any more"));
+
+    let script = String::from_utf8(read(&project().join(".cargo/rustc"))).expect("UTF-8");
+    let list = script.split("in\n").nth(2).and_then(|rest| rest.split(')').next()).expect("a list of crates");
+    let listed: BTreeSet<&str> = list.split(['|', '\\', ' ', '\n']).filter(|name| !name.is_empty()).collect();
+    assert_eq!(listed, built);
 }
