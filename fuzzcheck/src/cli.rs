@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod flavor;
 pub mod measure;
 
 use std::path::PathBuf;
@@ -50,6 +51,9 @@ pub enum Command {
     CompareMutators(measure::CompareArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
+    /// Say which SQLite is in this program.
+    #[command(hide = true)]
+    Identity,
     /// A worker process of `run`; speaks a protocol of its own.
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -64,7 +68,7 @@ pub struct RunArgs {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
     /// Run all cases in this process, for a debugger: a crash ends it.
-    #[arg(long, conflicts_with = "jobs")]
+    #[arg(long, conflicts_with_all = ["jobs", "lane", "sqlite", "sqlite_version", "extra_c"])]
     pub in_process: bool,
     /// Run only cases whose name contains this text: an id or its beginning, `sqlid=12`, a file name.
     #[arg(long, value_name = "ID")]
@@ -96,6 +100,15 @@ pub struct RunArgs {
     /// Limits.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// The build whose workers run the cases [default lane: release]
+    #[command(flatten)]
+    pub flavor: flavor::FlavorArgs,
+    /// Run every Nth case only: for slow lanes.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+    /// Do not install anything: say what is missing and stop.
+    #[arg(long)]
+    pub no_install: bool,
     /// Refuse nothing of what leads to a known bug of SQLite.
     #[arg(long)]
     pub meet_known_bugs: bool,
@@ -247,6 +260,9 @@ pub struct FuzzArgs {
     /// Processes that fuzz at the same time and share the corpus.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
+    /// The build to fuzz [default lane: asan]
+    #[command(flatten)]
+    pub flavor: flavor::FlavorArgs,
     /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,

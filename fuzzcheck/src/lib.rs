@@ -7,6 +7,7 @@
 //! standard error.
 #![forbid(unsafe_code)]
 
+mod build;
 pub mod cli;
 mod cmd;
 mod comparison;

@@ -8,7 +8,7 @@
 //! SQLite rounds every request up to 8 bytes and puts its size in front. Both hide small overruns from
 //! AddressSanitizer; here a request reaches `malloc` as it is. In builds without a sanitizer the size
 //! stands in front after all: `malloc_usable_size` of a plain C library depends on what was freed
-//! before, and with it would the moment when a heap limit is reached.
+//! before, and with it would the moment when a heap limit is reached. `.cargo/rustc` sets `tandem_asan`.
 //!
 //! # Invariants of the unsafe code
 //! * SQLite frees and resizes only what it got here, with the thread that got it or any other.
@@ -83,7 +83,7 @@ pub(crate) fn methods() -> ffi::sqlite3_mem_methods {
 }
 
 /// How the size of an allocation is known.
-#[cfg(fuzzing)]
+#[cfg(tandem_asan)]
 mod block {
     use std::ffi::c_void;
 
@@ -98,7 +98,7 @@ mod block {
     pub(super) unsafe fn set_size(_block: *mut c_void, _bytes: usize) {}
 }
 
-#[cfg(not(fuzzing))]
+#[cfg(not(tandem_asan))]
 mod block {
     use std::ffi::c_void;
 

@@ -91,6 +91,8 @@ pub struct Vfs {
     registered: Box<ffi::sqlite3_vfs>,
     shared: Box<Shared>,
     name: CString,
+    /// What stands between connections and this one, by name.
+    above: Option<CString>,
 }
 
 impl Vfs {
@@ -107,12 +109,28 @@ impl Vfs {
         // SAFETY: name, methods and data are on the heap and stay there until `drop` unregisters them.
         let code = unsafe { ffi::sqlite3_vfs_register(&mut *registered, c_int::from(is_default)) };
         assert_eq!(code, ffi::SQLITE_OK, "SQLite is initialised and registers any VFS");
-        Self { registered, shared, name }
+        Self { registered, shared, name, above: None }
     }
 
-    /// The name under which it is registered.
+    /// The name of the VFS through which connections come here: its own, or that of another above it.
     pub fn name(&self) -> &CStr {
-        &self.name
+        self.above.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Lets connections open files through the VFS `name`, which must be registered, and stand above this one as
+    /// SQLite's shims do: it passes on what it does not do itself to what was the default VFS when it was made.
+    ///
+    /// # Errors
+    /// There is no VFS of that name.
+    pub fn open_through(&mut self, name: &str) -> Result<(), String> {
+        let missing = || format!("no VFS is registered as `{name}`");
+        let name = CString::new(name).map_err(|_| missing())?;
+        // SAFETY: a C string; SQLite compares it with those of its list.
+        if unsafe { ffi::sqlite3_vfs_find(name.as_ptr()) }.is_null() {
+            return Err(missing());
+        }
+        self.above = Some(name);
+        Ok(())
     }
 
     /// Puts a machine in place of the present one, which is returned. No connection may be open.

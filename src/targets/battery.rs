@@ -49,7 +49,7 @@ impl Table {
 }
 
 const READ_ALL: [&str; 7] = [
-    "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema",
+    "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master",
     "PRAGMA quick_check(5)",
     "SELECT count(*), sum(pgsize), max(path) FROM dbstat",
     "SELECT pgno, length(data) FROM sqlite_dbpage LIMIT 20",
@@ -98,7 +98,7 @@ const REWRITE_ALL: [&str; 12] = [
     "PRAGMA incremental_vacuum(3)",
     "PRAGMA journal_mode = WAL",
     "CREATE TABLE IF NOT EXISTS tandem_new(a INTEGER PRIMARY KEY, b UNIQUE)",
-    "INSERT INTO tandem_new(b) SELECT sql FROM sqlite_schema",
+    "INSERT INTO tandem_new(b) SELECT sql FROM sqlite_master",
     "PRAGMA wal_checkpoint(TRUNCATE)",
     "PRAGMA journal_mode = DELETE",
     "PRAGMA auto_vacuum = 1",
@@ -130,7 +130,7 @@ fn quote(name: &str, quote: char) -> String {
 }
 
 fn tables(session: &Session<'_>) -> Vec<Table> {
-    let query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY rowid LIMIT 30";
+    let query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid LIMIT 30";
     let rows = session.query(query).unwrap_or_default();
     let text = |value: &Value| match value {
         Value::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),

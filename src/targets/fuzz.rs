@@ -12,7 +12,7 @@ use super::arena::ARENA;
 use super::arm::Arm;
 use super::feedback::Feedback;
 use super::stats::Recorder;
-use super::{Judged, Target};
+use super::{Judged, Target, wanted};
 use crate::engine::plant::{PLANTS, Plant};
 use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
@@ -26,6 +26,8 @@ use crate::testcase::TestCase;
 const PLANT_VARIABLE: &str = "TANDEM_PLANT";
 /// Names the mutations to use ([`Arm`]).
 const MUTATORS_VARIABLE: &str = "TANDEM_MUTATORS";
+/// Names the VFS of an extension that is built in, through which cases open their files.
+const VFS_VARIABLE: &str = "TANDEM_VFS";
 /// Names a file to keep statistics in ([`super::stats::Stats`]).
 const STATS_VARIABLE: &str = "TANDEM_STATS";
 
@@ -138,8 +140,14 @@ pub fn initialize(target: &Target) {
         eprintln!("{complaint}");
         std::process::exit(2);
     }
+    if let Some(folder) = std::env::var_os(wanted::VARIABLE).filter(|folder| !folder.is_empty()) {
+        or_exit(wanted::VARIABLE, wanted::check(folder.as_ref()));
+    }
     crate::corpus::seeding::seed_empty_folder(target.name);
     let mut executor = Executor::isolated();
+    if let Ok(name) = std::env::var(VFS_VARIABLE) {
+        or_exit(VFS_VARIABLE, executor.open_through(&name));
+    }
     if let Some(plant) = planted() {
         executor.plant(plant);
     }

@@ -12,6 +12,7 @@ mod feedback;
 pub mod fuzz;
 mod ossfuzz;
 pub mod stats;
+mod wanted;
 
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};

@@ -16,6 +16,9 @@ pub struct CoverageArgs {
     /// Worker processes [default: one per core]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// The SQLite whose branches are counted.
+    #[command(flatten)]
+    pub flavor: super::flavor::FlavorArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     pub no_install: bool,
@@ -48,6 +51,9 @@ pub struct CompareArgs {
     /// Campaigns at a time.
     #[arg(long, short, value_name = "J", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
+    /// The build to fuzz [default lane: asan]
+    #[command(flatten)]
+    pub flavor: super::flavor::FlavorArgs,
     /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,

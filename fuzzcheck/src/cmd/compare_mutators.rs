@@ -11,6 +11,8 @@ use tandem::targets::arm::Arm;
 
 use super::run::cores;
 use super::{EXIT_ERROR, interrupt_flag, project, target_by_name};
+use crate::build;
+use crate::build::flavor::Flavor;
 use crate::cli::measure::CompareArgs;
 use crate::comparison::campaign::{Campaign, Course};
 use crate::comparison::folder::Folder;
@@ -24,6 +26,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
     let arms = arms(target, &args.arms)?;
     let plan = Plan {
+        flavor: Flavor::new(&args.flavor, build::lane::Lane::Asan)?,
         project: args.project.clone().unwrap_or_else(project),
         target: target.name,
         toolchain: args.toolchain.clone(),
@@ -33,8 +36,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
     };
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
-    let lane = Lane::build(&plan.project, !args.no_install)?;
-    eprintln!("fuzzcheck: building the target {} with AddressSanitizer and coverage", target.name);
+    let lane = Lane::build(&plan.flavor, &plan.project, !args.no_install)?;
     plan.build()?;
     let folder = Folder::open(&plan.project, target, args.seconds, &plan.program()?, args.seeds.as_deref())?;
     eprintln!("fuzzcheck: all that is found is kept in {}", folder.path().display());

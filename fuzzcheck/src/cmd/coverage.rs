@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::run::cores;
 use super::{EXIT_ERROR, interrupt_flag, project, target_by_name, tell_skipped};
+use crate::build;
+use crate::build::flavor::Flavor;
 use crate::cli::measure::CoverageArgs;
 use crate::coverage::lane::{Count, Coverage, Lane, cases};
 use crate::ui::{self, Progress};
@@ -34,7 +36,11 @@ pub(super) fn run(args: &CoverageArgs) -> Result<ExitCode> {
         let places: Vec<String> = sources.iter().map(|path| path.display().to_string()).collect();
         bail!("{}: no cases there; name corpus databases, folders or files", places.join(", "));
     }
-    let lane = Lane::build(&project, !args.no_install)?;
+    let flavor = Flavor::new(&args.flavor, build::lane::Lane::Coverage)?;
+    if flavor.lane != build::lane::Lane::Coverage {
+        bail!("--lane {}: branches are counted in the lane coverage alone", flavor.lane);
+    }
+    let lane = Lane::build(&flavor, &project, !args.no_install)?;
     let stop = interrupt_flag()?;
     let folder = tempfile::tempdir().context("making a temporary folder")?;
     let profile: PathBuf = folder.path().join("all.profdata");

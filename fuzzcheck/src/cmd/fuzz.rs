@@ -12,6 +12,8 @@ use serde::Serialize;
 use tandem::corpus::{Corpus, seeding};
 
 use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
 use crate::cli::FuzzArgs;
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::session::{Progress, Session};
@@ -24,6 +26,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
     let plan = Plan {
+        flavor: Flavor::new(&args.flavor, Lane::Asan)?,
         project: args.project.clone().unwrap_or_else(project),
         target: target.name,
         toolchain: args.toolchain.clone(),
@@ -36,7 +39,6 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let shipped = seeding::shipped_corpus(target.name);
     let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus())?;
     eprintln!("fuzzcheck: {seeds} cases from {} in {}", shipped.display(), plan.corpus().display());
-    eprintln!("fuzzcheck: building the target {} with AddressSanitizer and coverage", target.name);
     plan.build()?;
 
     let stop = interrupt_flag()?;
@@ -200,11 +202,20 @@ impl Summary {
 impl Finding {
     fn new(plan: &Plan, signature: &str, cases: Vec<PathBuf>) -> Self {
         let (target, case) = (plan.target, cases[0].display());
+        let program = plan.program().map(|program| short(plan, &program));
+        let words = plan.flavor.arguments(Lane::Release);
+        let build: String = words.iter().map(|word| format!("{word} ")).collect();
         let toolchain = plan.toolchain.as_ref().map(|name| format!("+{name} ")).unwrap_or_default();
         Self {
             signature: signature.to_owned(),
-            replay: format!("cargo {toolchain}fuzz run {target} {case}"),
-            replay_without_libfuzzer: format!("cargo fuzzcheck run --target {target} {case}"),
+            replay: match program {
+                // cargo-fuzz would build its default.
+                Ok(program) if !plan.flavor.is_default_for_fuzzing() => {
+                    format!("{} {case}", program.display())
+                }
+                _ => format!("cargo {toolchain}fuzz run {target} {case}"),
+            },
+            replay_without_libfuzzer: format!("cargo fuzzcheck run {build}--target {target} {case}"),
             show: format!("cargo fuzzcheck show {case}"),
             keep: format!(
                 "cargo fuzzcheck import --target {target} --kind known --signature '{signature}' {case}"

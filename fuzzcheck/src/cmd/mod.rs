@@ -48,6 +48,10 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Coverage(args)) => coverage::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
         Some(Command::Selftest) => selftest::run(),
+        Some(Command::Identity) => {
+            let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;
+            ui::line(format_args!("{identity}")).map(|()| ExitCode::SUCCESS)
+        }
         Some(Command::Worker(args)) => worker::run(&args),
     };
     match done {

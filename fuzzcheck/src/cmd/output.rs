@@ -8,6 +8,8 @@ use anyhow::Result;
 use serde::Serialize;
 use tandem::testcase::CaseId;
 
+use crate::build::lane::Lane;
+use crate::build::worker::Worker;
 use crate::cli::{LimitArgs, RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::replay::FoundBug;
 use crate::replay::protocol::OracleCounts;
@@ -17,7 +19,7 @@ use crate::replay::report::{Done, Report};
 const JSON_VERSION: u32 = 1;
 
 /// The command that runs a saved case again, as it ran: with all that changed what it did.
-fn replay_command(path: &Path, case: &Done, args: &RunArgs) -> String {
+fn replay_command(path: &Path, case: &Done, args: &RunArgs, worker: &Worker) -> String {
     let flag = |is_on: bool, name: &str| is_on.then(|| name.to_owned());
     let option = |name: &str, value: Option<u64>| value.map(|value| format!("{name}={value}"));
     let changed = |value: u64, default: u64| (value != default).then_some(value);
@@ -39,7 +41,8 @@ fn replay_command(path: &Path, case: &Done, args: &RunArgs) -> String {
         option("--worker-memory-mib", changed(args.worker_memory_mib, WORKER_MEMORY_MIB)),
         Some(shell_quoted(&path.display().to_string())),
     ];
-    let arguments: Vec<String> = arguments.into_iter().flatten().collect();
+    let build = worker.flavor.arguments(Lane::Release);
+    let arguments: Vec<String> = build.into_iter().chain(arguments.into_iter().flatten()).collect();
     format!("cargo fuzzcheck run {}", arguments.join(" "))
 }
 
@@ -53,6 +56,7 @@ pub(super) fn print_text(
     report: &Report,
     saved: &[Result<PathBuf>],
     args: &RunArgs,
+    worker: &Worker,
     seconds: f64,
     out: &mut dyn Write,
 ) -> Result<()> {
@@ -65,7 +69,7 @@ pub(super) fn print_text(
         writeln!(out, "  case:   {}", finding.case.name)?;
         if let Ok(path) = saved {
             writeln!(out, "  saved:  {}", path.display())?;
-            writeln!(out, "  replay: {}", replay_command(path, &finding.case, args))?;
+            writeln!(out, "  replay: {}", replay_command(path, &finding.case, args, worker))?;
         }
     }
     for slow in report.slowest.iter().take(usize::from(args.slowest)) {
@@ -94,6 +98,15 @@ pub(super) fn print_text(
             "silent       {name} does not show the bug that it is kept for: fixed, or not in this build"
         )?;
     }
+    let signatures = report.signatures();
+    if signatures.len() > 1 {
+        signatures
+            .iter()
+            .try_for_each(|(signature, cases)| writeln!(out, "{cases:>6} cases  {signature}"))?;
+    }
+    if !worker.flavor.is_this_program() {
+        writeln!(out, "{}: {}", worker.flavor, worker.identity.source_id)?;
+    }
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
     Ok(())
@@ -112,7 +125,8 @@ struct JsonFinding<'a> {
 #[derive(Serialize)]
 struct JsonReport<'a> {
     version: u32,
-    sqlite: String,
+    sqlite: &'a str,
+    lane: &'a str,
     cases: u64,
     errors: usize,
     harness_errors: usize,
@@ -137,6 +151,7 @@ pub(super) fn print_json(
     report: &Report,
     saved: &[Result<PathBuf>],
     args: &RunArgs,
+    worker: &Worker,
     seconds: f64,
     out: &mut dyn Write,
 ) -> Result<()> {
@@ -146,12 +161,13 @@ pub(super) fn print_json(
         target: finding.case.target.name,
         bugs: &finding.bugs,
         saved: saved.as_ref().ok().map(|path| path.display().to_string()),
-        replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case, args)),
+        replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case, args, worker)),
     });
     let slowest = report.slowest.iter().take(usize::from(args.slowest));
     let document = JsonReport {
         version: JSON_VERSION,
-        sqlite: tandem::engine::sqlite::source_id(),
+        sqlite: &worker.identity.source_id,
+        lane: worker.flavor.lane.name(),
         cases: report.cases,
         errors: report.findings.len(),
         harness_errors: report.harness_errors.len(),

@@ -15,6 +15,9 @@ use super::{
     EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
     tell_skipped,
 };
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
+use crate::build::worker::Worker;
 use crate::cli::{LimitArgs, RunArgs};
 use crate::files;
 use crate::replay::protocol::{BatchResult, Job, Limits, target_index};
@@ -44,7 +47,8 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     tell_skipped(&all);
     let is_interrupted = interrupt_flag()?;
     let (found, cases) = (all.total, select(all, args));
-    let mut report = execute(args, cases, &is_interrupted)?;
+    let worker = Worker::build(&Flavor::new(&args.flavor, Lane::Release)?, &project(), !args.no_install)?;
+    let mut report = execute(args, &worker, cases, &is_interrupted)?;
     if report.cases == 0 {
         bail!("no case was run{}", why_none(&paths, args, found, is_interrupted.load(Ordering::Relaxed)));
     }
@@ -52,7 +56,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     let saved = save_all(&report, args);
     let seconds = started.elapsed().as_secs_f64();
     let print = if args.json { print_json } else { print_text };
-    ui::print(|out| print(&report, &saved, args, seconds, out))?;
+    ui::print(|out| print(&report, &saved, args, &worker, seconds, out))?;
     for (name, message) in &report.harness_errors {
         eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
     }
@@ -106,10 +110,16 @@ fn select(mut cases: Cases, args: &RunArgs) -> Cases {
         rest.push(cases.total.saturating_sub(args.skip), cases.cases.skip(args.skip));
         cases = rest;
     }
+    if args.every > 1 {
+        let every = args.every as usize;
+        let mut some = Cases { skipped: cases.skipped, ..Cases::default() };
+        some.push(cases.total.div_ceil(every), cases.cases.step_by(every));
+        cases = some;
+    }
     cases
 }
 
-fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
+fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
     let options = Options {
         is_twice: args.twice,
         plant: args.plant.clone(),
@@ -117,15 +127,15 @@ fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report
         limits: limits(&args.limits),
         timeout_ms: args.timeout_ms,
         worker_memory_mib: args.worker_memory_mib,
-        profile: None,
+        ..Options::default()
     };
     let mut progress = Progress::new(cases.total);
     let report = if args.in_process {
         in_process(&options, cases, stop, &mut progress)?
     } else {
-        let program = std::env::current_exe().context("finding this program")?;
+        let options = worker.options(options);
         let jobs = args.jobs.map_or_else(cores, usize::from);
-        run_all(&program, &options, jobs, &mut cases.cases, stop, |done| {
+        run_all(&worker.program, &options, jobs, &mut cases.cases, stop, |done| {
             progress.case_done(done.has_unknown_bugs());
         })?
     };

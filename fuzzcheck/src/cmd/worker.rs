@@ -16,7 +16,7 @@ pub(super) fn run(args: &WorkerArgs) -> Result<ExitCode> {
         limits: limits(&args.limits),
         timeout_ms: 0,
         worker_memory_mib: args.worker_memory_mib,
-        profile: None,
+        ..Options::default()
     };
     worker::run(&options, &args.progress, args.trace_statements)?;
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,10 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::tools::{Tools, compiler, in_lane, prepare};
+use super::tools::{Tools, prepare};
+use crate::build;
+use crate::build::flavor::Flavor;
+use crate::build::worker::Worker;
 use crate::cli;
 use crate::replay::{Options, Report, run_all};
 use crate::source::{Cases, NamedCase};
@@ -68,33 +71,21 @@ impl Coverage {
 
 /// The build.
 pub(crate) struct Lane {
-    program: PathBuf,
+    worker: Worker,
     folder: PathBuf,
     tools: Tools,
 }
 
 impl Lane {
-    /// Builds it in `target/coverage`.
+    /// Builds the SQLite of a flavor so that it counts.
     ///
     /// # Errors
     /// What it needs is missing, or the build failed: cargo has said why on standard error.
-    pub(crate) fn build(project: &Path, may_install: bool) -> Result<Self> {
+    pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
         let tools = prepare(project, may_install)?;
-        let folder = project.join("target/coverage");
-        eprintln!("fuzzcheck: building SQLite with branch counts in {}", folder.display());
-        let mut command = Command::new("cargo");
-        command.args(["rustc", "--release", "--package", "fuzzcheck", "--bin", "fuzzcheck", "--target-dir"]);
-        command.arg(&folder).arg("--").arg(format!("-Clinker={}", compiler(project).display()));
-        in_lane(&mut command, project);
-        command
-            .current_dir(project)
-            .env("RUST_BACKTRACE", "0")
-            .stdout(std::io::stderr())
-            .stdin(Stdio::null());
-        if !command.status().context("cannot run cargo")?.success() {
-            bail!("the coverage build failed: see above");
-        }
-        Ok(Self { program: folder.join("release/fuzzcheck"), folder, tools })
+        let flavor = flavor.in_lane(build::lane::Lane::Coverage);
+        let worker = Worker::build(&flavor, project, may_install)?;
+        Ok(Self { worker, folder: flavor.folder(project, false), tools })
     }
 
     /// Runs cases and writes the profile of what they reach to `profile`.
@@ -117,14 +108,15 @@ impl Lane {
             profile: Some(counts.path().join("%p%c.profraw")),
             ..Options::default()
         };
-        let report = run_all(&self.program, &options, jobs, &mut cases.cases, stop, |_| observer())?;
+        let options = self.worker.options(options);
+        let report = run_all(&self.worker.program, &options, jobs, &mut cases.cases, stop, |_| observer())?;
         if report.cases == 0 {
             bail!("no case was run");
         }
         let raw = std::fs::read_dir(counts.path())?.collect::<std::io::Result<Vec<_>>>()?;
         let raw: Vec<PathBuf> = raw.into_iter().map(|entry| entry.path()).collect();
         if raw.is_empty() {
-            bail!("{} counted nothing: it is no coverage build", self.program.display());
+            bail!("{} counted nothing: it is no coverage build", self.worker.program.display());
         }
         self.merge(&raw, profile)?;
         Ok(report)
@@ -146,7 +138,7 @@ impl Lane {
     /// As llvm-cov says.
     pub(crate) fn coverage(&self, profile: &Path) -> Result<Coverage> {
         let mut command = Command::new(&self.tools.cov);
-        command.args(["export", "-summary-only", "-instr-profile"]).arg(profile).arg(&self.program);
+        command.args(["export", "-summary-only", "-instr-profile"]).arg(profile).arg(&self.worker.program);
         Coverage::parse(&output(&mut command)?)
     }
 }

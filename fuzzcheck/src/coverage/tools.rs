@@ -34,20 +34,10 @@ pub(crate) fn prepare(project: &Path, may_install: bool) -> Result<Tools> {
     find(project).map_err(anyhow::Error::msg)
 }
 
-/// The compiler of the lane, which also links it.
-pub(super) fn compiler(project: &Path) -> PathBuf {
-    project.join(".cargo/cc")
-}
-
-/// A command in the environment of the lane.
-pub(super) fn in_lane(command: &mut Command, project: &Path) {
-    command.env("TANDEM_LANE", "coverage").env("CC", compiler(project));
-}
-
 fn clang(project: &Path, arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(compiler(project));
-    in_lane(&mut command, project);
-    said(command.args(arguments))
+    // The compiler of the lane, which also links it.
+    let mut command = Command::new(project.join(".cargo/cc"));
+    said(command.env("TANDEM_LANE", "coverage").args(arguments))
 }
 
 /// What a program prints, without blanks around it; what it complains of where it fails.

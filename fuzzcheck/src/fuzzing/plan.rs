@@ -7,9 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::tools;
+use crate::build::flavor::Flavor;
 
 /// What to fuzz and for how long.
 pub(crate) struct Plan {
+    /// What is fuzzed.
+    pub flavor: Flavor,
     /// The working copy.
     pub project: PathBuf,
     /// Name of the target.
@@ -27,12 +30,24 @@ pub(crate) struct Plan {
 impl Plan {
     /// libFuzzer's corpus of the target.
     pub(crate) fn corpus(&self) -> PathBuf {
-        self.project.join("fuzz/corpus").join(self.target)
+        self.project.join("fuzz/corpus").join(self.name())
+    }
+
+    /// The target, and the SQLite where it is another: what crashes one would end every run of its fuzzer, and is
+    /// a good case for all others.
+    fn name(&self) -> String {
+        let what = self.flavor.what();
+        if what.is_empty() { self.target.to_owned() } else { format!("{}-{what}", self.target) }
+    }
+
+    /// Where cases that are findings are kept.
+    fn artifacts(&self) -> PathBuf {
+        self.project.join("fuzz/artifacts").join(self.name())
     }
 
     /// What libFuzzer said of each finding.
     pub(super) fn logs(&self) -> PathBuf {
-        self.project.join("fuzz/logs").join(self.target)
+        self.project.join("fuzz/logs").join(self.name())
     }
 
     /// The program that [`Plan::build`] makes.
@@ -40,7 +55,11 @@ impl Plan {
     /// # Errors
     /// It is not there.
     pub(crate) fn program(&self) -> Result<PathBuf> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        let target = if self.flavor.is_default_for_fuzzing() {
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
+        } else {
+            self.flavor.folder(&self.project, true)
+        };
         let host = tools::host(&self.project, self.toolchain.as_deref())?;
         let program = self.project.join(target).join(host).join("release").join(self.target);
         if program.is_file() { Ok(program) } else { bail!("cargo-fuzz built no {}", program.display()) }
@@ -62,6 +81,33 @@ impl Plan {
         let mut command = Command::new("cargo");
         command.args(self.toolchain.as_ref().map(|name| format!("+{name}")));
         command.args(["fuzz", subcommand, self.target]).current_dir(&self.project);
+        let flavor = &self.flavor;
+        if !flavor.is_default_for_fuzzing() {
+            command.arg("--target-dir").arg(flavor.folder(&self.project, true));
+        }
+        if !flavor.lane.has_address_sanitizer() {
+            command.arg("--sanitizer=none");
+        }
+        if flavor.lane.is_linked_by_clang() {
+            let compiler = self.project.join(".cargo/cc");
+            let others = std::env::var("RUSTFLAGS").unwrap_or_default();
+            command.env("RUSTFLAGS", format!("{others} -Clinker={}", compiler.display()).trim());
+        }
+        flavor.set_environment(&mut command);
+        command.envs(flavor.lane.environment().iter().filter(|(name, _)| *name != "ASAN_OPTIONS").copied());
+        command
+    }
+
+    /// `cargo fuzz run TARGET`, with the arguments of libFuzzer that do not change.
+    pub(super) fn run(&self) -> Command {
+        let mut command = self.cargo("run");
+        if self.name() != self.target {
+            command.arg(self.corpus());
+        }
+        command.args(["--", "-print_final_stats=1"]);
+        if self.name() != self.target {
+            command.arg(format!("-artifact_prefix={}/", self.artifacts().display()));
+        }
         command
     }
 
@@ -70,6 +116,9 @@ impl Plan {
     /// # Errors
     /// The build failed; cargo has said why on standard error.
     pub(crate) fn build(&self) -> Result<()> {
+        eprintln!("fuzzcheck: building the target {} with coverage ({})", self.target, self.flavor);
+        std::fs::create_dir_all(self.artifacts())
+            .with_context(|| format!("{}", self.artifacts().display()))?;
         let mut command = self.cargo("build");
         // cargo-fuzz repeats its own stack otherwise, which says nothing of the build.
         command.env("RUST_BACKTRACE", "0").stdout(std::io::stderr()).stdin(Stdio::null());

@@ -129,8 +129,7 @@ impl<'a> Session<'a> {
 
     fn keep_fuzzing(&self, job: usize) -> Result<()> {
         while !self.is_over() {
-            let mut command = self.plan.cargo("run");
-            command.args(["--", "-print_final_stats=1"]);
+            let mut command = self.plan.run();
             command.args(self.seconds_left().map(|seconds| format!("-max_total_time={seconds}")));
             command.args(&self.plan.arguments);
             // A group of its own, so that the signal reaches cargo-fuzz and the target below it.

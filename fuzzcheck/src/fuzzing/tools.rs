@@ -34,10 +34,24 @@ pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool
             bail!("cargo-fuzz was installed, but `cargo fuzz` does not run: is ~/.cargo/bin on PATH?");
         }
     }
-    let clang = || compiles(project, "cc", "c", "int x;\n");
-    need("clang", "SQLite's coverage counters", |_| vec![newest_clang_package()], clang, may_install)?;
+    need_clang(project, may_install)?;
     let cxx = || compiles(project, "cxx", "c++", "#include <vector>\nstd::vector<int> x;\n");
     need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)
+}
+
+/// Sees that there is a clang that compiles with AddressSanitizer.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn need_clang(project: &Path, may_install: bool) -> Result<()> {
+    let works = || compiles(project, "cc", "c", "int x;\n");
+    need(
+        "clang",
+        "SQLite's coverage counters and sanitizers",
+        |_| vec![newest_clang_package()],
+        works,
+        may_install,
+    )
 }
 
 /// The platform that the toolchain runs on, for which cargo-fuzz builds.

@@ -142,12 +142,14 @@ impl Client {
         self.progress.as_file().write_all_at(&[0; 16 + STATEMENT_BYTES], 0)?;
         self.stderr.set_len(0)?;
         self.stderr.seek(SeekFrom::Start(0))?;
-        let mut command = Command::new(&self.program);
-        command.arg("worker").arg("--progress").arg(self.progress.path());
+        let mut words = self.options.prefix.iter().map(AsRef::as_ref).chain([self.program.as_os_str()]);
+        let mut command = Command::new(words.next().context("a worker is a program")?);
+        command.args(words).arg("worker").arg("--progress").arg(self.progress.path());
         command.args(worker_arguments(&self.options));
         if traces_statements {
             command.arg("--trace-statements");
         }
+        command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         command.envs(self.options.profile.iter().map(|path| ("LLVM_PROFILE_FILE", path)));
         // Ctrl-C is for this process, which then ends its workers: one that dies of it would look like a crash.
         #[cfg(unix)]

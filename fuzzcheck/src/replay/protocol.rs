@@ -157,6 +157,10 @@ pub struct Options {
     pub worker_memory_mib: u64,
     /// Where workers that count what they reach keep it: `LLVM_PROFILE_FILE` of clang.
     pub profile: Option<PathBuf>,
+    /// What workers are run under: a program and its arguments, or nothing.
+    pub prefix: Vec<String>,
+    /// Variables that workers are run with.
+    pub environment: Vec<(String, String)>,
 }
 
 /// Limits of one run that replace those of the target.

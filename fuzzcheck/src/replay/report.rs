@@ -109,6 +109,15 @@ impl Report {
         }
     }
 
+    /// The signatures of all findings, with the number of cases in which each was the most important one.
+    pub fn signatures(&self) -> BTreeMap<&str, usize> {
+        let mut signatures = BTreeMap::new();
+        for finding in &self.findings {
+            *signatures.entry(finding.bugs[0].signature.as_str()).or_default() += 1;
+        }
+        signatures
+    }
+
     /// Adds the counts of a batch.
     pub fn add_counts(&mut self, batch: &BatchResult) {
         for (oracle, counts) in &batch.oracles {

@@ -18,6 +18,9 @@ use tandem::targets::{Judged, TARGETS, Target};
 use super::client::STATEMENT_BYTES;
 use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
 
+/// Names the VFS of an extension that is built in, through which cases open their files.
+const VFS_VARIABLE: &str = "TANDEM_VFS";
+
 /// Runs until standard input ends.
 ///
 /// # Errors
@@ -90,6 +93,11 @@ impl Runner {
         if let Some(name) = &options.plant {
             executor
                 .plant(Plant::by_name(name).with_context(|| format!("no planted bug is named `{name}`"))?);
+        }
+        if let Ok(name) = std::env::var(VFS_VARIABLE) {
+            executor
+                .open_through(&name)
+                .map_err(|error| anyhow::anyhow!("{VFS_VARIABLE}={name}: {error}"))?;
         }
         if options.meets_known_bugs {
             executor.meet_known_bugs();

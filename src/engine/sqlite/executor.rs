@@ -116,6 +116,17 @@ impl Executor {
         self.on_statement = Some(Box::new(observer));
     }
 
+    /// Lets cases open their files through the VFS `name` of an extension that is built in.
+    ///
+    /// # Errors
+    /// The extension registers no VFS of that name.
+    pub fn open_through(&mut self, name: &str) -> Result<(), String> {
+        // An extension registers itself with the first connection.
+        self.prepare_machine(&FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
+        Connection::open(&self.vfs, MAIN_PATH).map_err(|code| code.to_string())?.close();
+        self.vfs.open_through(name)
+    }
+
     /// Refuses nothing of what leads to a known bug ([`crate::known`]).
     pub fn meet_known_bugs(&mut self) {
         self.meets_known_bugs = true;
@@ -135,8 +146,9 @@ impl Executor {
     fn run_exclusively(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
         if case.config.is_on(Setting::RichSchema) {
             self.rich_image.get_or_init(|| {
-                let files = self.build_files(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
-                files.expect("the rich schema is valid SQL").main().unwrap_or_default().to_vec()
+                // An older SQLite does not know all of it, and gets the rest.
+                let (files, _) = self.build_files(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
+                files.main().unwrap_or_default().to_vec()
             });
         }
         let lock_byte = lock_byte(&case.config);
@@ -184,8 +196,14 @@ impl Executor {
             };
             Some(Function { name: health::text(name), arguments, kind: health::text(kind).chars().next()? })
         };
-        let functions: Vec<Function> =
-            functions.unwrap_or_default().into_iter().filter_map(function).collect();
+        let functions: Vec<Function> = match functions {
+            Some(rows) => rows.into_iter().filter_map(function).collect(),
+            // Before 3.30 their names are all that is told.
+            None => names("function")
+                .into_iter()
+                .map(|name| Function { name, arguments: None, kind: 's' })
+                .collect(),
+        };
         let vocabulary = Vocabulary::new(functions, names("pragma"), names("module"), names("collation"));
         connection.close();
         vocabulary
@@ -220,24 +238,32 @@ impl Executor {
     /// The statement that failed, with SQLite's message.
     pub fn files_after(&self, config: &OpenConfig, sql: &str, moment: Moment) -> Result<FileSet, String> {
         let _exclusive = super::exclusive();
-        self.build_files(config, sql, moment)
+        match self.build_files(config, sql, moment) {
+            (files, None) => Ok(files),
+            (_, Some(error)) => Err(error),
+        }
     }
 
-    fn build_files(&self, config: &OpenConfig, sql: &str, moment: Moment) -> Result<FileSet, String> {
+    /// The files, and the first statement that failed.
+    fn build_files(&self, config: &OpenConfig, sql: &str, moment: Moment) -> (FileSet, Option<String>) {
         self.prepare_machine(&FileSet::default(), config, &Budget::UNLIMITED);
-        let connection = Connection::open(&self.vfs, MAIN_PATH).map_err(|code| code.to_string())?;
+        let connection = match Connection::open(&self.vfs, MAIN_PATH) {
+            Ok(connection) => connection,
+            Err(code) => return (FileSet::default(), Some(code.to_string())),
+        };
+        let mut error = None;
         settings::apply(config, &Budget::UNLIMITED, &connection);
         for range in sql::statements(sql.as_bytes()) {
             let statement = &sql[range];
             let is_blank = sql::tokenize(statement.as_bytes()).iter().all(|token| token.kind.is_blank());
             if !is_blank && session::query(&connection, statement).is_none() {
-                return Err(format!("{}: {}", statement.trim(), connection.error_message()));
+                error.get_or_insert_with(|| format!("{}: {}", statement.trim(), connection.error_message()));
             }
         }
         let while_open = (moment == Moment::PowerCut).then(|| named_files(&self.vfs.machine()));
         connection.close();
         let machine = self.vfs.install(Machine::new(0));
-        Ok(while_open.unwrap_or_else(|| named_files(&machine)))
+        (while_open.unwrap_or_else(|| named_files(&machine)), error)
     }
 
     fn observe(

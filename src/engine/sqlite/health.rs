@@ -25,7 +25,7 @@ const CHECK_BYTES: u64 = 1 << 30;
 const WIDTHS: &str = "SELECT 1, 0, 5 UNION ALL SELECT rootpage, type = 'index', \
                       max((SELECT count(*) FROM pragma_index_xinfo(m.name)), \
                       (SELECT count(*) FROM pragma_table_xinfo(m.name) AS x WHERE x.hidden <> 2)) \
-                      FROM main.sqlite_schema AS m WHERE rootpage > 0";
+                      FROM main.sqlite_master AS m WHERE rootpage > 0";
 
 /// What the database shows without SQLite's help.
 pub(super) fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {

@@ -12,6 +12,8 @@ use crate::engine::Code;
 use crate::engine::trace::LOG_LINES_MAX;
 use crate::faults::alloc;
 
+/// The first release with `SQLITE_TESTCTRL_PRNG_SEED`, as a number of SQLite's.
+const FIRST_WITH_PRNG_SEED: c_int = 3_029_000;
 /// Longest line of the error log that is kept, in bytes.
 const LOG_LINE_BYTES_MAX: usize = 300;
 
@@ -95,6 +97,10 @@ pub fn reset(hard_heap_limit: i64, random_seed: u32, pending_byte: u32) {
         ffi::sqlite3_hard_heap_limit64(hard_heap_limit);
         let no_schema = ptr::null_mut::<ffi::sqlite3>();
         ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PRNG_SEED, random_seed as c_int, no_schema);
+        if ffi::sqlite3_libversion_number() < FIRST_WITH_PRNG_SEED {
+            // The next random number asks the default VFS for a seed, which is ours and takes it from the case.
+            ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PRNG_RESET);
+        }
         ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PENDING_BYTE, pending_byte);
     }
 }
@@ -105,6 +111,7 @@ pub fn fix_local_time() {
     type LocalTime = unsafe extern "C" fn(*const c_void, *mut c_void) -> c_int;
     let function: LocalTime = local_time;
     let control = ffi::SQLITE_TESTCTRL_LOCALTIME_FAULT;
+    // Before 3.36 there is no such function: any number but 0 then means that there is no local time.
     // SAFETY: a global switch of SQLite's; 2 says that a function follows.
     unsafe { ffi::sqlite3_test_control(control, 2 as c_int, function) };
 }

@@ -1,0 +1,122 @@
+//! The lanes: ways to build SQLite that see different bugs.
+
+use clap::ValueEnum;
+
+/// A way to build and run SQLite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum Lane {
+    /// No sanitizer: the fastest.
+    Release,
+    /// AddressSanitizer.
+    Asan,
+    /// AddressSanitizer and SQLITE_DEBUG: SQLite's assertions.
+    Debug,
+    /// The undefined-behavior sanitizer.
+    Ubsan,
+    /// SQLITE_DEBUG and SQLITE_MEMDEBUG: SQLite's own guards around allocations and their types.
+    Memdebug,
+    /// Counts lines and branches.
+    Coverage,
+    /// The release build under valgrind: memory that is read before it is written. Very slow.
+    Valgrind,
+}
+
+impl Lane {
+    /// The lanes in which cases are judged; coverage is for counting.
+    pub const JUDGING: [Self; 6] =
+        [Self::Release, Self::Asan, Self::Debug, Self::Ubsan, Self::Memdebug, Self::Valgrind];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Asan => "asan",
+            Self::Debug => "debug",
+            Self::Ubsan => "ubsan",
+            Self::Memdebug => "memdebug",
+            Self::Coverage => "coverage",
+            Self::Valgrind => "valgrind",
+        }
+    }
+
+    /// What `TANDEM_LANE` is for `.cargo/cc`: valgrind runs what the release lane builds.
+    pub(crate) fn built_as(self) -> Self {
+        if self == Self::Valgrind { Self::Release } else { self }
+    }
+
+    /// Whether the harness, too, is built with AddressSanitizer, whose runtime Rust then links.
+    pub(crate) fn has_address_sanitizer(self) -> bool {
+        matches!(self, Self::Asan | Self::Debug)
+    }
+
+    /// Whether clang links the program, for the runtime of its own sanitizer or counters.
+    pub(crate) fn is_linked_by_clang(self) -> bool {
+        matches!(self, Self::Ubsan | Self::Coverage)
+    }
+
+    /// Whether it can be built without clang.
+    pub(crate) fn builds_with_any_compiler(self) -> bool {
+        matches!(self.built_as(), Self::Release | Self::Memdebug)
+    }
+
+    /// Whether a worker's address space may be limited: shadow memory alone takes terabytes of it.
+    pub(crate) fn limits_address_space(self) -> bool {
+        !self.has_address_sanitizer() && self != Self::Valgrind
+    }
+
+    /// How many times as long as in the release lane a case may take.
+    pub(crate) fn slowness(self) -> u64 {
+        match self {
+            Self::Release => 1,
+            Self::Coverage | Self::Ubsan => 3,
+            Self::Asan => 5,
+            Self::Debug | Self::Memdebug => 20,
+            Self::Valgrind => 100,
+        }
+    }
+
+    /// Whether SQLite itself is another one there, with pragmas, EXPLAIN columns and sizes of its own.
+    pub(crate) fn changes_semantics(self) -> bool {
+        matches!(self, Self::Debug | Self::Memdebug)
+    }
+
+    /// The variables that its programs are run with. Sanitizers say all that they know and stop at the first error;
+    /// leaks are the memory oracle's.
+    pub(crate) fn environment(self) -> &'static [(&'static str, &'static str)] {
+        const ASAN: &str = "detect_leaks=0:detect_odr_violation=0:malloc_context_size=12:quarantine_size_mb=16:\
+                            allocator_may_return_null=1:max_allocation_size_mb=1024:hard_rss_limit_mb=4096";
+        match self {
+            Self::Asan | Self::Debug => &[("ASAN_OPTIONS", ASAN)],
+            Self::Ubsan => &[("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")],
+            _ => &[],
+        }
+    }
+
+    /// What its programs are run under.
+    pub(crate) fn prefix(self) -> &'static [&'static str] {
+        match self {
+            // The first error ends the worker, as a sanitizer's does.
+            Self::Valgrind => &["valgrind", "--quiet", "--error-exitcode=99", "--exit-on-first-error=yes"],
+            _ => &[],
+        }
+    }
+}
+
+impl std::fmt::Display for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_command_line() {
+        for lane in Lane::value_variants() {
+            assert_eq!(Lane::from_str(lane.name(), false), Ok(*lane));
+            assert!(Lane::JUDGING.contains(lane) || *lane == Lane::Coverage);
+        }
+    }
+}

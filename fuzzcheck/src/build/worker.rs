@@ -1,0 +1,149 @@
+//! Building `fuzzcheck` itself, of which only the workers are used, as a flavor.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::flavor::Flavor;
+use super::lane::Lane;
+use crate::fuzzing::tools;
+use crate::replay::Options;
+
+/// What a program says of the SQLite in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// `sqlite3_libversion()`.
+    pub version: String,
+    /// `sqlite3_sourceid()`.
+    pub source_id: String,
+    /// Its compile options.
+    pub options: Vec<String>,
+}
+
+impl Identity {
+    /// That of this program.
+    pub(crate) fn of_this_program() -> Self {
+        use tandem::engine::sqlite::{compile_options, source_id, version};
+        Self { version: version(), source_id: source_id(), options: compile_options() }
+    }
+}
+
+/// A program with workers.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    /// The program.
+    pub program: PathBuf,
+    /// What it is.
+    pub flavor: Flavor,
+    /// What it says of its SQLite.
+    pub identity: Identity,
+}
+
+impl Worker {
+    /// Builds it, unless it is this program.
+    ///
+    /// # Errors
+    /// What it needs is missing, or the build failed: cargo has said why on standard error.
+    pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
+        if flavor.lane == Lane::Valgrind {
+            need_valgrind(may_install)?;
+        }
+        if flavor.is_this_program() {
+            let program = std::env::current_exe().context("finding this program")?;
+            return Ok(Self { program, flavor: flavor.clone(), identity: Identity::of_this_program() });
+        }
+        // What the coverage lane needs, and more, was seen to by whoever reads its counts.
+        if !flavor.lane.builds_with_any_compiler() && flavor.lane != Lane::Coverage {
+            tools::need_clang(project, may_install)?;
+        }
+        let program = compile(flavor, project)?;
+        let identity = identify(&program, flavor)?;
+        let wanted = flavor
+            .sqlite
+            .as_ref()
+            .map_or(tandem::engine::sqlite::source_id(), |sqlite| sqlite.source_id.clone());
+        if identity.source_id != wanted {
+            bail!(
+                "{} holds SQLite {} and not {wanted}: is CC set to something else than .cargo/cc?",
+                program.display(),
+                identity.source_id
+            );
+        }
+        Ok(Self { program, flavor: flavor.clone(), identity })
+    }
+
+    /// How its workers are started, and how long they may take.
+    pub(crate) fn options(&self, options: Options) -> Options {
+        let lane = self.flavor.lane;
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Options {
+            prefix: lane.prefix().iter().map(|word| (*word).to_owned()).collect(),
+            environment: lane
+                .environment()
+                .iter()
+                .map(owned)
+                .chain(self.flavor.vfs.iter().map(|vfs| ("TANDEM_VFS".to_owned(), vfs.clone())))
+                .collect(),
+            timeout_ms: options.timeout_ms * lane.slowness(),
+            worker_memory_mib: if lane.limits_address_space() { options.worker_memory_mib } else { 0 },
+            ..options
+        }
+    }
+}
+
+/// Builds the program.
+fn compile(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
+    let folder = flavor.folder(project, false);
+    eprintln!("fuzzcheck: building workers ({flavor}) in {}", folder.display());
+    let mut command = Command::new("cargo");
+    command.args(["rustc", "--profile=lane", "--package", "fuzzcheck", "--bin", "fuzzcheck", "--target-dir"]);
+    command.arg(&folder);
+    let mut built = folder.join("lane");
+    let compiler = project.join(".cargo/cc");
+    if flavor.lane.has_address_sanitizer() {
+        // With a target of its own, build scripts and macros stay without.
+        let host = tools::host(project, None)?;
+        command.args(["--target", &host]);
+        built = folder.join(&host).join("lane");
+        let others = std::env::var("RUSTFLAGS").unwrap_or_default();
+        command.env("RUSTFLAGS", format!("{others} -Zsanitizer=address").trim());
+    }
+    if flavor.lane.is_linked_by_clang() {
+        command.arg("--").arg(format!("-Clinker={}", compiler.display()));
+    }
+    flavor.set_environment(&mut command);
+    command
+        .env("CC", &compiler)
+        .env("RUST_BACKTRACE", "0")
+        .current_dir(project)
+        .stdout(std::io::stderr())
+        .stdin(Stdio::null());
+    if !command.status().context("cannot run cargo")?.success() {
+        bail!("the build failed ({flavor}): see above");
+    }
+    Ok(built.join("fuzzcheck"))
+}
+
+/// Asks the program.
+fn identify(program: &Path, flavor: &Flavor) -> Result<Identity> {
+    let mut command = Command::new(program);
+    command.arg("identity").envs(flavor.lane.environment().iter().copied());
+    // This run counts nothing.
+    command.env("LLVM_PROFILE_FILE", "/dev/null");
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot run {}", program.display()))?;
+    if !output.status.success() {
+        bail!("{} does not run: {}", program.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{} says who it is", program.display()))
+}
+
+fn need_valgrind(may_install: bool) -> Result<()> {
+    let works = || {
+        let output = Command::new("valgrind").arg("--version").output();
+        output.map(|_| ()).map_err(|error| format!("valgrind: {error}"))
+    };
+    tools::need("valgrind", "the lane of this name", |_| vec!["valgrind".to_owned()], works, may_install)
+}

@@ -1,0 +1,32 @@
+//! Arguments that say which SQLite is built, and how.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::build::lane::Lane;
+
+/// Which SQLite, and how it is built.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Build")]
+pub struct FlavorArgs {
+    /// The lane: what SQLite is built with.
+    #[arg(long, value_name = "LANE", value_enum)]
+    pub lane: Option<Lane>,
+    /// A folder with another sqlite3.c and sqlite3.h, 3.26.0 or later [default: TANDEM_SQLITE, or what is bundled]
+    #[arg(long, value_name = "DIR")]
+    pub sqlite: Option<PathBuf>,
+    /// A published release, such as 3.31.1, from the crate that bundles it.
+    #[arg(long, value_name = "VERSION", conflicts_with = "sqlite")]
+    pub sqlite_version: Option<String>,
+    /// C files to build in: an extension, a VFS.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub extra_c: Vec<PathBuf>,
+    /// The entry point of what --extra-c builds in, `int FUNCTION(sqlite3*, char**, const sqlite3_api_routines*)`,
+    /// called for every connection.
+    #[arg(long, value_name = "FUNCTION")]
+    pub init: Option<String>,
+    /// Open databases through the VFS of this name, which FUNCTION registers over the default one.
+    #[arg(long, value_name = "NAME", requires = "init")]
+    pub vfs: Option<String>,
+}
