@@ -1,11 +1,14 @@
 //! The command line.
 
 pub mod flavor;
+pub mod lanes;
 pub mod measure;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::build::lane::Lane;
 use tandem::corpus::Kind;
 
 /// Default of `--timeout-ms`.
@@ -45,6 +48,8 @@ pub enum Command {
     Seeds(SeedsArgs),
     /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.
     Fuzz(FuzzArgs),
+    /// Run cases in several lanes and compare what they do there.
+    Lanes(lanes::LanesArgs),
     /// Count the branches, lines, functions and regions of sqlite3.c that cases reach.
     Coverage(measure::CoverageArgs),
     /// Fuzz with our mutations, with libFuzzer's and without each family of ours: the same seeds, the same time.
@@ -263,6 +268,12 @@ pub struct FuzzArgs {
     /// The build to fuzz [default lane: asan]
     #[command(flatten)]
     pub flavor: flavor::FlavorArgs,
+    /// Run what is new to the corpus, and a sample of the rest, again in these lanes.
+    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
+    pub rerun: Vec<Lane>,
+    /// With --rerun: every how many cases one is in the sample.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample_every: u32,
     /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,
@@ -286,6 +297,9 @@ pub struct WorkerArgs {
     /// File that says at which case the worker is.
     #[arg(long)]
     pub progress: PathBuf,
+    /// Say what each case did.
+    #[arg(long)]
+    pub digests: bool,
     /// Write every statement into the progress file.
     #[arg(long)]
     pub trace_statements: bool,

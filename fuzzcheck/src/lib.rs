@@ -14,6 +14,7 @@ mod comparison;
 mod coverage;
 mod files;
 mod fuzzing;
+mod lanes;
 pub mod replay;
 mod source;
 mod ui;

@@ -11,6 +11,7 @@ use super::adaptive::Adaptive;
 use super::arena::ARENA;
 use super::arm::Arm;
 use super::feedback::Feedback;
+use super::sample::Sampler;
 use super::stats::Recorder;
 use super::{Judged, Target, wanted};
 use crate::engine::plant::{PLANTS, Plant};
@@ -26,6 +27,8 @@ use crate::testcase::TestCase;
 const PLANT_VARIABLE: &str = "TANDEM_PLANT";
 /// Names the mutations to use ([`Arm`]).
 const MUTATORS_VARIABLE: &str = "TANDEM_MUTATORS";
+/// Names a folder for a sample of the cases that are run ([`Sampler`]).
+const SAMPLE_VARIABLE: &str = "TANDEM_SAMPLE";
 /// Names the VFS of an extension that is built in, through which cases open their files.
 const VFS_VARIABLE: &str = "TANDEM_VFS";
 /// Names a file to keep statistics in ([`super::stats::Stats`]).
@@ -76,16 +79,21 @@ struct State {
     /// was given.
     operators: Vec<&'static str>,
     recorder: Option<Recorder>,
+    sampler: Option<Sampler>,
 }
 
 impl State {
-    fn new(target: &Target, executor: Executor, arm: Arm, recorder: Option<Recorder>) -> Self {
+    fn new(target: &Target, executor: Executor, arm: Arm) -> Self {
         let vocabulary = executor.vocabulary();
         let setup = Setup { decode: target.decode, weights: arm.weights(target) };
         let adaptive = arm.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
         // With room for all that one mutation uses: what it allocates itself is freed with it.
         let (feedback, operators) = (Feedback::new(), Vec::with_capacity(MUTATORS.len() + 2));
-        Self { executor, vocabulary, arm, setup, adaptive, feedback, operators, recorder }
+        let recorder = std::env::var_os(STATS_VARIABLE)
+            .map(|path| or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &arm.to_string())));
+        let sampler = std::env::var(SAMPLE_VARIABLE).ok();
+        let sampler = sampler.map(|text| or_exit(SAMPLE_VARIABLE, Sampler::new(&text)));
+        Self { executor, vocabulary, arm, setup, adaptive, feedback, operators, recorder, sampler }
     }
 
     /// Notes what a run brought.
@@ -101,6 +109,9 @@ impl State {
             if has_finding || recorder.is_due() {
                 or_exit(STATS_VARIABLE, recorder.write());
             }
+        }
+        if let Some(sampler) = self.sampler.as_mut().filter(|_| !operators.is_empty()) {
+            or_exit(SAMPLE_VARIABLE, sampler.note(case));
         }
         self.operators = operators;
         self.operators.clear();
@@ -153,9 +164,7 @@ pub fn initialize(target: &Target) {
     }
     let arm: Arm = std::env::var(MUTATORS_VARIABLE)
         .map_or_else(|_| Arm::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
-    let recorder = std::env::var_os(STATS_VARIABLE)
-        .map(|path| or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &arm.to_string())));
-    STATE.set(Some(State::new(target, executor, arm, recorder)));
+    STATE.set(Some(State::new(target, executor, arm)));
 }
 
 /// What the environment asks for, or the end of the process with a message and exit code 2.

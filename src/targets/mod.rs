@@ -11,6 +11,7 @@ pub mod driver;
 mod feedback;
 pub mod fuzz;
 mod ossfuzz;
+mod sample;
 pub mod stats;
 mod wanted;
 

@@ -33,6 +33,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
         time: None,
         jobs: 1,
         arguments: Vec::new(),
+        sample_every: None,
     };
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;

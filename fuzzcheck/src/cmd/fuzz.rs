@@ -1,5 +1,6 @@
 //! `fuzzcheck fuzz`.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,11 +11,14 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tandem::corpus::{Corpus, seeding};
+use tandem::targets::Target;
 
 use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
+use crate::build::worker::Worker;
 use crate::cli::FuzzArgs;
+use crate::fuzzing::follower::{Check, Counts, Follower, LaneCheck};
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
@@ -33,6 +37,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
         time: args.max_total_time_s.map(Duration::from_secs),
         jobs: usize::from(args.jobs),
         arguments: args.libfuzzer.clone(),
+        sample_every: (!args.rerun.is_empty()).then_some(args.sample_every),
     };
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
@@ -40,10 +45,11 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus())?;
     eprintln!("fuzzcheck: {seeds} cases from {} in {}", shipped.display(), plan.corpus().display());
     plan.build()?;
+    let follower = follower(args, &plan, target)?;
 
     let stop = interrupt_flag()?;
     let mut display = Display::new(plan.time);
-    let (progress, elapsed) = Session::new(&plan, &stop).run(|session| display.show(session))?;
+    let (progress, elapsed) = Session::new(&plan, &stop, follower).run(|session| display.show(session))?;
     display.finish();
     if progress.executions() == 0 && !stop.load(Ordering::Relaxed) {
         bail!("the target {} executed nothing", target.name);
@@ -56,6 +62,22 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
         ui::print(|out| summary.print(out))?;
     }
     Ok(if summary.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+}
+
+/// What runs new cases again, if that is asked for.
+fn follower(args: &FuzzArgs, plan: &Plan, target: &'static Target) -> Result<Option<Follower>> {
+    let mut checks: Vec<Box<dyn Check>> = Vec::new();
+    for lane in &args.rerun {
+        if !Lane::JUDGING.contains(lane) {
+            bail!("--rerun: cases are not judged in the lane {lane}");
+        }
+        let worker = Worker::build(&plan.flavor.in_lane(*lane), &plan.project, !args.no_install)?;
+        checks.push(Box::new(LaneCheck::new(&worker)?));
+    }
+    if checks.is_empty() {
+        return Ok(None);
+    }
+    Follower::new(checks, target, plan.corpus(), plan.artifacts(), plan.sample()).map(Some)
 }
 
 /// Shows how a session goes on: a line that changes on a terminal, a line now and then otherwise.
@@ -135,6 +157,8 @@ struct Summary {
     features: u64,
     corpus_cases: u64,
     corpus: PathBuf,
+    /// What the lanes that follow did.
+    rerun: BTreeMap<String, Counts>,
     findings: Vec<Finding>,
     slow: Vec<PathBuf>,
 }
@@ -164,6 +188,7 @@ impl Summary {
             features: status.features,
             corpus_cases: status.corpus_cases,
             corpus: short(plan, &plan.corpus()),
+            rerun: progress.followed.clone(),
             findings: findings.collect(),
             slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
         }
@@ -182,6 +207,9 @@ impl Summary {
             self.corpus_cases,
             self.corpus.display()
         )?;
+        for (check, Counts { kept, sampled, findings }) in &self.rerun {
+            writeln!(out, "{check}: ran {kept} new cases and a sample of {sampled}: {findings} findings")?;
+        }
         for slow in &self.slow {
             writeln!(out, "slow: {}", slow.display())?;
         }

@@ -5,6 +5,7 @@ mod coverage;
 mod export;
 mod fuzz;
 mod import;
+mod lanes;
 mod list;
 mod output;
 mod run;
@@ -45,6 +46,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),
+        Some(Command::Lanes(args)) => lanes::run(&args),
         Some(Command::Coverage(args)) => coverage::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
         Some(Command::Selftest) => selftest::run(),

@@ -110,13 +110,18 @@ fn select(mut cases: Cases, args: &RunArgs) -> Cases {
         rest.push(cases.total.saturating_sub(args.skip), cases.cases.skip(args.skip));
         cases = rest;
     }
-    if args.every > 1 {
-        let every = args.every as usize;
-        let mut some = Cases { skipped: cases.skipped, ..Cases::default() };
-        some.push(cases.total.div_ceil(every), cases.cases.step_by(every));
-        cases = some;
+    every(cases, args.every)
+}
+
+/// Every `nth` case.
+pub(super) fn every(cases: Cases, nth: u32) -> Cases {
+    if nth == 1 {
+        return cases;
     }
-    cases
+    let nth = nth as usize;
+    let mut some = Cases { skipped: cases.skipped, ..Cases::default() };
+    some.push(cases.total.div_ceil(nth), cases.cases.step_by(nth));
+    some
 }
 
 fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
@@ -180,7 +185,13 @@ fn simulate_failure(report: &mut Report) {
             signature: "test/failure/requested".to_owned(),
             message: "TEST_FAILURE=5 is set in the environment".to_owned(),
         };
-        let result = crate::replay::CaseResult { index: 0, cpu_ns: 0, vm_steps: 0, bugs: vec![bug.clone()] };
+        let result = crate::replay::CaseResult {
+            index: 0,
+            cpu_ns: 0,
+            vm_steps: 0,
+            bugs: vec![bug.clone()],
+            digest: None,
+        };
         let outcome = Outcome { result, harness_error: None };
         let case = Done {
             name: "TEST_FAILURE".to_owned(),

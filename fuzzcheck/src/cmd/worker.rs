@@ -11,6 +11,7 @@ use crate::replay::{Options, worker};
 pub(super) fn run(args: &WorkerArgs) -> Result<ExitCode> {
     let options = Options {
         is_twice: args.twice,
+        has_digests: args.digests,
         plant: args.plant.clone(),
         meets_known_bugs: args.meet_known_bugs,
         limits: limits(&args.limits),

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub jobs: usize,
     /// Further arguments of libFuzzer.
     pub arguments: Vec<String>,
+    /// Every how many cases one is left for the lanes that follow; `None` without such.
+    pub sample_every: Option<u32>,
 }
 
 impl Plan {
@@ -41,8 +43,13 @@ impl Plan {
     }
 
     /// Where cases that are findings are kept.
-    fn artifacts(&self) -> PathBuf {
+    pub(crate) fn artifacts(&self) -> PathBuf {
         self.project.join("fuzz/artifacts").join(self.name())
+    }
+
+    /// Where the target leaves a sample of what it runs.
+    pub(crate) fn sample(&self) -> PathBuf {
+        self.project.join("fuzz/sample").join(self.name())
     }
 
     /// What libFuzzer said of each finding.
@@ -101,6 +108,8 @@ impl Plan {
     /// `cargo fuzz run TARGET`, with the arguments of libFuzzer that do not change.
     pub(super) fn run(&self) -> Command {
         let mut command = self.cargo("run");
+        let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
+        command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
         if self.name() != self.target {
             command.arg(self.corpus());
         }

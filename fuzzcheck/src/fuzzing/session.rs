@@ -7,12 +7,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::follower::{Caught, Counts, Follower};
 use super::log::{self, Status};
 use super::plan::Plan;
 
@@ -39,6 +40,8 @@ pub(crate) struct Progress {
     pub found: BTreeMap<String, Found>,
     /// Cases that were merely slow.
     pub slow: Vec<PathBuf>,
+    /// What the checks of what was new did, by name.
+    pub followed: BTreeMap<String, Counts>,
     /// What ended a process other than a finding.
     failure: Option<String>,
 }
@@ -67,6 +70,7 @@ pub(crate) struct Session<'a> {
     stop: &'a AtomicBool,
     started: Instant,
     progress: Mutex<Progress>,
+    follower: Option<Mutex<Follower>>,
 }
 
 /// How long a process may take to end after it was told to.
@@ -76,10 +80,11 @@ const TICK: Duration = Duration::from_millis(100);
 const LOG_BYTES_MAX: usize = 4 << 20;
 
 impl<'a> Session<'a> {
-    /// A session that ends early once `stop` is set.
-    pub(crate) fn new(plan: &'a Plan, stop: &'a AtomicBool) -> Self {
+    /// A session that ends early once `stop` is set; what it finds is run again by `follower`.
+    pub(crate) fn new(plan: &'a Plan, stop: &'a AtomicBool, follower: Option<Follower>) -> Self {
         let progress = Progress { jobs: vec![Job::default(); plan.jobs], ..Progress::default() };
-        Self { plan, stop, started: Instant::now(), progress: Mutex::new(progress) }
+        let follower = follower.map(Mutex::new);
+        Self { plan, stop, started: Instant::now(), progress: Mutex::new(progress), follower }
     }
 
     /// What it has done so far.
@@ -101,17 +106,32 @@ impl<'a> Session<'a> {
         let failed = std::thread::scope(|scope| -> Result<()> {
             let jobs: Vec<_> =
                 (0..self.plan.jobs).map(|job| scope.spawn(move || session.keep_fuzzing(job))).collect();
+            let is_over = Arc::new(AtomicBool::new(false));
+            let following = self.follower.as_ref().map(|follower| {
+                let is_over = Arc::clone(&is_over);
+                scope.spawn(move || {
+                    Follower::follow(follower, &is_over, session.stop, |caught| session.note(caught))
+                })
+            });
             while !jobs.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 std::thread::sleep(TICK);
                 show(session);
             }
-            jobs.into_iter().try_for_each(|job| job.join().expect("a job does not panic"))
+            is_over.store(true, Ordering::Relaxed);
+            let followed =
+                following.map_or(Ok(()), |thread| thread.join().expect("the follower does not panic"));
+            jobs.into_iter().try_for_each(|job| job.join().expect("a job does not panic"))?;
+            followed
         });
         let elapsed = self.elapsed();
         failed?;
         let mut progress = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = progress.failure.take() {
             bail!("{failure}");
+        }
+        if let Some(follower) = self.follower {
+            progress.followed =
+                follower.into_inner().unwrap_or_else(PoisonError::into_inner).counts().clone();
         }
         Ok((progress, elapsed))
     }
@@ -195,6 +215,36 @@ impl<'a> Session<'a> {
         (text, artifacts)
     }
 
+    /// Notes what a check of a new case found.
+    fn note(&self, caught: Caught) {
+        let Caught { check, bug, path } = caught;
+        let log = self.plan.logs().join(path.file_name().unwrap_or_default()).with_extension("txt");
+        let text = format!("{check}\n{}\n{}\n", bug.signature, bug.message);
+        let written = std::fs::create_dir_all(self.plan.logs()).and_then(|()| std::fs::write(&log, text));
+        if let Err(error) = written {
+            eprintln!("fuzzcheck: {}: {error}", log.display());
+        }
+        let mut progress = self.progress();
+        let found = progress.found.entry(bug.signature).or_default();
+        if !found.cases.contains(&path) {
+            found.cases.push(path);
+        }
+    }
+
+    /// The signature of a case that ended a run which printed `text`.
+    fn signature(&self, case: &Path, text: &str) -> Result<String> {
+        let signature = log::signature(text);
+        if self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/") {
+            return Ok(signature);
+        }
+        // Without a sanitizer, all that is known is a signal.
+        let Some(follower) = &self.follower else {
+            return Ok(signature);
+        };
+        let seen = follower.lock().unwrap_or_else(PoisonError::into_inner).signature(case)?;
+        Ok(seen.map_or(signature, |bug| bug.signature))
+    }
+
     fn end_run(&self, job: usize, text: &str, artifacts: Vec<PathBuf>) -> Result<()> {
         {
             let mut progress = self.progress();
@@ -213,7 +263,8 @@ impl<'a> Session<'a> {
                 .and_then(|()| std::fs::write(&log, text))
                 .with_context(|| format!("cannot write {}", log.display()))?;
             take_out_of_corpus(&path, &self.plan.corpus())?;
-            self.progress().found.entry(log::signature(text)).or_default().cases.push(path);
+            let signature = self.signature(&path, text)?;
+            self.progress().found.entry(signature).or_default().cases.push(path);
         }
         Ok(())
     }

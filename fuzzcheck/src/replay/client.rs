@@ -206,7 +206,7 @@ impl Client {
         let signature = format!("{kind}/{}/{}", first.kind, detail.as_deref().unwrap_or("-"));
         let bugs =
             if first.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
-        let result = CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs };
+        let result = CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs, digest: None };
         Ok(Outcome { result, harness_error: first.is_harness.then_some(message) })
     }
 
@@ -238,6 +238,9 @@ fn worker_arguments(options: &Options) -> Vec<String> {
     let mut arguments = vec![format!("--worker-memory-mib={}", options.worker_memory_mib)];
     if options.meets_known_bugs {
         arguments.push("--meet-known-bugs".to_owned());
+    }
+    if options.has_digests {
+        arguments.push("--digests".to_owned());
     }
     if options.is_twice {
         arguments.push("--twice".to_owned());

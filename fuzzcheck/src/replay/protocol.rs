@@ -6,7 +6,9 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tandem::engine::sqlite::Budget;
+use tandem::engine::{StatementTrace, Trace};
 use tandem::targets::{TARGETS, Target};
 
 /// Longest encoded case in a frame, in bytes: an envelope of the largest files, and some.
@@ -104,6 +106,58 @@ pub struct CaseResult {
     /// Bugs, most important first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bugs: Vec<FoundBug>,
+    /// What the case did, where that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<CaseDigest>,
+}
+
+/// What a case did, short enough to be kept for every case: equal for equal behaviour, whatever it cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseDigest {
+    /// One per statement that ran.
+    pub statements: Vec<StatementDigest>,
+    /// Of the names and contents of all files that were left.
+    pub files: u64,
+    /// True if the budget ended the run.
+    pub is_cut_short: bool,
+}
+
+/// See [`CaseDigest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementDigest {
+    /// The keyword with which it begins.
+    pub verb: String,
+    /// Where it stands in the script.
+    pub sql: std::ops::Range<usize>,
+    /// The extended result code.
+    pub code: i32,
+    /// Rows that came.
+    pub rows: u64,
+    /// Of their values, in order.
+    pub values: u64,
+}
+
+impl CaseDigest {
+    /// That of a trace.
+    pub fn of(trace: &Trace) -> Self {
+        let statement = |trace: &StatementTrace| StatementDigest {
+            verb: trace.verb.to_owned(),
+            sql: trace.sql.clone(),
+            code: trace.code().0,
+            rows: trace.rows,
+            values: trace.row_digest,
+        };
+        let mut files = Sha256::new();
+        for file in &trace.files {
+            files.update(format!("{} {} {} ", file.name, file.bytes, file.digest));
+        }
+        let files: [u8; 8] = files.finalize()[..8].try_into().expect("a digest has 32 bytes");
+        Self {
+            statements: trace.statements.iter().map(statement).collect(),
+            files: u64::from_le_bytes(files),
+            is_cut_short: trace.is_cut_short,
+        }
+    }
 }
 
 /// How often an oracle passed, failed, and was skipped for which reason.
@@ -155,6 +209,8 @@ pub struct Options {
     pub timeout_ms: u64,
     /// MiB of address space of a worker; 0 is no limit.
     pub worker_memory_mib: u64,
+    /// Say what each case did.
+    pub has_digests: bool,
     /// Where workers that count what they reach keep it: `LLVM_PROFILE_FILE` of clang.
     pub profile: Option<PathBuf>,
     /// What workers are run under: a program and its arguments, or nothing.

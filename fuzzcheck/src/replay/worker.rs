@@ -16,7 +16,7 @@ use tandem::oracles::{ORACLES, Verdict};
 use tandem::targets::{Judged, TARGETS, Target};
 
 use super::client::STATEMENT_BYTES;
-use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
+use super::protocol::{self, BatchResult, CaseDigest, CaseResult, FoundBug, Job, Options};
 
 /// Names the VFS of an extension that is built in, through which cases open their files.
 const VFS_VARIABLE: &str = "TANDEM_VFS";
@@ -120,7 +120,9 @@ impl Runner {
         if self.options.is_twice {
             bugs.extend(self.second_run(target, &case, &budget, &judged, batch));
         }
-        CaseResult { index: job.index, cpu_ns, vm_steps: judged.observation.trace.vm_steps(), bugs }
+        let trace = &judged.observation.trace;
+        let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
+        CaseResult { index: job.index, cpu_ns, vm_steps: trace.vm_steps(), bugs, digest }
     }
 
     fn second_run(

@@ -1,0 +1,256 @@
+//! `fuzzcheck lanes`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+use tandem::TestCase;
+
+use super::run::{cores, every};
+use super::{
+    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
+    tell_skipped,
+};
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
+use crate::build::worker::Worker;
+use crate::cli::lanes::LanesArgs;
+use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::lanes::{Comparison, compare};
+use crate::replay::protocol::CaseDigest;
+use crate::replay::report::{Done, Report};
+use crate::replay::{Options, run_all};
+use crate::source;
+use crate::ui::{self, Progress};
+
+/// Version of the JSON document.
+const JSON_VERSION: u32 = 1;
+
+/// What a lane did.
+#[derive(Serialize)]
+struct LaneResult {
+    lane: &'static str,
+    sqlite: String,
+    cases: u64,
+    equal: u64,
+    excused: BTreeMap<&'static str, u64>,
+    /// Cases that did something else than in the first lane.
+    different: Vec<Difference>,
+    findings: Vec<Finding>,
+    /// Cases that show the bug that they are kept for.
+    known: usize,
+    harness_errors: Vec<String>,
+    cpu_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Difference {
+    case: String,
+    what: String,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    case: String,
+    signature: String,
+    replay: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    lanes: &'a [LaneResult],
+}
+
+pub(super) fn run(args: &LanesArgs) -> Result<ExitCode> {
+    let flavor = Flavor::new(&args.flavor, Lane::Release)?;
+    if args.flavor.lane.is_some() {
+        bail!("`lanes` runs several: name them with --lanes");
+    }
+    let [_, _, ..] = args.lanes[..] else {
+        bail!("two lanes at least are needed, to compare them");
+    };
+    let mut workers = Vec::new();
+    for lane in &args.lanes {
+        if !Lane::JUDGING.contains(lane) {
+            bail!("--lanes: cases are not judged in the lane {lane}");
+        }
+        workers.push(Worker::build(&flavor.in_lane(*lane), &project(), !args.no_install)?);
+    }
+    let stop = interrupt_flag()?;
+    let mut first = HashMap::new();
+    let mut results = Vec::new();
+    for (i, worker) in workers.iter().enumerate() {
+        let plant = args.plant.clone().filter(|_| i + 1 == workers.len());
+        results.push(in_lane(args, worker, plant, &mut first, &stop)?);
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    if args.json {
+        let document = serde_json::to_string_pretty(&Document { version: JSON_VERSION, lanes: &results })?;
+        ui::line(format_args!("{document}"))?;
+    } else {
+        ui::print(|out| print(&results, out))?;
+    }
+    Ok(exit_code(&results, stop.load(Ordering::Relaxed)))
+}
+
+fn exit_code(results: &[LaneResult], is_interrupted: bool) -> ExitCode {
+    if is_interrupted {
+        eprintln!("fuzzcheck: interrupted: not all lanes were run");
+        return ExitCode::from(EXIT_ERROR);
+    }
+    for lane in results {
+        for error in &lane.harness_errors {
+            eprintln!("fuzzcheck: lane {}: {error}", lane.lane);
+        }
+    }
+    if results.iter().any(|lane| !lane.harness_errors.is_empty()) {
+        return ExitCode::from(EXIT_ERROR);
+    }
+    let is_clean = results.iter().all(|lane| lane.different.is_empty() && lane.findings.is_empty());
+    if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) }
+}
+
+/// Runs the cases in a lane; fills `first` in the first one, compares with it in all others.
+fn in_lane(
+    args: &LanesArgs,
+    worker: &Worker,
+    plant: Option<String>,
+    first: &mut HashMap<String, CaseDigest>,
+    stop: &AtomicBool,
+) -> Result<LaneResult> {
+    let lane = worker.flavor.lane;
+    let target = target_by_name(args.target.as_deref())?;
+    let paths = paths_or_corpus(&args.paths);
+    let all = source::open(&paths, target)?;
+    if tell_skipped(&all) != ExitCode::SUCCESS {
+        bail!("not everything in {} could be read as a case", in_words(&paths));
+    }
+    let sample = if lane == Lane::Valgrind { args.valgrind_every } else { 1 };
+    let mut cases = every(all, args.every.saturating_mul(sample));
+    let options = worker.options(Options {
+        timeout_ms: TIMEOUT_MS,
+        worker_memory_mib: WORKER_MEMORY_MIB,
+        has_digests: true,
+        plant,
+        ..Options::default()
+    });
+    let is_first = first.is_empty();
+    let mut compared = Compared::default();
+    let mut progress = Progress::new(cases.total);
+    eprintln!("fuzzcheck: lane {lane}: {} cases", cases.total);
+    let jobs = args.jobs.map_or_else(cores, usize::from);
+    let report = run_all(&worker.program, &options, jobs, &mut cases.cases, stop, |done| {
+        progress.case_done(done.has_unknown_bugs());
+        match &done.outcome.result.digest {
+            Some(digest) if is_first => {
+                first.insert(done.name.clone(), digest.clone());
+                compared.equal += 1;
+            }
+            digest => compared.note(done, first.get(&done.name), digest.as_ref(), lane),
+        }
+    });
+    progress.finish();
+    let report = report?;
+    if report.cases == 0 && !stop.load(Ordering::Relaxed) {
+        bail!("no case was run in the lane {lane}");
+    }
+    Ok(result(worker, compared, report))
+}
+
+#[derive(Default)]
+struct Compared {
+    equal: u64,
+    excused: BTreeMap<&'static str, u64>,
+    different: Vec<Difference>,
+}
+
+impl Compared {
+    fn note(&mut self, done: &Done, first: Option<&CaseDigest>, digest: Option<&CaseDigest>, lane: Lane) {
+        let (Some(first), Some(digest)) = (first, digest) else {
+            // A case that ended its worker is a finding of that lane.
+            *self.excused.entry("it ended a worker").or_default() += 1;
+            return;
+        };
+        let script = TestCase::decode(&done.body).sql;
+        match compare(script.as_bytes(), first, digest, lane) {
+            Comparison::Equal => self.equal += 1,
+            Comparison::Excused(reason) => *self.excused.entry(reason).or_default() += 1,
+            Comparison::Different(what) => {
+                self.different.push(Difference { case: done.name.clone(), what });
+            }
+        }
+    }
+}
+
+fn result(worker: &Worker, mut compared: Compared, report: Report) -> LaneResult {
+    let words = worker.flavor.arguments(Lane::Release).join(" ");
+    let findings = report.findings.iter().map(|finding| {
+        let name = &finding.case.name;
+        // `path:id` is how a case of a corpus is named, and `run` takes the two apart.
+        let place = match name.rsplit_once(':') {
+            Some((path, id)) => format!("{path} --case {id}"),
+            None => name.clone(),
+        };
+        Finding {
+            case: name.clone(),
+            signature: finding.bugs[0].signature.clone(),
+            replay: format!("cargo fuzzcheck run {words} --target {} {place}", finding.case.target.name),
+        }
+    });
+    compared.different.sort_by(|a, b| a.case.cmp(&b.case));
+    LaneResult {
+        lane: worker.flavor.lane.name(),
+        sqlite: worker.identity.source_id.clone(),
+        cases: report.cases,
+        equal: compared.equal,
+        excused: compared.excused,
+        different: compared.different,
+        findings: findings.collect(),
+        known: report.known.len(),
+        harness_errors: report
+            .harness_errors
+            .iter()
+            .map(|(case, message)| format!("{case}: {message}"))
+            .collect(),
+        cpu_seconds: report.cpu_ns as f64 / 1e9,
+    }
+}
+
+fn print(results: &[LaneResult], out: &mut dyn Write) -> Result<()> {
+    for lane in results {
+        for finding in &lane.findings {
+            writeln!(
+                out,
+                "{}: {}\n  case:   {}\n  replay: {}",
+                lane.lane, finding.signature, finding.case, finding.replay
+            )?;
+        }
+        for difference in &lane.different {
+            let name = results[0].lane;
+            writeln!(out, "{} differs from {name}: {}\n  {}", lane.lane, difference.case, difference.what)?;
+        }
+    }
+    writeln!(out, "lane       cases   equal excused different findings known CPU seconds")?;
+    for lane in results {
+        let excused: u64 = lane.excused.values().sum();
+        let (different, findings) = (lane.different.len(), lane.findings.len());
+        let LaneResult { lane, cases, equal, known, cpu_seconds, .. } = lane;
+        writeln!(
+            out,
+            "{lane:<9} {cases:>6} {equal:>7} {excused:>7} {different:>9} {findings:>8} {known:>5} {cpu_seconds:>11.1}"
+        )?;
+    }
+    for lane in results {
+        for (reason, count) in &lane.excused {
+            writeln!(out, "{}: excused {count}: {reason}", lane.lane)?;
+        }
+    }
+    writeln!(out, "fuzzcheck: {} lanes of SQLite {}", results.len(), results[0].sqlite)?;
+    Ok(())
+}

@@ -1,0 +1,310 @@
+//! Runs what fuzzing brings again, in slower builds that see more.
+//!
+//! A fuzzer that runs without a sanitizer tries several times as many cases. Few of them do something new, and those
+//! it keeps; so the slow lanes run these alone, and a sample of the rest, because what a case reaches is not all that
+//! makes it a bug. [`Check`] is one such lane, or a comparison with another SQLite.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use tandem::targets::Target;
+
+use crate::build::worker::Worker;
+use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::files;
+use crate::replay::client::Client;
+use crate::replay::protocol::{Job, target_index};
+use crate::replay::{FoundBug, Options};
+use crate::source::NamedCase;
+
+/// How often it looks for new cases.
+const TICK: Duration = Duration::from_millis(500);
+/// Cases at a time.
+const BATCH: usize = 64;
+
+/// What is done with every new case.
+pub(crate) trait Check: Send {
+    /// Its name, as it is printed.
+    fn name(&self) -> String;
+
+    /// Runs cases; the bugs that they show, each with the index of its case.
+    ///
+    /// # Errors
+    /// Where the harness fails.
+    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>>;
+}
+
+/// A lane as a check.
+pub(crate) struct LaneCheck {
+    name: String,
+    client: Client,
+    next: u64,
+}
+
+impl LaneCheck {
+    /// A worker of this build.
+    ///
+    /// # Errors
+    /// Where no temporary file can be made.
+    pub(crate) fn new(worker: &Worker) -> Result<Self> {
+        let options = worker.options(Options {
+            timeout_ms: TIMEOUT_MS,
+            worker_memory_mib: WORKER_MEMORY_MIB,
+            ..Options::default()
+        });
+        let client = Client::new(&worker.program, &options)?;
+        Ok(Self { name: format!("lane {}", worker.flavor.lane), client, next: 1 })
+    }
+}
+
+impl Check for LaneCheck {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
+        let first = self.next;
+        self.next += cases.len() as u64;
+        let job = |(index, case): (u64, &NamedCase)| Job {
+            index,
+            target: target_index(case.target),
+            heap_bytes: None,
+            body: case.case.encode(),
+        };
+        let (outcomes, _) = self.client.run_watched((first..).zip(cases).map(job).collect())?;
+        let mut bugs = Vec::new();
+        for outcome in outcomes {
+            let at = (outcome.result.index - first) as usize;
+            if let Some(message) = outcome.harness_error {
+                eprintln!(
+                    "fuzzcheck: {}: a worker failed, which is a bug in Tandem: {message}",
+                    cases[at].name
+                );
+            }
+            bugs.extend(outcome.result.bugs.into_iter().take(1).map(|bug| (at, bug)));
+        }
+        Ok(bugs)
+    }
+}
+
+/// What a check did so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    /// Cases that fuzzing kept.
+    pub kept: u64,
+    /// Cases of the sample.
+    pub sampled: u64,
+    /// Cases that showed a bug.
+    pub findings: u64,
+}
+
+/// See the module.
+pub(crate) struct Follower {
+    checks: Vec<Box<dyn Check>>,
+    target: &'static Target,
+    corpus: PathBuf,
+    /// Where the target writes its sample; each file is removed when it was run.
+    sample: PathBuf,
+    artifacts: PathBuf,
+    seen: BTreeSet<OsString>,
+    counts: BTreeMap<String, Counts>,
+}
+
+/// A case that a check has found something in.
+pub(crate) struct Caught {
+    /// Which check.
+    pub check: String,
+    /// What it found.
+    pub bug: FoundBug,
+    /// The case.
+    pub path: PathBuf,
+}
+
+impl Follower {
+    /// Follows the corpus of a target from what is in it now.
+    ///
+    /// # Errors
+    /// Where folders cannot be read or made.
+    pub(crate) fn new(
+        checks: Vec<Box<dyn Check>>,
+        target: &'static Target,
+        corpus: PathBuf,
+        artifacts: PathBuf,
+        sample: PathBuf,
+    ) -> Result<Self> {
+        fs::create_dir_all(&sample).with_context(|| format!("{}", sample.display()))?;
+        let counts = checks.iter().map(|check| (check.name(), Counts::default())).collect();
+        let mut follower = Self { checks, target, corpus, sample, artifacts, seen: BTreeSet::new(), counts };
+        // What is there was there before; a sample that an earlier session left behind is of another program.
+        follower.seen = names(&follower.corpus)?;
+        for name in names(&follower.sample)? {
+            fs::remove_file(follower.sample.join(name)).context("removing an old sample")?;
+        }
+        Ok(follower)
+    }
+
+    /// What its checks did, by name.
+    pub(crate) fn counts(&self) -> &BTreeMap<String, Counts> {
+        &self.counts
+    }
+
+    /// Follows until `is_over`, then runs what is left, unless `stop` is set; tells `caught` of each finding.
+    /// Others may use the follower between two batches.
+    ///
+    /// # Errors
+    /// Where the harness fails.
+    pub(crate) fn follow(
+        this: &Mutex<Self>,
+        is_over: &AtomicBool,
+        stop: &AtomicBool,
+        mut caught: impl FnMut(Caught),
+    ) -> Result<()> {
+        let lock = || this.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // Looked at before the folder: what is written until then is still run.
+            let is_last = is_over.load(Ordering::Relaxed);
+            while !stop.load(Ordering::Relaxed) && lock().run_batch(&mut caught)? > 0 {}
+            if is_last || stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+
+    /// Runs some new cases; how many.
+    fn run_batch(&mut self, caught: &mut impl FnMut(Caught)) -> Result<usize> {
+        let kept: Vec<PathBuf> = names(&self.corpus)?
+            .into_iter()
+            .filter(|name| !self.seen.contains(name))
+            .take(BATCH)
+            .map(|name| self.corpus.join(name))
+            .collect();
+        self.seen.extend(kept.iter().filter_map(|path| Some(path.file_name()?.to_owned())));
+        let sampled: Vec<PathBuf> = names(&self.sample)?
+            .into_iter()
+            .filter(|name| !name.to_string_lossy().starts_with('.'))
+            .take(BATCH - kept.len())
+            .map(|name| self.sample.join(name))
+            .collect();
+        let mut cases = Vec::new();
+        for path in kept.iter().chain(&sampled) {
+            // libFuzzer replaces cases by smaller ones; one that is gone is no loss.
+            if let Ok(bytes) = fs::read(path) {
+                let case = (self.target.decode)(&bytes);
+                let name = path.display().to_string();
+                cases.push(NamedCase { name, target: self.target, case, heap_bytes: None, kept: None });
+            }
+        }
+        for path in &sampled {
+            fs::remove_file(path).ok();
+        }
+        for check in &mut self.checks {
+            let found = check.check(&cases)?;
+            let counts = self.counts.entry(check.name()).or_default();
+            counts.kept += kept.len() as u64;
+            counts.sampled += sampled.len() as u64;
+            counts.findings += found.len() as u64;
+            for (at, bug) in found {
+                let path = keep(&cases[at], &self.artifacts)?;
+                caught(Caught { check: check.name(), bug, path });
+            }
+        }
+        Ok(kept.len() + sampled.len())
+    }
+
+    /// The signature that the first check that finds anything in the case of a file gives it: a program without a
+    /// sanitizer only knows that it died.
+    ///
+    /// # Errors
+    /// Where the harness fails.
+    pub(crate) fn signature(&mut self, path: &Path) -> Result<Option<FoundBug>> {
+        let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
+        let case = (self.target.decode)(&bytes);
+        let name = path.display().to_string();
+        let case = [NamedCase { name, target: self.target, case, heap_bytes: None, kept: None }];
+        for check in &mut self.checks {
+            if let Some((_, bug)) = check.check(&case)?.into_iter().next() {
+                return Ok(Some(bug));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Writes a case where libFuzzer writes those that end it.
+fn keep(case: &NamedCase, folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    let path = folder.join(format!("fuzzcheck-{}", case.case.id().short()));
+    files::write(&path, &case.case.encode())?;
+    Ok(path)
+}
+
+/// The names in a folder; none where it is not there yet.
+fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
+    if !folder.exists() {
+        return Ok(BTreeSet::new());
+    }
+    let entries = fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
+    entries.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Finds a bug in every case whose script says so.
+    struct Planted;
+
+    impl Check for Planted {
+        fn name(&self) -> String {
+            "planted".to_owned()
+        }
+
+        fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
+            let is_bad = |case: &NamedCase| case.case.sql.as_bytes().starts_with(b"SELECT 'bad'");
+            let bug = FoundBug { signature: "planted/bug/-".to_owned(), message: String::new() };
+            Ok((0..cases.len()).filter(|&at| is_bad(&cases[at])).map(|at| (at, bug.clone())).collect())
+        }
+    }
+
+    #[test]
+    fn what_is_new_and_what_is_sampled_is_checked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let [corpus, artifacts, sample] =
+            ["corpus", "artifacts", "sample"].map(|name| folder.path().join(name));
+        fs::create_dir_all(&corpus).unwrap();
+        let script = |text: String| tandem::TestCase::from_sql(text).encode();
+        fs::write(corpus.join("old"), script("SELECT 'bad', 'but old'".to_owned())).unwrap();
+        let target = &tandem::targets::SQL;
+        let follower =
+            Follower::new(vec![Box::new(Planted)], target, corpus.clone(), artifacts, sample.clone())
+                .unwrap();
+        let follower = Mutex::new(follower);
+        for i in 0..100 {
+            fs::write(corpus.join(format!("{i}")), script(format!("SELECT {i}"))).unwrap();
+        }
+        fs::write(corpus.join("new"), script("SELECT 'bad'".to_owned())).unwrap();
+        fs::write(sample.join("7"), script("SELECT 'bad', 'sampled'".to_owned())).unwrap();
+        fs::write(sample.join(".8"), b"not yet written").unwrap();
+        let (over, never) = (AtomicBool::new(true), AtomicBool::new(false));
+        let mut found = Vec::new();
+        for _ in 0..2 {
+            Follower::follow(&follower, &over, &never, |caught| found.push(caught)).unwrap();
+        }
+        let mut follower = follower.into_inner().unwrap();
+        assert_eq!(follower.counts()["planted"], Counts { kept: 101, sampled: 1, findings: 2 });
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|caught| caught.path.exists() && caught.bug.signature == "planted/bug/-"));
+        assert!(!sample.join("7").exists() && sample.join(".8").exists());
+        let bad = follower.signature(&corpus.join("old")).unwrap();
+        assert_eq!(bad.unwrap().signature, "planted/bug/-");
+        assert!(follower.signature(&corpus.join("5")).unwrap().is_none());
+    }
+}
