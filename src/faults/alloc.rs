@@ -18,6 +18,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
+use std::sync::OnceLock;
 
 use rusqlite::ffi;
 
@@ -38,9 +39,28 @@ thread_local! {
     static COUNTS: Cell<Counts> = const { Cell::new(Counts { live_bytes: 0, live: 0, calls: 0, bytes: 0 }) };
 }
 
+/// Whether this SQLite guards its allocations itself (SQLITE_MEMDEBUG): its checks of the type of an allocation work on
+/// its own allocator only, so that ours gives way, and bytes asked for are not counted: cases then end by their other
+/// budgets.
+pub(crate) fn is_sqlites_own() -> bool {
+    static IS_OWN: OnceLock<bool> = OnceLock::new();
+    // SAFETY: a C string; may be called at any time.
+    *IS_OWN.get_or_init(|| unsafe { ffi::sqlite3_compileoption_used(c"MEMDEBUG".as_ptr()) } != 0)
+}
+
 /// The counters of this thread.
 pub fn counts() -> Counts {
-    COUNTS.get()
+    if !is_sqlites_own() {
+        return COUNTS.get();
+    }
+    let now = |what| {
+        let (mut now, mut highest) = (0, 0);
+        // SAFETY: both places live for the call.
+        unsafe { ffi::sqlite3_status64(what, &mut now, &mut highest, 0) };
+        now
+    };
+    let (live_bytes, live) = (now(ffi::SQLITE_STATUS_MEMORY_USED), now(ffi::SQLITE_STATUS_MALLOC_COUNT));
+    Counts { live_bytes, live, calls: 0, bytes: 0 }
 }
 
 fn count(live: i64, live_bytes: i64, asked: u64) {

@@ -63,6 +63,9 @@ pub(crate) fn signature(text: &str) -> String {
     if let Some((kind, function)) = death::sanitizer(text) {
         return format!("crash/{kind}/{}", function.as_deref().unwrap_or("-"));
     }
+    if let Some(function) = death::assertion(text) {
+        return format!("crash/assert/{function}");
+    }
     if let Some(place) = panic_place(text) {
         return format!("crash/panic/{place}");
     }
@@ -119,6 +122,8 @@ mod tests {
         assert_eq!(signature(oracle), "code/SQLITE_CORRUPT/VACUUM");
         let asan = "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x6\n    #0 0x5 in sqlite3Step a.c\n";
         assert_eq!(signature(asan), "crash/asan-heap-use-after-free/sqlite3Step");
+        let assert = "sql: sqlite3.c:7: int step(Vdbe *): Assertion `p' failed.\n==9== ERROR: libFuzzer: deadly signal\n";
+        assert_eq!(signature(assert), "crash/assert/step");
         let timeout = "==9== ERROR: libFuzzer: timeout after 60 seconds\n    #0 0x5 in __sanitizer_print (x)\n\
                            #1 0x5 in balance_nonroot sqlite3.c:1:2\n";
         assert_eq!(signature(timeout), "crash/timeout/balance_nonroot");

@@ -54,6 +54,9 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
     if let Some(function) = assertion(stderr) {
         return cause("assert", Some(function));
     }
+    if let Some((kind, function)) = valgrind(stderr) {
+        return cause(&kind, function);
+    }
     if stderr.contains("panicked at ") {
         return Cause { is_harness: true, ..cause("panic", None) };
     }
@@ -92,8 +95,8 @@ pub(crate) fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
     Some((format!("ubsan-{}", class.join("-")), top_function(report)))
 }
 
-/// The first function of a stack trace that is not the sanitizer's, the C library's or our own.
-pub(crate) fn top_function(report: &str) -> Option<String> {
+/// Whether a function may be at fault: it is not the sanitizer's, the C library's or our own.
+fn is_culprit(function: &str) -> bool {
     const NOT_THE_CULPRIT: [&str; 16] = [
         "core::",
         "alloc::",
@@ -112,19 +115,52 @@ pub(crate) fn top_function(report: &str) -> Option<String> {
         "tandem::",
         "abort",
     ];
+    !NOT_THE_CULPRIT.iter().any(|known| function.starts_with(known))
+}
+
+/// The first function of a stack trace that may be at fault.
+pub(crate) fn top_function(report: &str) -> Option<String> {
     report
         .lines()
         .filter(|line| line.trim_start().starts_with('#'))
+        // What is inlined from Rust has a name of its own, and a file that tells.
+        .filter(|line| !line.contains(".rs:"))
         .filter_map(|line| line.split_once(" in ")?.1.split([' ', '(']).next())
-        .find(|function| !NOT_THE_CULPRIT.iter().any(|known| function.starts_with(known)))
+        .find(|function| is_culprit(function))
         .map(str::to_owned)
 }
 
-/// The function of a failed `assert()`: `program: file:line: function: Assertion …`.
-fn assertion(stderr: &str) -> Option<String> {
+/// Class and function of a report of valgrind, whose lines begin with `==PID==`.
+fn valgrind(stderr: &str) -> Option<(String, Option<String>)> {
+    const CLASSES: [(&str, &str); 7] = [
+        ("Invalid read of size", "invalid-read"),
+        ("Invalid write of size", "invalid-write"),
+        ("Invalid free()", "invalid-free"),
+        ("Conditional jump or move depends on uninitialised", "uninitialised"),
+        ("Use of uninitialised value", "uninitialised"),
+        ("contains uninitialised byte", "uninitialised"),
+        ("Source and destination overlap", "overlap"),
+    ];
+    let mut lines =
+        stderr.lines().filter_map(|line| line.strip_prefix("==")?.split_once("== ")).map(|(_, text)| text);
+    let class = lines.find_map(|line| CLASSES.iter().find(|(text, _)| line.contains(text)))?.1;
+    let frames = lines.map_while(|line| {
+        line.trim_start()
+            .split_once(": ")
+            .filter(|(at, _)| at.starts_with("at 0x") || at.starts_with("by 0x"))
+    });
+    let functions = frames.filter_map(|(_, function)| function.split([' ', '(']).next());
+    let function = functions.into_iter().find(|function| is_culprit(function));
+    Some((format!("valgrind-{class}"), function.map(str::to_owned)))
+}
+
+/// The function of a failed `assert()`: `program: file:line: function: Assertion …`. Since 2.38 the C library gives
+/// it with its parameters.
+pub(crate) fn assertion(stderr: &str) -> Option<String> {
     let line = stderr.lines().find(|line| line.contains(": Assertion `"))?;
     let before = line.split(": Assertion `").next()?;
-    before.rsplit(": ").next().map(str::to_owned)
+    let function = before.rsplit(": ").next()?.split('(').next()?;
+    function.split([' ', '*']).rfind(|word| !word.is_empty()).map(str::to_owned)
 }
 
 fn signal_name(signal: i32) -> &'static str {
@@ -153,7 +189,7 @@ mod tests {
         let short = |cause: Cause| (cause.kind, cause.function, cause.is_harness);
         assert_eq!(short(by_signal(11, "")), ("SIGSEGV".to_owned(), None, false));
         let asan = "==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x6\n\
-            READ of size 1\n    #0 0x55 in __asan_memcpy (x+1)\n    #1 0x56 in sqlite3VdbeExec /x/sqlite3.c:9:3\n";
+            READ of size 1\n    #0 0x55 in __asan_memcpy (x+1)\n    #0 0x55 in read<u8> /x/mod.rs:1:2\n    #1 0x56 in sqlite3VdbeExec /x/sqlite3.c:9:3\n";
         let expected = ("asan-heap-buffer-overflow".to_owned(), Some("sqlite3VdbeExec".to_owned()), false);
         assert_eq!(short(by_signal(6, asan)), expected);
         let ubsan = "sqlite3.c:5:3: runtime error: signed integer overflow: 1 + 2 cannot be represented\n    #0 0x1 in exprDup x.c\n";
@@ -166,6 +202,13 @@ mod tests {
             short(by_signal(6, assert)),
             ("assert".to_owned(), Some("pagerFixMaplimit".to_owned()), false)
         );
+        let with_parameters = "x: sqlite3.c:7: u8 *getPage(Pager *): Assertion `p' failed.\n";
+        assert_eq!(by_signal(6, with_parameters).function.as_deref(), Some("getPage"));
+        let valgrind = "==9== Conditional jump or move depends on uninitialised value(s)\n\
+            ==9==    at 0x48: memcmp (vg_replace.c:1)\n==9==    by 0x12: vdbeRecordCompareString (sqlite3.c:9)\n==9== \n";
+        let expected =
+            ("valgrind-uninitialised".to_owned(), Some("vdbeRecordCompareString".to_owned()), false);
+        assert_eq!(short(classify(ExitStatus::from_raw(99 << 8), valgrind, None)), expected);
         assert_eq!(by_signal(6, "memory allocation of 99 bytes failed").kind, "out-of-memory");
         assert_eq!(
             by_signal(6, "thread 'main' has overflowed its stack\nfatal runtime error: stack overflow").kind,

@@ -29,7 +29,10 @@ pub fn initialize() {
         let methods = alloc::methods();
         // SAFETY: nothing uses SQLite yet; it copies the methods, which are functions of this program.
         let code = unsafe {
-            let code = ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &methods);
+            let code = match alloc::is_sqlites_own() {
+                true => ffi::SQLITE_OK,
+                false => ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &methods),
+            };
             let logger: unsafe extern "C" fn(*mut c_void, c_int, *const c_char) = log_line;
             code | ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOG, logger, ptr::null_mut::<c_void>())
                 | ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 1 as c_int)

@@ -1,0 +1,257 @@
+//! Other builds of SQLite, with stand-ins for cargo, valgrind and the compilers. `.ci/run` builds real ones.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Ran, command, file, finish, folder, project, read};
+use tempfile::TempDir;
+
+/// A folder of programs that stand before all others.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let stage = Self { folder: folder() };
+        fs::create_dir(stage.path("bin")).unwrap();
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let path = file(&self.path("bin"), name, format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A command that finds the stand-ins first.
+    fn on(&self, mut command: Command, words: &str) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        command.env("STAGE", self.folder.path()).args(words.split_whitespace());
+        command
+    }
+
+    fn fuzzcheck(&self, words: &str, path: &Path) -> Ran {
+        finish(self.on(command(), words).arg(path).arg("--no-install"))
+    }
+
+    /// A folder that passes for an amalgamation.
+    fn amalgamation(&self, version: &str, source_id: &str) -> PathBuf {
+        let folder = self.path(version);
+        fs::create_dir_all(&folder).unwrap();
+        file(&folder, "sqlite3.c", "sqlite3_error_offset(");
+        let text =
+            format!("#define SQLITE_VERSION \"{version}\"\n#define SQLITE_SOURCE_ID \"{source_id}\"\n");
+        file(&folder, "sqlite3.h", text);
+        folder
+    }
+}
+
+/// Runs what it is given, behind its own flags.
+const VALGRIND: &str = r#"while case "$1" in -*) true;; *) false;; esac; do shift; done; exec "$@""#;
+const SCRIPTS: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
+
+#[test]
+fn lanes_that_agree_are_clean_and_one_that_differs_is_found() {
+    let stage = Stage::new();
+    stage.program("valgrind", VALGRIND);
+    let words = "lanes --lanes release,valgrind --valgrind-every 40 --json";
+    let ran = stage.fuzzcheck(words, &project().join("corpus/sql.db")).expect(0).json();
+    let (first, other) = (&ran["lanes"][0], &ran["lanes"][1]);
+    assert_eq!((&first["lane"], &other["lane"]), (&"release".into(), &"valgrind".into()));
+    let cases = first["cases"].as_u64().unwrap();
+    assert!(cases > 700 && other["cases"] == cases.div_ceil(40) && other["equal"] == other["cases"], "{ran}");
+
+    let case = file(stage.folder.path(), "case.sql", SCRIPTS);
+    let words = "lanes --lanes release,valgrind --valgrind-every 1";
+    let ran = stage.fuzzcheck(&format!("{words} --plant leak"), &case).expect(1);
+    assert!(ran.out.contains("valgrind differs from release") && ran.out.contains("planted()"), "{ran:?}");
+    assert!(ran.out.contains("valgrind: memory/leak/after-close"), "{ran:?}");
+    assert!(ran.out.contains("--lane=valgrind"), "the command that replays it names the lane: {ran:?}");
+
+    stage.fuzzcheck("lanes --lanes release", &case).expect_error(&["two lanes"]);
+    stage.fuzzcheck("lanes --lanes release,coverage", &case).expect_error(&["not judged", "coverage"]);
+    stage.fuzzcheck("lanes --lanes release,valgrind", &stage.path("none")).expect_error(&["none"]);
+    stage.program("valgrind", "exit 1");
+    stage.fuzzcheck(words, &case).expect_error(&["worker"]);
+}
+
+#[test]
+fn what_valgrind_says_is_a_finding() {
+    let stage = Stage::new();
+    stage.program(
+        "valgrind",
+        "[ \"$1\" = --version ] && exit; echo '==7== Invalid read of size 4' >&2\n\
+         echo '==7==    at 0x1: sqlite3VdbeExec (sqlite3.c:1)' >&2; kill -9 $$",
+    );
+    let case = file(stage.folder.path(), "case.sql", "SELECT 1;");
+    // It ends before its first case, which is no case's fault.
+    stage.fuzzcheck("run --lane valgrind", &case).expect_error(&["before its first case", "Invalid read"]);
+}
+
+/// A cargo that builds: the program itself, whatever was asked for.
+const CARGO: &str = r#"
+echo "$TANDEM_LANE $TANDEM_SQLITE $TANDEM_EXTRA_C $TANDEM_EXTRA_INIT $RUSTFLAGS $*" >>"$STAGE/asked"
+while [ "$1" != --target-dir ]; do shift; done
+mkdir -p "$2/lane"; cp "$FUZZCHECK" "$2/lane/fuzzcheck"
+"#;
+
+#[test]
+fn another_sqlite_is_built_by_itself_and_must_be_what_was_asked_for() {
+    let stage = Stage::new();
+    stage.program("cargo", CARGO);
+    let case = file(stage.folder.path(), "case.sql", "SELECT 1;");
+    let run = |folder: &Path, words: &str| {
+        let mut command = stage.on(command(), "run --no-install");
+        command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck")).arg("--sqlite").arg(folder);
+        finish(command.args(words.split_whitespace()).arg(&case))
+    };
+    let other = stage.amalgamation("3.33.0", "2020-08-14 other");
+    run(&other, "").expect_error(&["holds SQLite", "2020-08-14 other", ".cargo/cc"]);
+    let asked = String::from_utf8(read(&stage.path("asked"))).unwrap();
+    assert!(asked.starts_with(&format!("release {} ", other.canonicalize().unwrap().display())), "{asked}");
+
+    let same = stage.amalgamation("3.34.0", &tandem::engine::sqlite::source_id());
+    let ran = run(&same, "--json").expect(0);
+    assert_eq!((&ran.json()["cases"], &ran.json()["lane"]), (&1.into(), &"release".into()));
+    assert!(ran.err.contains("SQLite 3.34.0 has no sqlite3_stmt_isexplain"), "{}", ran.err);
+    // Its own stand-in for API that is there is not missed.
+    assert!(!ran.err.contains("no sqlite3_error_offset"), "{}", ran.err);
+
+    let plant = "--plant internal-error";
+    fs::write(&case, SCRIPTS).unwrap();
+    let saved = stage.path("saved");
+    let ran = run(&same, &format!("{plant} --save-dir {}", saved.display())).expect(1);
+    assert!(ran.after("replay:").contains(&format!("--sqlite={}", same.canonicalize().unwrap().display())));
+    for key in fs::read_dir(project().join("target/lanes")).unwrap().flatten() {
+        if key.file_name().to_string_lossy().contains("-3.3") && key.path().join("lane/fuzzcheck").exists() {
+            let is_stand_in = !key.path().join("CACHEDIR.TAG").exists();
+            is_stand_in.then(|| fs::remove_dir_all(key.path()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_amalgamation_is_refused_by_name() {
+    let stage = Stage::new();
+    let case = file(stage.folder.path(), "case.sql", "SELECT 1;");
+    let run = |words: &str| stage.fuzzcheck(&format!("run {words}"), &case);
+    run("--sqlite /nonexistent/dir").expect_error(&["/nonexistent/dir"]);
+    let empty = stage.path("bin");
+    run(&format!("--sqlite {}", empty.display())).expect_error(&["sqlite3.c and sqlite3.h in one folder"]);
+    let old = stage.amalgamation("3.25.3", "2018");
+    run(&format!("--sqlite {}", old.display())).expect_error(&["3.25.3 is older than 3.26.0"]);
+    run("--sqlite-version 3.99.0").expect_error(&["no crate is known to bundle SQLite 3.99.0", "3.31.1"]);
+    run("--lane fast").expect_error(&["fast", "release", "ubsan"]);
+    run("--init f").expect_error(&["--extra-c"]);
+    run("--init f --extra-c nowhere.c --jobs 1").expect_error(&["nowhere.c"]);
+    let mut command = stage.on(command(), "run --no-install");
+    let ran = finish(command.env("TANDEM_SQLITE", "/nonexistent/other").arg(&case));
+    ran.expect_error(&["TANDEM_SQLITE", "/nonexistent/other"]);
+}
+
+/// `.cargo/cc` as the build script of libsqlite3-sys calls it, with compilers that tell what they were given.
+fn wrapper(stage: &Stage, words: &str, environment: &[(&str, &str)]) -> Ran {
+    for compiler in ["cc", "clang", "clang-22", "clang-23"] {
+        stage.program(compiler, &format!("echo \"{compiler} $*\" >>\"$STAGE/compiled\"; while [ $# -gt 1 ]; do [ \"$1\" = -o ] && : >\"$2\"; shift; done"));
+    }
+    let mut command = stage.on(Command::new(project().join(".cargo/cc")), words);
+    for name in ["TANDEM_LANE", "TANDEM_SQLITE", "TANDEM_EXTRA_C", "TANDEM_EXTRA_INIT", "CARGO_CFG_FUZZING"] {
+        command.env_remove(name);
+    }
+    command.env("CARGO_PKG_NAME", "libsqlite3-sys").env("OUT_DIR", stage.folder.path());
+    finish(command.envs(environment.iter().copied()))
+}
+
+#[test]
+fn the_compiler_wrapper_does_what_each_build_needs() {
+    let stage = Stage::new();
+    let compile = "-O2 -DX=1 -o sqlite3.o -c sqlite3/sqlite3.c";
+    let compiled = || {
+        let text = String::from_utf8(read(&stage.path("compiled"))).unwrap();
+        fs::remove_file(stage.path("compiled")).unwrap();
+        text
+    };
+    let ran = wrapper(&stage, compile, &[]).expect(0);
+    assert!(ran.out.contains("cargo:rerun-if-env-changed=TANDEM_SQLITE"), "{ran:?}");
+    assert_eq!(compiled(), format!("cc {compile}\n"));
+    // A build that is neither fuzzed nor a lane is that of the bundled SQLite, whatever is set.
+    let sqlite = stage.amalgamation("3.40.0", "x");
+    let set = ("TANDEM_SQLITE", sqlite.to_str().unwrap());
+    wrapper(&stage, compile, &[set]).expect(0);
+    assert_eq!(compiled(), format!("cc {compile}\n"));
+
+    let ran = wrapper(&stage, compile, &[set, ("TANDEM_LANE", "release")]).expect(0);
+    let text = compiled();
+    assert!(
+        text.contains("absent.c") && text.contains(&format!("-c {}/sqlite3.c", sqlite.display())),
+        "{text}"
+    );
+    assert!(!text.contains(" sqlite3/sqlite3.c"), "{text}");
+    assert!(ran.out.contains("cargo:rustc-link-lib=static=tandem_extra"), "{ran:?}");
+    assert!(ran.out.contains(&format!("cargo:rerun-if-changed={}/sqlite3.c", sqlite.display())), "{ran:?}");
+
+    let extra = file(stage.folder.path(), "ext.c", "");
+    let environment = [
+        ("TANDEM_LANE", "debug"),
+        ("TANDEM_EXTRA_C", extra.to_str().unwrap()),
+        ("TANDEM_EXTRA_INIT", "ext_init"),
+    ];
+    wrapper(&stage, compile, &environment).expect(0);
+    let text = compiled();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].contains("clang-23") && lines[0].contains("ext.c") && lines[0].contains("-DX=1"),
+        "{text}"
+    );
+    assert!(lines[1].contains("-DTANDEM_EXTRA_INIT=ext_init"), "{text}");
+    let last = lines.last().unwrap();
+    assert!(
+        last.contains("-DSQLITE_DEBUG") && last.contains("-DSQLITE_EXTRA_INIT=tandem_extra_init"),
+        "{text}"
+    );
+
+    wrapper(&stage, compile, &[("CARGO_CFG_FUZZING", ""), ("TANDEM_LANE", "ubsan")]).expect(0);
+    let text = compiled();
+    assert!(text.contains("-fsanitize=fuzzer-no-link") && text.contains("-fsanitize=undefined"), "{text}");
+    let refused = wrapper(&stage, compile, &[("TANDEM_LANE", "fast")]).expect(1);
+    assert!(refused.err.contains("TANDEM_LANE=fast"), "{refused:?}");
+    let missing = [("TANDEM_LANE", "release"), ("TANDEM_SQLITE", "/nonexistent")];
+    assert!(wrapper(&stage, compile, &missing).expect(1).err.contains("no sqlite3.c"));
+    let missing = [("TANDEM_LANE", "release"), ("TANDEM_EXTRA_C", "/nonexistent/x.c")];
+    assert!(wrapper(&stage, compile, &missing).expect(1).err.contains("/nonexistent/x.c"));
+}
+
+#[test]
+fn a_stand_in_for_api_gives_way_to_the_real_one() {
+    let stage = Stage::new();
+    let header = "typedef long long sqlite3_int64; typedef struct sqlite3 sqlite3; typedef struct sqlite3_stmt sqlite3_stmt;\n\
+        typedef struct sqlite3_value sqlite3_value; typedef struct sqlite3_index_info sqlite3_index_info;\n\
+        #define SQLITE_MISUSE 21\n#define SQLITE_NOTFOUND 12\nint sqlite3_changes(sqlite3*); int sqlite3_total_changes(sqlite3*);\n";
+    file(stage.folder.path(), "sqlite3.h", header);
+    let code = "#include \"sqlite3.h\"\nint sqlite3_changes(sqlite3 *db) { return 3; }\n\
+        int sqlite3_total_changes(sqlite3 *db) { return 4; }\nint sqlite3_error_offset(sqlite3 *db) { return 42; }\n";
+    let main = "#include \"sqlite3.h\"\nint sqlite3_error_offset(sqlite3*); sqlite3_int64 sqlite3_changes64(sqlite3*);\n\
+        int main(void) { return sqlite3_error_offset(0) == 42 && sqlite3_changes64(0) == 3 ? 0 : 1; }\n";
+    let code = file(stage.folder.path(), "sqlite3.c", code);
+    let main = file(stage.folder.path(), "main.c", main);
+    let program = stage.path("program");
+    for absent_first in [true, false] {
+        let mut files = vec![project().join(".cargo/absent.c"), code.clone()];
+        if !absent_first {
+            files.reverse();
+        }
+        let mut cc = Command::new("cc");
+        cc.arg("-I").arg(stage.folder.path()).arg(&main).args(&files).arg("-o").arg(&program);
+        assert!(cc.status().unwrap().success());
+        assert!(Command::new(&program).status().unwrap().success(), "absent.c first: {absent_first}");
+    }
+}
