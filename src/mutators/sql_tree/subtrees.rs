@@ -85,7 +85,7 @@ fn fragment(source: Option<&Node>, kind: Kind, context: &mut Context<'_>) -> Opt
     }
     match context.pick(&own) {
         Some(node) => Some((*node).clone()),
-        None => context.pick(Fragments::of_seeds().of(kind)).cloned(),
+        None => context.pick(Fragments::of_seeds().of(kind)).copied().cloned(),
     }
 }
 
