@@ -1,8 +1,8 @@
-//! Writing files so that nothing is lost.
+//! Listing files, and writing them so that nothing is lost.
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tandem::corpus::{application_id, store};
@@ -27,6 +27,16 @@ fn write_inner(path: &Path, content: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// What is in a folder, by name.
+pub(crate) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()
+    });
+    let mut paths = entries.with_context(|| format!("{}", folder.display()))?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Refuses to put something else in the place of a corpus database: its cases may be nowhere else.

@@ -15,6 +15,8 @@ use tandem::corpus::{Corpus, CorpusError, Kind, application_id, store};
 use tandem::targets::{DB_FILE, DB_SQL, SQL, Target};
 use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
 
+use crate::files;
+
 /// A case with where it came from.
 pub struct NamedCase {
     /// The file, and what it is within it.
@@ -125,13 +127,7 @@ fn add_path(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     if !kind.is_dir() {
         return add_file(all, path, target);
     }
-    let mut entries = fs::read_dir(path)
-        .and_then(|entries| {
-            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
-        })
-        .with_context(|| format!("{}", path.display()))?;
-    entries.sort();
-    for entry in entries {
+    for entry in files::in_folder(path)? {
         let name = entry.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with('.') || name.starts_with("README") {
             continue;

@@ -1,6 +1,6 @@
 //! Subtrees of the seeds, to put into other statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
 use super::{RICH_SCHEMA, seeds};
@@ -10,39 +10,44 @@ use crate::sql::tree::{Kind, Node, parse};
 /// Largest fragment in nodes.
 const NODES_MAX: usize = 40;
 
-/// Fragments by kind; clauses that are absent are none.
-#[derive(Debug, Default)]
-pub struct Fragments(BTreeMap<Kind, Vec<Node>>);
+/// Fragments by kind, each text once; clauses that are absent are none. They stay where they are in the trees
+/// of their statements: most of them lie in others.
+#[derive(Debug)]
+pub struct Fragments(BTreeMap<Kind, Vec<&'static Node>>);
 
 impl Fragments {
     /// Those of all seeds.
     pub fn of_seeds() -> &'static Self {
+        static TREES: OnceLock<Vec<Node>> = OnceLock::new();
         static FRAGMENTS: OnceLock<Fragments> = OnceLock::new();
-        FRAGMENTS.get_or_init(|| {
-            let scripts = ["db_sql", "sql"].into_iter().flat_map(seeds::of_target).map(|seed| seed.script);
-            let mut fragments = Self::default();
-            for script in scripts.chain([RICH_SCHEMA]) {
-                fragments.add(script.as_bytes());
-            }
-            fragments
-        })
+        FRAGMENTS.get_or_init(|| Self::of_trees(TREES.get_or_init(trees_of_seeds)))
     }
 
-    /// Adds those of a script.
-    pub fn add(&mut self, script: &[u8]) {
-        for tree in statements(script).filter_map(|range| parse(&script[range])) {
+    fn of_trees(trees: &'static [Node]) -> Self {
+        let mut fragments: BTreeMap<Kind, Vec<&Node>> = BTreeMap::new();
+        let mut seen = HashSet::new();
+        for tree in trees {
             tree.visit(&mut |node| {
-                if !node.is_absent() && node.count() <= NODES_MAX {
-                    self.0.entry(node.kind).or_default().push(node.clone());
+                let is_fit = !node.is_absent() && node.count() <= NODES_MAX;
+                if is_fit && seen.insert((node.kind, node.print())) {
+                    fragments.entry(node.kind).or_default().push(node);
                 }
             });
         }
+        Self(fragments)
     }
 
     /// Those of a kind.
-    pub fn of(&self, kind: Kind) -> &[Node] {
+    pub fn of(&self, kind: Kind) -> &[&'static Node] {
         self.0.get(&kind).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The trees of all statements of the seeds.
+fn trees_of_seeds() -> Vec<Node> {
+    let scripts = ["db_sql", "sql"].into_iter().flat_map(seeds::of_target).map(|seed| seed.script);
+    let statements = |script: &'static str| statements(script.as_bytes()).map(move |range| &script[range]);
+    scripts.chain([RICH_SCHEMA]).flat_map(statements).filter_map(|text| parse(text.as_bytes())).collect()
 }
 
 #[cfg(test)]
@@ -54,5 +59,14 @@ mod tests {
         let fragments = Fragments::of_seeds();
         let missing: Vec<&Kind> = Kind::ALL.iter().filter(|kind| fragments.of(**kind).is_empty()).collect();
         assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn each_text_is_there_once() {
+        let fragments = Fragments::of_seeds();
+        for kind in Kind::ALL {
+            let texts: HashSet<String> = fragments.of(*kind).iter().map(|node| node.print()).collect();
+            assert_eq!(texts.len(), fragments.of(*kind).len(), "{kind:?}");
+        }
     }
 }

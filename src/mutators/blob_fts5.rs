@@ -1,9 +1,10 @@
 //! Rows of FTS5's `%_data`.
 
 use super::Context;
+use super::blob_terms::{edit_positions, edit_terms};
 use super::db_blobs::{Mode, lie};
-use crate::dbfile::blob::fts5::{self, Doc, Kind, Leaf, Level, Structure, Term};
-use crate::dbfile::blob::{self};
+use crate::dbfile::blob::fts5::{self, Doc, Kind, Leaf, Level, Structure};
+use crate::dbfile::blob::{self, Term};
 
 /// A row of this kind with a change.
 pub(super) fn data(kind: Kind, old: &[u8], mode: Mode, context: &mut Context<'_>) -> Option<Vec<u8>> {
@@ -81,27 +82,14 @@ fn leaf(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     }
     let index = context.rng.usize(0..count);
     match context.rng.u8(0..10) {
-        0 if count > 1 => drop(leaf.terms.remove(index)),
-        1 => {
-            let mut term = leaf.terms[index].clone();
-            term.text.push(b"!a~\xff"[context.rng.usize(0..4)]);
-            leaf.terms.insert(index + 1, term);
-        }
-        2 => {
-            let text = &mut leaf.terms[index].text;
-            context.mutate_bytes(text, 8);
-        }
         // The first byte says of which index the term is: the main one or one of prefixes.
-        3 => {
+        4 => {
             let first = leaf.terms[index].text.first_mut()?;
             *first = b'0' + context.rng.u8(0..4);
             leaf.terms.sort_by(|a, b| a.text.cmp(&b.text));
         }
-        4 => {
-            let other = leaf.terms[context.rng.usize(0..count)].doclist.clone();
-            leaf.terms[index].doclist = other;
-        }
         5 if leaf.first_rowid.is_some() => leaf.first_rowid = None,
+        turn if edit_terms(&mut leaf.terms, index, turn, context) => {}
         _ => documents(&mut leaf.terms[index], context)?,
     }
     Some(leaf.emit())
@@ -119,28 +107,12 @@ fn documents(term: &mut Term, context: &mut Context<'_>) -> Option<()> {
         2 => docs[index].is_delete = !docs[index].is_delete,
         3 => docs[index].delta = context.number(docs[index].delta, 8),
         4 => docs[index].positions.clear(),
-        _ => positions(&mut docs[index].positions, context),
+        _ => {
+            let positions = &mut docs[index].positions;
+            let numbers = blob::varints(positions, 0);
+            edit_positions(positions, &numbers, context);
+        }
     }
     term.doclist = fts5::emit_doclist(&docs);
     Some(())
-}
-
-/// Puts a position or column into a position list, takes one out, or changes one. Numbers from 2 on are
-/// positions, 1 begins a column.
-fn positions(list: &mut Vec<u8>, context: &mut Context<'_>) {
-    let numbers = blob::varints(list, 0);
-    let Some(field) = context.pick(&numbers) else {
-        list.push(2);
-        return;
-    };
-    let start = field.at.start;
-    match context.rng.u8(0..4) {
-        0 => drop(list.splice(start..start, [1, context.rng.u8(0..4)])),
-        1 => drop(list.splice(start..start, [context.rng.u8(2..20)])),
-        2 => drop(list.drain(field.at.clone())),
-        _ => {
-            let value = context.number(field.get(list), 4).max(2);
-            field.set(list, value);
-        }
-    }
 }

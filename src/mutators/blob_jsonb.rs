@@ -1,16 +1,14 @@
 //! JSONB in any value of any table, and JSON text that becomes JSONB.
 
 use super::db_blobs::{Mode, lie};
-use super::db_cells::image_mutator;
-use super::db_header::{edit_main, has_main};
+use super::db_header::image_mutator;
 use super::db_rows::{atomically, trees};
-use super::{Context, Mutator, Outcome};
+use super::{Context, Outcome};
 use crate::dbfile::blob::jsonb::{self, Content, Element, kind};
 use crate::dbfile::blob::{Field, json};
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::rows::{self, Row};
 use crate::dbfile::{Geometry, header, schema};
-use crate::testcase::TestCase;
 
 /// Tables that are looked at for JSON.
 const TABLES_MAX: usize = 6;

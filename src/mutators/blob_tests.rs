@@ -107,7 +107,7 @@ fn blobs_of_real_tables_are_read_and_written_back_the_same() {
                     let node = fts3::Node::parse(&bytes).unwrap();
                     see(format!("Fts3 height {}", node.height));
                     assert_eq!(node.emit(), bytes);
-                    for entry in node.entries {
+                    for entry in node.terms {
                         let docs = fts3::parse_doclist(&entry.doclist).unwrap();
                         assert_eq!(fts3::emit_doclist(&docs), entry.doclist);
                     }

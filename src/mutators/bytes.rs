@@ -1,6 +1,7 @@
 //! libFuzzer's own byte mutations, on a part where they make sense: with a custom mutator its
 //! dictionary and its comparison hints act only through these.
 
+use super::sql_statements::store;
 use super::{Context, Mutator, Outcome};
 use crate::dbfile::Geometry;
 use crate::sql;
@@ -29,9 +30,7 @@ impl Mutator for SqlBytes {
         let mut piece = text[range.clone()].to_vec();
         context.mutate_bytes(&mut piece, SQL_ROOM_BYTES);
         let new = Script::new([&text[..range.start], &piece, &text[range.end..]].concat());
-        let has_changed = new != case.sql;
-        case.sql = new;
-        if has_changed { Outcome::Mutated } else { Outcome::Skipped }
+        store(case, new)
     }
 }
 

@@ -4,16 +4,15 @@
 //! Modes: *consistent* (the blob is read, changed, written with right lengths), *one lie* (a single number
 //! in place), *raw* (libFuzzer's mutations of the bytes).
 
-use super::db_cells::{image_mutator, like};
-use super::db_header::{edit_main, has_main};
+use super::db_cells::like;
+use super::db_header::image_mutator;
 use super::db_rows::{atomically, pick_row, text};
-use super::{Context, Mutator, Outcome, blob_fts3, blob_fts5, blob_rtree};
+use super::{Context, Outcome, blob_fts3, blob_fts5, blob_rtree};
 use crate::dbfile::blob::{self, Field, Part, ShadowTable, fts5};
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::rows::{self, Row};
 use crate::dbfile::space::Space;
 use crate::dbfile::{Geometry, schema};
-use crate::testcase::TestCase;
 
 /// Bytes by which a blob may grow under libFuzzer's mutations.
 const RAW_ROOM_BYTES: usize = 64;

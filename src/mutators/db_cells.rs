@@ -1,30 +1,11 @@
 //! Cells of b-tree pages and the records in them.
 
-use super::db_header::{edit_main, has_main};
+use super::db_header::image_mutator;
 use super::db_pages::{page_number, pick_btree_page, store};
-use super::{Context, Mutator, Outcome};
+use super::{Context, Outcome};
 use crate::dbfile::page::{self, BtreePage, PageKind};
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::{Geometry, cell, read_be, varint};
-use crate::testcase::TestCase;
-
-macro_rules! image_mutator {
-    ($(#[$doc:meta])* $name:ident => $edit:ident) => {
-        $(#[$doc])*
-        pub(super) struct $name;
-
-        impl Mutator for $name {
-            fn can_mutate(&self, case: &TestCase) -> bool {
-                has_main(case)
-            }
-
-            fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-                edit_main(case, context, $edit)
-            }
-        }
-    };
-}
-pub(super) use image_mutator;
 
 image_mutator! {
     /// Entries of the cell pointer array: exchanged, doubled, or somewhere else.

@@ -3,13 +3,13 @@
 //! Log and journal are edited with the same mutators as the database: they are laid over it, the whole is
 //! edited, and the pages that changed go back into frames or records with right checksums.
 
-use super::db_header::{self, has_main};
+use super::db_header::{self, image_mutator};
 use super::{
-    Context, Mutator, Outcome, blob_jsonb, db_blobs, db_cells, db_inserts, db_pages, db_rows, db_schema,
-    db_space, db_stats,
+    Context, Outcome, blob_jsonb, db_blobs, db_cells, db_inserts, db_pages, db_rows, db_schema, db_space,
+    db_stats,
 };
 use crate::dbfile::{Geometry, header};
-use crate::testcase::TestCase;
+use crate::testcase::{FileName, TestCase};
 
 /// Edits of an image, for pages in a log or journal.
 const IMAGE_EDITS: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 22] = [
@@ -41,34 +41,55 @@ const ATTEMPTS_MAX: usize = 4;
 /// Most frames or records that one edit makes.
 pub(super) const PAGES_MAX: usize = 8;
 
-/// The database becomes shorter or longer.
-pub(super) struct Size;
+image_mutator! {
+    /// The database becomes shorter or longer.
+    Size => resize
+}
 
-impl Mutator for Size {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
+fn resize(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
+    let (old, page) = (image.len(), Geometry::of(image).page_bytes);
+    let new = match context.rng.u8(0..4) {
+        0 => old.saturating_sub(page * context.rng.usize(1..4)),
+        1 => context.rng.usize(0..=old),
+        2 => old + page,
+        _ => old.next_multiple_of(page) + page * context.rng.usize(0..3),
+    };
+    if new == old {
+        return Outcome::Skipped;
     }
+    image.resize(new, 0);
+    if context.chance(50) && image.len() >= header::HEADER_BYTES {
+        db_header::repair(image);
+    }
+    Outcome::Mutated
+}
 
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        db_header::edit_main(case, context, |image, context| {
-            let geometry = Geometry::of(image);
-            let (old, page) = (image.len(), geometry.page_bytes);
-            let new = match context.rng.u8(0..4) {
-                0 => old.saturating_sub(page * context.rng.usize(1..4)),
-                1 => context.rng.usize(0..=old),
-                2 => old + page,
-                _ => old.next_multiple_of(page) + page * context.rng.usize(0..3),
-            };
-            if new == old {
-                return Outcome::Skipped;
-            }
-            image.resize(new, 0);
-            if context.chance(50) && image.len() >= header::HEADER_BYTES {
-                db_header::repair(image);
-            }
-            Outcome::Mutated
-        })
-    }
+/// Log or journal is made where there is none, now and then removed, else edited.
+pub(super) fn edit_log(
+    case: &mut TestCase,
+    name: &FileName,
+    new_log: fn(&[u8], &mut Context<'_>) -> Option<Vec<u8>>,
+    edit: fn(&[u8], &mut Vec<u8>, &mut Context<'_>),
+    context: &mut Context<'_>,
+) -> Outcome {
+    let image = case.files.main().unwrap_or_default();
+    let new = match case.files.get(name.as_str()) {
+        None => new_log(image, context),
+        Some(_) if context.chance(4) => {
+            case.files.remove(name);
+            return Outcome::Mutated;
+        }
+        Some(old) => {
+            let mut new = old.to_vec();
+            edit(image, &mut new, context);
+            Some(new).filter(|new| new != old)
+        }
+    };
+    let Some(new) = new else {
+        return Outcome::Skipped;
+    };
+    case.files.insert(name.clone(), new);
+    Outcome::Mutated
 }
 
 /// `image` after one to three edits, and the pages that changed or are new.

@@ -1,17 +1,15 @@
 //! Tables of another database, or of the same one again, with all that belongs to them: indexes, the
 //! tables of a virtual table, triggers, `sqlite_sequence`. Names that are taken get a number.
 
-use super::db_cells::image_mutator;
-use super::db_header::{edit_main, has_main};
+use super::db_header::image_mutator;
 use super::db_rows::atomically;
 use super::sql_tokens::splice;
-use super::{Context, Mutator, Outcome};
+use super::{Context, Outcome};
 use crate::dbfile::graft::{self, How};
 use crate::dbfile::page::{self, BtreePage};
 use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::{Geometry, header, record, tree};
 use crate::sql::{self, TokenKind};
-use crate::testcase::TestCase;
 
 /// Names that are tried for a table whose own is taken.
 const NAMES_MAX: usize = 9;

@@ -5,7 +5,7 @@ use crate::dbfile::damage;
 use crate::engine::sqlite::Executor;
 use crate::generators::seeds;
 use crate::mutators::tests::with_context;
-use crate::testcase::OpenConfig;
+use crate::testcase::{OpenConfig, TestCase};
 
 fn images(executor: &Executor) -> Vec<Vec<u8>> {
     let cases = seeds::of_target("db_file").into_iter().map(|seed| seed.build(executor).unwrap());

@@ -1,6 +1,6 @@
 //! The database header.
 
-use super::{Context, Mutator, Outcome};
+use super::{Context, Outcome};
 use crate::dbfile::header::{self, FIELDS};
 use crate::dbfile::{Geometry, tree};
 use crate::testcase::{FileName, TestCase};
@@ -33,17 +33,32 @@ pub(super) fn repair(image: &mut [u8]) {
     header::FREELIST_COUNT.set(image, (free.trunks.len() + free.leaves.len()) as u32);
 }
 
-/// One field gets another value; now and then the rest is made to agree.
-pub(super) struct HeaderField;
+/// A mutator that edits the main database with a function.
+macro_rules! image_mutator {
+    ($(#[$doc:meta])* $name:ident => $edit:ident) => {
+        $(#[$doc])*
+        pub(super) struct $name;
 
-impl Mutator for HeaderField {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
+        impl crate::mutators::Mutator for $name {
+            fn can_mutate(&self, case: &crate::testcase::TestCase) -> bool {
+                crate::mutators::db_header::has_main(case)
+            }
 
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit_main(case, context, edit)
-    }
+            fn mutate(
+                &self,
+                case: &mut crate::testcase::TestCase,
+                context: &mut crate::mutators::Context<'_>,
+            ) -> crate::mutators::Outcome {
+                crate::mutators::db_header::edit_main(case, context, $edit)
+            }
+        }
+    };
+}
+pub(super) use image_mutator;
+
+image_mutator! {
+    /// One field gets another value; now and then the rest is made to agree.
+    HeaderField => edit
 }
 
 pub(super) fn edit(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {

@@ -1,15 +1,14 @@
 //! Rows inserted with the entries that belong to them into indexes, where these are simple: columns by
 //! name, in order, and nothing else.
 
-use super::db_cells::{image_mutator, like};
-use super::db_header::{edit_main, has_main};
+use super::db_cells::like;
+use super::db_header::image_mutator;
 use super::db_rows::{atomically, new_rowid, pick_row, trees};
-use super::{Context, Mutator, Outcome};
+use super::{Context, Outcome};
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::{index, rows};
 use crate::sql::{self, Names, TokenKind};
-use crate::testcase::TestCase;
 
 /// Indexes that get an entry.
 const INDEXES_MAX: usize = 16;
@@ -91,7 +90,7 @@ mod tests {
     use super::*;
     use crate::engine::sqlite::{Executor, Moment};
     use crate::mutators::tests::with_context;
-    use crate::testcase::OpenConfig;
+    use crate::testcase::{OpenConfig, TestCase};
 
     /// Inserted rows are in the indexes, too. What is left: rows on purpose without entries, and values that
     /// the type of a column forbids.

@@ -1,12 +1,12 @@
 //! The rollback journal: made, edited page by page, or with one lie.
 
-use super::db_files::{edited, lay_over};
+use super::db_files::{edit_log, edited, lay_over};
 use super::db_header::has_main;
 use super::{Context, Mutator, Outcome};
 use crate::dbfile::geometry::LOCK_BYTE;
 use crate::dbfile::journal::{self, Header, Record};
 use crate::dbfile::{Geometry, read_be, write_be};
-use crate::testcase::{FileName, TestCase};
+use crate::testcase::{FileName, JOURNAL, TestCase};
 
 /// Where the fields of a header stand.
 const RECORDS_AT: usize = 8;
@@ -37,38 +37,25 @@ impl Mutator for Journal {
     }
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let image = case.files.main().unwrap_or_default().to_vec();
-        let name = FileName::journal();
-        match case.files.get(name.as_str()).map(<[u8]>::to_vec) {
-            None => {
-                let Some(journal) = new_journal(&image, context) else {
-                    return Outcome::Skipped;
-                };
-                case.files.insert(name, journal);
-                case.files.remove(&FileName::wal());
-                Outcome::Mutated
-            }
-            Some(_) if context.chance(4) => {
-                case.files.remove(&name);
-                Outcome::Mutated
-            }
-            Some(mut journal) => {
-                let before = journal.clone();
-                if context.chance(60) {
-                    edit_records(&image, &mut journal, context);
-                } else {
-                    let lie = LIES[context.rng.usize(0..LIES.len())];
-                    lie(&mut journal, &Geometry::of(&image), context);
-                }
-                let outcome = if journal == before { Outcome::Skipped } else { Outcome::Mutated };
-                let is_named = has_name(&journal);
-                case.files.insert(name, journal);
-                if outcome == Outcome::Mutated && is_named && context.chance(40) {
-                    add_super_journal(case);
-                }
-                outcome
-            }
+        let is_new = case.files.get(JOURNAL).is_none();
+        let outcome = edit_log(case, &FileName::journal(), new_journal, edit, context);
+        if is_new && outcome == Outcome::Mutated {
+            case.files.remove(&FileName::wal());
         }
+        let is_named = || case.files.get(JOURNAL).is_some_and(has_name);
+        if !is_new && outcome == Outcome::Mutated && is_named() && context.chance(40) {
+            add_super_journal(case);
+        }
+        outcome
+    }
+}
+
+fn edit(image: &[u8], journal: &mut Vec<u8>, context: &mut Context<'_>) {
+    if context.chance(60) {
+        edit_records(image, journal, context);
+    } else {
+        let lie = LIES[context.rng.usize(0..LIES.len())];
+        lie(journal, &Geometry::of(image), context);
     }
 }
 

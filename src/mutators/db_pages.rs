@@ -1,10 +1,9 @@
 //! Pages: their headers, the pointers between them, whole pages copied.
 
-use super::db_header::{edit_main, has_main};
-use super::{Context, Mutator, Outcome};
+use super::db_header::image_mutator;
+use super::{Context, Outcome};
 use crate::dbfile::page::{BtreePage, PageKind};
 use crate::dbfile::{Geometry, header, read_be, tree, write_be};
-use crate::testcase::TestCase;
 
 /// A b-tree page of the image, one that the schema reaches if there is one.
 pub(super) fn pick_btree_page(image: &[u8], context: &mut Context<'_>) -> Option<u32> {
@@ -47,17 +46,9 @@ pub(super) fn store(
     if read_be(page, at, width) == old { Outcome::Skipped } else { Outcome::Mutated }
 }
 
-/// One field of the header of a b-tree page.
-pub(super) struct PageHeader;
-
-impl Mutator for PageHeader {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit_main(case, context, edit_header)
-    }
+image_mutator! {
+    /// One field of the header of a b-tree page.
+    PageHeader => edit_header
 }
 
 pub(super) fn edit_header(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
@@ -83,17 +74,9 @@ pub(super) fn edit_header(image: &mut Vec<u8>, context: &mut Context<'_>) -> Out
     store(image, &geometry, number, start + offset, width, value)
 }
 
-/// A page over another.
-pub(super) struct CopyPage;
-
-impl Mutator for CopyPage {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit_main(case, context, copy)
-    }
+image_mutator! {
+    /// A page over another.
+    CopyPage => copy
 }
 
 pub(super) fn copy(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
@@ -116,17 +99,9 @@ pub(super) fn copy(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     Outcome::Mutated
 }
 
-/// A page number that stands in a page: child, overflow, freelist, pointer map.
-pub(super) struct PagePointer;
-
-impl Mutator for PagePointer {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        has_main(case)
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit_main(case, context, edit_pointer)
-    }
+image_mutator! {
+    /// A page number that stands in a page: child, overflow, freelist, pointer map.
+    PagePointer => edit_pointer
 }
 
 /// Where a page number stands: page and offset.

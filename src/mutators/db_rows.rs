@@ -2,15 +2,14 @@
 //! split where they have no room. What depends on the pages stays right, what depends on the values (an
 //! index on them) does not.
 
-use super::db_cells::{image_mutator, like};
-use super::db_header::{edit_main, has_main};
-use super::{Context, Mutator, Outcome};
+use super::db_cells::like;
+use super::db_header::image_mutator;
+use super::{Context, Outcome};
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::rows::{self, Row};
 use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::space::Space;
 use crate::dbfile::{Geometry, cell, header};
-use crate::testcase::TestCase;
 
 /// Rows of a table among which one is chosen.
 pub(super) const ROWS_MAX: usize = 300;

@@ -1,8 +1,7 @@
 //! Rows of `sqlite_schema`: their SQL with the SQL mutators, their other columns, rows twice or gone. They
 //! are stored through the record layer: long ones go to overflow pages, full pages are split.
 
-use super::db_cells::image_mutator;
-use super::db_header::{edit_main, has_main};
+use super::db_header::image_mutator;
 use super::db_pages::page_number;
 use super::db_rows::{atomically, text};
 use super::{Context, Mutator, Outcome};

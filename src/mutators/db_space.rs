@@ -1,12 +1,10 @@
 //! Pages that no b-tree orders: overflow chains, freelist, pointer map.
 
-use super::db_cells::image_mutator;
-use super::db_header::{edit_main, has_main};
+use super::db_header::image_mutator;
 use super::db_pages::{page_number, store};
-use super::{Context, Mutator, Outcome};
+use super::{Context, Outcome};
 use crate::dbfile::page::BtreePage;
 use crate::dbfile::{Geometry, header, pointer_map, read_be, space, tree, write_be};
-use crate::testcase::TestCase;
 
 /// Chains among which one is chosen.
 const CHAINS_MAX: usize = 64;

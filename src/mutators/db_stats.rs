@@ -1,15 +1,14 @@
 //! Rows of `sqlite_stat1`, `sqlite_stat4` and `sqlite_sequence`: statistics that mislead the planner, samples
 //! that are no records, rowids that are used up.
 
-use super::db_cells::{image_mutator, like};
-use super::db_header::{edit_main, has_main};
+use super::db_cells::like;
+use super::db_header::image_mutator;
 use super::db_rows::{atomically, new_rowid, pick_row, text};
-use super::{Context, Mutator, Outcome};
+use super::{Context, Outcome};
 use crate::dbfile::blob::Field;
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::rows;
 use crate::dbfile::schema::{self, SchemaRow};
-use crate::testcase::TestCase;
 
 /// Tables by name, with how many columns of names they begin with.
 const TABLES: [(&str, usize); 3] = [("sqlite_stat1", 2), ("sqlite_stat4", 2), ("sqlite_sequence", 1)];

@@ -1,10 +1,10 @@
 //! The write-ahead log: made, edited page by page, or with one lie.
 
-use super::db_files::{edited, lay_over};
+use super::db_files::{edit_log, edited, lay_over};
 use super::db_header::has_main;
 use super::{Context, Mutator, Outcome};
 use crate::dbfile::{Geometry, header, read_be, wal, write_be};
-use crate::testcase::{FileName, TestCase};
+use crate::testcase::{FileName, TestCase, WAL};
 
 /// Where the fields of the log's header stand.
 const MAGIC_AT: usize = 0;
@@ -26,38 +26,25 @@ impl Mutator for Wal {
     }
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let image = case.files.main().unwrap_or_default().to_vec();
-        let name = FileName::wal();
-        match case.files.get(name.as_str()).map(<[u8]>::to_vec) {
-            None => {
-                let Some(log) = new_log(&image, context) else {
-                    return Outcome::Skipped;
-                };
-                case.files.insert(name, log);
-                case.files.remove(&FileName::journal());
-                case.files.edit(&FileName::main(), |image| {
-                    header::WRITE_VERSION.set(image, 2);
-                    header::READ_VERSION.set(image, 2);
-                });
-                Outcome::Mutated
-            }
-            Some(_) if context.chance(4) => {
-                case.files.remove(&name);
-                Outcome::Mutated
-            }
-            Some(mut log) => {
-                let before = log.clone();
-                if context.chance(60) {
-                    edit_frames(&image, &mut log, context);
-                } else {
-                    let lie = LIES[context.rng.usize(0..LIES.len())];
-                    lie(&mut log, Geometry::of(&image).pages, context);
-                }
-                let outcome = if log == before { Outcome::Skipped } else { Outcome::Mutated };
-                case.files.insert(name, log);
-                outcome
-            }
+        let is_new = case.files.get(WAL).is_none();
+        let outcome = edit_log(case, &FileName::wal(), new_log, edit, context);
+        if is_new && outcome == Outcome::Mutated {
+            case.files.remove(&FileName::journal());
+            case.files.edit(&FileName::main(), |image| {
+                header::WRITE_VERSION.set(image, 2);
+                header::READ_VERSION.set(image, 2);
+            });
         }
+        outcome
+    }
+}
+
+fn edit(image: &[u8], log: &mut Vec<u8>, context: &mut Context<'_>) {
+    if context.chance(60) {
+        edit_frames(image, log, context);
+    } else {
+        let lie = LIES[context.rng.usize(0..LIES.len())];
+        lie(log, Geometry::of(image).pages, context);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Edits of database and SQL together.
 
 use super::db_header::has_main;
-use super::sql_statements::{join, new_statement};
+use super::sql_statements::{join, new_statement, store};
 use super::{
     Context, Mutator, Outcome, blob_jsonb, db_blobs, db_cells, db_pages, db_rows, db_schema, db_space,
     sql_templates, sql_tokens,
@@ -33,11 +33,7 @@ pub(super) fn append(case: &mut TestCase, statement: &str, context: &Context<'_>
         return Outcome::Skipped;
     }
     let new = join([case.sql.as_bytes(), statement.as_bytes()]);
-    if new == case.sql {
-        return Outcome::Skipped;
-    }
-    case.sql = new;
-    Outcome::Mutated
+    store(case, new)
 }
 
 /// Damages a page of a table or index that the script names.

@@ -18,6 +18,7 @@ mod blob_fts3;
 mod blob_fts5;
 mod blob_jsonb;
 mod blob_rtree;
+mod blob_terms;
 mod bytes;
 mod config;
 mod context;

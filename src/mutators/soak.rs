@@ -9,7 +9,7 @@
 
 use std::sync::Mutex;
 
-use super::tests::{byte_mutator, cases, vocabulary};
+use super::tests::{adapted, byte_mutator, cases, vocabulary};
 use super::*;
 use crate::sql::vocabulary::Vocabulary;
 use crate::targets::{DB_SQL, TARGETS};
@@ -78,20 +78,10 @@ fn adapter_step(pool: &mut Pool, vocabulary: &Vocabulary, count: u64) -> u64 {
         let target = TARGETS[seed as usize % TARGETS.len()];
         // Every fourth time it has to shrink.
         let max_size = if seed % 4 == 0 { input.len().div_ceil(2) } else { input.len() + ROOM };
-        let mut data = input.clone();
-        data.resize(input.len().max(max_size), 0);
-        let size = adapter::mutate(
-            &adapter::Setup::of(target),
-            vocabulary,
-            &mut data,
-            input.len(),
-            max_size,
-            seed,
-            byte_mutator,
-        )
-        .size;
+        let output = adapted(target, vocabulary, &input, max_size, seed);
+        let size = output.len();
         assert!((1..=max_size).contains(&size), "{size} not in 1..={max_size} with seed {seed}");
-        pool.put(TestCase::decode(&data[..size]));
+        pool.put(TestCase::decode(&output));
     }
     count
 }

@@ -31,6 +31,7 @@ pub(super) fn join<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Script {
     Script::new(text)
 }
 
+/// Gives the case another script.
 pub(super) fn store(case: &mut TestCase, new: Script) -> Outcome {
     if new == case.sql {
         return Outcome::Skipped;

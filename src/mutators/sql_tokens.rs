@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::sql_templates as templates;
-use super::{Context, Mutator, Outcome};
+use super::{Context, Mutator, Outcome, sql_statements};
 use crate::sql::{self, Token, TokenKind};
 use crate::testcase::{Script, TestCase};
 
@@ -40,11 +40,7 @@ pub(super) fn splice(text: &[u8], range: Range<usize>, new: &[u8]) -> Vec<u8> {
 
 fn store(case: &mut TestCase, range: Range<usize>, new: &[u8]) -> Outcome {
     let new = Script::new(splice(case.sql.as_bytes(), range, new));
-    if new == case.sql {
-        return Outcome::Skipped;
-    }
-    case.sql = new;
-    Outcome::Mutated
+    sql_statements::store(case, new)
 }
 
 /// Replaces a token by another of its kind.

@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::sqlite::Executor;
 use crate::generators::seeds;
 use crate::sql::vocabulary::{Function, Vocabulary};
-use crate::targets::{DB_SQL, TARGETS};
+use crate::targets::{DB_SQL, TARGETS, Target};
 use crate::testcase::{FileName, Script};
 
 pub(super) fn vocabulary() -> Vocabulary {
@@ -31,6 +31,22 @@ pub(super) fn byte_mutator(data: &mut [u8], size: usize, max_size: usize) -> usi
         1 => (size + 1).min(max_size),
         _ => (size / 2).max(1).min(max_size),
     }
+}
+
+/// What the adapter makes of an input.
+pub(super) fn adapted(
+    target: &Target,
+    vocabulary: &Vocabulary,
+    input: &[u8],
+    max_size: usize,
+    seed: u64,
+) -> Vec<u8> {
+    let mut data = input.to_vec();
+    data.resize(input.len().max(max_size), 0);
+    let setup = adapter::Setup::of(target);
+    let mutation = adapter::mutate(&setup, vocabulary, &mut data, input.len(), max_size, seed, byte_mutator);
+    data.truncate(mutation.size);
+    data
 }
 
 /// Seeds, odd cases, and what mutation made of them so far.
@@ -113,22 +129,7 @@ fn the_adapter_returns_sizes_that_libfuzzer_accepts() {
         };
         let max_size = if round % 4 == 0 { rng.usize(1..=input.len().max(1)) } else { input.len() + 3000 };
         let seed = rng.u64(..);
-        let run = || {
-            let mut data = input.clone();
-            data.resize(input.len().max(max_size), 0);
-            let size = adapter::mutate(
-                &adapter::Setup::of(target),
-                &vocabulary,
-                &mut data,
-                input.len(),
-                max_size,
-                seed,
-                byte_mutator,
-            )
-            .size;
-            data.truncate(size);
-            data
-        };
+        let run = || adapted(target, &vocabulary, &input, max_size, seed);
         let output = run();
         assert_eq!(run(), output, "not deterministic");
         assert!((1..=max_size).contains(&output.len()), "{} not in 1..={max_size}", output.len());
@@ -148,20 +149,9 @@ fn shrinking_makes_cases_smaller() {
     for case in cases().into_iter().filter(|case| case.encode().len() > 40) {
         let mut data = case.encode();
         for seed in 0..60 {
-            let size = data.len();
-            let max_size = (size - 1).max(1);
-            let new = adapter::mutate(
-                &adapter::Setup::of(&DB_SQL),
-                &vocabulary,
-                &mut data,
-                size,
-                max_size,
-                seed,
-                byte_mutator,
-            )
-            .size;
-            assert!(new <= max_size);
-            data.truncate(new);
+            let max_size = (data.len() - 1).max(1);
+            data = adapted(&DB_SQL, &vocabulary, &data, max_size, seed);
+            assert!(data.len() <= max_size);
         }
         assert!(data.len() + 40 < case.encode().len(), "{} to {}", case.encode().len(), data.len());
     }

@@ -27,8 +27,9 @@ pub struct Vocabulary {
     pub collations: Vec<String>,
 }
 
-/// Functions that a script may not or should not call: they are denied, or end the process by design.
-const LEFT_OUT: [&str; 2] = ["load_extension", "fts3_tokenizer"];
+/// Functions that a script may not call: one reaches the host, the other gives away addresses of this process
+/// and takes them, from a bound value without being asked to.
+pub const DENIED_FUNCTIONS: [&str; 2] = ["load_extension", "fts3_tokenizer"];
 
 impl Vocabulary {
     /// From the rows of `pragma_function_list` and its kin.
@@ -38,7 +39,7 @@ impl Vocabulary {
         modules: Vec<String>,
         collations: Vec<String>,
     ) -> Self {
-        let kept = |function: &Function| !LEFT_OUT.contains(&function.name.as_str());
+        let kept = |function: &Function| !DENIED_FUNCTIONS.contains(&function.name.as_str());
         let mut functions: Vec<Function> = functions.into_iter().filter(kept).collect();
         functions.sort();
         functions.dedup();

@@ -153,10 +153,7 @@ fn write_seeds(target: &'static Target, from: Option<&Path>, into: &Path) -> Res
 
 /// The files of a folder, by name.
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
-    let entries = entries.collect::<std::io::Result<Vec<_>>>()?;
-    let mut paths: Vec<PathBuf> =
-        entries.iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    paths.sort();
+    let mut paths = files::in_folder(folder)?;
+    paths.retain(|path| path.is_file());
     Ok(paths)
 }

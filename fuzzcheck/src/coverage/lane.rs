@@ -13,6 +13,7 @@ use crate::build;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
 use crate::cli;
+use crate::files;
 use crate::replay::{Options, Report, run_all};
 use crate::source::{Cases, NamedCase};
 
@@ -113,8 +114,7 @@ impl Lane {
         if report.cases == 0 {
             bail!("no case was run");
         }
-        let raw = std::fs::read_dir(counts.path())?.collect::<std::io::Result<Vec<_>>>()?;
-        let raw: Vec<PathBuf> = raw.into_iter().map(|entry| entry.path()).collect();
+        let raw = files::in_folder(counts.path())?;
         if raw.is_empty() {
             bail!("{} counted nothing: it is no coverage build", self.worker.program.display());
         }
@@ -161,23 +161,20 @@ pub(crate) fn cases(paths: &[PathBuf], target: Option<&'static tandem::targets::
 }
 
 fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<Cases> {
-    let mut files = Vec::new();
+    let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))?;
-        for entry in entries {
-            let entry = entry.with_context(|| format!("{}", folder.display()))?;
-            // Links are passed over: they may lead round in circles.
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push(entry.path());
-            } else if kind.is_file() {
-                files.push(entry.path());
+        for path in files::in_folder(&folder)? {
+            match std::fs::symlink_metadata(&path) {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                Ok(kind) if kind.is_file() => found.push(path),
+                // Links are passed over: they may lead round in circles.
+                _ => {}
             }
         }
     }
-    files.sort();
-    let total = files.len();
+    found.sort();
+    let total = found.len();
     let read = move |path: PathBuf| {
         // One that went away meanwhile is no case.
         let bytes = std::fs::read(&path).ok()?;
@@ -185,7 +182,7 @@ fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<
         Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
     };
     let mut cases = Cases::default();
-    cases.push(total, files.into_iter().filter_map(read));
+    cases.push(total, found.into_iter().filter_map(read));
     Ok(cases)
 }
 

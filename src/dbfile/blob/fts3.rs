@@ -1,7 +1,7 @@
 //! FTS3 and FTS4 (<https://sqlite.org/fts3.html#data_structures>): nodes of segment b-trees, and lists of
 //! varints.
 
-use super::{Coding, Field, PARTS_MAX};
+use super::{Coding, Field, PARTS_MAX, Term};
 
 /// Reads a varint of FTS3: value and length.
 pub fn read_varint(bytes: &[u8]) -> Option<(u64, usize)> {
@@ -24,15 +24,6 @@ pub fn write_varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
-/// A term of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The term; that of an interior node parts two children.
-    pub term: Vec<u8>,
-    /// Its documents; empty on interior nodes.
-    pub doclist: Vec<u8>,
-}
-
 /// A node of a segment b-tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -41,7 +32,7 @@ pub struct Node {
     /// Block of the first child, on interior nodes; the others follow it.
     pub left_child: u64,
     /// Terms in order.
-    pub entries: Vec<Entry>,
+    pub terms: Vec<Term>,
 }
 
 /// A document of a doclist.
@@ -79,15 +70,15 @@ impl<'a> Reader<'a> {
 fn node(reader: &mut Reader<'_>) -> Option<Node> {
     let height = reader.number()?;
     let left_child = if height > 0 { reader.number()? } else { 0 };
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut terms: Vec<Term> = Vec::new();
     while reader.at < reader.bytes.len() {
-        let mut term = Vec::new();
-        if let Some(last) = entries.last() {
+        let mut text = Vec::new();
+        if let Some(last) = terms.last() {
             let prefix = usize::try_from(reader.number()?).ok()?;
-            term.extend_from_slice(last.term.get(..prefix)?);
+            text.extend_from_slice(last.text.get(..prefix)?);
         }
         let suffix = reader.number()?;
-        term.extend_from_slice(reader.take(suffix)?);
+        text.extend_from_slice(reader.take(suffix)?);
         let mut doclist = Vec::new();
         if height == 0 {
             let length = reader.number()?;
@@ -95,9 +86,9 @@ fn node(reader: &mut Reader<'_>) -> Option<Node> {
             doclist = reader.take(length)?.to_vec();
             reader.fields.extend(varints(reader.bytes, start, reader.at));
         }
-        entries.push(Entry { term, doclist });
+        terms.push(Term { text, doclist });
     }
-    Some(Node { height, left_child, entries })
+    Some(Node { height, left_child, terms })
 }
 
 /// The numbers of a node, as far as it can be read.
@@ -124,7 +115,7 @@ pub fn varints(blob: &[u8], start: usize, end: usize) -> Vec<Field> {
 impl Node {
     /// The node in `blob`, if it is well-formed to its end.
     pub fn parse(blob: &[u8]) -> Option<Self> {
-        node(&mut Reader { bytes: blob, at: 0, fields: Vec::new() }).filter(|node| !node.entries.is_empty())
+        node(&mut Reader { bytes: blob, at: 0, fields: Vec::new() }).filter(|node| !node.terms.is_empty())
     }
 
     /// Writes the node, terms compressed against those before.
@@ -135,21 +126,21 @@ impl Node {
             write_varint(self.left_child, &mut out);
         }
         let mut last: Option<&[u8]> = None;
-        for entry in &self.entries {
+        for term in &self.terms {
             let mut prefix = 0;
             if let Some(last) = last {
-                prefix = last.iter().zip(&entry.term).take_while(|(a, b)| a == b).count();
+                prefix = last.iter().zip(&term.text).take_while(|(a, b)| a == b).count();
                 // SQLite takes an empty suffix for corruption.
-                prefix = prefix.min(entry.term.len().saturating_sub(1));
+                prefix = prefix.min(term.text.len().saturating_sub(1));
                 write_varint(prefix as u64, &mut out);
             }
-            write_varint((entry.term.len() - prefix) as u64, &mut out);
-            out.extend_from_slice(&entry.term[prefix..]);
+            write_varint((term.text.len() - prefix) as u64, &mut out);
+            out.extend_from_slice(&term.text[prefix..]);
             if self.height == 0 {
-                write_varint(entry.doclist.len() as u64, &mut out);
-                out.extend_from_slice(&entry.doclist);
+                write_varint(term.doclist.len() as u64, &mut out);
+                out.extend_from_slice(&term.doclist);
             }
-            last = Some(&entry.term);
+            last = Some(&term.text);
         }
         out
     }

@@ -2,7 +2,7 @@
 //!
 //! Source: the comment on the format in SQLite's `fts5_index.c`.
 
-use super::{Coding, Field, PARTS_MAX, varints};
+use super::{Coding, Field, PARTS_MAX, Term, varints};
 use crate::dbfile::{read_be, varint, write_be};
 
 /// Id of the averages record.
@@ -140,15 +140,6 @@ impl Structure {
         }
         out
     }
-}
-
-/// A term with its documents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Term {
-    /// The term; its first byte says of which index it is: `0` the main one.
-    pub text: Vec<u8>,
-    /// Its doclist, which may go on on the next leaf.
-    pub doclist: Vec<u8>,
 }
 
 /// A leaf of a segment.

@@ -82,6 +82,16 @@ impl Field {
     }
 }
 
+/// A term of a full-text index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// The term. On interior nodes of FTS3 it parts two children; in FTS5 its first byte says of which index it is:
+    /// `0` the main one.
+    pub text: Vec<u8>,
+    /// Its documents: none on interior nodes of FTS3; those of FTS5 may go on on the next leaf.
+    pub doclist: Vec<u8>,
+}
+
 /// The varints that follow one another from `at` to the end of `blob`.
 pub fn varints(blob: &[u8], mut at: usize) -> Vec<Field> {
     let mut fields = Vec::new();

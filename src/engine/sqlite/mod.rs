@@ -41,4 +41,6 @@ pub fn shared() -> RwLockReadGuard<'static, ()> {
 }
 
 #[cfg(test)]
+mod address_tests;
+#[cfg(test)]
 mod tests;

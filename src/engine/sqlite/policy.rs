@@ -8,6 +8,7 @@ use rusqlite::ffi;
 
 use crate::engine::Taint;
 use crate::known;
+use crate::sql::vocabulary::DENIED_FUNCTIONS;
 
 /// Longest busy timeout that a script may set, in milliseconds, as in SQLite's fuzzcheck.
 const BUSY_TIMEOUT_MS_MAX: u64 = 100;
@@ -33,11 +34,12 @@ pub(super) struct Request<'a> {
     pub second: Option<&'a [u8]>,
 }
 
-/// True for actions on which [`judge`] looks closer; the frequent ones (reading a column) are not.
+/// True for actions on which [`judge`] or [`shows_address`] looks closer.
 pub(super) fn is_of_interest(action: i32) -> bool {
     matches!(
         action,
-        ffi::SQLITE_ATTACH
+        ffi::SQLITE_READ
+            | ffi::SQLITE_ATTACH
             | ffi::SQLITE_FUNCTION
             | ffi::SQLITE_PRAGMA
             | ffi::SQLITE_INSERT
@@ -50,6 +52,12 @@ pub(super) fn is_of_interest(action: i32) -> bool {
     )
 }
 
+/// True where a column is read that may hold an address of this process, which is another in every run: the
+/// operands of a program, where a virtual table is shown by its address. It has to read as NULL.
+pub(super) fn shows_address(request: &Request<'_>) -> bool {
+    request.action == ffi::SQLITE_READ && request.first == Some(b"bytecode") && request.second == Some(b"p4")
+}
+
 /// Whether the request is allowed, and how it taints the run. `is_script` is false for statements that
 /// SQLite prepares itself while it runs one: those of virtual tables, for example.
 pub(super) fn judge(request: &Request<'_>, is_script: bool) -> (bool, Taint) {
@@ -58,10 +66,10 @@ pub(super) fn judge(request: &Request<'_>, is_script: bool) -> (bool, Taint) {
         ffi::SQLITE_ATTACH => attach(request.first),
         ffi::SQLITE_FUNCTION => {
             let name = request.second.unwrap_or_default();
-            (!name.eq_ignore_ascii_case(b"load_extension"), Taint::NONE)
+            (!DENIED_FUNCTIONS.iter().any(|denied| name.eq_ignore_ascii_case(denied.as_bytes())), Taint::NONE)
         }
         ffi::SQLITE_PRAGMA => pragma(first, request.second),
-        ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER => (true, Taint::NONE),
+        ffi::SQLITE_READ | ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER => (true, Taint::NONE),
         ffi::SQLITE_ALTER_TABLE => (true, table_taint(request.second.unwrap_or_default(), is_script)),
         _ => (true, table_taint(first, is_script)),
     }

@@ -5,6 +5,15 @@
 //! `_v`, `_c` and `_i` are tables, views, columns and indexes that the binder chooses; `_f`, `_g`, `_r` and `_p`
 //! are FTS5, FTS3/4, R-Tree and Geopoly tables.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// The alternatives of a rule; `None` for a name that is none.
+pub(super) fn alternatives(rule: &str) -> Option<&'static [&'static str]> {
+    static BY_NAME: OnceLock<HashMap<&str, &[&str]>> = OnceLock::new();
+    BY_NAME.get_or_init(|| RULES.iter().copied().collect()).get(rule).copied()
+}
+
 /// All rules.
 #[rustfmt::skip]
 pub(super) const RULES: &[(&str, &[&str])] = &[

@@ -220,7 +220,7 @@ impl<'a> Statements<'a> {
             }
             _ => {}
         }
-        let Some((_, alternatives)) = grammar::RULES.iter().find(|(name, _)| *name == rule) else {
+        let Some(alternatives) = grammar::alternatives(rule) else {
             // Not a rule: braces of SQL text.
             out.push('{');
             out.push_str(rule);

@@ -1,35 +1,28 @@
 //! Expressions: wrapped, unwrapped, other literals, operators and functions.
 
-use super::{edit, indexes, operand, parse_expr, pick_node};
-use crate::mutators::{Context, Mutator, Outcome, sql_templates};
+use super::{Subject, indexes, operand, parse_expr, pick_node, tree_mutator};
+use crate::mutators::{Context, sql_templates};
 use crate::sql::tree::{Kind, Node, Part};
-use crate::testcase::TestCase;
 
-/// An expression becomes part of a larger one, or one of its parts takes its place.
-pub(in crate::mutators) struct Wrap;
+tree_mutator! {
+    /// An expression becomes part of a larger one, or one of its parts takes its place.
+    Wrap => wrap
+}
 
-impl Mutator for Wrap {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
+fn wrap(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    if context.chance(25) {
+        return unwrap(tree, context);
     }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, |tree, subject, context| {
-            if context.chance(25) {
-                return unwrap(tree, context);
-            }
-            let Some(place) = pick_node(tree, context, |node| node.kind == Kind::Expr) else {
-                return false;
-            };
-            let inner = operand(place.clone()).print();
-            let wrapped = sql_templates::wrap(&inner, subject.names, context);
-            let Some(new) = parse_expr(&wrapped) else {
-                return false;
-            };
-            *place = operand(new);
-            true
-        })
-    }
+    let Some(place) = pick_node(tree, context, |node| node.kind == Kind::Expr) else {
+        return false;
+    };
+    let inner = operand(place.clone()).print();
+    let wrapped = sql_templates::wrap(&inner, subject.names, context);
+    let Some(new) = parse_expr(&wrapped) else {
+        return false;
+    };
+    *place = operand(new);
+    true
 }
 
 fn unwrap(tree: &mut Node, context: &mut Context<'_>) -> bool {
@@ -46,41 +39,35 @@ fn unwrap(tree: &mut Node, context: &mut Context<'_>) -> bool {
     true
 }
 
-/// A literal at a boundary, another operator, collation or type, a name or literal that libFuzzer knows of.
-pub(in crate::mutators) struct Literal;
+tree_mutator! {
+    /// A literal at a boundary, another operator, collation or type, a name or literal that libFuzzer knows of.
+    Literal => literal
+}
 
-impl Mutator for Literal {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
+fn literal(tree: &mut Node, _: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    use Kind::{Collation, CompoundOperator, Literal, Operator, PragmaName, TypeName};
+    let is_word = |node: &Node| {
+        matches!(node.kind, Literal | Operator | Collation | TypeName | PragmaName | CompoundOperator)
+            && node.as_text().is_some()
+    };
+    let Some(place) = pick_node(tree, context, is_word) else {
+        return false;
+    };
+    let old = place.as_text().unwrap_or_default().to_owned();
+    let new = match place.kind {
+        Literal if context.chance(15) => with_hints(&old, context),
+        Literal => sql_templates::literal(context),
+        Operator => sql_templates::operator_like(&old, context).trim().to_owned(),
+        CompoundOperator => sql_templates::keyword_like(&old, context),
+        Collation => context.pick(&context.vocabulary.collations).cloned().unwrap_or_default(),
+        PragmaName => context.pick(&context.vocabulary.pragmas).cloned().unwrap_or_default(),
+        _ => sql_templates::type_name(context),
+    };
+    let is_new = new != old && !new.is_empty();
+    if is_new {
+        *place = Node::text(place.kind, new);
     }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, |tree, _, context| {
-            use Kind::{Collation, CompoundOperator, Literal, Operator, PragmaName, TypeName};
-            let is_word = |node: &Node| {
-                matches!(node.kind, Literal | Operator | Collation | TypeName | PragmaName | CompoundOperator)
-                    && node.as_text().is_some()
-            };
-            let Some(place) = pick_node(tree, context, is_word) else {
-                return false;
-            };
-            let old = place.as_text().unwrap_or_default().to_owned();
-            let new = match place.kind {
-                Literal if context.chance(15) => with_hints(&old, context),
-                Literal => sql_templates::literal(context),
-                Operator => sql_templates::operator_like(&old, context).trim().to_owned(),
-                CompoundOperator => sql_templates::keyword_like(&old, context),
-                Collation => context.pick(&context.vocabulary.collations).cloned().unwrap_or_default(),
-                PragmaName => context.pick(&context.vocabulary.pragmas).cloned().unwrap_or_default(),
-                _ => sql_templates::type_name(context),
-            };
-            let is_new = new != old && !new.is_empty();
-            if is_new {
-                *place = Node::text(place.kind, new);
-            }
-            is_new
-        })
-    }
+    is_new
 }
 
 /// The inside of a literal changed by libFuzzer, which knows its dictionary and what comparisons asked for.
@@ -96,37 +83,31 @@ fn with_hints(literal: &str, context: &mut Context<'_>) -> String {
     }
 }
 
-/// Another function, with arguments for as many as it takes.
-pub(in crate::mutators) struct Function;
+tree_mutator! {
+    /// Another function, with arguments for as many as it takes.
+    Function => function
+}
 
-impl Mutator for Function {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        case.sql.as_bytes().contains(&b'(')
+fn function(tree: &mut Node, _: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    let is_call = |node: &Node| node.kind == Kind::Expr && node.child(Kind::Exprs).is_some();
+    let is_call = |node: &Node| is_call(node) && node.child(Kind::FunctionName).is_some();
+    let Some(call) = pick_node(tree, context, is_call) else {
+        return false;
+    };
+    let Some(function) = context.pick(&context.vocabulary.functions).cloned() else {
+        return false;
+    };
+    let name = Node::text(Kind::FunctionName, function.name.as_str());
+    let before = call.clone();
+    if let Some(called) = call.child_mut(Kind::FunctionName) {
+        *called = name;
     }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, |tree, _, context| {
-            let is_call = |node: &Node| node.kind == Kind::Expr && node.child(Kind::Exprs).is_some();
-            let is_call = |node: &Node| is_call(node) && node.child(Kind::FunctionName).is_some();
-            let Some(call) = pick_node(tree, context, is_call) else {
-                return false;
-            };
-            let Some(function) = context.pick(&context.vocabulary.functions).cloned() else {
-                return false;
-            };
-            let name = Node::text(Kind::FunctionName, function.name.as_str());
-            let before = call.clone();
-            if let Some(called) = call.child_mut(Kind::FunctionName) {
-                *called = name;
-            }
-            if let (Some(count), Some(arguments)) = (function.arguments, call.child_mut(Kind::Exprs)) {
-                arguments.parts.truncate(usize::from(count));
-                while arguments.parts.len() < usize::from(count) {
-                    let literal = Node::text(Kind::Literal, sql_templates::literal(context));
-                    arguments.parts.push(Part::Node(Node::new(Kind::Expr, vec![Part::Node(literal)])));
-                }
-            }
-            *call != before
-        })
+    if let (Some(count), Some(arguments)) = (function.arguments, call.child_mut(Kind::Exprs)) {
+        arguments.parts.truncate(usize::from(count));
+        while arguments.parts.len() < usize::from(count) {
+            let literal = Node::text(Kind::Literal, sql_templates::literal(context));
+            arguments.parts.push(Part::Node(Node::new(Kind::Expr, vec![Part::Node(literal)])));
+        }
     }
+    *call != before
 }

@@ -23,6 +23,29 @@ use crate::sql::tree::{self, Binder, Kind, Node, Part};
 use crate::sql::{self, Names};
 use crate::testcase::{Script, TestCase};
 
+/// A mutator that edits trees with a function.
+macro_rules! tree_mutator {
+    ($(#[$doc:meta])* $name:ident => $edit:ident) => {
+        $(#[$doc])*
+        pub(in crate::mutators) struct $name;
+
+        impl crate::mutators::Mutator for $name {
+            fn can_mutate(&self, case: &crate::testcase::TestCase) -> bool {
+                !case.sql.is_empty()
+            }
+
+            fn mutate(
+                &self,
+                case: &mut crate::testcase::TestCase,
+                context: &mut crate::mutators::Context<'_>,
+            ) -> crate::mutators::Outcome {
+                super::edit(case, context, $edit)
+            }
+        }
+    };
+}
+use tree_mutator;
+
 /// Statements that are tried until one has a tree in which there is something to edit.
 const ATTEMPTS_MAX: usize = 4;
 /// Edited statements whose names are bound, of 100.

@@ -1,9 +1,8 @@
 //! Joins, and queries put into other statements.
 
-use super::{edit, parse_expr, pick_node};
-use crate::mutators::{Context, Mutator, Outcome, sql_templates};
+use super::{Subject, parse_expr, pick_node, tree_mutator};
+use crate::mutators::{Context, sql_templates};
 use crate::sql::tree::{self, Kind, Node, Part};
-use crate::testcase::TestCase;
 
 const JOINS: [&str; 10] = [
     "JOIN",
@@ -22,25 +21,21 @@ fn text(text: &str) -> Part {
     Part::Text(text.into())
 }
 
-/// Another join, one more, one less; a condition of `ON` in `WHERE` and the other way round.
-pub(in crate::mutators) struct Join;
+tree_mutator! {
+    /// Another join, one more, one less; a condition of `ON` in `WHERE` and the other way round.
+    Join => join
+}
 
-impl Mutator for Join {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, |tree, subject, context| match context.rng.u8(0..10) {
-            0..3 => other_join(tree, context),
-            3..5 => move_condition(tree, context),
-            5 => less(tree, context),
-            _ => {
-                let table = context.pick(&subject.names.tables).map(|table| table.name.clone());
-                let condition = sql_templates::fill("$E", subject.names, context);
-                more(tree, &table.unwrap_or_else(|| "sqlite_schema".to_owned()), &condition, context)
-            }
-        })
+fn join(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    match context.rng.u8(0..10) {
+        0..3 => other_join(tree, context),
+        3..5 => move_condition(tree, context),
+        5 => less(tree, context),
+        _ => {
+            let table = context.pick(&subject.names.tables).map(|table| table.name.clone());
+            let condition = sql_templates::fill("$E", subject.names, context);
+            more(tree, &table.unwrap_or_else(|| "sqlite_schema".to_owned()), &condition, context)
+        }
     }
 }
 
@@ -170,39 +165,32 @@ const STATEMENTS: [&str; 12] = [
     "UPDATE $T SET $C = q.$C FROM ($Q) AS q",
 ];
 
-/// A query becomes part of a larger statement, or comes out of one.
-pub(in crate::mutators) struct Embed;
+tree_mutator! {
+    /// A query becomes part of a larger statement, or comes out of one.
+    Embed => embed
+}
 
-impl Mutator for Embed {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
+fn embed(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    if context.chance(15) {
+        return hoist(tree, context);
     }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, |tree, subject, context| {
-            if context.chance(15) {
-                return hoist(tree, context);
-            }
-            let is_whole = tree.kind == Kind::Select && context.chance(50);
-            let Some(place) = (match is_whole {
-                true => Some(&mut *tree),
-                false => pick_node(tree, context, |node| node.kind == Kind::Select),
-            }) else {
-                return false;
-            };
-            let template =
-                if is_whole && context.chance(60) { STATEMENTS.as_slice() } else { QUERIES.as_slice() };
-            let template = template[context.rng.usize(0..template.len())];
-            // A parameter stands for the query while the names are filled in.
-            let filled = sql_templates::fill(&template.replace("$Q", "\u{1}"), subject.names, context);
-            let query = place.print();
-            let Some(new) = tree::parse(filled.replace('\u{1}', &query).as_bytes()) else {
-                return false;
-            };
-            *place = new;
-            true
-        })
-    }
+    let is_whole = tree.kind == Kind::Select && context.chance(50);
+    let Some(place) = (match is_whole {
+        true => Some(&mut *tree),
+        false => pick_node(tree, context, |node| node.kind == Kind::Select),
+    }) else {
+        return false;
+    };
+    let template = if is_whole && context.chance(60) { STATEMENTS.as_slice() } else { QUERIES.as_slice() };
+    let template = template[context.rng.usize(0..template.len())];
+    // A parameter stands for the query while the names are filled in.
+    let filled = sql_templates::fill(&template.replace("$Q", "\u{1}"), subject.names, context);
+    let query = place.print();
+    let Some(new) = tree::parse(filled.replace('\u{1}', &query).as_bytes()) else {
+        return false;
+    };
+    *place = new;
+    true
 }
 
 fn hoist(tree: &mut Node, context: &mut Context<'_>) -> bool {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Subject, bind, edit};
+use super::{Subject, bind, tree_mutator};
 use crate::generators::statements::{Statements, Validity};
-use crate::mutators::sql_statements::join;
+use crate::mutators::sql_statements::{join, store};
 use crate::mutators::{Context, Mutator, Outcome, sql_templates};
 use crate::sql::tree::{self, Kind, Node};
 use crate::sql::{self, Names};
@@ -15,23 +15,17 @@ const SCRIPT_BYTES_MAX: usize = 12 << 10;
 /// Statements that are repaired at a time: so many, or up to twice as many.
 const WINDOW: usize = 3;
 
-/// Names of a statement give way to others of the schema: it works on another table, index or column.
-pub(in crate::mutators) struct Rebind;
+tree_mutator! {
+    /// Names of a statement give way to others of the schema: it works on another table, index or column.
+    Rebind => rebind
+}
 
-impl Mutator for Rebind {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, |tree, subject: &Subject<'_>, context| {
-            let before = tree.clone();
-            let forget = context.rng.u8(0..100);
-            forget_names(tree, forget, context);
-            bind(tree, subject.names, context);
-            *tree != before
-        })
-    }
+fn rebind(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
+    let before = tree.clone();
+    let forget = context.rng.u8(0..100);
+    forget_names(tree, forget, context);
+    bind(tree, subject.names, context);
+    *tree != before
 }
 
 /// Puts placeholders in place of `percent` of the names.
@@ -89,11 +83,10 @@ pub(in crate::mutators) fn repair(case: &mut TestCase, context: &mut Context<'_>
     }
     parts.push(script[end..].to_vec());
     let new = join(parts.iter().map(Vec::as_slice));
-    if !has_changed || new.len() > script.len() + context.room() || new == case.sql {
+    if !has_changed || new.len() > script.len() + context.room() {
         return Outcome::Skipped;
     }
-    case.sql = new;
-    Outcome::Mutated
+    store(case, new)
 }
 
 /// A statement bound to `names`, or another in its place; `None` if it stays.

@@ -1,24 +1,16 @@
 //! Subtrees exchanged, clauses added and dropped, items of lists.
 
-use super::{Subject, edit, indexes, operand, pick_node};
+use super::{Subject, edit, indexes, operand, pick_node, tree_mutator};
 use crate::generators::Fragments;
-use crate::mutators::{Context, Mutator, Outcome};
+use crate::mutators::{Context, Outcome};
 use crate::sql;
 use crate::sql::tree::{self, Kind, Node, Part};
 use crate::testcase::{Script, TestCase};
 
-/// A subtree takes the place of another of its kind: from the statement, from another of the script, from the
-/// seeds.
-pub(in crate::mutators) struct Exchange;
-
-impl Mutator for Exchange {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, exchange)
-    }
+tree_mutator! {
+    /// A subtree takes the place of another of its kind: from the statement, from another of the script, from the
+    /// seeds.
+    Exchange => exchange
 }
 
 /// Puts one to a few subtrees of another script into statements of this one.
@@ -85,21 +77,13 @@ fn fragment(source: Option<&Node>, kind: Kind, context: &mut Context<'_>) -> Opt
     }
     match context.pick(&own) {
         Some(node) => Some((*node).clone()),
-        None => context.pick(Fragments::of_seeds().of(kind)).cloned(),
+        None => context.pick(Fragments::of_seeds().of(kind)).copied().cloned(),
     }
 }
 
-/// A clause comes, goes or changes.
-pub(in crate::mutators) struct Clause;
-
-impl Mutator for Clause {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, clause)
-    }
+tree_mutator! {
+    /// A clause comes, goes or changes.
+    Clause => clause
 }
 
 fn clause(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {
@@ -121,17 +105,9 @@ fn clause(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> 
     is_new
 }
 
-/// An item of a list goes, comes twice, changes places, or comes from elsewhere.
-pub(in crate::mutators) struct List;
-
-impl Mutator for List {
-    fn can_mutate(&self, case: &TestCase) -> bool {
-        !case.sql.is_empty()
-    }
-
-    fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        edit(case, context, list)
-    }
+tree_mutator! {
+    /// An item of a list goes, comes twice, changes places, or comes from elsewhere.
+    List => list
 }
 
 fn list(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> bool {

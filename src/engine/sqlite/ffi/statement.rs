@@ -15,6 +15,7 @@ use crate::engine::{Code, Value};
 pub struct Statement<'c> {
     statement: NonNull<ffi::sqlite3_stmt>,
     is_utf16: bool,
+    is_explain: bool,
     connection: PhantomData<&'c Connection<'c>>,
 }
 
@@ -33,11 +34,18 @@ pub enum Column<'s> {
     Blob(&'s [u8]),
 }
 
-/// `EXPLAIN` shows a virtual table as `vtab:` and its address, which is another in every run.
-fn without_address(bytes: &[u8]) -> &[u8] {
-    const BEGINNING: &[u8] = b"vtab:";
-    let is_address = |rest: &[u8]| rest.len() > 4 && rest.iter().all(|b| b.is_ascii_hexdigit() || *b == b'x');
-    if bytes.strip_prefix(BEGINNING).is_some_and(is_address) { BEGINNING } else { bytes }
+/// The column of `EXPLAIN` that shows a virtual table as `vtab:` and its address, which is another in every run.
+const P4: c_int = 5;
+
+/// A text in [`P4`], which may be UTF-16, without the address.
+fn without_address(text: &[u8], is_utf16: bool) -> &[u8] {
+    const BEGINNING: &str = "vtab:";
+    let beginning = if is_utf16 {
+        BEGINNING.encode_utf16().flat_map(u16::to_ne_bytes).collect()
+    } else {
+        BEGINNING.as_bytes().to_vec()
+    };
+    if text.starts_with(&beginning) { &text[..beginning.len()] } else { text }
 }
 
 impl Column<'_> {
@@ -54,7 +62,6 @@ impl Column<'_> {
                 out.extend_from_slice(&x.to_bits().to_le_bytes());
             }
             Self::Text(bytes) | Self::Blob(bytes) => {
-                let bytes = without_address(bytes);
                 out.push(if matches!(self, Self::Text(_)) { 3 } else { 4 });
                 out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
                 out.extend_from_slice(bytes);
@@ -77,7 +84,9 @@ impl Column<'_> {
 impl Statement<'_> {
     pub(super) fn new(statement: *mut ffi::sqlite3_stmt, is_utf16: bool) -> Option<Self> {
         let statement = NonNull::new(statement)?;
-        Some(Self { statement, is_utf16, connection: PhantomData })
+        // SAFETY: the statement was just prepared.
+        let is_explain = unsafe { ffi::sqlite3_stmt_isexplain(statement.as_ptr()) == 1 };
+        Some(Self { statement, is_utf16, is_explain, connection: PhantomData })
     }
 
     fn raw(&self) -> *mut ffi::sqlite3_stmt {
@@ -105,14 +114,7 @@ impl Statement<'_> {
             match ffi::sqlite3_column_type(raw, index) {
                 ffi::SQLITE_INTEGER => Column::Integer(ffi::sqlite3_column_int64(raw, index)),
                 ffi::SQLITE_FLOAT => Column::Real(ffi::sqlite3_column_double(raw, index)),
-                ffi::SQLITE_TEXT if self.is_utf16 => {
-                    let start = utf16::sqlite3_column_text16(raw, index);
-                    Column::Text(bytes(start.cast(), utf16::sqlite3_column_bytes16(raw, index)))
-                }
-                ffi::SQLITE_TEXT => {
-                    let start = ffi::sqlite3_column_text(raw, index);
-                    Column::Text(bytes(start, ffi::sqlite3_column_bytes(raw, index)))
-                }
+                ffi::SQLITE_TEXT => Column::Text(self.text(index)),
                 ffi::SQLITE_BLOB => {
                     let start = ffi::sqlite3_column_blob(raw, index);
                     Column::Blob(bytes(start.cast(), ffi::sqlite3_column_bytes(raw, index)))
@@ -120,6 +122,22 @@ impl Statement<'_> {
                 _ => Column::Null,
             }
         }
+    }
+
+    /// A text of the current row.
+    fn text(&self, index: c_int) -> &[u8] {
+        let raw = self.raw();
+        // SAFETY: as in `column`.
+        let text = unsafe {
+            if self.is_utf16 {
+                let start = utf16::sqlite3_column_text16(raw, index);
+                bytes(start.cast(), utf16::sqlite3_column_bytes16(raw, index))
+            } else {
+                let start = ffi::sqlite3_column_text(raw, index);
+                bytes(start, ffi::sqlite3_column_bytes(raw, index))
+            }
+        };
+        if self.is_explain && index == P4 { without_address(text, self.is_utf16) } else { text }
     }
 
     /// True if the statement changes no database itself.

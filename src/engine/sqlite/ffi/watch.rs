@@ -121,6 +121,9 @@ pub(super) unsafe extern "C" fn on_authorize(
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
     };
     let request = Request { action, first: bytes(first), second: bytes(second) };
+    if policy::shows_address(&request) {
+        return ffi::SQLITE_IGNORE;
+    }
     if watch.avoids_known_bugs.get()
         && watch.phase.get() == Phase::Prepare
         && let Some(bug) = known::by_request(action, request.second.unwrap_or_default())

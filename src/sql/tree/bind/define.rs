@@ -35,9 +35,11 @@ impl Binder<'_> {
         self.returning(node, table);
     }
 
-    pub(super) fn update(&mut self, node: &mut Node) {
+    /// `UPDATE` or `DELETE`, which is the same with less.
+    pub(super) fn update_or_delete(&mut self, node: &mut Node) {
         self.with_of(node);
-        let table = self.target_of(node, |table| !table.is_view || table.instead_of[1]);
+        let event = if node.kind == Kind::Delete { 2 } else { 1 };
+        let table = self.target_of(node, |table| !table.is_view || table.instead_of[event]);
         self.scopes.enter(vec![table.clone()]);
         if let Some(indexed) = node.child_mut(Kind::Indexed) {
             self.indexed(indexed, &table);
@@ -47,19 +49,6 @@ impl Binder<'_> {
         }
         if let Some(sets) = node.child_mut(Kind::Sets) {
             self.sets(sets, &table.writable());
-        }
-        self.condition(node, Kind::Where);
-        self.order_and_limit(node);
-        self.scopes.leave();
-        self.returning(node, table);
-    }
-
-    pub(super) fn delete(&mut self, node: &mut Node) {
-        self.with_of(node);
-        let table = self.target_of(node, |table| !table.is_view || table.instead_of[2]);
-        self.scopes.enter(vec![table.clone()]);
-        if let Some(indexed) = node.child_mut(Kind::Indexed) {
-            self.indexed(indexed, &table);
         }
         self.condition(node, Kind::Where);
         self.order_and_limit(node);

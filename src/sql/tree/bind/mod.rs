@@ -72,8 +72,7 @@ impl<'a> Binder<'a> {
                 self.select(node);
             }
             Kind::Insert => self.insert(node),
-            Kind::Update => self.update(node),
-            Kind::Delete => self.delete(node),
+            Kind::Update | Kind::Delete => self.update_or_delete(node),
             Kind::CreateTable => self.create_table(node),
             Kind::CreateIndex => self.create_index(node),
             Kind::CreateView => self.create_view(node),
