@@ -82,7 +82,8 @@ pub(crate) const RELEASES: [Release; 42] = [
 /// No crate is known to bundle it, or Cargo cannot fetch that crate.
 pub(crate) fn fetch(version: &str) -> Result<PathBuf> {
     if version == "help" {
-        let known: Vec<String> = RELEASES.iter().map(|it| format!("{} ({} {})", it.version, it.name, it.crate_version)).collect();
+        let known: Vec<String> =
+            RELEASES.iter().map(|it| format!("{} ({} {})", it.version, it.name, it.crate_version)).collect();
         bail!("there are {}", known.join(", "));
     }
     let Some(release) = RELEASES.iter().find(|release| release.version == version) else {
