@@ -13,6 +13,7 @@ mod comparison;
 mod coverage;
 mod files;
 mod fuzzing;
+pub mod pairing;
 pub mod replay;
 mod source;
 mod ui;

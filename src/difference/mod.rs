@@ -21,6 +21,7 @@
 
 pub mod doubt;
 mod end;
+pub mod known;
 mod statement;
 
 use std::collections::BTreeMap;
@@ -88,8 +89,10 @@ pub enum Class {
     Content,
     /// `integrity_check` complains on one side.
     Integrity,
-    /// One engine's process died. Not seen here: whoever runs the processes says so.
+    /// An engine's process died. Not seen here: whoever runs the processes says so.
     Death,
+    /// It ended itself with a panic of Rust.
+    Panic,
 }
 
 impl Class {
@@ -106,6 +109,7 @@ impl Class {
             Self::Content => "content",
             Self::Integrity => "integrity",
             Self::Death => "death",
+            Self::Panic => "panic",
         }
     }
 }

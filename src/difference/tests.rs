@@ -119,7 +119,7 @@ fn what_depends_on_an_order_that_sql_leaves_open_is_a_warning() {
         "SELECT a, max(b) FROM t;",
         "SELECT b FROM t GROUP BY a;",
         "SELECT (SELECT b FROM t), a FROM t;",
-        "CREATE VIEW v AS SELECT a FROM t LIMIT 2; SELECT count(*), a FROM v, t;",
+        "CREATE VIEW v AS SELECT a FROM t LIMIT 2; SELECT count(*), v.a FROM v, t;",
         "CREATE TABLE u AS SELECT a FROM t LIMIT 2; SELECT a FROM u;",
     ];
     let definite = [

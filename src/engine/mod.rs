@@ -28,4 +28,8 @@ pub trait Engine {
     /// Runs the script of a case, statement by statement as [`crate::sql::statements`] cuts it, and writes down
     /// what another engine must do as well.
     fn transcript(&mut self, case: &TestCase, budget: &Budget) -> Transcript;
+
+    /// Calls `observer` with the number and the text of each statement, numbered from 1 for every case, before it
+    /// runs. An engine that does not call it leaves unsaid which statement ended its process.
+    fn on_statement(&mut self, _observer: Box<dyn Fn(u64, &[u8])>) {}
 }

@@ -32,8 +32,7 @@ pub struct Transcript {
     pub is_cut_short: bool,
     /// Whether the engine found the database sound before the first statement.
     pub is_healthy_at_start: bool,
-    /// Names of what the script did by which results may differ without a bug ([`super::Taint`]), and of known
-    /// bugs that were steered around.
+    /// Names of what the script did by which results may differ without a bug ([`super::Taint`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taints: Vec<String>,
     /// What is left after the last statement, on the same connection; `None` where the run was cut short, or

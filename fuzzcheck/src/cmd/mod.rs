@@ -7,6 +7,7 @@ mod fuzz;
 mod import;
 mod list;
 mod output;
+mod pair;
 mod run;
 mod script;
 mod seeds;
@@ -47,6 +48,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Fuzz(args)) => fuzz::run(&args),
         Some(Command::Coverage(args)) => coverage::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
+        Some(Command::Pair(args)) => pair::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Worker(args)) => worker::run(&args),
     };

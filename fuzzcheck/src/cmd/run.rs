@@ -87,7 +87,7 @@ fn why_none(paths: &[PathBuf], args: &RunArgs, found: usize, is_interrupted: boo
     }
 }
 
-fn check_plant(name: Option<&str>) -> Result<()> {
+pub(super) fn check_plant(name: Option<&str>) -> Result<()> {
     let Some(name) = name.filter(|name| Plant::by_name(name).is_none()) else {
         return Ok(());
     };
@@ -117,7 +117,7 @@ fn execute(args: &RunArgs, mut cases: Cases, stop: &AtomicBool) -> Result<Report
         limits: limits(&args.limits),
         timeout_ms: args.timeout_ms,
         worker_memory_mib: args.worker_memory_mib,
-        profile: None,
+        ..Options::default()
     };
     let mut progress = Progress::new(cases.total);
     let report = if args.in_process {
@@ -170,7 +170,13 @@ fn simulate_failure(report: &mut Report) {
             signature: "test/failure/requested".to_owned(),
             message: "TEST_FAILURE=5 is set in the environment".to_owned(),
         };
-        let result = crate::replay::CaseResult { index: 0, cpu_ns: 0, vm_steps: 0, bugs: vec![bug.clone()] };
+        let result = crate::replay::CaseResult {
+            index: 0,
+            cpu_ns: 0,
+            vm_steps: 0,
+            bugs: vec![bug.clone()],
+            transcript: None,
+        };
         let outcome = Outcome { result, harness_error: None };
         let case = Done {
             name: "TEST_FAILURE".to_owned(),

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tandem::engine::Transcript;
 use tandem::engine::sqlite::Budget;
 use tandem::targets::{TARGETS, Target};
 
@@ -104,6 +105,9 @@ pub struct CaseResult {
     /// Bugs, most important first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bugs: Vec<FoundBug>,
+    /// What it did, for a comparison with another build ([`Options::is_transcribing`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Transcript>,
 }
 
 /// How often an oracle passed, failed, and was skipped for which reason.
@@ -138,6 +142,9 @@ pub struct BatchResult {
     /// Statements that were refused because they lead to a known bug, by its name.
     #[serde(default)]
     pub avoided: BTreeMap<String, u64>,
+    /// Name and version of the engine, with transcripts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub engine: String,
 }
 
 /// How cases are run.
@@ -149,6 +156,8 @@ pub struct Options {
     pub plant: Option<String>,
     /// Refuse nothing of what leads to a known bug.
     pub meets_known_bugs: bool,
+    /// Send transcripts instead of judging.
+    pub is_transcribing: bool,
     /// Limits that replace those of the target.
     pub limits: Limits,
     /// CPU milliseconds after which a case counts as hanging.

@@ -59,6 +59,12 @@ pub enum Moment {
 pub trait Program {
     /// Runs it.
     fn run(&self, case: &TestCase, session: &mut Session<'_>);
+
+    /// The same as a script, as far as it can be told without an engine, for a comparison of two; `None` where
+    /// it is the script of the case.
+    fn script(&self, _case: &TestCase) -> Option<String> {
+        None
+    }
 }
 
 /// The script of the case, statement by statement.
@@ -108,12 +114,6 @@ impl Executor {
             on_statement: None,
             rich_image: OnceCell::new(),
         }
-    }
-
-    /// Calls `observer` with the number and the text of each statement, numbered from 1 for every case,
-    /// before it is prepared: so that it is known which one ends the process.
-    pub fn on_statement(&mut self, observer: impl Fn(u64, &[u8]) + 'static) {
-        self.on_statement = Some(Box::new(observer));
     }
 
     /// Refuses nothing of what leads to a known bug ([`crate::known`]).

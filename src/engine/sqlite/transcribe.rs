@@ -25,6 +25,10 @@ impl Engine for Executor {
         format!("SQLite {}, {}", super::version(), super::source_id())
     }
 
+    fn on_statement(&mut self, observer: Box<dyn Fn(u64, &[u8])>) {
+        self.on_statement = Some(observer);
+    }
+
     fn transcript(&mut self, case: &TestCase, budget: &Budget) -> Transcript {
         let _exclusive = super::exclusive();
         self.build_rich_image(&case.config);
@@ -54,11 +58,7 @@ impl Executor {
         session.record();
         ScriptProgram.run(case, &mut session);
         (transcript.statements, transcript.is_cut_short) = session.into_records();
-        let watch = connection.watch();
-        let avoided = watch.avoided.take();
-        transcript.taints =
-            watch.taint.get().names().chain(avoided.iter().copied()).map(str::to_owned).collect();
-        transcript.taints.dedup();
+        transcript.taints = connection.watch().taint.get().names().map(str::to_owned).collect();
         if self.plant == Some(Plant::WrongRows) {
             spoil(case, &mut transcript.statements);
         }

@@ -1,0 +1,119 @@
+//! What all compared cases add up to.
+
+use std::collections::BTreeMap;
+
+use tandem::difference::known::{self, KnownDifference, Version, version_of};
+use tandem::difference::{Comparison, Difference};
+
+use super::Checked;
+
+/// A finding: a difference that nothing explains, and one of its cases.
+#[derive(Clone)]
+pub struct Found {
+    /// Which difference it is.
+    pub signature: String,
+    /// Cases that show it.
+    pub cases: u64,
+    /// The smallest of them.
+    pub example: Checked,
+    /// What differs there.
+    pub difference: Difference,
+}
+
+/// A difference that is most likely harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warned {
+    /// Cases that show it.
+    pub cases: u64,
+    /// The name of the first.
+    pub example: String,
+}
+
+/// See the module.
+pub struct PairReport {
+    /// Name and version of both engines.
+    pub identities: [String; 2],
+    /// Cases that both ran.
+    pub cases: u64,
+    /// Cases of which something was compared.
+    pub compared_cases: u64,
+    /// Statements whose results were compared.
+    pub statements: u64,
+    /// Cases of which was compared what they left.
+    pub ends: u64,
+    /// What was not compared, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Findings by signature.
+    pub findings: BTreeMap<String, Found>,
+    /// Warnings by signature and reason.
+    pub warnings: BTreeMap<(String, String), Warned>,
+    /// How often each known difference fired that applies to these versions; it may be never.
+    pub known: Vec<(&'static KnownDifference, u64)>,
+    /// The versions, if both are SQLite.
+    versions: Option<[Version; 2]>,
+}
+
+impl PairReport {
+    /// An empty report on two engines.
+    pub fn new(identities: [String; 2]) -> Self {
+        let versions = match identities.each_ref().map(|identity| version_of(identity)) {
+            [Some(a), Some(b)] => Some([a, b]),
+            _ => None,
+        };
+        let applicable = versions.into_iter().flat_map(known::applicable);
+        Self {
+            identities,
+            cases: 0,
+            compared_cases: 0,
+            statements: 0,
+            ends: 0,
+            skipped: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            known: applicable.map(|known| (known, 0)).collect(),
+            versions,
+        }
+    }
+
+    /// Adds a case; what it shows that none before it did.
+    pub fn add(&mut self, mut checked: Checked) -> Vec<Found> {
+        let comparison = std::mem::take(&mut checked.comparison);
+        self.count(&comparison);
+        let mut new = Vec::new();
+        for difference in comparison.differences {
+            let signature = difference.signature().to_string();
+            if let Some(known) = self.versions.and_then(|versions| known::explain(&difference, versions)) {
+                let entry = self.known.iter_mut().find(|(entry, _)| entry.name == known.name);
+                entry.expect("it applies").1 += 1;
+            } else if let Some(reason) = &difference.warning {
+                let entry = self.warnings.entry((signature, reason.clone()));
+                entry.or_insert_with(|| Warned { cases: 0, example: checked.name.clone() }).cases += 1;
+            } else if let Some(found) = self.findings.get_mut(&signature) {
+                found.cases += 1;
+                if checked.body.len() < found.example.body.len() {
+                    (found.example, found.difference) = (checked.clone(), difference);
+                }
+            } else {
+                let found = Found { signature, cases: 1, example: checked.clone(), difference };
+                self.findings.insert(found.signature.clone(), found.clone());
+                new.push(found);
+            }
+        }
+        new
+    }
+
+    fn count(&mut self, comparison: &Comparison) {
+        self.cases += 1;
+        self.compared_cases += u64::from(comparison.statements > 0 || comparison.is_end_compared);
+        self.statements += comparison.statements;
+        self.ends += u64::from(comparison.is_end_compared);
+        for (reason, count) in &comparison.skipped {
+            *self.skipped.entry(reason.clone()).or_default() += count;
+        }
+    }
+
+    /// The known differences that apply to these versions and did not show.
+    pub fn silent(&self) -> impl Iterator<Item = &'static KnownDifference> {
+        self.known.iter().filter(|(_, fired)| *fired == 0).map(|(known, _)| *known)
+    }
+}
