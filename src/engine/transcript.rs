@@ -32,9 +32,6 @@ pub struct Transcript {
     pub is_cut_short: bool,
     /// Whether the engine found the database sound before the first statement.
     pub is_healthy_at_start: bool,
-    /// Names of what the script did by which results may differ without a bug ([`super::Taint`]).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taints: Vec<String>,
     /// What is left after the last statement, on the same connection; `None` where the run was cut short, or
     /// where it could not be read.
     pub end: Option<EndState>,
@@ -56,6 +53,10 @@ pub struct StatementRecord {
     pub is_read_only: bool,
     /// True if `EXPLAIN` of it fails, as it does where the engine does not know the construct.
     pub explain_fails: bool,
+    /// Names of what the settings and the script did so far, this statement included, by which results may differ
+    /// without a bug ([`super::Taint`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taints: Vec<String>,
     /// Its rows.
     pub rows: RowsDigest,
     /// The first rows as text, as far as they are short.

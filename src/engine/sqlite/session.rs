@@ -214,6 +214,7 @@ impl<'c> Session<'c> {
         record.is_read_only = trace.is_read_only;
         // EXPLAIN prepares the statement, and what SQLite prepares it explains.
         record.explain_fails = trace.prepare != Code::OK;
+        record.taints = self.connection.watch().taint.get().names().map(str::to_owned).collect();
         if !code.is_success() {
             record.set_message(&self.connection.error_message());
         }

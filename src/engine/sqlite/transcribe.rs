@@ -58,7 +58,6 @@ impl Executor {
         session.record();
         ScriptProgram.run(case, &mut session);
         (transcript.statements, transcript.is_cut_short) = session.into_records();
-        transcript.taints = connection.watch().taint.get().names().map(str::to_owned).collect();
         if self.plant == Some(Plant::WrongRows) {
             spoil(case, &mut transcript.statements);
         }
