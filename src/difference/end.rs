@@ -134,9 +134,17 @@ fn content(a: &TableDigest, b: &TableDigest, doubts: &Doubts) -> Option<Differen
         // Which row gets which rowid depends on the order in which they were inserted.
         has_same_rows.then_some("the same rows with other rowids")
     });
+    let is_in_digits = !has_same_rows && a.rows.is_same_but_for_digits(&b.rows);
     Some(Difference {
-        class: Class::Content,
-        detail: if a.rows.count == b.rows.count { "values" } else { "rows" }.to_owned(),
+        class: if is_in_digits { Class::Digits } else { Class::Content },
+        detail: if is_in_digits {
+            "content"
+        } else if a.rows.count == b.rows.count {
+            "values"
+        } else {
+            "rows"
+        }
+        .to_owned(),
         warning: warning.map(str::to_owned),
         sql: String::new(),
         sides: [Side::default(), Side::default()],

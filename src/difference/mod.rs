@@ -74,6 +74,8 @@ impl Policy {
 pub enum Class {
     /// Both gave rows, and not the same.
     Rows,
+    /// The same rows but for the last digits of floating-point numbers, as values or as text.
+    Digits,
     /// The same rows in another order, where an order was asked for. Never more than a warning.
     Order,
     /// One gave rows, the other none.
@@ -101,6 +103,7 @@ impl Class {
     pub fn name(self) -> &'static str {
         match self {
             Self::Rows => "rows",
+            Self::Digits => "digits",
             Self::Order => "order",
             Self::RowsAgainstNone => "rows-against-none",
             Self::Error => "error",

@@ -148,6 +148,7 @@ impl Pair<'_> {
                 let is_ordered = self.reading.has_top_order && rows_a.ordered != rows_b.ordered;
                 is_ordered.then_some(Class::Order)
             }
+            (true, true) if rows_a.is_same_but_for_digits(rows_b) => Some(Class::Digits),
             (true, true) if rows_a.count == 0 || rows_b.count == 0 => Some(Class::RowsAgainstNone),
             (true, true) => Some(Class::Rows),
             (false, false) => (self.policy.compares_codes && a != b).then_some(Class::Code),
@@ -168,7 +169,11 @@ impl Pair<'_> {
             if code.is_success() { "success" } else { code.name() }
         });
         let detail = match class {
-            Class::Error | Class::Code => format!("{verb}-{}-{}", names[0], names[1]),
+            Class::Error | Class::Code => {
+                let messages = [self.a, self.b].map(|side| side.message.as_str());
+                let words = messages.into_iter().find(|message| !message.is_empty()).map(plain_words);
+                format!("{verb}-{}-{}-{}", names[0], names[1], words.unwrap_or_default())
+            }
             _ => verb.clone(),
         };
         let warning = match class {
@@ -193,6 +198,71 @@ impl Pair<'_> {
         let message = format!("`{sql}`\nA: {shown_a}\nB: {shown_b}");
         Difference { class, detail, warning: warning.map(str::to_owned), sql, sides, message }
     }
+}
+
+/// Words of which a message may consist that stand in a signature: SQLite's own, none of the case.
+const WORDS: [&str; 52] = [
+    "such",
+    "function",
+    "column",
+    "table",
+    "view",
+    "index",
+    "trigger",
+    "module",
+    "collation",
+    "syntax",
+    "error",
+    "token",
+    "wrong",
+    "number",
+    "arguments",
+    "misuse",
+    "aggregate",
+    "window",
+    "ambiguous",
+    "constraint",
+    "failed",
+    "unique",
+    "foreign",
+    "key",
+    "check",
+    "type",
+    "mismatch",
+    "overflow",
+    "unsafe",
+    "use",
+    "rename",
+    "rowid",
+    "alias",
+    "qualified",
+    "names",
+    "allowed",
+    "values",
+    "columns",
+    "row",
+    "malformed",
+    "json",
+    "path",
+    "locked",
+    "readonly",
+    "modify",
+    "terms",
+    "recursive",
+    "circular",
+    "reference",
+    "already",
+    "exists",
+    "unable",
+];
+/// Most of them in a signature.
+const WORDS_MAX: usize = 5;
+
+/// What a message says without the names and numbers of the case; which bug a difference is, for people.
+fn plain_words(message: &str) -> String {
+    let words = message.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
+    let known: Vec<String> = words.filter(|word| WORDS.contains(&word.as_str())).take(WORDS_MAX).collect();
+    if known.is_empty() { "other".to_owned() } else { known.join("-") }
 }
 
 fn shown(record: &StatementRecord) -> String {

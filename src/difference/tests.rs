@@ -43,24 +43,26 @@ fn a_transcript_compares_equal_with_itself() {
 #[test]
 fn each_kind_of_difference_is_found() {
     type Edit = fn(&mut Transcript);
-    let edits: [(Edit, &str); 10] = [
+    let edits: [(Edit, &str); 12] = [
         (|b| other_rows(b, 2), "pair/rows/SELECT"),
+        (|b| b.statements[2].rows.multiset ^= 1, "pair/digits/SELECT"),
         (|b| b.statements[2].rows = Default::default(), "pair/rows-against-none/SELECT"),
-        (|b| b.statements[1].code = 19, "pair/error/INSERT-success-SQLITE_CONSTRAINT"),
+        (|b| b.statements[1].code = 19, "pair/error/INSERT-success-SQLITE_CONSTRAINT-"),
         (|b| drop(b.statements.pop()), "pair/statements/SELECT"),
         (|b| end(b).schema[0][3].push(' '), "pair/schema/table-table"),
         (|b| end(b).schema.clear(), "pair/schema/table-none"),
         (|b| end(b).tables[0].rows.count += 1, "pair/content/rows"),
-        (|b| end(b).tables[0].rows.multiset += 1, "pair/content/values"),
+        (|b| end(b).tables[0].rows.multiset += 1, "pair/digits/content"),
+        (|b| end(b).tables[0].rows = Default::default(), "pair/content/rows"),
         (|b| end(b).integrity = Some(vec!["row 1 missing".to_owned()]), "pair/integrity/only-b"),
-        (|b| b.statements[3].code = 11, "pair/error/SELECT-success-SQLITE_CORRUPT"),
+        (|b| b.statements[3].code = 11, "pair/error/SELECT-success-SQLITE_CORRUPT-"),
     ];
     for (edit, signature) in edits {
         let comparison = compared(SCRIPT, edit);
         assert_eq!(signatures(&comparison), [signature], "{comparison:?}");
     }
     let failing = compared("SELECT * FROM nothing;", |b| b.statements[0].code = 6);
-    assert_eq!(signatures(&failing), ["pair/code/SELECT-SQLITE_ERROR-SQLITE_LOCKED"]);
+    assert_eq!(signatures(&failing), ["pair/code/SELECT-SQLITE_ERROR-SQLITE_LOCKED-such-table"]);
 }
 
 fn end(transcript: &mut Transcript) -> &mut crate::engine::transcript::EndState {
@@ -137,6 +139,7 @@ fn what_depends_on_an_order_that_sql_leaves_open_is_a_warning() {
         compared(&script, |b| {
             let count = b.statements[last].rows.count;
             b.statements[last].rows.multiset ^= 1;
+            b.statements[last].rows.coarse ^= 1;
             assert!(count > 0, "{script} has rows");
         })
     };

@@ -15,6 +15,9 @@ use twox_hash::XxHash3_64;
 
 use super::Value;
 
+/// Digits of a number to which versions of SQLite agree that convert floating-point numbers in other ways: the
+/// least precise of them kept 15, and one operation may follow another.
+const DIGITS: usize = 11;
 /// Rows of a result that are kept as text, for people.
 const SAMPLE_ROWS_MAX: usize = 6;
 /// Bytes of all of them together.
@@ -111,6 +114,9 @@ pub struct RowsDigest {
     pub multiset: u64,
     /// The same in their order.
     pub ordered: u64,
+    /// The same as `multiset`, with numbers only as far as [`DIGITS`] go: whether rows differ in more than how
+    /// floating-point numbers are rounded and printed.
+    pub coarse: u64,
 }
 
 impl RowsDigest {
@@ -123,12 +129,56 @@ impl RowsDigest {
         // A sum does not depend on the order, and two equal rows do not cancel each other as with XOR.
         self.multiset = self.multiset.wrapping_add(mix(hash));
         self.ordered = mix(self.ordered ^ hash);
+        let hash = if row.iter().any(has_many_digits) { coarse_hash(row) } else { hash };
+        self.coarse = self.coarse.wrapping_add(mix(hash));
+    }
+
+    /// Whether the rows are the same, in any order, as far as [`DIGITS`] of each number go.
+    pub fn is_same_but_for_digits(&self, other: &Self) -> bool {
+        (self.count, self.coarse) == (other.count, other.coarse)
     }
 
     /// Whether the rows are the same, in any order.
     pub fn is_same_multiset(&self, other: &Self) -> bool {
         (self.count, self.multiset) == (other.count, other.multiset)
     }
+}
+
+/// True for what may differ with the rounding of floating-point numbers: those themselves, and texts that show
+/// one.
+fn has_many_digits(value: &Value) -> bool {
+    match value {
+        Value::Real(_) => true,
+        Value::Text(bytes) => {
+            bytes.split(|byte| !byte.is_ascii_digit() && *byte != b'.').any(|run| run.len() > DIGITS)
+        }
+        _ => false,
+    }
+}
+
+/// The hash of a row with its numbers cut.
+fn coarse_hash(row: &[Value]) -> u64 {
+    let mut bytes = Vec::with_capacity(16 * row.len());
+    for value in row {
+        match value {
+            Value::Real(x) => write_value(&Value::Text(format!("{x:.*e}", DIGITS - 1).into()), &mut bytes),
+            Value::Text(text) if has_many_digits(value) => {
+                write_value(&Value::Text(with_short_numbers(text)), &mut bytes);
+            }
+            other => write_value(other, &mut bytes),
+        }
+    }
+    XxHash3_64::oneshot(&bytes)
+}
+
+/// A text with each run of digits and points cut.
+fn with_short_numbers(text: &[u8]) -> Vec<u8> {
+    let mut run = 0;
+    let is_kept = |byte: &u8| {
+        run = if byte.is_ascii_digit() || *byte == b'.' { run + 1 } else { 0 };
+        run <= DIGITS
+    };
+    text.iter().copied().filter(is_kept).collect()
 }
 
 /// The finaliser of SplitMix64: sums of hashes that are related do not meet.
@@ -213,6 +263,11 @@ mod tests {
         let (ab_c, a_bc) = ([text("ab"), text("c")], [text("a"), text("bc")]);
         assert!(!digest(&[&ab_c]).is_same_multiset(&digest(&[&a_bc])));
         assert!(!digest(&[&[text("a")]]).is_same_multiset(&digest(&[&[Value::Blob(b"a".to_vec())]])));
+        let third = digest(&[&[Value::Real(1.0 / 3.0), text("x 0.333333333333333333")]]);
+        let almost = digest(&[&[Value::Real(1.0 / 3.0 + 1e-16), text("x 0.333333333333333")]]);
+        let other = digest(&[&[Value::Real(0.33), text("x 0.333333333333333")]]);
+        assert!(!third.is_same_multiset(&almost) && third.is_same_but_for_digits(&almost));
+        assert!(!other.is_same_but_for_digits(&almost));
         assert!(digest(&[&[Value::Real(0.0)]]).is_same_multiset(&digest(&[&[Value::Real(-0.0)]])));
     }
 

@@ -18,7 +18,12 @@ pub struct Found {
     pub example: Checked,
     /// What differs there.
     pub difference: Difference,
+    /// The first cases that show it, with what differs there: a signature may stand for several bugs.
+    pub also: Vec<(String, String)>,
 }
+
+/// Cases that are kept of a finding.
+const ALSO_MAX: usize = 50;
 
 /// A difference that is most likely harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,11 +95,15 @@ impl PairReport {
                 entry.or_insert_with(|| Warned { cases: 0, example: checked.name.clone() }).cases += 1;
             } else if let Some(found) = self.findings.get_mut(&signature) {
                 found.cases += 1;
+                if found.also.len() < ALSO_MAX {
+                    found.also.push((checked.name.clone(), difference.message.clone()));
+                }
                 if checked.body.len() < found.example.body.len() {
                     (found.example, found.difference) = (checked.clone(), difference);
                 }
             } else {
-                let found = Found { signature, cases: 1, example: checked.clone(), difference };
+                let also = vec![(checked.name.clone(), difference.message.clone())];
+                let found = Found { signature, cases: 1, example: checked.clone(), difference, also };
                 self.findings.insert(found.signature.clone(), found.clone());
                 new.push(found);
             }

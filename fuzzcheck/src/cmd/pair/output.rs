@@ -82,6 +82,8 @@ struct JsonFinding<'a> {
     id: String,
     target: &'a str,
     difference: &'a Difference,
+    /// Names of cases, and what differs there.
+    also: &'a [(String, String)],
     saved: Option<String>,
     replay: Option<String>,
 }
@@ -131,6 +133,7 @@ pub(super) fn print_json(
         id: CaseId::of_encoded(&found.example.body).to_string(),
         target: found.example.target.name,
         difference: &found.difference,
+        also: &found.also,
         saved: saved.as_ref().ok().map(|path| path.display().to_string()),
         replay: saved.as_ref().ok().map(|path| replay_command(path, found, args)),
     });
