@@ -154,9 +154,11 @@ impl Reading {
             }
         }
         reading.note_verb();
-        if let Some(tree) = tree::parse(text) {
-            reading.doubt.order = reading.doubt.order.or(order_in_tree(&tree));
-        }
+        let in_tree = match tree::parse(text) {
+            Some(tree) => order_in_tree(&tree),
+            None => reading.order_without_tree(),
+        };
+        reading.doubt.order = reading.doubt.order.or(in_tree);
         reading
     }
 
@@ -189,6 +191,15 @@ impl Reading {
             None
         };
         self.doubt.tells = self.doubt.tells.or(tells);
+    }
+
+    /// What [`order_in_tree`] might have seen.
+    fn order_without_tree(&self) -> Option<&'static str> {
+        let count = |word: &str| self.words.iter().filter(|known| *known == word).count();
+        let may_have = count("select") > 1
+            || count("group") > 0
+            || self.words.iter().any(|word| AGGREGATES.contains(&word.as_str()));
+        may_have.then_some("queries in a statement that our parser does not read")
     }
 
     fn note_verb(&mut self) {

@@ -138,7 +138,7 @@ pub struct Difference {
     pub detail: String,
     /// Why it is most likely harmless; `None` for a finding.
     pub warning: Option<String>,
-    /// The statement; empty for what was left at the end.
+    /// The statement; the script for the content of a table, empty for what else was left at the end.
     pub sql: String,
     /// What each of the two did.
     pub sides: [Side; 2],
@@ -196,7 +196,7 @@ pub fn compare(case: &TestCase, a: &Transcript, b: &Transcript, policy: &Policy)
     }
     let mut doubts = Doubts::of_schema(case, policy);
     if statement::compare_all(case, a, b, policy, &mut doubts, &mut comparison) {
-        end::compare(a, b, policy, &doubts, &mut comparison);
+        end::compare(case, a, b, policy, &doubts, &mut comparison);
     }
     comparison
 }

@@ -100,7 +100,7 @@ fn uneven(case: &TestCase, record: &StatementRecord, other: &str) -> Difference 
     }
 }
 
-fn sql_text(text: &[u8]) -> String {
+pub(super) fn sql_text(text: &[u8]) -> String {
     String::from_utf8_lossy(&text[..text.len().min(SQL_BYTES_MAX)]).into_owned()
 }
 
@@ -151,9 +151,15 @@ impl Pair<'_> {
             (true, true) if rows_a.is_same_but_for_digits(rows_b) => Some(Class::Digits),
             (true, true) if rows_a.count == 0 || rows_b.count == 0 => Some(Class::RowsAgainstNone),
             (true, true) => Some(Class::Rows),
-            (false, false) => (self.policy.compares_codes && a != b).then_some(Class::Code),
+            (false, false) => (self.policy.compares_codes && !is_same_failure(a, b)).then_some(Class::Code),
             _ => Some(Class::Error),
         }
+    }
+
+    /// Whether both could prepare the statement, and one failed with nothing said but that.
+    fn fails_as_it_runs(&self) -> bool {
+        let is_prepared = !(self.a.explain_fails || self.b.explain_fails);
+        is_prepared && [self.a, self.b].iter().any(|side| side.code == ffi::SQLITE_ERROR)
     }
 
     /// Whether the two are in the same state behind the statement, whatever its result was.
@@ -185,6 +191,8 @@ impl Pair<'_> {
             Class::Error | Class::Code if self.a.taints.iter().any(|taint| taint == LIMITS_TAINT) => {
                 Some("a limit was lowered")
             }
+            // A function that fails, or a table that cannot be read, counts where the planner comes to it.
+            Class::Error if self.fails_as_it_runs() => Some("an error of a part that need not be evaluated"),
             Class::Rows | Class::RowsAgainstNone | Class::Error => order,
             _ => None,
         };
@@ -198,6 +206,12 @@ impl Pair<'_> {
         let message = format!("`{sql}`\nA: {shown_a}\nB: {shown_b}");
         Difference { class, detail, warning: warning.map(str::to_owned), sql, sides, message }
     }
+}
+
+/// True if one of two codes says more than the other at most.
+fn is_same_failure(a: Code, b: Code) -> bool {
+    let is_plain = |code: Code| code.0 == code.primary();
+    a == b || a.primary() == b.primary() && (is_plain(a) || is_plain(b))
 }
 
 /// Words of which a message may consist that stand in a signature: SQLite's own, none of the case.

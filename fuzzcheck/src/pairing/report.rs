@@ -126,3 +126,56 @@ impl PairReport {
         self.known.iter().filter(|(_, fired)| *fired == 0).map(|(known, _)| *known)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tandem::difference::{Class, Side};
+    use tandem::targets::SQL;
+
+    use super::*;
+
+    fn checked(name: &str, sql: &str, codes: [i32; 2], bytes: usize) -> Checked {
+        let sides = codes.map(|code| Side { code, ..Side::default() });
+        let difference = Difference {
+            class: Class::Error,
+            detail: "SELECT".to_owned(),
+            warning: None,
+            sql: sql.to_owned(),
+            sides,
+            message: String::new(),
+        };
+        let comparison = Comparison { statements: 1, differences: vec![difference], ..Comparison::default() };
+        Checked { name: name.to_owned(), target: &SQL, body: vec![0; bytes], heap_bytes: None, comparison }
+    }
+
+    fn report() -> PairReport {
+        PairReport::new(["SQLite 3.54.1, x".to_owned(), "SQLite 3.49.1, y".to_owned()])
+    }
+
+    #[test]
+    fn a_known_difference_is_no_finding_and_one_that_does_not_show_is_named() {
+        let mut report = report();
+        let silent = |report: &PairReport| report.silent().map(|known| known.name).collect::<Vec<_>>();
+        assert_eq!(silent(&report).len(), report.known.len());
+        assert!(silent(&report).contains(&"unistr"));
+        assert!(report.add(checked("a", "SELECT unistr('x')", [101, 1], 9)).is_empty());
+        assert!(report.findings.is_empty());
+        assert!(!silent(&report).contains(&"unistr") && silent(&report).contains(&"percentile"));
+        // The other way round it is none.
+        assert_eq!(report.add(checked("b", "SELECT unistr('x')", [1, 101], 9)).len(), 1);
+        let equal = PairReport::new(["SQLite 3.54.1, x".to_owned(), "SQLite 3.54.1, x".to_owned()]);
+        assert_eq!(equal.known.len(), 0);
+    }
+
+    #[test]
+    fn a_finding_is_told_once_and_keeps_its_smallest_case() {
+        let mut report = report();
+        assert_eq!(report.add(checked("long", "SELECT 1", [101, 1], 9)).len(), 1);
+        assert!(report.add(checked("short", "SELECT 1", [101, 1], 3)).is_empty());
+        assert!(report.add(checked("longer", "SELECT 1", [101, 1], 12)).is_empty());
+        let found = report.findings.values().next().expect("one");
+        assert_eq!((found.cases, found.example.name.as_str()), (3, "short"));
+        assert_eq!(found.also.len(), 3);
+        assert_eq!((report.cases, report.statements), (3, 3));
+    }
+}
