@@ -5,6 +5,8 @@
 //! statement that mentions one has it, too. That is coarser than what a parser and a schema would say, and errs
 //! towards doubt.
 
+mod order;
+
 use std::collections::BTreeMap;
 
 use super::Policy;
@@ -12,7 +14,7 @@ use crate::dbfile::schema;
 use crate::generators::RICH_SCHEMA;
 use crate::known;
 use crate::sql::token::{self, TokenKind};
-use crate::sql::tree::{self, Kind, Node};
+use crate::sql::tree;
 use crate::testcase::{Setting, TestCase};
 
 /// Functions and tables whose content is the build's, or that of the file's pages.
@@ -84,8 +86,6 @@ const DEPENDS_ON_ORDER: [&str; 14] = [
     "row_number",
     "ntile",
 ];
-/// Aggregates: columns beside them come from any row.
-const AGGREGATES: [&str; 8] = ["count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg"];
 /// Keywords behind which stands the name of what is made or written to.
 const BEFORE_TARGET: [&str; 13] = [
     "INTO", "UPDATE", "FROM", "TABLE", "VIEW", "TRIGGER", "INDEX", "ON", "EXISTS", "IGNORE", "REPLACE",
@@ -155,7 +155,7 @@ impl Reading {
         }
         reading.note_verb();
         let in_tree = match tree::parse(text) {
-            Some(tree) => order_in_tree(&tree),
+            Some(tree) => order::in_tree(&tree),
             None => reading.order_without_tree(),
         };
         reading.doubt.order = reading.doubt.order.or(in_tree);
@@ -193,12 +193,12 @@ impl Reading {
         self.doubt.tells = self.doubt.tells.or(tells);
     }
 
-    /// What [`order_in_tree`] might have seen.
+    /// What [`order::in_tree`] might have seen.
     fn order_without_tree(&self) -> Option<&'static str> {
         let count = |word: &str| self.words.iter().filter(|known| *known == word).count();
         let may_have = count("select") > 1
             || count("group") > 0
-            || self.words.iter().any(|word| AGGREGATES.contains(&word.as_str()));
+            || self.words.iter().any(|word| order::AGGREGATES.contains(&word.as_str()));
         may_have.then_some("queries in a statement that our parser does not read")
     }
 
@@ -215,87 +215,6 @@ impl Reading {
             self.doubt.order = self.doubt.order.or(Some("LIMIT in a statement that writes"));
         }
     }
-}
-
-/// What depends on the order of rows and is seen in the tree alone.
-fn order_in_tree(tree: &Node) -> Option<&'static str> {
-    let mut found = None;
-    tree.visit(&mut |node| {
-        let doubt = match node.kind {
-            Kind::Expr if is_scalar_subquery(node) => Some("a subquery that stands for one value"),
-            Kind::Core if has_bare_columns(node) => Some("a column beside an aggregate"),
-            _ => None,
-        };
-        found = found.or(doubt);
-    });
-    found
-}
-
-/// `(SELECT …)` as a value takes the first row, whichever that is, unless there is but one.
-fn is_scalar_subquery(node: &Node) -> bool {
-    let Some(query) = node.child(Kind::Select) else {
-        return false;
-    };
-    // `x IN (SELECT …)` has x in front of it.
-    let is_in_or_exists = node.children().any(|child| child.kind == Kind::Expr)
-        || node.print().trim_start().to_ascii_uppercase().starts_with("EXISTS");
-    let is_single = || {
-        let core = query.child(Kind::Compound).filter(|compound| compound.children().count() == 1);
-        let core = core.and_then(|compound| compound.child(Kind::Core));
-        core.is_some_and(|core| {
-            let has_from = core.child(Kind::From).is_some_and(|from| !from.is_absent());
-            let is_grouped = core.child(Kind::Group).is_some_and(|group| !group.is_absent());
-            !has_from || calls_aggregate(core) && !is_grouped
-        })
-    };
-    !is_in_or_exists && !is_single()
-}
-
-/// True if the result columns call an aggregate.
-fn calls_aggregate(core: &Node) -> bool {
-    let mut found = false;
-    if let Some(columns) = core.child(Kind::Columns) {
-        columns.visit(&mut |node| {
-            let name = (node.kind == Kind::FunctionName).then(|| node.as_text()).flatten();
-            found |= name.is_some_and(|name| AGGREGATES.contains(&name.to_ascii_lowercase().as_str()));
-        });
-    }
-    found
-}
-
-/// A column in a query with groups or an aggregate that is not inside of a call: its value is that of any row of
-/// the group, unless it is grouped by.
-fn has_bare_columns(core: &Node) -> bool {
-    let group = core.child(Kind::Group).filter(|group| !group.is_absent());
-    if group.is_none() && !calls_aggregate(core) {
-        return false;
-    }
-    let mut grouped = Vec::new();
-    if let Some(group) = group {
-        group.visit(&mut |node| {
-            if node.kind == Kind::Column {
-                grouped.push(node.print().to_ascii_lowercase());
-            }
-        });
-    }
-    let is_bare = |column: &Node| {
-        let text = column.print().to_ascii_lowercase();
-        let is_star = text == "*" || text.ends_with(".*");
-        let mut has_free = is_star;
-        visit_outside_calls(column, &mut |node| {
-            has_free |= node.kind == Kind::Column && !grouped.contains(&node.print().to_ascii_lowercase());
-        });
-        has_free
-    };
-    core.child(Kind::Columns).is_some_and(|columns| columns.children().any(is_bare))
-}
-
-fn visit_outside_calls(node: &Node, action: &mut impl FnMut(&Node)) {
-    if node.child(Kind::FunctionName).is_some() {
-        return;
-    }
-    action(node);
-    node.children().for_each(|child| visit_outside_calls(child, action));
 }
 
 /// Names with the reason to doubt what they stand for.
