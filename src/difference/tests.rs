@@ -61,7 +61,7 @@ fn each_kind_of_difference_is_found() {
         let comparison = compared(SCRIPT, edit);
         assert_eq!(signatures(&comparison), [signature], "{comparison:?}");
     }
-    let failing = compared("SELECT * FROM nothing;", |b| b.statements[0].code = 6);
+    let failing = compared("SELECT * FROM missing;", |b| b.statements[0].code = 6);
     assert_eq!(signatures(&failing), ["pair/code/SELECT-SQLITE_ERROR-SQLITE_LOCKED-such-table"]);
 }
 
@@ -174,7 +174,7 @@ fn a_run_that_was_cut_short_is_compared_up_to_there() {
 
 #[test]
 fn another_engine_may_know_less_and_has_its_own_codes() {
-    let (case, a) = transcript("CREATE TABLE t(a); SELECT * FROM nothing; SELECT 1;");
+    let (case, a) = transcript("CREATE TABLE t(a); SELECT * FROM missing; SELECT 1;");
     let mut b = a.clone();
     b.statements[1].code = 21;
     b.statements[2].code = 1;

@@ -20,6 +20,9 @@ pub use code::Code;
 pub use trace::{FileDigest, Observation, StatementTrace, Taint, Trace};
 pub use transcript::Transcript;
 
+/// Called with the number and the text of a statement.
+pub type StatementObserver = dyn Fn(u64, &[u8]);
+
 /// Something that runs cases and can be compared with another that does.
 pub trait Engine {
     /// Name, version and what else tells this build from others.
@@ -31,5 +34,5 @@ pub trait Engine {
 
     /// Calls `observer` with the number and the text of each statement, numbered from 1 for every case, before it
     /// runs. An engine that does not call it leaves unsaid which statement ended its process.
-    fn on_statement(&mut self, _observer: Box<dyn Fn(u64, &[u8])>) {}
+    fn on_statement(&mut self, _observer: Box<StatementObserver>) {}
 }

@@ -44,9 +44,10 @@ fn is_scalar_subquery(node: &Node) -> bool {
 fn calls_aggregate(core: &Node) -> bool {
     let mut found = false;
     if let Some(columns) = core.child(Kind::Columns) {
-        columns.visit(&mut |node| {
+        visit_same_query(columns, &mut |node| {
             let name = (node.kind == Kind::FunctionName).then(|| node.as_text()).flatten();
             found |= name.is_some_and(|name| AGGREGATES.contains(&name.to_ascii_lowercase().as_str()));
+            true
         });
     }
     found
@@ -71,18 +72,18 @@ fn has_bare_columns(core: &Node) -> bool {
         let text = column.print().to_ascii_lowercase();
         let is_star = text == "*" || text.ends_with(".*");
         let mut has_free = is_star;
-        visit_outside_calls(column, &mut |node| {
+        visit_same_query(column, &mut |node| {
             has_free |= node.kind == Kind::Column && !grouped.contains(&node.print().to_ascii_lowercase());
+            node.child(Kind::FunctionName).is_none()
         });
         has_free
     };
     core.child(Kind::Columns).is_some_and(|columns| columns.children().any(is_bare))
 }
 
-fn visit_outside_calls(node: &Node, action: &mut impl FnMut(&Node)) {
-    if node.child(Kind::FunctionName).is_some() {
-        return;
+/// Calls `action` on a node and those below it that belong to the same query, as long as it says to go deeper.
+fn visit_same_query(node: &Node, action: &mut impl FnMut(&Node) -> bool) {
+    if node.kind != Kind::Select && action(node) {
+        node.children().for_each(|child| visit_same_query(child, action));
     }
-    action(node);
-    node.children().for_each(|child| visit_outside_calls(child, action));
 }

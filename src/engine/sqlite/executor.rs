@@ -6,12 +6,12 @@ use std::ffi::CStr;
 use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, process};
-use super::session::{self, Session, StatementObserver};
+use super::session::{self, Session};
 use super::{health, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::plant::Plant;
-use crate::engine::{Code, FileDigest, Observation, Value};
+use crate::engine::{Code, FileDigest, Observation, StatementObserver, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;

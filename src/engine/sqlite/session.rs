@@ -8,7 +8,7 @@ use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, Phase, Statement};
 use crate::engine::transcript::StatementRecord;
-use crate::engine::{Code, Observation, StatementTrace, Taint, Trace, Value};
+use crate::engine::{Code, Observation, StatementObserver, StatementTrace, Taint, Trace, Value};
 use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
@@ -25,9 +25,6 @@ const SCHEMA_REFUSALS_MAX: u32 = 2;
 /// Statements that work without a schema.
 const NEEDS_NO_SCHEMA: [&str; 9] =
     ["PRAGMA", "ATTACH", "DETACH", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
-
-/// Called with the number and the text of a statement.
-pub(super) type StatementObserver = dyn Fn(u64, &[u8]);
 
 /// Runs statements on the open connection of a case and writes down what they did.
 pub struct Session<'c> {

@@ -7,7 +7,7 @@ use super::{Budget, Executor, Program, ScriptProgram, health};
 use crate::dbfile::damage::Assessment;
 use crate::engine::plant::Plant;
 use crate::engine::transcript::{EndState, RowsDigest, StatementRecord, TableDigest, Transcript};
-use crate::engine::{Code, Engine, Value};
+use crate::engine::{Code, Engine, StatementObserver, Value};
 use crate::faults::vfs::Machine;
 use crate::testcase::TestCase;
 
@@ -25,7 +25,7 @@ impl Engine for Executor {
         format!("SQLite {}, {}", super::version(), super::source_id())
     }
 
-    fn on_statement(&mut self, observer: Box<dyn Fn(u64, &[u8])>) {
+    fn on_statement(&mut self, observer: Box<StatementObserver>) {
         self.on_statement = Some(observer);
     }
 
