@@ -57,7 +57,7 @@ fn what_one_build_does_otherwise_is_found() {
         ("--plant-b wrong-rows", "pair/rows/SELECT"),
         ("--plant-a wrong-rows", "pair/rows/SELECT"),
         ("--plant-b nondeterminism", "pair/error/SELECT-SQLITE_ERROR-success-such-function"),
-        ("--plant-a internal-error", "pair/code/SELECT-SQLITE_INTERNAL-SQLITE_ERROR-other"),
+        ("--plant-a internal-error", "pair/code/SELECT-SQLITE_INTERNAL-SQLITE_ERROR-error"),
         ("--plant-b abort", "pair/death/b-SIGABRT-SELECT"),
         ("--plant-a segfault", "pair/death/a-SIGSEGV-SELECT"),
         ("--plant-a abort --plant-b abort", "pair/death/both-SIGABRT-SELECT"),

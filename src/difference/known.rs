@@ -25,7 +25,48 @@ pub struct KnownDifference {
 }
 
 /// All known differences.
-pub const KNOWN_DIFFERENCES: [KnownDifference; 9] = [
+pub const KNOWN_DIFFERENCES: [KnownDifference; 13] = [
+    KnownDifference {
+        name: "jsonb",
+        reason: "JSONB and its functions, and the second argument of json_valid()",
+        link: "https://sqlite.org/releaselog/3_45_0.html",
+        since: (3, 45, 0),
+        explains: |difference| {
+            let is_new = |word: &str| word.starts_with("jsonb") || word == "json_valid";
+            refuses(difference, OLD) && words(difference).iter().any(|word| is_new(word))
+        },
+    },
+    KnownDifference {
+        name: "json-pretty",
+        reason: "new function json_pretty()",
+        link: "https://sqlite.org/releaselog/3_46_0.html",
+        since: (3, 46, 0),
+        explains: |difference| lacks(difference, &["json_pretty"]),
+    },
+    KnownDifference {
+        name: "digit-separator",
+        reason: "underscores between the digits of a number; what follows one without a space is part of it",
+        link: "https://sqlite.org/releaselog/3_46_0.html",
+        since: (3, 46, 0),
+        explains: |difference| {
+            let bytes = difference.sql.as_bytes();
+            let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+            let separates = |at: usize| bytes[at] == b'_' && at > 0 && is_digit(at - 1) && is_digit(at + 1);
+            let has_separator = (0..bytes.len()).any(separates);
+            let has_hex = difference.sql.to_ascii_lowercase().contains("0x");
+            refuses(difference, OLD) && has_separator || refuses(difference, NEW) && has_hex
+        },
+    },
+    KnownDifference {
+        name: "aggregate-in-values",
+        reason: "VALUES with several rows runs as a query, in which an aggregate may stand",
+        link: "https://sqlite.org/releaselog/3_46_0.html",
+        since: (3, 46, 0),
+        explains: |difference| {
+            let aggregates = ["count", "sum", "total", "avg", "min", "max", "group_concat"];
+            lacks(difference, &aggregates) && says(difference, &["values"])
+        },
+    },
     KnownDifference {
         name: "unistr",
         reason: "new functions unistr() and unistr_quote()",
@@ -167,19 +208,30 @@ fn uses_text(difference: &Difference) -> bool {
     difference.sql.contains("||") || says(difference, &functions)
 }
 
+/// As [`fails_only_in`]; the other side may fail, too, for a reason that comes later.
+fn refuses(difference: &Difference, side: usize) -> bool {
+    matches!(difference.class, Class::Error | Class::Code)
+        && difference.sides[side].code == rusqlite::ffi::SQLITE_ERROR
+}
+
 /// True if the older side refuses a statement that names one of these functions.
 fn lacks(difference: &Difference, functions: &[&str]) -> bool {
-    fails_only_in(difference, OLD) && says(difference, functions)
+    refuses(difference, OLD) && says(difference, functions)
+}
+
+/// Words and names of the statement, in lower case and without quotes.
+fn words(difference: &Difference) -> Vec<String> {
+    let text = difference.sql.as_bytes();
+    let word = |token: Token| {
+        let word = String::from_utf8_lossy(&text[token.range]).to_ascii_lowercase();
+        bare(&word).to_owned()
+    };
+    tokenize(text).into_iter().map(word).collect()
 }
 
 /// True if the statement has one of these words.
-fn says(difference: &Difference, words: &[&str]) -> bool {
-    let text = difference.sql.as_bytes();
-    let is_one = |token: Token| {
-        let word = String::from_utf8_lossy(&text[token.range]).to_ascii_lowercase();
-        words.contains(&bare(&word))
-    };
-    tokenize(text).into_iter().any(is_one)
+fn says(difference: &Difference, sought: &[&str]) -> bool {
+    words(difference).iter().any(|word| sought.contains(&word.as_str()))
 }
 
 impl KnownDifference {
@@ -234,6 +286,10 @@ mod tests {
         let (old, new) = ([1, 101], [101, 1]);
         let trigger = "CREATE TEMP TRIGGER x INSERT ON t BEGIN DELETE FROM main.t; END";
         vec![
+            ("jsonb", error("SELECT jsonb_set(a)", old), error("SELECT jsonb_set(a)", new)),
+            ("json-pretty", error("SELECT json_pretty(a)", old), error("SELECT json_nice(a)", old)),
+            ("digit-separator", error("SELECT 1_000", old), error("SELECT 1000", old)),
+            ("aggregate-in-values", error("VALUES(1),(total(2))", old), error("SELECT total(2) FROM t", old)),
             ("unistr", error("SELECT unistr('a')", old), error("SELECT unistr('a')", new)),
             ("percentile", error("SELECT median(a) FROM t", old), error("SELECT middle(a) FROM t", old)),
             (

@@ -17,12 +17,16 @@ pub mod report;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use tandem::TestCase;
 use tandem::difference::known::version_of;
 use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare};
+use tandem::engine::sqlite::{Executor, Moment};
+use tandem::generators::RICH_SCHEMA;
 use tandem::targets::{DB_SQL, Target};
+use tandem::testcase::{FileName, OpenConfig, Setting};
 
 use crate::replay::client::Client;
 use crate::replay::pool::Batch;
@@ -126,9 +130,27 @@ impl Pairing {
     }
 }
 
-/// The case with the statements of its target as its script, which both can be given.
+/// The case as both can be given it: the statements of its target as its script, and the rich schema, which each
+/// version would make in its own way, as a file.
 fn scripted(named: NamedCase) -> NamedCase {
-    NamedCase { case: named.target.scripted(named.case), ..named }
+    let mut case = named.target.scripted(named.case);
+    if case.config.is_on(Setting::RichSchema) {
+        case.config.set(Setting::RichSchema, 0);
+        if case.files.main().is_none() {
+            case.files.insert(FileName::main(), rich_image().to_vec());
+        }
+    }
+    NamedCase { case, ..named }
+}
+
+/// A database with the rich schema, made once.
+fn rich_image() -> &'static [u8] {
+    static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let executor = Executor::shared();
+        let files = executor.files_after(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
+        files.expect("the rich schema is valid SQL").main().unwrap_or_default().to_vec()
+    })
 }
 
 /// Asks a worker for the name of its engine, with a case that harms nobody.

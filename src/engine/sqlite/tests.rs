@@ -309,3 +309,13 @@ fn no_result_depends_on_addresses() {
     assert!(first.statements[0].rows >= 2 && first.statements[1].rows > 4, "{first:?}");
     (1..60).for_each(|shift| assert_eq!(run(shift), first, "with shift {shift}"));
 }
+
+#[test]
+fn every_statement_of_the_rich_schema_works() {
+    let files = Executor::shared().files_after(
+        &OpenConfig::default(),
+        crate::generators::RICH_SCHEMA,
+        Moment::Closed,
+    );
+    assert_eq!(files.err(), None);
+}
