@@ -27,6 +27,7 @@
 //! | [`generators`] | seeds of our own, the rich schema, statements from a grammar |
 //! | [`mutators`] | mutations of SQL, files, settings and of two of them at once; crossover, shrinking |
 //! | [`oracles`] | what is checked on every case |
+//! | [`difference`] | whether two engines did the same: transcripts compared, known differences |
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
@@ -47,6 +48,7 @@
 
 pub mod corpus;
 pub mod dbfile;
+pub mod difference;
 pub mod engine;
 pub mod faults;
 pub mod generators;

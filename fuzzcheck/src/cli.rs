@@ -3,6 +3,7 @@
 pub mod flavor;
 pub mod lanes;
 pub mod measure;
+pub mod pair;
 
 use std::path::PathBuf;
 
@@ -54,6 +55,8 @@ pub enum Command {
     Coverage(measure::CoverageArgs),
     /// Fuzz with our mutations, with libFuzzer's and without each family of ours: the same seeds, the same time.
     CompareMutators(measure::CompareArgs),
+    /// Run cases on two builds of SQLite and compare what they did: rows, errors, schema, content.
+    Pair(pair::PairArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.
@@ -306,6 +309,9 @@ pub struct WorkerArgs {
     /// As for `run`.
     #[arg(long)]
     pub twice: bool,
+    /// Send what each case did, for a comparison, instead of judging it.
+    #[arg(long, conflicts_with = "twice")]
+    pub transcript: bool,
     /// As for `run`.
     #[arg(long)]
     pub meet_known_bugs: bool,

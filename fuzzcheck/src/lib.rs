@@ -15,6 +15,7 @@ mod coverage;
 mod files;
 mod fuzzing;
 mod lanes;
+pub mod pairing;
 pub mod replay;
 mod source;
 mod ui;

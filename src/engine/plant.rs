@@ -15,6 +15,8 @@ pub enum Plant {
     Function(FunctionPlant),
     /// A statement is left unfinished when the connection is closed.
     UnfinishedStatement,
+    /// Statements that say `planted` return a row more. Only a comparison with another build shows it.
+    WrongRows,
 }
 
 /// What the SQL function `planted()` does.
@@ -39,7 +41,7 @@ pub enum FunctionPlant {
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 13] = [
+pub const PLANTS: [(&str, Plant); 14] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -53,6 +55,7 @@ pub const PLANTS: [(&str, Plant); 13] = [
     ("internal-error", Plant::Function(FunctionPlant::InternalError)),
     ("heap-overread", Plant::Function(FunctionPlant::HeapOverread)),
     ("unfinished-statement", Plant::UnfinishedStatement),
+    ("wrong-rows", Plant::WrongRows),
 ];
 
 impl Plant {

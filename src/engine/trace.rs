@@ -141,9 +141,14 @@ impl Taint {
         Self(self.0 & !other.0)
     }
 
+    /// The names of all in the set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().filter(move |(taint, _)| self.contains(*taint)).map(|(_, name)| *name)
+    }
+
     /// The name of the first one in the set.
     pub fn first_name(self) -> Option<&'static str> {
-        Self::ALL.iter().find(|(taint, _)| self.contains(*taint)).map(|(_, name)| *name)
+        self.names().next()
     }
 }
 
@@ -163,8 +168,7 @@ impl BitOrAssign for Taint {
 
 impl fmt::Debug for Taint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Self::ALL.iter().filter(|(taint, _)| self.contains(*taint));
-        f.debug_set().entries(names.map(|(_, name)| name)).finish()
+        f.debug_set().entries(self.names()).finish()
     }
 }
 

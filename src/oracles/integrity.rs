@@ -58,7 +58,8 @@ fn skip_reason(observation: &Observation) -> SkipReason {
     }
 }
 
-fn excuse(problem: &str, case: &TestCase) -> Option<&'static str> {
+/// Why a problem is one that SQLite may have rightly.
+pub(crate) fn excuse(problem: &str, case: &TestCase) -> Option<&'static str> {
     if problem.starts_with("CHECK constraint failed") {
         return Some("CHECK constraint");
     }

@@ -20,7 +20,7 @@ mod close;
 mod code;
 mod files;
 mod format;
-mod integrity;
+pub(crate) mod integrity;
 mod memory;
 mod verdict;
 

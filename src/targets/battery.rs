@@ -4,6 +4,7 @@
 //! and are freed; then what rewrites the whole file. Names come from the schema as SQLite reads it, so
 //! a schema that it refuses ends the table part and leaves the rest.
 
+use crate::dbfile::schema;
 use crate::engine::Value;
 use crate::engine::sqlite::{Program, Session};
 use crate::testcase::TestCase;
@@ -26,6 +27,24 @@ impl Program for Battery {
         }
         run_all(session, &REWRITE_ALL);
     }
+
+    fn script(&self, case: &TestCase) -> Option<String> {
+        let rows = schema::rows(case.files.main().unwrap_or_default());
+        let tables = rows.into_iter().filter(|row| row.kind == "table");
+        let tables: Vec<Table> =
+            tables.map(|row| Table { name: row.name, sql: row.sql }).take(TABLES_MAX).collect();
+        let read = |table: &Table| -> Vec<String> {
+            READ_TABLE.iter().chain(table.kind_statements()).map(|text| table.fill(text)).collect()
+        };
+        let write = |table: &Table| WRITE_TABLE.map(|text| table.fill(text));
+        let statements = READ_ALL
+            .map(str::to_owned)
+            .into_iter()
+            .chain(tables.iter().flat_map(read))
+            .chain(tables.iter().flat_map(write))
+            .chain(REWRITE_ALL.map(str::to_owned));
+        Some(statements.map(|statement| statement + ";\n").collect())
+    }
 }
 
 /// A table with its quoted name.
@@ -35,6 +54,13 @@ struct Table {
 }
 
 impl Table {
+    /// A statement with the table's name in it.
+    fn fill(&self, statement: &str) -> String {
+        let node = quote(&format!("{}_node", self.name), '"');
+        let statement = statement.replace("$T", &quote(&self.name, '"'));
+        statement.replace("$S", &quote(&self.name, '\'')).replace("$N", &node)
+    }
+
     fn kind_statements(&self) -> std::slice::Iter<'static, &'static str> {
         let sql = self.sql.to_ascii_lowercase();
         let is_using = |module: &str| sql.contains("virtual") && sql.contains(module);
@@ -115,12 +141,8 @@ fn run_all(session: &mut Session<'_>, statements: &[&str]) {
 }
 
 fn run_on<'a>(session: &mut Session<'_>, table: &Table, statements: impl Iterator<Item = &'a &'static str>) {
-    let name = quote(&table.name, '"');
-    let text = quote(&table.name, '\'');
-    let node = quote(&format!("{}_node", table.name), '"');
     for statement in statements {
-        let statement = statement.replace("$T", &name).replace("$S", &text).replace("$N", &node);
-        session.run(statement.as_bytes(), 0..0);
+        session.run(table.fill(statement).as_bytes(), 0..0);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};
 use crate::mutators::Weights;
 use crate::oracles::{self, ORACLES, SkipReason, Verdict};
-use crate::testcase::TestCase;
+use crate::testcase::{Script, TestCase};
 
 /// A fuzz target.
 pub struct Target {
@@ -108,6 +108,15 @@ impl Target {
     /// Runs a case and judges it.
     pub fn judge(&self, executor: &mut Executor, case: &TestCase) -> Judged {
         self.judge_within(executor, case, &self.budget)
+    }
+
+    /// The case with the statements that this target runs as its script: two engines can be given it. Such a case
+    /// gives itself.
+    pub fn scripted(&self, case: TestCase) -> TestCase {
+        match self.program.script(&case) {
+            Some(script) => TestCase { sql: Script::new(script), ..case },
+            None => case,
+        }
     }
 
     /// Runs a case within another budget and judges it.

@@ -8,6 +8,7 @@ mod import;
 mod lanes;
 mod list;
 mod output;
+mod pair;
 mod run;
 mod script;
 mod seeds;
@@ -49,6 +50,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Lanes(args)) => lanes::run(&args),
         Some(Command::Coverage(args)) => coverage::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
+        Some(Command::Pair(args)) => pair::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;

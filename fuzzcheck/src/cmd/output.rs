@@ -47,7 +47,7 @@ fn replay_command(path: &Path, case: &Done, args: &RunArgs, worker: &Worker) -> 
 }
 
 /// A word as a shell reads it back.
-fn shell_quoted(word: &str) -> String {
+pub(super) fn shell_quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&byte);
     if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -91,7 +91,7 @@ fn why_none(paths: &[PathBuf], args: &RunArgs, found: usize, is_interrupted: boo
     }
 }
 
-fn check_plant(name: Option<&str>) -> Result<()> {
+pub(super) fn check_plant(name: Option<&str>) -> Result<()> {
     let Some(name) = name.filter(|name| Plant::by_name(name).is_none()) else {
         return Ok(());
     };
@@ -191,6 +191,7 @@ fn simulate_failure(report: &mut Report) {
             vm_steps: 0,
             bugs: vec![bug.clone()],
             digest: None,
+            transcript: None,
         };
         let outcome = Outcome { result, harness_error: None };
         let case = Done {

@@ -8,6 +8,7 @@ use tandem::TestCase;
 use tandem::targets::DB_SQL;
 
 use super::EXIT_FINDINGS;
+use crate::pairing::{Build, pool};
 use crate::replay::{Options, run_all};
 use crate::source::NamedCase;
 use crate::ui;
@@ -24,16 +25,18 @@ struct Trial {
     script: &'static str,
     signature: &'static str,
     is_twice: bool,
+    /// True where only a comparison with a build without the bug shows it.
+    is_pair: bool,
     /// True where only AddressSanitizer sees the bug. `.ci/run` plants it in the fuzz targets, which have it.
     needs_sanitizer: bool,
 }
 
 const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
-    Trial { plant, script, signature, is_twice: false, needs_sanitizer: false }
+    Trial { plant, script, signature, is_twice: false, is_pair: false, needs_sanitizer: false }
 }
 
 /// One trial per plant; `selftest` fails if a plant has none.
-const TRIALS: [Trial; 13] = [
+const TRIALS: [Trial; 14] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
@@ -47,6 +50,7 @@ const TRIALS: [Trial; 13] = [
     trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
     Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
+    Trial { is_pair: true, ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "pair/rows/SELECT") },
 ];
 
 pub(super) fn run() -> Result<ExitCode> {
@@ -97,6 +101,13 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
     let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
     let program = std::env::current_exe().context("finding this program")?;
     let stop = AtomicBool::new(false);
+    if trial.is_pair {
+        let sound = Build { program: program.clone(), options: Options { plant: None, ..options.clone() } };
+        let builds = [sound, Build { program, options }];
+        let report = pool::compare_all(&builds, 1, cases.into_iter(), &stop, |_| {})?;
+        anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
+        return Ok(report.findings.into_keys().collect());
+    }
     let report = run_all(&program, &options, 1, &mut cases.into_iter(), &stop, |_| {})?;
     anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
     let findings = report.findings.iter().filter(|finding| finding.case.name == "planted");

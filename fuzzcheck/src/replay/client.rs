@@ -206,7 +206,8 @@ impl Client {
         let signature = format!("{kind}/{}/{}", first.kind, detail.as_deref().unwrap_or("-"));
         let bugs =
             if first.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
-        let result = CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs, digest: None };
+        let result =
+            CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs, digest: None, transcript: None };
         Ok(Outcome { result, harness_error: first.is_harness.then_some(message) })
     }
 
@@ -244,6 +245,9 @@ fn worker_arguments(options: &Options) -> Vec<String> {
     }
     if options.is_twice {
         arguments.push("--twice".to_owned());
+    }
+    if options.is_transcribing {
+        arguments.push("--transcript".to_owned());
     }
     arguments.extend(options.plant.iter().map(|name| format!("--plant={name}")));
     let limits = [

@@ -20,18 +20,25 @@ const BATCH_CASES_MAX: usize = 64;
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// Cases with the jobs made of them.
-type Batch = (Vec<NamedCase>, Vec<Job>);
+pub(crate) type Batch = (Vec<NamedCase>, Vec<Job>);
 
 /// Where workers get their batches.
-struct Feed<'a> {
+pub(crate) struct Feed<'a> {
     cases: Mutex<&'a mut (dyn Iterator<Item = NamedCase> + Send)>,
     next_index: AtomicU64,
     /// Set when no more cases are to be run: the user interrupted, or a worker cannot be started.
     is_closed: &'a AtomicBool,
 }
 
-impl Feed<'_> {
-    fn next(&self) -> Option<Batch> {
+impl<'a> Feed<'a> {
+    pub(crate) fn new(
+        cases: &'a mut (dyn Iterator<Item = NamedCase> + Send),
+        is_closed: &'a AtomicBool,
+    ) -> Self {
+        Self { cases: Mutex::new(cases), next_index: AtomicU64::new(1), is_closed }
+    }
+
+    pub(crate) fn next(&self) -> Option<Batch> {
         let mut cases = self.cases.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut batch, mut jobs, mut bytes) = (Vec::new(), Vec::new(), 0);
         while batch.len() < BATCH_CASES_MAX
@@ -67,7 +74,7 @@ pub fn run_all(
 ) -> Result<Report> {
     let mut clients = (0..jobs.max(1)).map(|_| Client::new(program, options)).collect::<Result<Vec<_>>>()?;
     let slots: Vec<_> = clients.iter().map(Client::slot).collect();
-    let feed = Feed { cases: Mutex::new(cases), next_index: AtomicU64::new(1), is_closed: stop };
+    let feed = Feed::new(cases, stop);
     let is_over = AtomicBool::new(false);
     let timeout = Duration::from_millis(options.timeout_ms);
     let mut report = Report::default();

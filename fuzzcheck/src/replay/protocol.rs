@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tandem::engine::sqlite::Budget;
-use tandem::engine::{StatementTrace, Trace};
+use tandem::engine::{StatementTrace, Trace, Transcript};
 use tandem::targets::{TARGETS, Target};
 
 /// Longest encoded case in a frame, in bytes: an envelope of the largest files, and some.
@@ -109,6 +109,9 @@ pub struct CaseResult {
     /// What the case did, where that is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<CaseDigest>,
+    /// What it did, for a comparison with another build ([`Options::is_transcribing`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Transcript>,
 }
 
 /// What a case did, short enough to be kept for every case: equal for equal behaviour, whatever it cost.
@@ -192,6 +195,9 @@ pub struct BatchResult {
     /// Statements that were refused because they lead to a known bug, by its name.
     #[serde(default)]
     pub avoided: BTreeMap<String, u64>,
+    /// Name and version of the engine, with transcripts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub engine: String,
 }
 
 /// How cases are run.
@@ -203,6 +209,8 @@ pub struct Options {
     pub plant: Option<String>,
     /// Refuse nothing of what leads to a known bug.
     pub meets_known_bugs: bool,
+    /// Send transcripts instead of judging.
+    pub is_transcribing: bool,
     /// Limits that replace those of the target.
     pub limits: Limits,
     /// CPU milliseconds after which a case counts as hanging.

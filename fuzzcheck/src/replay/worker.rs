@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tandem::TestCase;
+use tandem::engine::Engine;
 use tandem::engine::plant::Plant;
 use tandem::engine::sqlite::{Budget, Executor};
 use tandem::oracles::{ORACLES, Verdict};
@@ -26,26 +27,69 @@ const VFS_VARIABLE: &str = "TANDEM_VFS";
 /// # Errors
 /// Where a pipe or the progress file breaks.
 pub fn run(options: &Options, progress: &Path, traces_statements: bool) -> Result<()> {
+    let mut runner = Runner::isolated(options)?;
+    if options.is_transcribing {
+        return serve(&mut runner.executor, options, progress, traces_statements);
+    }
+    let progress = begin(options, progress, traces_statements, &mut runner.executor)?;
+    answer(&progress, |job, batch| runner.run(job, batch))
+}
+
+/// Runs until standard input ends, and sends what `engine` did with each case: the worker of any engine, for a
+/// program whose own `worker` takes the arguments of ours ([`crate::cli::WorkerArgs`]).
+///
+/// # Errors
+/// As [`run`].
+pub fn serve(
+    engine: &mut dyn Engine,
+    options: &Options,
+    progress: &Path,
+    traces_statements: bool,
+) -> Result<()> {
+    let progress = begin(options, progress, traces_statements, engine)?;
+    let identity = engine.identity();
+    answer(&progress, |job, batch| {
+        let target = TARGETS[usize::from(job.target)];
+        let budget = options.limits.apply(&target.budget, job.heap_bytes);
+        let started = cpu_time_ns();
+        let transcript = Some(engine.transcript(&TestCase::decode(&job.body), &budget));
+        batch.engine.clone_from(&identity);
+        let cpu_ns = cpu_time_ns() - started;
+        CaseResult { index: job.index, cpu_ns, vm_steps: 0, bugs: vec![], transcript }
+    })
+}
+
+/// What a worker does before its first case; the progress file.
+fn begin(
+    options: &Options,
+    progress: &Path,
+    traces_statements: bool,
+    engine: &mut dyn Engine,
+) -> Result<File> {
     limit_memory(options.worker_memory_mib)?;
     let progress = File::options().write(true).open(progress).context("opening the progress file")?;
-    let mut runner = Runner::isolated(options)?;
     if traces_statements {
         let progress = progress.try_clone()?;
-        runner.executor.on_statement(move |number, text| {
+        engine.on_statement(Box::new(move |number, text| {
             let mut record = number.to_le_bytes().to_vec();
             record.extend(text.trim_ascii_start().iter().take(STATEMENT_BYTES));
             record.resize(8 + STATEMENT_BYTES, 0);
             // A parent that cannot read it any more has no use for it either.
             progress.write_all_at(&record, 8).ok();
-        });
+        }));
     }
+    Ok(progress)
+}
+
+/// Answers batches with what `run` says of each of their cases.
+fn answer(progress: &File, mut run: impl FnMut(&Job, &mut BatchResult) -> CaseResult) -> Result<()> {
     let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
     let mut output = io::stdout().lock();
     while let Some(jobs) = protocol::read_batch(&mut input)? {
         let mut batch = BatchResult::default();
         for job in jobs {
             progress.write_all_at(&job.index.to_le_bytes(), 0)?;
-            let result = runner.run(&job, &mut batch);
+            let result = run(&job, &mut batch);
             batch.results.push(result);
         }
         serde_json::to_writer(&mut output, &batch)?;
@@ -122,7 +166,7 @@ impl Runner {
         }
         let trace = &judged.observation.trace;
         let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
-        CaseResult { index: job.index, cpu_ns, vm_steps: trace.vm_steps(), bugs, digest }
+        CaseResult { index: job.index, cpu_ns, vm_steps: trace.vm_steps(), bugs, digest, transcript: None }
     }
 
     fn second_run(

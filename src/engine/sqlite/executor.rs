@@ -6,12 +6,12 @@ use std::ffi::CStr;
 use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, process};
-use super::session::{self, Session, StatementObserver};
+use super::session::{self, Session};
 use super::{health, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::plant::Plant;
-use crate::engine::{FileDigest, Observation, Value};
+use crate::engine::{Code, FileDigest, Observation, StatementObserver, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;
@@ -59,6 +59,12 @@ pub enum Moment {
 pub trait Program {
     /// Runs it.
     fn run(&self, case: &TestCase, session: &mut Session<'_>);
+
+    /// The same as a script, as far as it can be told without an engine, for a comparison of two; `None` where
+    /// it is the script of the case.
+    fn script(&self, _case: &TestCase) -> Option<String> {
+        None
+    }
 }
 
 /// The script of the case, statement by statement.
@@ -78,10 +84,10 @@ impl Program for ScriptProgram {
 
 /// Runs cases, one after the other, on a VFS of its own.
 pub struct Executor {
-    vfs: Vfs,
-    plant: Option<Plant>,
+    pub(super) vfs: Vfs,
+    pub(super) plant: Option<Plant>,
     meets_known_bugs: bool,
-    on_statement: Option<Box<StatementObserver>>,
+    pub(super) on_statement: Option<Box<StatementObserver>>,
     /// The main database of cases that ask for the rich schema.
     rich_image: OnceCell<Vec<u8>>,
 }
@@ -108,12 +114,6 @@ impl Executor {
             on_statement: None,
             rich_image: OnceCell::new(),
         }
-    }
-
-    /// Calls `observer` with the number and the text of each statement, numbered from 1 for every case,
-    /// before it is prepared: so that it is known which one ends the process.
-    pub fn on_statement(&mut self, observer: impl Fn(u64, &[u8]) + 'static) {
-        self.on_statement = Some(Box::new(observer));
     }
 
     /// Lets cases open their files through the VFS `name` of an extension that is built in.
@@ -144,13 +144,7 @@ impl Executor {
     }
 
     fn run_exclusively(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
-        if case.config.is_on(Setting::RichSchema) {
-            self.rich_image.get_or_init(|| {
-                // An older SQLite does not know all of it, and gets the rest.
-                let (files, _) = self.build_files(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
-                files.main().unwrap_or_default().to_vec()
-            });
-        }
+        self.build_rich_image(&case.config);
         let lock_byte = lock_byte(&case.config);
         let start = health::assess_start(&case.files, lock_byte);
         let memory_before = alloc::counts();
@@ -175,6 +169,17 @@ impl Executor {
             observation.is_healthy_at_start = Some(is_healthy);
         }
         observation
+    }
+
+    /// Before the first case that asks for the rich schema.
+    pub(super) fn build_rich_image(&self, config: &OpenConfig) {
+        if config.is_on(Setting::RichSchema) {
+            self.rich_image.get_or_init(|| {
+                // An older SQLite lacks functions and clauses: it gets the rest.
+                let (files, _) = self.build_files(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
+                files.main().unwrap_or_default().to_vec()
+            });
+        }
     }
 
     /// The words of this build.
@@ -210,7 +215,7 @@ impl Executor {
     }
 
     /// A fresh disk with the files of the case, and the process-wide settings.
-    fn prepare_machine(&self, files: &FileSet, config: &OpenConfig, budget: &Budget) {
+    pub(super) fn prepare_machine(&self, files: &FileSet, config: &OpenConfig, budget: &Budget) {
         let mut machine = Machine::new(budget.disk_bytes.max(2 * files.total_bytes()));
         machine.sector_bytes = 1 << config.get(Setting::SectorLog2);
         machine.characteristics = config.get(Setting::DeviceCharacteristics);
@@ -266,6 +271,20 @@ impl Executor {
         (while_open.unwrap_or_else(|| named_files(&machine)), error)
     }
 
+    /// The connection of a case, with its settings and its budget, on the machine that is prepared.
+    pub(super) fn open(&self, case: &TestCase, budget: &Budget) -> Result<Connection<'_>, Code> {
+        let connection = Connection::open(&self.vfs, MAIN_PATH)?;
+        let taint = settings::apply(&case.config, budget, &connection);
+        if let Some(Plant::Function(plant)) = self.plant {
+            connection.plant(plant);
+        }
+        let watch = connection.watch();
+        watch.set_budget(budget.vm_steps, budget.alloc_bytes);
+        watch.avoids_known_bugs.set(!self.meets_known_bugs);
+        watch.taint.set(taint);
+        Ok(connection)
+    }
+
     fn observe(
         &self,
         case: &TestCase,
@@ -274,23 +293,17 @@ impl Executor {
         start: &Assessment,
     ) -> Observation {
         let mut observation = Observation::default();
-        let connection = match Connection::open(&self.vfs, MAIN_PATH) {
+        let connection = match self.open(case, budget) {
             Ok(connection) => connection,
             Err(code) => {
                 observation.close = Some(code);
                 return observation;
             }
         };
-        observation.taint = settings::apply(&case.config, budget, &connection);
-        if let Some(Plant::Function(plant)) = self.plant {
-            connection.plant(plant);
-        }
         let mut session = Session::new(&connection, case, self.on_statement.as_deref());
-        connection.watch().set_budget(budget.vm_steps, budget.alloc_bytes);
-        connection.watch().avoids_known_bugs.set(!self.meets_known_bugs);
         program.run(case, &mut session);
         session.finish(&mut observation);
-        observation.taint |= connection.watch().taint.get();
+        observation.taint = connection.watch().taint.get();
         observation.avoided = connection.watch().avoided.take();
 
         if health::has_written(&observation.trace) && !matches!(start, Assessment::Damaged(_)) {
@@ -313,7 +326,7 @@ impl Executor {
 
     /// As [`Executor::is_healthy`], with journal and WAL as they are, on a disk of its own. What SQLite
     /// recovers from them is looked at, too.
-    fn is_healthy_to_sqlite(&self, case: &TestCase, budget: &Budget) -> bool {
+    pub(super) fn is_healthy_to_sqlite(&self, case: &TestCase, budget: &Budget) -> bool {
         self.prepare_machine(&case.files, &case.config, budget);
         let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
             let is_sound = health::integrity(&connection).is_some_and(|problems| problems.is_empty());
@@ -332,7 +345,7 @@ impl Executor {
 }
 
 /// Where the lock byte lies in this case.
-fn lock_byte(config: &OpenConfig) -> u32 {
+pub(super) fn lock_byte(config: &OpenConfig) -> u32 {
     match config.get(Setting::PendingBytePage) {
         0 => LOCK_BYTE,
         unit => unit << 16,

@@ -18,6 +18,7 @@ pub mod instrumentation;
 mod policy;
 mod session;
 mod settings;
+mod transcribe;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -7,7 +7,8 @@ use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, Phase, Statement};
-use crate::engine::{Code, Observation, StatementTrace, Taint, Trace, Value};
+use crate::engine::transcript::StatementRecord;
+use crate::engine::{Code, Observation, StatementObserver, StatementTrace, Taint, Trace, Value};
 use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
@@ -24,9 +25,6 @@ const SCHEMA_REFUSALS_MAX: u32 = 2;
 /// Statements that work without a schema.
 const NEEDS_NO_SCHEMA: [&str; 9] =
     ["PRAGMA", "ATTACH", "DETACH", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
-
-/// Called with the number and the text of a statement.
-pub(super) type StatementObserver = dyn Fn(u64, &[u8]);
 
 /// Runs statements on the open connection of a case and writes down what they did.
 pub struct Session<'c> {
@@ -49,6 +47,8 @@ pub struct Session<'c> {
     refused_by_parser: u64,
     /// Rows not yet hashed; kept between statements for its memory.
     row_bytes: Vec<u8>,
+    /// For a [`crate::engine::Transcript`], where one is asked for: it costs a copy of every row.
+    records: Option<Vec<StatementRecord>>,
 }
 
 impl<'c> Session<'c> {
@@ -74,7 +74,13 @@ impl<'c> Session<'c> {
             schema_refusals: 0,
             refused_by_parser: 0,
             row_bytes: Vec::new(),
+            records: None,
         }
+    }
+
+    /// Records from here on what a [`crate::engine::Transcript`] holds of each statement.
+    pub(super) fn record(&mut self) {
+        self.records = Some(Vec::new());
     }
 
     /// True when the budget or the number of rows is used up: nothing more runs.
@@ -180,6 +186,9 @@ impl<'c> Session<'c> {
             vm_steps: 0,
             is_read_only: true,
         };
+        if let Some(records) = &mut self.records {
+            records.push(StatementRecord::default());
+        }
         if let Some(mut statement) = statement {
             trace.is_read_only = statement.is_read_only();
             statement.bind_named_values();
@@ -187,7 +196,25 @@ impl<'c> Session<'c> {
             self.step_rows(&mut statement, &mut trace);
             trace.vm_steps = statement.vm_steps();
         }
+        self.finish_record(&trace);
         self.trace.statements.push(trace);
+    }
+
+    fn finish_record(&mut self, trace: &StatementTrace) {
+        let Some(record) = self.records.as_mut().and_then(|records| records.last_mut()) else {
+            return;
+        };
+        let code = trace.code();
+        record.sql = trace.sql.clone();
+        record.verb = trace.verb.to_owned();
+        record.code = code.0;
+        record.is_read_only = trace.is_read_only;
+        // EXPLAIN prepares the statement, and what SQLite prepares it explains.
+        record.explain_fails = trace.prepare != Code::OK;
+        record.taints = self.connection.watch().taint.get().names().map(str::to_owned).collect();
+        if !code.is_success() {
+            record.set_message(&self.connection.error_message());
+        }
     }
 
     fn step_rows(&mut self, statement: &mut Statement<'_>, trace: &mut StatementTrace) {
@@ -201,6 +228,9 @@ impl<'c> Session<'c> {
                 statement.column(column).write(&mut self.row_bytes);
             }
             self.row_bytes.push(b'\n');
+            if let Some(record) = self.records.as_mut().and_then(|records| records.last_mut()) {
+                record.add_row(&row(statement));
+            }
             if self.row_bytes.len() >= HASH_BLOCK_BYTES {
                 self.hash_rows(trace);
             }
@@ -224,6 +254,17 @@ impl<'c> Session<'c> {
         observation.trace = self.trace;
         observation.refused_by_parser = self.refused_by_parser;
     }
+
+    /// The records, and whether the last of them may lack something because the run was ended.
+    pub(super) fn into_records(self) -> (Vec<StatementRecord>, bool) {
+        let is_over = self.is_over();
+        (self.records.unwrap_or_default(), is_over)
+    }
+}
+
+/// The current row as values.
+pub(super) fn row(statement: &Statement<'_>) -> Vec<Value> {
+    (0..statement.columns()).map(|i| statement.column(i).to_value()).collect()
 }
 
 /// See [`Session::query`].
@@ -234,10 +275,7 @@ pub(super) fn query(connection: &Connection<'_>, text: &str) -> Option<Vec<Vec<V
     let mut rows = Vec::new();
     loop {
         match statement.step() {
-            Code::ROW => {
-                let row = (0..statement.columns()).map(|i| statement.column(i).to_value());
-                rows.push(row.collect());
-            }
+            Code::ROW => rows.push(row(&statement)),
             Code::DONE => return Some(rows),
             _ => return None,
         }

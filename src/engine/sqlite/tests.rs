@@ -281,3 +281,13 @@ fn a_row_with_more_bytes_than_its_columns_is_not_healthy() {
     damaged.sql = Script::new("ALTER TABLE t ADD COLUMN b; SELECT * FROM t");
     assert_eq!(run(&damaged).is_healthy_at_start, Some(false));
 }
+
+#[test]
+fn every_statement_of_the_rich_schema_works() {
+    let files = Executor::shared().files_after(
+        &OpenConfig::default(),
+        crate::generators::RICH_SCHEMA,
+        Moment::Closed,
+    );
+    assert_eq!(files.err(), None);
+}

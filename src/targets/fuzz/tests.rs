@@ -15,7 +15,8 @@ impl TargetType for ThisTarget {
 fn counted(name: &str, arm: Arm, work: impl FnOnce()) -> Stats {
     let path = std::env::temp_dir().join(format!("tandem-fuzz-{name}-{}.json", std::process::id()));
     let recorder = Recorder::new(&path, SQL.name, &arm.to_string()).unwrap();
-    STATE.set(Some(State::new(&SQL, Executor::shared(), arm, Some(recorder))));
+    let state = State::new(&SQL, Executor::shared(), arm);
+    STATE.set(Some(State { recorder: Some(recorder), ..state }));
     work();
     with_state(|state| state.recorder.as_mut().unwrap().write()).unwrap();
     let stats = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

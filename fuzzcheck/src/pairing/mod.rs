@@ -1,0 +1,265 @@
+//! Two builds that run the same cases, and whether they did the same.
+//!
+//! Each build runs in worker processes of its own, which send a transcript of each case
+//! ([`crate::replay::worker::serve`]); [`tandem::difference`] compares the two. A worker that dies is a
+//! difference like any other, and the run goes on.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | here | one worker of each build: a case, or a batch of them |
+//! | [`pool`] | several such pairs over one stream of cases |
+//! | [`report`] | what all of it adds up to |
+//!
+//! A fuzz session holds a [`Follower`] and gives it what is new in its corpus.
+
+pub mod pool;
+pub mod report;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+use tandem::TestCase;
+use tandem::difference::known::version_of;
+use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare};
+use tandem::engine::sqlite::{Executor, Moment};
+use tandem::generators::RICH_SCHEMA;
+use tandem::targets::{DB_SQL, Target};
+use tandem::testcase::{FileName, OpenConfig, Setting};
+
+use crate::replay::client::Client;
+use crate::replay::pool::Batch;
+use crate::replay::protocol::{Job, target_index};
+use crate::replay::{Options, Outcome};
+use crate::source::NamedCase;
+pub use report::{Found, PairReport};
+
+/// One of the two builds.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// Its program, which is started as `program worker …`.
+    pub program: PathBuf,
+    /// How its workers run cases.
+    pub options: Options,
+}
+
+/// A case that both ran.
+#[derive(Clone)]
+pub struct Checked {
+    /// Its name.
+    pub name: String,
+    /// What it ran on.
+    pub target: &'static Target,
+    /// Its encoding.
+    pub body: Vec<u8>,
+    /// Bytes that SQLite may hold, if the source of the case says so.
+    pub heap_bytes: Option<u64>,
+    /// What the comparison says.
+    pub comparison: Comparison,
+}
+
+/// A worker of each build.
+pub struct Pairing {
+    clients: [Client; 2],
+    identities: [String; 2],
+    policy: Policy,
+}
+
+impl Pairing {
+    /// Starts both, and asks who they are.
+    ///
+    /// # Errors
+    /// Where a program cannot be started or does not speak the protocol.
+    pub fn new(builds: &[Build; 2]) -> Result<Self> {
+        let start = |build: &Build| -> Result<(Client, String)> {
+            let options = Options { is_transcribing: true, ..build.options.clone() };
+            let mut client = Client::new(&build.program, &options)?;
+            let identity = introduce(&mut client).with_context(|| format!("{}", build.program.display()))?;
+            Ok((client, identity))
+        };
+        let ((a, name_a), (b, name_b)) = (start(&builds[0])?, start(&builds[1])?);
+        let is_sqlite = [&name_a, &name_b].map(|name| version_of(name).is_some());
+        let policy = if is_sqlite == [true, true] { Policy::VERSIONS } else { Policy::ENGINES };
+        Ok(Self { clients: [a, b], identities: [name_a, name_b], policy })
+    }
+
+    /// Name and version of both.
+    pub fn identities(&self) -> &[String; 2] {
+        &self.identities
+    }
+
+    /// Runs a case on both.
+    ///
+    /// # Errors
+    /// Where no worker can be started any more.
+    pub fn check(&mut self, named: NamedCase) -> Result<Checked> {
+        let named = scripted(named);
+        let job = Job {
+            index: 1,
+            target: target_index(named.target),
+            heap_bytes: named.heap_bytes,
+            body: named.case.encode(),
+        };
+        self.check_batch((vec![named], vec![job]))?.pop().context("a case was lost")
+    }
+
+    /// Runs a batch of cases, which are [`scripted`], on both at the same time.
+    fn check_batch(&mut self, (cases, jobs): Batch) -> Result<Vec<Checked>> {
+        let [a, b] = &mut self.clients;
+        let (in_a, in_b) = std::thread::scope(|scope| {
+            let jobs_a = jobs.clone();
+            let in_a = scope.spawn(|| a.run_watched(jobs_a));
+            let in_b = b.run_watched(jobs.clone());
+            (in_a.join().expect("it does not panic"), in_b)
+        });
+        let by_index = |outcomes: Vec<Outcome>| -> BTreeMap<u64, Outcome> {
+            outcomes.into_iter().map(|outcome| (outcome.result.index, outcome)).collect()
+        };
+        let (in_a, in_b) = (by_index(in_a?.0), by_index(in_b?.0));
+        let checked = cases.into_iter().zip(jobs).map(|(named, job)| {
+            let outcomes = [in_a.get(&job.index), in_b.get(&job.index)];
+            let [Some(a), Some(b)] = outcomes else {
+                anyhow::bail!("{}: a worker did not answer", named.name);
+            };
+            let comparison = compare_outcomes(&named.case, [a, b], &self.policy)?;
+            let NamedCase { name, target, heap_bytes, .. } = named;
+            Ok(Checked { name, target, body: job.body, heap_bytes, comparison })
+        });
+        checked.collect()
+    }
+}
+
+/// The case as both can be given it: the statements of its target as its script, and the rich schema, which each
+/// version would make in its own way, as a file.
+fn scripted(named: NamedCase) -> NamedCase {
+    let mut case = named.target.scripted(named.case);
+    if case.config.is_on(Setting::RichSchema) {
+        case.config.set(Setting::RichSchema, 0);
+        if case.files.main().is_none() {
+            case.files.insert(FileName::main(), rich_image().to_vec());
+        }
+    }
+    NamedCase { case, ..named }
+}
+
+/// A database with the rich schema, made once.
+fn rich_image() -> &'static [u8] {
+    static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let executor = Executor::shared();
+        let files = executor.files_after(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
+        files.expect("the rich schema is valid SQL").main().unwrap_or_default().to_vec()
+    })
+}
+
+/// Asks a worker for the name of its engine, with a case that harms nobody.
+fn introduce(client: &mut Client) -> Result<String> {
+    let body = TestCase::from_sql("SELECT 1").encode();
+    let job = Job { index: u64::MAX, target: target_index(&DB_SQL), heap_bytes: None, body };
+    let (outcomes, batch) = client.run_watched(vec![job])?;
+    let error = outcomes.iter().find_map(|outcome| outcome.harness_error.as_deref());
+    ensure!(error.is_none(), "its worker fails: {}", error.unwrap_or_default());
+    ensure!(!batch.engine.is_empty(), "its worker sends no transcripts");
+    Ok(batch.engine)
+}
+
+fn compare_outcomes(case: &TestCase, outcomes: [&Outcome; 2], policy: &Policy) -> Result<Comparison> {
+    let transcripts = outcomes.map(|outcome| outcome.result.transcript.as_ref());
+    if let [Some(a), Some(b)] = transcripts {
+        return Ok(compare(case, a, b, policy));
+    }
+    let ends = outcomes.map(end_of);
+    let difference = death(&ends).context("a worker sends neither a transcript nor a reason")?;
+    Ok(Comparison { differences: vec![difference], ..Comparison::default() })
+}
+
+/// How a worker ended.
+struct End {
+    class: Class,
+    /// What happened, and where.
+    kind: String,
+    message: String,
+}
+
+/// How the worker of an outcome ended, if it did.
+fn end_of(outcome: &Outcome) -> Option<End> {
+    if let Some(message) = &outcome.harness_error {
+        return Some(End { class: Class::Panic, kind: panicked_in(message), message: message.clone() });
+    }
+    let bug = outcome.result.bugs.first()?;
+    // `crash/SIGABRT/SELECT`: what follows the first part says enough.
+    let kind = bug.signature.split_once('/').map_or(bug.signature.as_str(), |(_, rest)| rest);
+    Some(End { class: Class::Death, kind: kind.replace('/', "-"), message: bug.message.clone() })
+}
+
+/// The file in which a panic happened, without its path.
+fn panicked_in(message: &str) -> String {
+    let place = message.split_once("panicked at ").map_or("", |(_, rest)| rest);
+    let path = place.split(':').next().unwrap_or_default();
+    path.rsplit('/').next().filter(|file| !file.is_empty()).unwrap_or("-").to_owned()
+}
+
+fn death(ends: &[Option<End>; 2]) -> Option<Difference> {
+    let first = ends.iter().flatten().next()?;
+    let who = match ends {
+        [Some(_), Some(_)] => "both",
+        [Some(_), None] => "a",
+        [None, _] => "b",
+    };
+    let message = |end: &Option<End>| end.as_ref().map_or("lives", |end| &end.message).to_owned();
+    let sides = ends.each_ref().map(|end| Side { message: message(end), ..Side::default() });
+    Some(Difference {
+        class: first.class,
+        detail: format!("{who}-{}", first.kind),
+        warning: None,
+        sql: String::new(),
+        message: format!("A: {}\nB: {}", sides[0].message.trim(), sides[1].message.trim()),
+        sides,
+    })
+}
+
+/// A pairing with its report, for a fuzz session: what is new in its corpus goes to both builds.
+pub struct Follower {
+    pairing: Pairing,
+    report: PairReport,
+}
+
+impl Follower {
+    /// As [`Pairing::new`].
+    ///
+    /// # Errors
+    /// As [`Pairing::new`].
+    pub fn new(builds: &[Build; 2]) -> Result<Self> {
+        let pairing = Pairing::new(builds)?;
+        let report = PairReport::new(pairing.identities().clone());
+        Ok(Self { pairing, report })
+    }
+
+    /// Runs a case on both; the findings that no case before it has shown.
+    ///
+    /// # Errors
+    /// As [`Pairing::check`].
+    pub fn check(&mut self, named: NamedCase) -> Result<Vec<Found>> {
+        let checked = self.pairing.check(named)?;
+        Ok(self.report.add(checked))
+    }
+
+    /// What all cases so far add up to.
+    pub fn report(&self) -> &PairReport {
+        &self.report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_named_by_its_file() {
+        let message =
+            "thread 'main' panicked at /home/x/.cargo/core/storage/btree.rs:12:3:\nindex out of bounds";
+        assert_eq!(panicked_in(message), "btree.rs");
+        assert_eq!(panicked_in("exit status: 3"), "-");
+    }
+}

@@ -1,0 +1,267 @@
+//! Why a result may differ without a bug: read from the text of statements.
+//!
+//! A reason lies in a statement, or in something that it names: a view with `LIMIT`, a trigger that calls
+//! `random()`, a table into which such a value was written. So names are remembered with their reason, and a
+//! statement that mentions one has it, too. That is coarser than what a parser and a schema would say, and errs
+//! towards doubt.
+
+mod order;
+
+use std::collections::BTreeMap;
+
+use super::Policy;
+use crate::dbfile::schema;
+use crate::generators::RICH_SCHEMA;
+use crate::known;
+use crate::sql::token::{self, TokenKind};
+use crate::sql::tree;
+use crate::testcase::{Setting, TestCase};
+
+/// Functions and tables whose content is the build's, or that of the file's pages.
+const TELLS_OF_BUILD: [&str; 19] = [
+    "sqlite_version",
+    "sqlite_source_id",
+    "sqlite_compileoption_get",
+    "sqlite_compileoption_used",
+    "sqlite_offset",
+    "sqlite_dbpage",
+    "sqlite_stmt",
+    "sqlite_stat1",
+    "sqlite_stat3",
+    "sqlite_stat4",
+    "stat",
+    "dbstat",
+    "bytecode",
+    "tables_used",
+    "fts3_tokenizer",
+    "fts5vocab",
+    "fts4aux",
+    "rtreecheck",
+    "rtreenode",
+];
+const RANDOM: [&str; 2] = ["random", "randomblob"];
+const CLOCK: [&str; 10] = [
+    "date",
+    "time",
+    "datetime",
+    "julianday",
+    "unixepoch",
+    "strftime",
+    "timediff",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+];
+/// Pragmas, also as tables (`pragma_…`), whose rows tell of the database and not of the build.
+const COMPARED_PRAGMAS: [&str; 14] = [
+    "table_info",
+    "table_xinfo",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "foreign_key_check",
+    "user_version",
+    "application_id",
+    "encoding",
+    "foreign_keys",
+    "recursive_triggers",
+    "auto_vacuum",
+    "journal_mode",
+];
+/// Functions whose result depends on the order in which rows come.
+const DEPENDS_ON_ORDER: [&str; 14] = [
+    "group_concat",
+    "string_agg",
+    "json_group_array",
+    "json_group_object",
+    "jsonb_group_array",
+    "jsonb_group_object",
+    "geopoly_group_bbox",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "lead",
+    "lag",
+    "row_number",
+    "ntile",
+];
+/// Keywords behind which stands the name of what is made or written to.
+const BEFORE_TARGET: [&str; 13] = [
+    "INTO", "UPDATE", "FROM", "TABLE", "VIEW", "TRIGGER", "INDEX", "ON", "EXISTS", "IGNORE", "REPLACE",
+    "ABORT", "FAIL",
+];
+
+/// Why the result of something may differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Doubt {
+    /// It tells of the build, the clock, or random numbers: nothing can be said.
+    pub tells: Option<&'static str>,
+    /// It depends on the order of rows: a difference is a warning.
+    pub order: Option<&'static str>,
+}
+
+impl Doubt {
+    fn or(self, other: Self) -> Self {
+        Self { tells: self.tells.or(other.tells), order: self.order.or(other.order) }
+    }
+}
+
+/// What the text of a statement says.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// It has an `ORDER BY` for all of its rows.
+    pub has_top_order: bool,
+    /// It has a `LIMIT` for all of its rows.
+    pub has_top_limit: bool,
+    /// What lies in the statement alone.
+    doubt: Doubt,
+    /// Words and quoted names, in lower case.
+    words: Vec<String>,
+    /// Names behind [`BEFORE_TARGET`].
+    targets: Vec<String>,
+}
+
+impl Reading {
+    /// Of the text of a statement.
+    pub fn of(text: &[u8], policy: &Policy) -> Self {
+        let mut reading = Self::default();
+        let mut depth = 0_u32;
+        let mut keyword = "";
+        for token in token::tokenize(text) {
+            let piece = &text[token.range];
+            match token.kind {
+                TokenKind::Word | TokenKind::QuotedName => {
+                    let word = crate::sql::bare(&String::from_utf8_lossy(piece)).to_ascii_lowercase();
+                    let known = crate::sql::keyword(piece).unwrap_or_default();
+                    reading.note_word(&word, known, depth, policy);
+                    if BEFORE_TARGET.contains(&keyword) && known.is_empty() {
+                        reading.targets.push(word.clone());
+                    }
+                    reading.words.push(word);
+                    keyword = known;
+                }
+                TokenKind::Operator => {
+                    depth = match piece {
+                        b"(" => depth + 1,
+                        b")" => depth.saturating_sub(1),
+                        _ => depth,
+                    };
+                    // `main.t`: the name behind the dot is the one that counts.
+                    keyword = if piece == b"." { "INTO" } else { "" };
+                }
+                _ => {}
+            }
+        }
+        reading.note_verb();
+        let in_tree = match tree::parse(text) {
+            Some(tree) => order::in_tree(&tree),
+            None => reading.order_without_tree(),
+        };
+        reading.doubt.order = reading.doubt.order.or(in_tree);
+        reading
+    }
+
+    fn note_word(&mut self, word: &str, keyword: &str, depth: u32, policy: &Policy) {
+        let order = match keyword {
+            "ORDER" if depth == 0 => {
+                self.has_top_order = true;
+                None
+            }
+            "LIMIT" if depth == 0 => {
+                self.has_top_limit = true;
+                None
+            }
+            "LIMIT" => Some("LIMIT in a subquery"),
+            _ if DEPENDS_ON_ORDER.contains(&word) => Some("a function that depends on the order of rows"),
+            _ => None,
+        };
+        self.doubt.order = self.doubt.order.or(order);
+        let is_other_pragma =
+            || word.strip_prefix("pragma_").is_some_and(|name| !COMPARED_PRAGMAS.contains(&name));
+        let tells = if TELLS_OF_BUILD.contains(&word) || is_other_pragma() {
+            Some("tells of the build")
+        } else if RANDOM.contains(&word) {
+            Some("random numbers")
+        } else if known::is_shadow_name(word.as_bytes()) {
+            Some("the format of a virtual table's own tables")
+        } else if !policy.is_same_machine && CLOCK.contains(&word) {
+            Some("the clock")
+        } else {
+            None
+        };
+        self.doubt.tells = self.doubt.tells.or(tells);
+    }
+
+    /// What [`order::in_tree`] might have seen.
+    fn order_without_tree(&self) -> Option<&'static str> {
+        let count = |word: &str| self.words.iter().filter(|known| *known == word).count();
+        let may_have = count("select") > 1
+            || count("group") > 0
+            || self.words.iter().any(|word| order::AGGREGATES.contains(&word.as_str()));
+        may_have.then_some("queries in a statement that our parser does not read")
+    }
+
+    fn note_verb(&mut self) {
+        let mut words = self.words.iter().map(String::as_str);
+        let tells = match words.next() {
+            Some("explain") => Some("EXPLAIN"),
+            Some("pragma") if !words.any(|name| COMPARED_PRAGMAS.contains(&name)) => Some("a pragma"),
+            _ => None,
+        };
+        self.doubt.tells = self.doubt.tells.or(tells);
+        let is_query = matches!(self.words.first().map(String::as_str), Some("select" | "values" | "with"));
+        if self.has_top_limit && !is_query {
+            self.doubt.order = self.doubt.order.or(Some("LIMIT in a statement that writes"));
+        }
+    }
+}
+
+/// Names with the reason to doubt what they stand for.
+#[derive(Debug, Default)]
+pub struct Doubts(BTreeMap<String, Doubt>);
+
+impl Doubts {
+    /// Of the database with which a case begins.
+    pub fn of_schema(case: &TestCase, policy: &Policy) -> Self {
+        let mut doubts = Self::default();
+        let rows = case.files.main().map(schema::rows).unwrap_or_default();
+        let mut readings: Vec<Reading> =
+            rows.iter().map(|row| Reading::of(row.sql.as_bytes(), policy)).collect();
+        if case.config.is_on(Setting::RichSchema) {
+            let rich = crate::sql::statements(RICH_SCHEMA.as_bytes());
+            readings.extend(rich.map(|range| Reading::of(RICH_SCHEMA[range].as_bytes(), policy)));
+        }
+        // What uses something doubtful is doubtful, through any number of views and triggers.
+        loop {
+            let before = doubts.0.clone();
+            for reading in &readings {
+                doubts.note_write(reading, doubts.of_statement(reading), false);
+            }
+            if doubts.0 == before {
+                return doubts;
+            }
+        }
+    }
+
+    /// What to doubt of the result of a statement.
+    pub(super) fn of_statement(&self, reading: &Reading) -> Doubt {
+        reading.words.iter().fold(reading.doubt, |doubt, word| doubt.or(self.of_name(word)))
+    }
+
+    /// What to doubt of the content of a table.
+    pub(super) fn of_name(&self, name: &str) -> Doubt {
+        self.0.get(&name.to_ascii_lowercase()).copied().unwrap_or_default()
+    }
+
+    /// Remembers what a statement that writes has made doubtful.
+    pub(super) fn note_write(&mut self, reading: &Reading, doubt: Doubt, is_read_only: bool) {
+        if is_read_only || doubt == Doubt::default() {
+            return;
+        }
+        for target in &reading.targets {
+            let known = self.0.entry(target.clone()).or_default();
+            *known = known.or(doubt);
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Differences between versions of SQLite that are meant: each with the release that made it, and why.
+//!
+//! An entry applies only between a version before that release and one that has it, and says as narrowly as it
+//! can which difference it explains. What fired, and what applies and did not, is reported: an entry that never
+//! fires has no business here.
+
+use super::{Class, Difference};
+use crate::sql::{Token, TokenKind, bare, tokenize};
+
+/// A version: major, minor, patch.
+pub type Version = (u32, u32, u32);
+
+/// A change of behaviour.
+pub struct KnownDifference {
+    /// Its name.
+    pub name: &'static str,
+    /// What changed.
+    pub reason: &'static str,
+    /// Where that is said.
+    pub link: &'static str,
+    /// The first version that has it.
+    pub since: Version,
+    /// Whether it explains a difference; sides are given oldest first.
+    explains: fn(&Difference) -> bool,
+}
+
+/// All known differences.
+pub const KNOWN_DIFFERENCES: [KnownDifference; 13] = [
+    KnownDifference {
+        name: "jsonb",
+        reason: "JSONB and its functions, and the second argument of json_valid()",
+        link: "https://sqlite.org/releaselog/3_45_0.html",
+        since: (3, 45, 0),
+        explains: |difference| {
+            let is_new = |word: &str| word.starts_with("jsonb") || word == "json_valid";
+            refuses(difference, OLD) && words(difference).iter().any(|word| is_new(word))
+        },
+    },
+    KnownDifference {
+        name: "json-pretty",
+        reason: "new function json_pretty()",
+        link: "https://sqlite.org/releaselog/3_46_0.html",
+        since: (3, 46, 0),
+        explains: |difference| lacks(difference, &["json_pretty"]),
+    },
+    KnownDifference {
+        name: "digit-separator",
+        reason: "underscores between the digits of a number; what follows one without a space is part of it",
+        link: "https://sqlite.org/releaselog/3_46_0.html",
+        since: (3, 46, 0),
+        explains: |difference| {
+            let bytes = difference.sql.as_bytes();
+            let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+            let separates = |at: usize| bytes[at] == b'_' && at > 0 && is_digit(at - 1) && is_digit(at + 1);
+            let has_separator = (0..bytes.len()).any(separates);
+            let has_hex = difference.sql.to_ascii_lowercase().contains("0x");
+            refuses(difference, OLD) && has_separator || refuses(difference, NEW) && has_hex
+        },
+    },
+    KnownDifference {
+        name: "aggregate-in-values",
+        reason: "VALUES with several rows runs as a query, in which an aggregate may stand",
+        link: "https://sqlite.org/releaselog/3_46_0.html",
+        since: (3, 46, 0),
+        explains: |difference| {
+            let aggregates = ["count", "sum", "total", "avg", "min", "max", "group_concat"];
+            lacks(difference, &aggregates) && says(difference, &["values"])
+        },
+    },
+    KnownDifference {
+        name: "unistr",
+        reason: "new functions unistr() and unistr_quote()",
+        link: "https://sqlite.org/releaselog/3_50_0.html",
+        since: (3, 50, 0),
+        explains: |difference| lacks(difference, &["unistr", "unistr_quote"]),
+    },
+    KnownDifference {
+        name: "percentile",
+        reason: "the percentile extension became a part of the amalgamation",
+        link: "https://sqlite.org/releaselog/3_51_0.html",
+        since: (3, 51, 0),
+        explains: |difference| {
+            lacks(difference, &["median", "percentile", "percentile_cont", "percentile_disc"])
+        },
+    },
+    KnownDifference {
+        name: "float-digits",
+        reason: "conversions between floating-point numbers and text were written anew, with 17 digits instead of 15",
+        link: "https://sqlite.org/floatingpoint.html",
+        since: (3, 52, 0),
+        explains: |difference| difference.class == Class::Digits,
+    },
+    KnownDifference {
+        name: "float-text",
+        reason: "what is computed from the text of a floating-point number, such as its length, follows its digits",
+        link: "https://sqlite.org/floatingpoint.html",
+        since: (3, 52, 0),
+        explains: |difference| has_rows(difference) && has_float(difference) && uses_text(difference),
+    },
+    KnownDifference {
+        name: "temp-trigger-on-main",
+        reason: "the body of a TEMP trigger may name tables of other databases, with an alias",
+        link: "https://sqlite.org/releaselog/3_53_0.html",
+        since: (3, 53, 0),
+        explains: |difference| {
+            let names_more = difference.sql.contains('.') || says(difference, &["as"]);
+            fails_only_in(difference, OLD) && says(difference, &["trigger"]) && names_more
+        },
+    },
+    KnownDifference {
+        name: "printf-empty",
+        reason: "printf() with nothing to print returns an empty text instead of NULL",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| {
+            let with_text = |row: &String| row.replace("NULL", "''");
+            let shown = difference.sides.each_ref().map(|side| side.shown.iter().map(with_text));
+            let [old, new] = shown;
+            has_rows(difference) && says(difference, &["printf", "format"]) && old.eq(new)
+        },
+    },
+    KnownDifference {
+        name: "fts3-snippet-column",
+        reason: "snippet() of FTS3 and FTS4 gives an empty text for a column that is not there",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| {
+            let is_empty = difference.sides[NEW].shown.iter().any(|row| row.contains("''"));
+            has_rows(difference) && says(difference, &["snippet"]) && is_empty
+        },
+    },
+    KnownDifference {
+        name: "no-utf-8",
+        reason: "functions on texts that are no UTF-8, or hold noncharacters, count and convert them in another way",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| {
+            has_rows(difference) && difference.sql.contains(['\u{fffd}', '\u{fffe}', '\u{ffff}'])
+        },
+    },
+    KnownDifference {
+        name: "rowid-is-no-column",
+        reason: "ALTER TABLE adds, drops and renames no column named like a rowid",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| {
+            fails_only_in(difference, NEW)
+                && says(difference, &["alter"])
+                && says(difference, &["rowid", "oid", "_rowid_"])
+        },
+    },
+];
+
+/// The side of the older version, and of the newer.
+const OLD: usize = 0;
+const NEW: usize = 1;
+
+/// True if one side fails with `SQLITE_ERROR`, as where the parser or the resolver refuses, and the other does
+/// not fail.
+fn fails_only_in(difference: &Difference, side: usize) -> bool {
+    difference.class == Class::Error && difference.sides[side].code == rusqlite::ffi::SQLITE_ERROR
+}
+
+/// True if both have rows, or content.
+fn has_rows(difference: &Difference) -> bool {
+    matches!(difference.class, Class::Rows | Class::Content)
+}
+
+/// True if the statement has a number that is a floating-point number: with a point or an exponent, or too large
+/// for an integer.
+fn has_float(difference: &Difference) -> bool {
+    let text = difference.sql.as_bytes();
+    let is_float = |token: &Token| {
+        let number = &text[token.range.clone()];
+        let has_mark = number.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+        token.kind == TokenKind::Number && (has_mark || number.len() > INTEGER_DIGITS)
+    };
+    // A division, an average, or what reads a text as a number gives one, too.
+    tokenize(text).iter().any(is_float) || says(difference, &["avg", "total", "round", "real", "pow", "sqrt"])
+}
+
+/// Digits of the largest integer, less one.
+const INTEGER_DIGITS: usize = 18;
+
+/// True if the statement makes texts of values.
+fn uses_text(difference: &Difference) -> bool {
+    let functions = [
+        "trim",
+        "ltrim",
+        "rtrim",
+        "length",
+        "substr",
+        "substring",
+        "quote",
+        "hex",
+        "instr",
+        "replace",
+        "upper",
+        "lower",
+        "printf",
+        "format",
+        "cast",
+        "like",
+        "glob",
+        "concat",
+        "unicode",
+    ];
+    difference.sql.contains("||") || says(difference, &functions)
+}
+
+/// As [`fails_only_in`]; the other side may fail, too, for a reason that comes later.
+fn refuses(difference: &Difference, side: usize) -> bool {
+    matches!(difference.class, Class::Error | Class::Code)
+        && difference.sides[side].code == rusqlite::ffi::SQLITE_ERROR
+}
+
+/// True if the older side refuses a statement that names one of these functions.
+fn lacks(difference: &Difference, functions: &[&str]) -> bool {
+    refuses(difference, OLD) && says(difference, functions)
+}
+
+/// Words and names of the statement, in lower case and without quotes.
+fn words(difference: &Difference) -> Vec<String> {
+    let text = difference.sql.as_bytes();
+    let word = |token: Token| {
+        let word = String::from_utf8_lossy(&text[token.range]).to_ascii_lowercase();
+        bare(&word).to_owned()
+    };
+    tokenize(text).into_iter().map(word).collect()
+}
+
+/// True if the statement has one of these words.
+fn says(difference: &Difference, sought: &[&str]) -> bool {
+    words(difference).iter().any(|word| sought.contains(&word.as_str()))
+}
+
+impl KnownDifference {
+    /// Whether the two versions lie on different sides of the change.
+    pub fn applies(&self, versions: [Version; 2]) -> bool {
+        (versions[0] < self.since) != (versions[1] < self.since)
+    }
+}
+
+/// The entries that apply to two versions.
+pub fn applicable(versions: [Version; 2]) -> impl Iterator<Item = &'static KnownDifference> {
+    KNOWN_DIFFERENCES.iter().filter(move |known| known.applies(versions))
+}
+
+/// The entry that explains a difference between these versions.
+pub fn explain(difference: &Difference, versions: [Version; 2]) -> Option<&'static KnownDifference> {
+    let mut ordered = difference.clone();
+    if versions[0] > versions[1] {
+        ordered.sides.reverse();
+    }
+    applicable(versions).find(|known| (known.explains)(&ordered))
+}
+
+/// The version in the identity of an engine, as in `SQLite 3.54.1, 2026-…`; `None` for another engine.
+pub fn version_of(identity: &str) -> Option<Version> {
+    let version = identity.strip_prefix("SQLite ")?.split(',').next()?;
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+    Some((parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::difference::Side;
+
+    fn difference(class: Class, sql: &str, codes: [i32; 2], shown: [&str; 2]) -> Difference {
+        let side = |i: usize| Side { code: codes[i], shown: vec![shown[i].to_owned()], ..Side::default() };
+        Difference {
+            class,
+            detail: String::new(),
+            warning: None,
+            sql: sql.to_owned(),
+            sides: [side(0), side(1)],
+            message: String::new(),
+        }
+    }
+
+    /// A difference that each entry explains, older side first, and one beside it that it does not.
+    fn examples() -> Vec<(&'static str, Difference, Difference)> {
+        let error = |sql, codes| difference(Class::Error, sql, codes, ["", ""]);
+        let rows = |sql, shown| difference(Class::Rows, sql, [101, 101], shown);
+        let (old, new) = ([1, 101], [101, 1]);
+        let trigger = "CREATE TEMP TRIGGER x INSERT ON t BEGIN DELETE FROM main.t; END";
+        vec![
+            ("jsonb", error("SELECT jsonb_set(a)", old), error("SELECT jsonb_set(a)", new)),
+            ("json-pretty", error("SELECT json_pretty(a)", old), error("SELECT json_nice(a)", old)),
+            ("digit-separator", error("SELECT 1_000", old), error("SELECT 1000", old)),
+            ("aggregate-in-values", error("VALUES(1),(total(2))", old), error("SELECT total(2) FROM t", old)),
+            ("unistr", error("SELECT unistr('a')", old), error("SELECT unistr('a')", new)),
+            ("percentile", error("SELECT median(a) FROM t", old), error("SELECT middle(a) FROM t", old)),
+            (
+                "float-digits",
+                difference(Class::Digits, "SELECT 1.1", [101, 101], ["", ""]),
+                rows("SELECT 1.1", ["1.1", "2.2"]),
+            ),
+            ("float-text", rows("SELECT length(1e99)", ["9", "8"]), rows("SELECT length(19)", ["9", "8"])),
+            ("temp-trigger-on-main", error(trigger, old), error(trigger, new)),
+            (
+                "printf-empty",
+                rows("SELECT printf(x)", ["NULL", "''"]),
+                rows("SELECT printf(x)", ["NULL", "'a'"]),
+            ),
+            (
+                "fts3-snippet-column",
+                rows("SELECT snippet(f,a,b,c,9)", ["'x'", "''"]),
+                rows("SELECT snippet(f)", ["'x'", "'y'"]),
+            ),
+            ("no-utf-8", rows("SELECT substr('\u{fffd}',1)", ["1", "2"]), rows("SELECT 1", ["1", "2"])),
+            (
+                "rowid-is-no-column",
+                error("ALTER TABLE t ADD COLUMN \"OID\"", new),
+                error("ALTER TABLE t ADD COLUMN a", new),
+            ),
+        ]
+    }
+
+    #[test]
+    fn each_entry_explains_its_own_between_its_versions_and_nothing_beside() {
+        let (old, new) = ((3, 26, 0), (3, 99, 0));
+        let examples = examples();
+        assert_eq!(examples.len(), KNOWN_DIFFERENCES.len());
+        for (name, explained, beside) in examples {
+            let entry = KNOWN_DIFFERENCES.iter().find(|entry| entry.name == name).expect(name);
+            let found = |difference: &Difference, versions| explain(difference, versions).map(|it| it.name);
+            assert_eq!(found(&explained, [old, new]), Some(name));
+            assert_eq!(found(&beside, [old, new]), None, "{name}");
+            // The newer may be the first.
+            let mut turned = explained.clone();
+            turned.sides.reverse();
+            assert_eq!(found(&turned, [new, old]), Some(name));
+            assert_eq!(found(&explained, [entry.since, new]), None, "{name}: both have it");
+            assert_eq!(found(&explained, [old, old]), None, "{name}: neither has it");
+            assert!(entry.link.starts_with("https://sqlite.org/") && !entry.reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn versions_are_read_from_identities() {
+        assert_eq!(version_of("SQLite 3.54.1, 2026-10-16 14:45:20 555e"), Some((3, 54, 1)));
+        assert_eq!(version_of("SQLite 3.8, x"), Some((3, 8, 0)));
+        assert_eq!(version_of("turso_core 0.9"), None);
+    }
+}

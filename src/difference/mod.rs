@@ -1,0 +1,211 @@
+//! Whether two engines did the same with a case: pure, from two [`Transcript`]s.
+//!
+//! Statements are compared one after the other: result code, then rows as a multiset of typed values. Where both
+//! came to the end of the script without a difference, what they left is compared, too: schema, content of each
+//! table, `integrity_check`.
+//!
+//! # Where the comparison ends
+//! The first difference at a statement that may write, and the first one that nothing can be said about, leave
+//! the two in different states: what comes later is not compared, for all of it would differ. A query that
+//! differs changes nothing, and the comparison goes on behind it.
+//!
+//! # Refutation
+//! Before an engine is accused, in this order; each reason is counted, so that a comparison that always
+//! finds one is seen:
+//! 1. Was the database damaged at the start, to either? One may notice what the other reads over.
+//! 2. Did the script do what may damage it by design ([`crate::engine::Taint`])? Statements before that are
+//!    compared. Under a lowered limit, errors are warnings.
+//! 3. Did a limit end the run, of either? Statements before that are compared.
+//! 4. Does the statement, or what it reads, tell of the build, the clock or the random numbers ([`doubt`])?
+//! 5. Does its result depend on the order of rows where SQL leaves it open? That is a warning: it is
+//!    most often harmless and may be a bug in ORDER BY.
+
+pub mod doubt;
+mod end;
+pub mod known;
+mod statement;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Code, Transcript};
+use crate::oracles::Signature;
+use crate::testcase::TestCase;
+
+use doubt::Doubts;
+
+/// Name of this comparison in signatures.
+pub const ORACLE: &str = "pair";
+
+/// What two engines have to agree about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// True if both run on our simulated machine, whose clock and random numbers are the same for both.
+    pub is_same_machine: bool,
+    /// True if their result codes mean the same, extended ones included; else only success and failure count.
+    pub compares_codes: bool,
+    /// True if the text in `sqlite_schema` and the table's columns are kept as they were written.
+    pub compares_schema_text: bool,
+    /// True if a statement that one of them cannot even explain is no difference: it does not know it.
+    pub skips_unknown_statements: bool,
+}
+
+impl Policy {
+    /// Two builds or versions of SQLite.
+    pub const VERSIONS: Self = Self {
+        is_same_machine: true,
+        compares_codes: true,
+        compares_schema_text: true,
+        skips_unknown_statements: false,
+    };
+    /// SQLite and another engine that speaks its language.
+    pub const ENGINES: Self = Self {
+        is_same_machine: false,
+        compares_codes: false,
+        compares_schema_text: false,
+        skips_unknown_statements: true,
+    };
+}
+
+/// The kind of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Both gave rows, and not the same.
+    Rows,
+    /// The same rows but for the last digits of floating-point numbers, as values or as text.
+    Digits,
+    /// The same rows in another order, where an order was asked for. Never more than a warning.
+    Order,
+    /// One gave rows, the other none.
+    RowsAgainstNone,
+    /// One failed.
+    Error,
+    /// Both failed, with other codes.
+    Code,
+    /// One ran more statements than the other, without an error that says why.
+    Statements,
+    /// Other objects in the schema.
+    Schema,
+    /// Other content of a table at the end.
+    Content,
+    /// `integrity_check` complains on one side.
+    Integrity,
+    /// An engine's process died. Not seen here: whoever runs the processes says so.
+    Death,
+    /// It ended itself with a panic of Rust.
+    Panic,
+}
+
+impl Class {
+    /// As it stands in a signature.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Digits => "digits",
+            Self::Order => "order",
+            Self::RowsAgainstNone => "rows-against-none",
+            Self::Error => "error",
+            Self::Code => "code",
+            Self::Statements => "statements",
+            Self::Schema => "schema",
+            Self::Content => "content",
+            Self::Integrity => "integrity",
+            Self::Death => "death",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+/// One side of a difference at a statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// Its result code; [`Code::DONE`] for success.
+    pub code: i32,
+    /// Its message, if it failed.
+    pub message: String,
+    /// What it gave or left, for people: the first rows, the problems, the objects.
+    pub shown: Vec<String>,
+}
+
+/// Something that the two did not do alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What kind of difference.
+    pub class: Class,
+    /// What tells it from others of its class: verb, codes; nothing of the case.
+    pub detail: String,
+    /// Why it is most likely harmless; `None` for a finding.
+    pub warning: Option<String>,
+    /// The statement; the script for the content of a table, empty for what else was left at the end.
+    pub sql: String,
+    /// What each of the two did.
+    pub sides: [Side; 2],
+    /// What happened, for a person.
+    pub message: String,
+}
+
+impl Difference {
+    /// The stable name: `pair/class/detail`.
+    pub fn signature(&self) -> Signature {
+        Signature::new(ORACLE, self.class.name(), &self.detail)
+    }
+
+    /// True if it counts as a finding.
+    pub fn is_finding(&self) -> bool {
+        self.warning.is_none()
+    }
+}
+
+/// What the comparison of a case says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Statements whose result was compared.
+    pub statements: u64,
+    /// True if what was left at the end was compared.
+    pub is_end_compared: bool,
+    /// Why something was not compared, and how often.
+    pub skipped: BTreeMap<String, u64>,
+    /// Findings and warnings, in the order of the script.
+    pub differences: Vec<Difference>,
+}
+
+impl Comparison {
+    fn skip(&mut self, reason: impl Into<String>) {
+        *self.skipped.entry(reason.into()).or_default() += 1;
+    }
+
+    fn add(&mut self, difference: Difference) {
+        // A query that differs does so each time it stands in the script.
+        let signature = difference.signature();
+        let is_finding = difference.is_finding();
+        let is_new = |known: &Difference| known.signature() != signature || known.is_finding() != is_finding;
+        if self.differences.iter().all(is_new) {
+            self.differences.push(difference);
+        }
+    }
+}
+
+/// Compares what two engines did with `case`, the case that both were given.
+pub fn compare(case: &TestCase, a: &Transcript, b: &Transcript, policy: &Policy) -> Comparison {
+    let mut comparison = Comparison::default();
+    if !(a.is_healthy_at_start && b.is_healthy_at_start) {
+        comparison.skip("damaged at start");
+        return comparison;
+    }
+    let mut doubts = Doubts::of_schema(case, policy);
+    if statement::compare_all(case, a, b, policy, &mut doubts, &mut comparison) {
+        end::compare(case, a, b, policy, &doubts, &mut comparison);
+    }
+    comparison
+}
+
+/// A code for people.
+fn code_text(code: i32) -> String {
+    let code = Code(code);
+    if code.is_success() { "success".to_owned() } else { code.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! The statements of two runs, one after the other.
+
+use rusqlite::ffi;
+
+use super::doubt::{Doubts, Reading};
+use super::{Class, Comparison, Difference, Policy, Side, code_text};
+use crate::engine::transcript::StatementRecord;
+use crate::engine::{Code, Transcript};
+use crate::testcase::TestCase;
+
+/// Longest text of a statement in a [`Difference`], in bytes.
+const SQL_BYTES_MAX: usize = 4000;
+
+/// Codes that say that a limit was reached. How much a version needs for the same is its own affair.
+const LIMIT_CODES: [i32; 4] =
+    [ffi::SQLITE_NOMEM, ffi::SQLITE_INTERRUPT, ffi::SQLITE_FULL, ffi::SQLITE_TOOBIG];
+
+/// Taints that change nothing of what two engines have to agree about.
+const HARMLESS_TAINTS: [&str; 3] = ["attached-file", "changed-meaning", LIMITS_TAINT];
+/// With this one a statement may be too much for one version and not for the other.
+const LIMITS_TAINT: &str = "limits";
+
+/// Verbs of statements that leave everything as it is.
+const QUERIES: [&str; 4] = ["SELECT", "VALUES", "WITH", "EXPLAIN"];
+
+/// Compares all statements; true if both are in the same state at the end, as far as can be told.
+pub(super) fn compare_all(
+    case: &TestCase,
+    a: &Transcript,
+    b: &Transcript,
+    policy: &Policy,
+    doubts: &mut Doubts,
+    comparison: &mut Comparison,
+) -> bool {
+    let (whole_a, whole_b) = (whole(a), whole(b));
+    for (a, b) in whole_a.iter().zip(whole_b) {
+        if a.sql.start != b.sql.start {
+            comparison.add(uneven(case, a, "another statement"));
+            return false;
+        }
+        let mut taints = a.taints.iter().chain(&b.taints);
+        if let Some(taint) = taints.find(|taint| !HARMLESS_TAINTS.contains(&taint.as_str())) {
+            comparison.skip(format!("tainted: {taint}"));
+            return false;
+        }
+        let reading = Reading::of(text(case, a), policy);
+        let doubt = doubts.of_statement(&reading);
+        let pair = Pair { a, b, reading: &reading, policy };
+        match pair.judge(doubt.tells) {
+            Judgement::Same => comparison.statements += 1,
+            Judgement::Skip(reason) => {
+                comparison.skip(reason);
+                if !pair.leaves_all_as_it_is() {
+                    return false;
+                }
+            }
+            Judgement::Differs(class) => {
+                comparison.statements += 1;
+                comparison.add(pair.difference(class, doubt.order, text(case, a)));
+                if !pair.leaves_all_as_it_is() {
+                    comparison.skip("behind a difference");
+                    return false;
+                }
+            }
+        }
+        doubts.note_write(&reading, doubt, a.is_read_only && b.is_read_only);
+    }
+    if a.is_cut_short || b.is_cut_short {
+        comparison.skip("cut short");
+        return false;
+    }
+    match (whole_a.len(), whole_b.len()) {
+        (more, less) if more > less => comparison.add(uneven(case, &whole_a[less], "nothing")),
+        (less, more) if less < more => comparison.add(uneven(case, &whole_b[less], "nothing")),
+        _ => return true,
+    }
+    false
+}
+
+/// The statements of which all is known.
+fn whole(transcript: &Transcript) -> &[StatementRecord] {
+    let all = transcript.statements.as_slice();
+    if transcript.is_cut_short { all.split_last().map_or(all, |(_, rest)| rest) } else { all }
+}
+
+fn text<'a>(case: &'a TestCase, record: &StatementRecord) -> &'a [u8] {
+    case.sql.as_bytes().get(record.sql.clone()).unwrap_or_default().trim_ascii()
+}
+
+/// One ran a statement that the other did not.
+fn uneven(case: &TestCase, record: &StatementRecord, other: &str) -> Difference {
+    let sql = sql_text(text(case, record));
+    Difference {
+        class: Class::Statements,
+        detail: record.verb.clone(),
+        warning: None,
+        message: format!("one ran `{sql}`, the other {other}"),
+        sql,
+        sides: [Side::default(), Side::default()],
+    }
+}
+
+pub(super) fn sql_text(text: &[u8]) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(SQL_BYTES_MAX)]).into_owned()
+}
+
+enum Judgement {
+    Same,
+    Skip(&'static str),
+    Differs(Class),
+}
+
+/// A statement on both sides.
+struct Pair<'a> {
+    a: &'a StatementRecord,
+    b: &'a StatementRecord,
+    reading: &'a Reading,
+    policy: &'a Policy,
+}
+
+impl Pair<'_> {
+    fn judge(&self, tells: Option<&'static str>) -> Judgement {
+        let (a, b) = (Code(self.a.code), Code(self.b.code));
+        if [a, b].iter().any(|code| LIMIT_CODES.contains(&code.primary())) {
+            return Judgement::Skip("a limit was reached");
+        }
+        if self.policy.skips_unknown_statements && (self.a.explain_fails || self.b.explain_fails) {
+            return if a.is_success() || b.is_success() {
+                Judgement::Skip("unknown to one of the engines")
+            } else {
+                Judgement::Same
+            };
+        }
+        let Some(class) = self.class(a, b) else {
+            return Judgement::Same;
+        };
+        match tells {
+            // That a function or pragma is not there at all is no property of its result.
+            Some(reason) => Judgement::Skip(reason),
+            None => Judgement::Differs(class),
+        }
+    }
+
+    fn class(&self, a: Code, b: Code) -> Option<Class> {
+        let (rows_a, rows_b) = (&self.a.rows, &self.b.rows);
+        match (a.is_success(), b.is_success()) {
+            (true, true) if rows_a.is_same_multiset(rows_b) => {
+                let is_ordered = self.reading.has_top_order && rows_a.ordered != rows_b.ordered;
+                is_ordered.then_some(Class::Order)
+            }
+            (true, true) if rows_a.is_same_but_for_digits(rows_b) => Some(Class::Digits),
+            (true, true) if rows_a.count == 0 || rows_b.count == 0 => Some(Class::RowsAgainstNone),
+            (true, true) => Some(Class::Rows),
+            (false, false) => (self.policy.compares_codes && !is_same_failure(a, b)).then_some(Class::Code),
+            _ => Some(Class::Error),
+        }
+    }
+
+    /// Whether both could prepare the statement, and one failed with nothing said but that.
+    fn fails_as_it_runs(&self) -> bool {
+        let is_prepared = !(self.a.explain_fails || self.b.explain_fails);
+        is_prepared && [self.a, self.b].iter().any(|side| side.code == ffi::SQLITE_ERROR)
+    }
+
+    /// Whether the two are in the same state behind the statement, whatever its result was.
+    fn leaves_all_as_it_is(&self) -> bool {
+        let succeeded = [self.a, self.b].into_iter().filter(|side| Code(side.code).is_success());
+        QUERIES.contains(&self.a.verb.as_str()) && succeeded.into_iter().all(|side| side.is_read_only)
+    }
+
+    fn difference(&self, class: Class, order: Option<&'static str>, text: &[u8]) -> Difference {
+        let verb = &self.a.verb;
+        let names = [self.a, self.b].map(|side| {
+            let code = Code(side.code);
+            if code.is_success() { "success" } else { code.name() }
+        });
+        let detail = match class {
+            Class::Error | Class::Code => {
+                let messages = [self.a, self.b].map(|side| side.message.as_str());
+                let words = messages.into_iter().find(|message| !message.is_empty()).map(plain_words);
+                format!("{verb}-{}-{}-{}", names[0], names[1], words.unwrap_or_default())
+            }
+            _ => verb.clone(),
+        };
+        let warning = match class {
+            Class::Order => Some("rows with equal keys may come in any order"),
+            // LIMIT takes any rows, but so many.
+            Class::Rows if self.reading.has_top_limit && self.a.rows.count == self.b.rows.count => {
+                Some("LIMIT without a total order")
+            }
+            Class::Error | Class::Code if self.a.taints.iter().any(|taint| taint == LIMITS_TAINT) => {
+                Some("a limit was lowered")
+            }
+            // A function that fails, or a table that cannot be read, counts where the planner comes to it.
+            Class::Error if self.fails_as_it_runs() => Some("an error of a part that need not be evaluated"),
+            Class::Rows | Class::RowsAgainstNone | Class::Error => order,
+            _ => None,
+        };
+        let sides = [self.a, self.b].map(|side| Side {
+            code: side.code,
+            message: side.message.clone(),
+            shown: side.sample.clone(),
+        });
+        let sql = sql_text(text);
+        let (shown_a, shown_b) = (shown(self.a), shown(self.b));
+        let message = format!("`{sql}`\nA: {shown_a}\nB: {shown_b}");
+        Difference { class, detail, warning: warning.map(str::to_owned), sql, sides, message }
+    }
+}
+
+/// True if one of two codes says more than the other at most.
+fn is_same_failure(a: Code, b: Code) -> bool {
+    let is_plain = |code: Code| code.0 == code.primary();
+    a == b || a.primary() == b.primary() && (is_plain(a) || is_plain(b))
+}
+
+/// Words of which a message may consist that stand in a signature: SQLite's own, none of the case.
+const WORDS: [&str; 52] = [
+    "such",
+    "function",
+    "column",
+    "table",
+    "view",
+    "index",
+    "trigger",
+    "module",
+    "collation",
+    "syntax",
+    "error",
+    "token",
+    "wrong",
+    "number",
+    "arguments",
+    "misuse",
+    "aggregate",
+    "window",
+    "ambiguous",
+    "constraint",
+    "failed",
+    "unique",
+    "foreign",
+    "key",
+    "check",
+    "type",
+    "mismatch",
+    "overflow",
+    "unsafe",
+    "use",
+    "rename",
+    "rowid",
+    "alias",
+    "qualified",
+    "names",
+    "allowed",
+    "values",
+    "columns",
+    "row",
+    "malformed",
+    "json",
+    "path",
+    "locked",
+    "readonly",
+    "modify",
+    "terms",
+    "recursive",
+    "circular",
+    "reference",
+    "already",
+    "exists",
+    "unable",
+];
+/// Most of them in a signature.
+const WORDS_MAX: usize = 5;
+
+/// What a message says without the names and numbers of the case; which bug a difference is, for people.
+fn plain_words(message: &str) -> String {
+    let words = message.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
+    let known: Vec<String> = words.filter(|word| WORDS.contains(&word.as_str())).take(WORDS_MAX).collect();
+    if known.is_empty() { "other".to_owned() } else { known.join("-") }
+}
+
+fn shown(record: &StatementRecord) -> String {
+    let code = Code(record.code);
+    if !code.is_success() {
+        return format!("{}: {}", code_text(record.code), record.message);
+    }
+    let more = if record.rows.count as usize > record.sample.len() { ", ..." } else { "" };
+    format!("{} rows: {}{more}", record.rows.count, record.sample.join(", "))
+}
