@@ -274,7 +274,10 @@ pub struct FuzzArgs {
     /// Run what is new to the corpus, and a sample of the rest, again in these lanes.
     #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
     pub rerun: Vec<Lane>,
-    /// With --rerun: every how many cases one is in the sample.
+    /// Run the same on another build, too, and compare what both did: `bundled`, a version, a folder, as for `pair`.
+    #[arg(long, value_name = "BUILD")]
+    pub pair: Option<String>,
+    /// With --rerun or --pair: every how many cases one is in the sample.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub sample_every: u32,
     /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]

@@ -49,10 +49,10 @@ pub(crate) fn compare(script: &[u8], first: &CaseDigest, other: &CaseDigest, lan
     }
     let pairs = first.statements.iter().zip(&other.statements);
     let differing = pairs.clone().find(|(a, b)| a != b);
-    if lane.changes_semantics() {
-        if let Some(reason) = excuse(script, first, other, differing) {
-            return Comparison::Excused(reason);
-        }
+    if lane.changes_semantics()
+        && let Some(reason) = excuse(script, first, other, differing)
+    {
+        return Comparison::Excused(reason);
     }
     Comparison::Different(match differing {
         Some((a, b)) => format!("{}: {} against {}", text(script, a), shown(a), shown(b)),

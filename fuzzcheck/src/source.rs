@@ -18,6 +18,7 @@ use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
 use crate::files;
 
 /// A case with where it came from.
+#[derive(Clone)]
 pub struct NamedCase {
     /// The file, and what it is within it.
     pub name: String,

@@ -9,7 +9,8 @@ use super::TIMEOUT_MS;
 /// Arguments of `pair`.
 #[derive(Debug, Args)]
 pub struct PairArgs {
-    /// The one build: `bundled`, or a program that has a `worker` as this one does.
+    /// The one build: `bundled`, a published version such as 3.49.1, a folder with another sqlite3.c, each with `:LANE`
+    /// behind it or not; or a program that has a `worker` as this one does.
     pub a: String,
     /// The other one.
     pub b: String,
@@ -33,6 +34,9 @@ pub struct PairArgs {
     /// Bytes that SQLite may hold at a time.
     #[arg(long, value_name = "BYTES")]
     pub limit_heap_bytes: Option<u64>,
+    /// Do not install anything: say what is missing and stop.
+    #[arg(long)]
+    pub no_install: bool,
     /// Plant a bug by name in the one build, to see that it is found (see `selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     pub plant_a: Option<String>,

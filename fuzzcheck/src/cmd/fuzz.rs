@@ -17,11 +17,13 @@ use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
-use crate::cli::FuzzArgs;
-use crate::fuzzing::follower::{Check, Counts, Follower, LaneCheck};
+use crate::cli::{FuzzArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::fuzzing::follower::{Check, Counts, Follower, LaneCheck, PairCheck};
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
+use crate::pairing::named;
+use crate::replay::Options;
 use crate::ui;
 
 /// How often a line is printed where there is no terminal.
@@ -37,7 +39,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
         time: args.max_total_time_s.map(Duration::from_secs),
         jobs: usize::from(args.jobs),
         arguments: args.libfuzzer.clone(),
-        sample_every: (!args.rerun.is_empty()).then_some(args.sample_every),
+        sample_every: (!args.rerun.is_empty() || args.pair.is_some()).then_some(args.sample_every),
     };
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
@@ -73,6 +75,16 @@ fn follower(args: &FuzzArgs, plan: &Plan, target: &'static Target) -> Result<Opt
         }
         let worker = Worker::build(&plan.flavor.in_lane(*lane), &plan.project, !args.no_install)?;
         checks.push(Box::new(LaneCheck::new(&worker)?));
+    }
+    if let Some(other) = &args.pair {
+        let options =
+            Options { timeout_ms: TIMEOUT_MS, worker_memory_mib: WORKER_MEMORY_MIB, ..Options::default() };
+        let release = plan.flavor.in_lane(Lane::Release);
+        let builds = [
+            named::of_flavor(&release, options.clone(), &plan.project, !args.no_install)?,
+            named::build(other, options, &plan.project, !args.no_install)?,
+        ];
+        checks.push(Box::new(PairCheck::new(&builds)?));
     }
     if checks.is_empty() {
         return Ok(None);

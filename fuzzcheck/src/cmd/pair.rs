@@ -18,14 +18,11 @@ use super::{
 use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::pair::PairArgs;
 use crate::files;
-use crate::pairing::{Build, Found, PairReport, pool};
+use crate::pairing::{Build, Found, PairReport, named, pool};
 use crate::replay::Options;
 use crate::replay::protocol::Limits;
 use crate::source;
 use crate::ui::{self, Progress};
-
-/// The name of this program's own SQLite.
-pub(super) const BUNDLED: &str = "bundled";
 
 pub(super) fn run(args: &PairArgs) -> Result<ExitCode> {
     let started = Instant::now();
@@ -83,24 +80,7 @@ fn build(name: &str, plant: Option<&str>, args: &PairArgs) -> Result<Build> {
         limits: Limits { heap_bytes: args.limit_heap_bytes, ..Limits::default() },
         ..Options::default()
     };
-    Ok(Build { program: build_named(name)?, options })
-}
-
-/// The program of the build that a name means.
-///
-/// # Errors
-/// Where there is none.
-fn build_named(name: &str) -> Result<PathBuf> {
-    if name == BUNDLED {
-        return std::env::current_exe().context("finding this program");
-    }
-    let path = Path::new(name);
-    ensure!(
-        path.is_file(),
-        "no build is named `{name}`: `{BUNDLED}` is, and so is a program with a `worker`, by its path"
-    );
-    // Without a folder in front, a program would be looked for in PATH.
-    path.canonicalize().with_context(|| format!("finding `{name}`"))
+    named::build(name, options, &project(), !args.no_install)
 }
 
 fn save(found: &Found, folder: Option<&Path>) -> Result<PathBuf> {

@@ -19,6 +19,7 @@ use tandem::targets::Target;
 use crate::build::worker::Worker;
 use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::files;
+use crate::pairing::{self, Build};
 use crate::replay::client::Client;
 use crate::replay::protocol::{Job, target_index};
 use crate::replay::{FoundBug, Options};
@@ -89,6 +90,41 @@ impl Check for LaneCheck {
                 );
             }
             bugs.extend(outcome.result.bugs.into_iter().take(1).map(|bug| (at, bug)));
+        }
+        Ok(bugs)
+    }
+}
+
+/// A comparison with another build as a check.
+pub(crate) struct PairCheck {
+    name: String,
+    pairing: pairing::Follower,
+}
+
+impl PairCheck {
+    /// Starts workers of both builds.
+    ///
+    /// # Errors
+    /// Where one does not start.
+    pub(crate) fn new(builds: &[Build; 2]) -> Result<Self> {
+        let pairing = pairing::Follower::new(builds)?;
+        let [a, b] = &pairing.report().identities;
+        Ok(Self { name: format!("pair {a} and {b}"), pairing })
+    }
+}
+
+impl Check for PairCheck {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
+        let mut bugs = Vec::new();
+        for (at, case) in cases.iter().enumerate() {
+            // Only what no case before it has shown: one difference may be in every second case.
+            for found in self.pairing.check(case.clone())? {
+                bugs.push((at, FoundBug { signature: found.signature, message: found.difference.message }));
+            }
         }
         Ok(bugs)
     }

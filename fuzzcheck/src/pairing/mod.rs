@@ -7,11 +7,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | here | one worker of each build: a case, or a batch of them |
+//! | `named` | which builds there are |
 //! | [`pool`] | several such pairs over one stream of cases |
 //! | [`report`] | what all of it adds up to |
 //!
 //! A fuzz session holds a [`Follower`] and gives it what is new in its corpus.
 
+pub(crate) mod named;
 pub mod pool;
 pub mod report;
 

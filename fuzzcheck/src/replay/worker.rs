@@ -55,7 +55,7 @@ pub fn serve(
         let transcript = Some(engine.transcript(&TestCase::decode(&job.body), &budget));
         batch.engine.clone_from(&identity);
         let cpu_ns = cpu_time_ns() - started;
-        CaseResult { index: job.index, cpu_ns, vm_steps: 0, bugs: vec![], transcript }
+        CaseResult { index: job.index, cpu_ns, vm_steps: 0, bugs: vec![], digest: None, transcript }
     })
 }
 
