@@ -9,7 +9,7 @@ use super::TIMEOUT_MS;
 /// Arguments of `pair`.
 #[derive(Debug, Args)]
 pub struct PairArgs {
-    /// The one build: `bundled`, or a program that has a `worker` as this one does.
+    /// The one build: `bundled`, `turso` (an engine of its own), or a program that has a `worker` as this one does.
     pub a: String,
     /// The other one.
     pub b: String,

@@ -1,6 +1,7 @@
 //! `fuzzcheck pair`: see [`crate::pairing`].
 
 mod output;
+mod turso;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -94,10 +95,14 @@ fn build_named(name: &str) -> Result<PathBuf> {
     if name == BUNDLED {
         return std::env::current_exe().context("finding this program");
     }
+    if name == turso::TURSO {
+        return turso::build(&project());
+    }
     let path = Path::new(name);
     ensure!(
         path.is_file(),
-        "no build is named `{name}`: `{BUNDLED}` is, and so is a program with a `worker`, by its path"
+        "no build is named `{name}`: `{BUNDLED}` and `{}` are, and so is a program with a `worker`, by its path",
+        turso::TURSO
     );
     // Without a folder in front, a program would be looked for in PATH.
     path.canonicalize().with_context(|| format!("finding `{name}`"))
