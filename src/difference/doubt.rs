@@ -69,6 +69,29 @@ const COMPARED_PRAGMAS: [&str; 14] = [
     "auto_vacuum",
     "journal_mode",
 ];
+/// Pragmas that change how the engine works, and nothing of what a later statement gives or leaves.
+const IDLE_PRAGMAS: [&str; 17] = [
+    "analysis_limit",
+    "automatic_index",
+    "cache_size",
+    "cache_spill",
+    "cell_size_check",
+    "compile_options",
+    "fullfsync",
+    "integrity_check",
+    "journal_mode",
+    "journal_size_limit",
+    "locking_mode",
+    "mmap_size",
+    "quick_check",
+    "synchronous",
+    "threads",
+    "wal_autocheckpoint",
+    "wal_checkpoint",
+];
+/// Names of the table that holds the schema.
+const SCHEMA_TABLES: [&str; 4] =
+    ["sqlite_schema", "sqlite_master", "sqlite_temp_schema", "sqlite_temp_master"];
 /// Functions whose result depends on the order in which rows come.
 const DEPENDS_ON_ORDER: [&str; 14] = [
     "group_concat",
@@ -114,6 +137,8 @@ pub struct Reading {
     pub has_top_order: bool,
     /// It has a `LIMIT` for all of its rows.
     pub has_top_limit: bool,
+    /// It is a pragma that changes no result.
+    pub is_idle_pragma: bool,
     /// What lies in the statement alone.
     doubt: Doubt,
     /// Words and quoted names, in lower case.
@@ -153,7 +178,7 @@ impl Reading {
                 _ => {}
             }
         }
-        reading.note_verb();
+        reading.note_verb(policy);
         let in_tree = match tree::parse(text) {
             Some(tree) => order::in_tree(&tree),
             None => reading.order_without_tree(),
@@ -187,6 +212,8 @@ impl Reading {
             Some("the format of a virtual table's own tables")
         } else if !policy.is_same_machine && CLOCK.contains(&word) {
             Some("the clock")
+        } else if !policy.compares_schema_text && SCHEMA_TABLES.contains(&word) {
+            Some("the text of the schema")
         } else {
             None
         };
@@ -202,11 +229,17 @@ impl Reading {
         may_have.then_some("queries in a statement that our parser does not read")
     }
 
-    fn note_verb(&mut self) {
+    fn note_verb(&mut self, policy: &Policy) {
         let mut words = self.words.iter().map(String::as_str);
         let tells = match words.next() {
             Some("explain") => Some("EXPLAIN"),
-            Some("pragma") if !words.any(|name| COMPARED_PRAGMAS.contains(&name)) => Some("a pragma"),
+            Some("pragma") => {
+                self.is_idle_pragma = words.clone().any(|name| IDLE_PRAGMAS.contains(&name));
+                let is_compared = |name: &str| {
+                    COMPARED_PRAGMAS.contains(&name) && (policy.is_same_machine || name != "journal_mode")
+                };
+                (!words.any(is_compared)).then_some("a pragma")
+            }
             _ => None,
         };
         self.doubt.tells = self.doubt.tells.or(tells);

@@ -34,13 +34,13 @@ pub(super) fn compare_all(
 ) -> bool {
     let (whole_a, whole_b) = (whole(a), whole(b));
     for (a, b) in whole_a.iter().zip(whole_b) {
-        if a.sql.start != b.sql.start {
-            comparison.add(uneven(case, a, "another statement"));
-            return false;
-        }
         let mut taints = a.taints.iter().chain(&b.taints);
         if let Some(taint) = taints.find(|taint| !HARMLESS_TAINTS.contains(&taint.as_str())) {
             comparison.skip(format!("tainted: {taint}"));
+            return false;
+        }
+        if a.sql.start != b.sql.start {
+            comparison.add(uneven(case, a, "another statement"));
             return false;
         }
         let reading = Reading::of(text(case, a), policy);
@@ -165,7 +165,9 @@ impl Pair<'_> {
     /// Whether the two are in the same state behind the statement, whatever its result was.
     fn leaves_all_as_it_is(&self) -> bool {
         let succeeded = [self.a, self.b].into_iter().filter(|side| Code(side.code).is_success());
-        QUERIES.contains(&self.a.verb.as_str()) && succeeded.into_iter().all(|side| side.is_read_only)
+        let is_query =
+            QUERIES.contains(&self.a.verb.as_str()) && succeeded.into_iter().all(|side| side.is_read_only);
+        is_query || self.reading.is_idle_pragma
     }
 
     fn difference(&self, class: Class, order: Option<&'static str>, text: &[u8]) -> Difference {

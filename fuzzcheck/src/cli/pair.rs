@@ -10,7 +10,7 @@ use super::TIMEOUT_MS;
 #[derive(Debug, Args)]
 pub struct PairArgs {
     /// The one build: `bundled`, a published version such as 3.49.1, a folder with another sqlite3.c, each with `:LANE`
-    /// behind it or not; or a program that has a `worker` as this one does.
+    /// behind it or not; `turso`, an engine of its own; or a program that has a `worker` as this one does.
     pub a: String,
     /// The other one.
     pub b: String,

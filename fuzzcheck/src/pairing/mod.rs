@@ -16,6 +16,7 @@
 pub(crate) mod named;
 pub mod pool;
 pub mod report;
+mod turso;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

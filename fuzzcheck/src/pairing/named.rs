@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::Build;
+use super::{Build, turso};
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
 use crate::replay::Options;
@@ -15,6 +15,9 @@ use crate::replay::Options;
 /// # Errors
 /// There is none, or it cannot be built.
 pub(crate) fn build(name: &str, options: Options, project: &Path, may_install: bool) -> Result<Build> {
+    if name == turso::TURSO {
+        return Ok(Build { program: turso::build(project)?, options });
+    }
     let path = Path::new(name);
     if path.is_file() {
         // Without a folder in front, a program would be looked for in PATH.
@@ -24,7 +27,7 @@ pub(crate) fn build(name: &str, options: Options, project: &Path, may_install: b
     let flavor = Flavor::named(name).with_context(|| {
         format!(
             "no build is named `{name}`: `bundled` is, a version, a folder with sqlite3.c, each with :LANE behind it \
-             or not, and a program with a `worker`, by its path"
+             or not, `turso`, and a program with a `worker`, by its path"
         )
     })?;
     of_flavor(&flavor, options, project, may_install)
