@@ -1,20 +1,14 @@
 //! What is built: a lane, an SQLite, and what is built into it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use super::amalgamation::Sqlite;
 use super::lane::Lane;
-use super::published;
 use crate::cli::flavor::FlavorArgs;
-
-/// The oldest release that is built: before it, functions are missing without which nothing runs.
-const OLDEST: [u32; 3] = [3, 26, 0];
-/// What stands in for API that an older release lacks.
-const ABSENT_C: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../.cargo/absent.c"));
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -26,18 +20,6 @@ pub(crate) struct Flavor {
     extra: Option<Extra>,
     /// The VFS through which cases open their files, where it is not our own alone.
     pub vfs: Option<String>,
-}
-
-/// An amalgamation.
-#[derive(Debug, Clone)]
-pub(crate) struct Sqlite {
-    folder: PathBuf,
-    /// As `sqlite3_libversion()` says it.
-    pub version: String,
-    /// As `sqlite3_sourceid()` says it.
-    pub source_id: String,
-    /// The words of the command line that name it.
-    argument: String,
 }
 
 /// C files that are built in, and the entry point of the extension that they are.
@@ -177,51 +159,6 @@ impl std::fmt::Display for Flavor {
     }
 }
 
-impl Sqlite {
-    fn published(version: &str) -> Result<Self> {
-        let found = Self::read(&published::fetch(version)?, format!("--sqlite-version={version}"))?;
-        if found.version != version {
-            bail!("the crate that should bundle SQLite {version} has {}", found.version);
-        }
-        Ok(found)
-    }
-
-    fn in_folder(folder: &Path) -> Result<Self> {
-        let whole = folder.canonicalize().with_context(|| format!("{}", folder.display()))?;
-        let argument = format!("--sqlite={}", whole.display());
-        Self::read(&whole, argument)
-    }
-
-    fn read(folder: &Path, argument: String) -> Result<Self> {
-        let [code, header] = ["sqlite3.c", "sqlite3.h"].map(|name| folder.join(name));
-        let text = |path: &Path| {
-            let bytes = fs::read(path).with_context(|| {
-                format!("{}: an amalgamation is sqlite3.c and sqlite3.h in one folder", path.display())
-            })?;
-            anyhow::Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let (code, header_text) = (text(&code)?, text(&header)?);
-        let defined = |name: &str| {
-            let value = defined(&header_text, name);
-            value.with_context(|| format!("{}: it does not define {name}", header.display()))
-        };
-        let version = defined("SQLITE_VERSION")?.to_owned();
-        let source_id = defined("SQLITE_SOURCE_ID")?.to_owned();
-        let number: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
-        if number.as_slice() < OLDEST.as_slice() {
-            bail!(
-                "{}: SQLite {version} is older than 3.26.0, the oldest that Tandem builds",
-                folder.display()
-            );
-        }
-        let absent = absent(&code);
-        if !absent.is_empty() {
-            eprintln!("fuzzcheck: SQLite {version} has no {}: cases run without", absent.join(", no "));
-        }
-        Ok(Self { folder: folder.to_owned(), version, source_id, argument })
-    }
-}
-
 impl Extra {
     fn new(files: &[PathBuf], init: Option<&str>) -> Result<Option<Self>> {
         if files.is_empty() {
@@ -249,21 +186,6 @@ impl Extra {
     }
 }
 
-/// The value of `#define NAME "value"`.
-fn defined<'t>(header: &'t str, name: &str) -> Option<&'t str> {
-    let lines = header.lines().filter_map(|line| line.strip_prefix("#define ")?.strip_prefix(name));
-    lines.filter(|rest| rest.starts_with([' ', '\t'])).find_map(|rest| rest.split('"').nth(1))
-}
-
-/// The functions of `.cargo/absent.c` that the text of an amalgamation does not mention.
-fn absent(code: &str) -> Vec<&'static str> {
-    let functions = ABSENT_C.lines().filter_map(|line| {
-        let rest = line.strip_prefix("ABSENT ")?;
-        rest.split(['(', ' ', '*']).find(|word| word.starts_with("sqlite3_") && *word != "sqlite3_int64")
-    });
-    functions.filter(|name| !code.contains(&format!("{name}("))).collect()
-}
-
 fn digest(text: &str) -> String {
     Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -271,40 +193,6 @@ fn digest(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn amalgamation(version: &str) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("sqlite3.c"), "int sqlite3_hard_heap_limit64(int n){}").unwrap();
-        let header = format!(
-            "#define SQLITE_VERSION_NUMBER 1\n#define SQLITE_VERSION        \"{version}\"\n\
-                              #define SQLITE_SOURCE_ID      \"2020 abc\"\n"
-        );
-        fs::write(folder.path().join("sqlite3.h"), header).unwrap();
-        folder
-    }
-
-    fn of(folder: &Path) -> Result<Flavor> {
-        Flavor::new(&FlavorArgs { sqlite: Some(folder.to_owned()), ..FlavorArgs::default() }, Lane::Asan)
-    }
-
-    #[test]
-    fn a_folder_says_which_sqlite_it_holds() {
-        let folder = amalgamation("3.35.4");
-        let flavor = of(folder.path()).unwrap();
-        assert!(flavor.key().starts_with("asan-3.35.4-"), "{}", flavor.key());
-        assert_eq!(flavor.sqlite.unwrap().source_id, "2020 abc");
-        let missing = absent(&fs::read_to_string(folder.path().join("sqlite3.c")).unwrap());
-        assert!(
-            missing.contains(&"sqlite3_error_offset") && missing.contains(&"sqlite3_db_name"),
-            "{missing:?}"
-        );
-        assert!(!missing.contains(&"sqlite3_hard_heap_limit64") && missing.len() == 15, "{missing:?}");
-        let message = |folder: &Path| format!("{:#}", of(folder).unwrap_err());
-        assert!(message(amalgamation("3.25.3").path()).contains("older than 3.26.0"));
-        assert!(message(&folder.path().join("none")).contains("none"));
-        fs::remove_file(folder.path().join("sqlite3.c")).unwrap();
-        assert!(message(folder.path()).contains("sqlite3.c"));
-    }
 
     #[test]
     fn what_is_built_names_its_folder_and_its_arguments() {
@@ -314,9 +202,9 @@ mod tests {
             ("debug", vec!["--lane=debug".to_owned()])
         );
         assert_eq!(bundled.in_lane(Lane::Valgrind).key(), "release");
-        let folder = amalgamation("3.40.0");
+        let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.c");
-        fs::write(&file, "").unwrap();
+        std::fs::write(&file, "").unwrap();
         let extra = FlavorArgs { extra_c: vec![file], init: Some("f".to_owned()), ..FlavorArgs::default() };
         let flavor = Flavor::new(&extra, Lane::Asan).unwrap();
         assert!(flavor.key().starts_with("asan-with-") && !flavor.is_default_for_fuzzing());

@@ -1,8 +1,10 @@
 //! `fuzzcheck fuzz`: from a machine with Rust to a running fuzzer, and from its output to findings.
 //!
 //! [`tools`] sees to what the build needs, [`plan`] builds, [`session`] keeps cargo-fuzz going and restarts it
-//! after a crash, [`log`] reads what libFuzzer prints, [`follower`] runs what is new in slower builds.
+//! after a crash, [`log`] reads what libFuzzer prints, [`follower`] runs what is new in slower builds,
+//! [`checks`] is what it does there.
 
+pub(crate) mod checks;
 pub(crate) mod follower;
 pub(crate) mod log;
 pub(crate) mod plan;
