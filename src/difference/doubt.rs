@@ -243,6 +243,10 @@ impl Reading {
             _ => None,
         };
         self.doubt.tells = self.doubt.tells.or(tells);
+        let says = |word: &str| self.words.iter().any(|known| known == word);
+        if says("returning") && says("select") {
+            self.doubt.order = self.doubt.order.or(Some("RETURNING with a query, among rows that change"));
+        }
         let is_query = matches!(self.words.first().map(String::as_str), Some("select" | "values" | "with"));
         if self.has_top_limit && !is_query {
             self.doubt.order = self.doubt.order.or(Some("LIMIT in a statement that writes"));

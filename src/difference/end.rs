@@ -83,6 +83,8 @@ fn compare_schema(a: &EndState, b: &EndState, policy: &Policy, comparison: &mut 
         let mut rows: Vec<String> = state
             .schema
             .iter()
+            // Statistics are made where PRAGMA optimize finds them worth it.
+            .filter(|[_, name, ..]| !name.starts_with("sqlite_stat"))
             .filter(|[_, name, ..]| policy.compares_schema_text || !name.starts_with("sqlite_"))
             .map(compared)
             .collect();

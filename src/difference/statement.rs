@@ -33,16 +33,23 @@ pub(super) fn compare_all(
     comparison: &mut Comparison,
 ) -> bool {
     let (whole_a, whole_b) = (whole(a), whole(b));
+    // Where one side cannot prepare a query, it does not run what follows in the same piece of the script.
+    let mut has_failed_apart = false;
     for (a, b) in whole_a.iter().zip(whole_b) {
         let mut taints = a.taints.iter().chain(&b.taints);
         if let Some(taint) = taints.find(|taint| !HARMLESS_TAINTS.contains(&taint.as_str())) {
             comparison.skip(format!("tainted: {taint}"));
             return false;
         }
+        if a.sql.start != b.sql.start && has_failed_apart {
+            comparison.skip("behind a difference");
+            return false;
+        }
         if a.sql.start != b.sql.start {
             comparison.add(uneven(case, a, "another statement"));
             return false;
         }
+        has_failed_apart |= Code(a.code).is_success() != Code(b.code).is_success();
         let reading = Reading::of(text(case, a), policy);
         let doubt = doubts.of_statement(&reading);
         let pair = Pair { a, b, reading: &reading, policy };
@@ -70,6 +77,9 @@ pub(super) fn compare_all(
         return false;
     }
     match (whole_a.len(), whole_b.len()) {
+        (count_a, count_b) if count_a != count_b && has_failed_apart => {
+            comparison.skip("behind a difference");
+        }
         (more, less) if more > less => comparison.add(uneven(case, &whole_a[less], "nothing")),
         (less, more) if less < more => comparison.add(uneven(case, &whole_b[less], "nothing")),
         _ => return true,

@@ -77,6 +77,12 @@ fn behind_a_query_it_goes_on_and_behind_a_write_it_ends() {
     });
     assert_eq!(signatures(&both), ["pair/rows/SELECT", "pair/rows-against-none/SELECT"]);
     assert!(both.is_end_compared);
+    // What one side could not prepare keeps it from the rest of that piece.
+    let apart = compared(SCRIPT, |b| {
+        (b.statements[2].code, b.statements[2].explain_fails) = (1, true);
+        b.statements.pop();
+    });
+    assert_eq!(signatures(&apart), ["pair/error/SELECT-success-SQLITE_ERROR-"]);
     let write = compared(SCRIPT, |b| {
         b.statements[1].code = 19;
         other_rows(b, 2);
@@ -116,6 +122,7 @@ fn nothing_is_said_where_the_result_is_not_sqls() {
 fn what_depends_on_an_order_that_sql_leaves_open_is_a_warning() {
     let doubtful = [
         "SELECT a FROM t LIMIT 2;",
+        "DELETE FROM t RETURNING (SELECT count(*) FROM t);",
         "SELECT * FROM (SELECT a FROM t LIMIT 2);",
         "SELECT group_concat(a) FROM t;",
         "SELECT a, max(b) FROM t;",

@@ -116,7 +116,7 @@ pub struct RowsDigest {
     pub multiset: u64,
     /// The same in their order.
     pub ordered: u64,
-    /// The same as `multiset`, with numbers only as far as [`DIGITS`] go: whether rows differ in more than how
+    /// The same as `multiset`, with numbers only to their first six digits: whether rows differ in more than how
     /// floating-point numbers are rounded and printed.
     pub coarse: u64,
 }
@@ -135,7 +135,7 @@ impl RowsDigest {
         self.coarse = self.coarse.wrapping_add(mix(hash));
     }
 
-    /// Whether the rows are the same, in any order, as far as [`DIGITS`] of each number go.
+    /// Whether the rows are the same, in any order, as far as the first digits of each number go.
     pub fn is_same_but_for_digits(&self, other: &Self) -> bool {
         (self.count, self.coarse) == (other.count, other.coarse)
     }
