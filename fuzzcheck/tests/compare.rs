@@ -31,9 +31,10 @@ case "$1 $2" in
 "fuzz build") mkdir -p "target/$HOST/release"; cp "$STAGE/sql" "target/$HOST/release/sql";;
 rustc*)
     [ "$TANDEM_LANE" = coverage ] || exit 1
-    mkdir -p target/coverage/release
-    printf '#!/bin/sh\necho raw >"$LLVM_PROFILE_FILE$$"\nexec "$FUZZCHECK" "$@"\n' >target/coverage/release/fuzzcheck
-    chmod +x target/coverage/release/fuzzcheck;;
+    lane=target/lanes/coverage/lane
+    mkdir -p $lane
+    printf '#!/bin/sh\n[ "$1" = identity ] || echo raw >"$LLVM_PROFILE_FILE$$"\nexec "$FUZZCHECK" "$@"\n' >$lane/fuzzcheck
+    chmod +x $lane/fuzzcheck;;
 esac
 "#;
 

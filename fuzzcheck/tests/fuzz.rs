@@ -199,3 +199,34 @@ fn a_folder_that_is_no_working_copy_is_refused() {
     command.args(["fuzz", "sql", "--project"]).arg(Path::new(empty.path()));
     finish(&mut command).expect_error(&["is no working copy of Tandem"]);
 }
+
+/// A case that is new to the corpus is run in the lanes that follow, and compared with the other build, which here
+/// answers wrong. A sample is asked for.
+#[test]
+fn what_is_new_is_run_again_and_compared() {
+    let stage = Stage::new(
+        "cd \"$STAGE/project\"; printf 'SELECT 1 AS \"planted()\";' >fuzz/corpus/sql/new\n\
+         echo \"$TANDEM_SAMPLE\" >\"$STAGE/sample\"; printf 'SELECT 2;' >\"${TANDEM_SAMPLE%:*}/1-1\"; sleep 1\n\
+         echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2",
+    );
+    stage.program("other", "exec \"$FUZZCHECK\" \"$@\" --plant wrong-rows");
+    let other = stage.path("bin/other");
+    let words =
+        format!("--max-total-time-s 1 --json --rerun release --sample-every 7 --pair {}", other.display());
+    let mut command = stage.command(&words);
+    let ran = finish(command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).expect(1);
+    let summary = ran.json();
+    let finding = &summary["findings"][0];
+    assert_eq!(finding["signature"], "pair/rows/SELECT", "{summary}");
+    let case = stage.project().join(finding["cases"][0].as_str().unwrap());
+    assert!(case.exists(), "{summary}");
+    let lane = &summary["rerun"]["lane release"];
+    assert_eq!(lane, &serde_json::json!({"kept": 1, "sampled": 1, "findings": 0}), "{summary}");
+    assert_eq!(summary["rerun"].as_object().unwrap().len(), 2);
+    let sample = String::from_utf8(read(&stage.path("sample"))).unwrap();
+    assert!(sample.trim().ends_with("fuzz/sample/sql:7"), "{sample}");
+
+    let stage = Stage::new("");
+    stage.fuzz("--max-total-time-s 1 --rerun coverage").expect_error(&["not judged", "coverage"]);
+    stage.fuzz("--max-total-time-s 1 --pair nothing").expect_error(&["no build is named `nothing`"]);
+}

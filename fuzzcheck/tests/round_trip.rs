@@ -45,7 +45,7 @@ fn a_corpus_made_of_exported_cases_is_the_same_to_the_byte() {
     let again = folder.path().join("again");
     fuzzcheck_on("export --dir", &[&again, &first]).expect(0);
     let second = import("second.db", &again);
-    assert_eq!(read(&first), read(&second));
+    assert!(read(&first) == read(&second), "they differ");
     assert_eq!(list(&[&second]).len(), list(&[&all]).len());
 }
 
@@ -56,7 +56,7 @@ fn from_corpus_to_corpus_a_case_keeps_all_that_is_said_of_it() {
         let shipped = project().join("corpus").join(format!("{target}.db"));
         let copy = folder.path().join(format!("{target}-copy.db"));
         fuzzcheck_on("import --into", &[&copy, &shipped]).expect(0);
-        assert_eq!(read(&copy), read(&shipped), "{target}");
+        assert!(read(&copy) == read(&shipped), "{target}");
     }
 }
 

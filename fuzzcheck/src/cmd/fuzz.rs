@@ -244,7 +244,9 @@ impl Finding {
     fn new(plan: &Plan, signature: &str, cases: Vec<PathBuf>) -> Self {
         let (target, case) = (plan.target, cases[0].display());
         let program = plan.program().map(|program| short(plan, &program));
-        let words = plan.flavor.arguments(Lane::Release);
+        // For the default, the line before has what was fuzzed.
+        let is_default = plan.flavor.is_default_for_fuzzing();
+        let words = if is_default { Vec::new() } else { plan.flavor.arguments(Lane::Release) };
         let build: String = words.iter().map(|word| format!("{word} ")).collect();
         let toolchain = plan.toolchain.as_ref().map(|name| format!("+{name} ")).unwrap_or_default();
         Self {

@@ -73,7 +73,8 @@ fn last_words(stderr: &str, otherwise: &str) -> String {
         return otherwise.to_owned();
     }
     // Sanitizers say the most important first, everything else last.
-    if let Some(at) = text.find("ERROR: ").or_else(|| text.find(": runtime error: ")) {
+    let valgrind = || VALGRIND.iter().find_map(|(words, _)| text.find(words));
+    if let Some(at) = text.find("ERROR: ").or_else(|| text.find(": runtime error: ")).or_else(valgrind) {
         return text[at..].chars().take(MESSAGE_CHARS_MAX).collect();
     }
     let skip = text.chars().count().saturating_sub(MESSAGE_CHARS_MAX);
@@ -130,25 +131,28 @@ pub(crate) fn top_function(report: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// What valgrind says, and what it is called in a signature.
+const VALGRIND: [(&str, &str); 7] = [
+    ("Invalid read of size", "invalid-read"),
+    ("Invalid write of size", "invalid-write"),
+    ("Invalid free()", "invalid-free"),
+    ("Conditional jump or move depends on uninitialised", "uninitialised"),
+    ("Use of uninitialised value", "uninitialised"),
+    ("contains uninitialised byte", "uninitialised"),
+    ("Source and destination overlap", "overlap"),
+];
+
 /// Class and function of a report of valgrind, whose lines begin with `==PID==`.
 fn valgrind(stderr: &str) -> Option<(String, Option<String>)> {
-    const CLASSES: [(&str, &str); 7] = [
-        ("Invalid read of size", "invalid-read"),
-        ("Invalid write of size", "invalid-write"),
-        ("Invalid free()", "invalid-free"),
-        ("Conditional jump or move depends on uninitialised", "uninitialised"),
-        ("Use of uninitialised value", "uninitialised"),
-        ("contains uninitialised byte", "uninitialised"),
-        ("Source and destination overlap", "overlap"),
-    ];
     let mut lines =
         stderr.lines().filter_map(|line| line.strip_prefix("==")?.split_once("== ")).map(|(_, text)| text);
-    let class = lines.find_map(|line| CLASSES.iter().find(|(text, _)| line.contains(text)))?.1;
+    let class = lines.find_map(|line| VALGRIND.iter().find(|(text, _)| line.contains(text)))?.1;
     let frames = lines.map_while(|line| {
         line.trim_start()
             .split_once(": ")
             .filter(|(at, _)| at.starts_with("at 0x") || at.starts_with("by 0x"))
     });
+    let frames = frames.filter(|(_, place)| !place.contains(".rs:"));
     let functions = frames.filter_map(|(_, function)| function.split([' ', '(']).next());
     let function = functions.into_iter().find(|function| is_culprit(function));
     Some((format!("valgrind-{class}"), function.map(str::to_owned)))
