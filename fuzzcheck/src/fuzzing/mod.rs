@@ -8,5 +8,6 @@ pub(crate) mod checks;
 pub(crate) mod follower;
 pub(crate) mod log;
 pub(crate) mod plan;
+mod restart;
 pub(crate) mod session;
 pub(crate) mod tools;

@@ -1,6 +1,6 @@
 //! What to fuzz, and the build of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -105,13 +105,20 @@ impl Plan {
         command
     }
 
-    /// `cargo fuzz run TARGET`, with the arguments of libFuzzer that do not change.
-    pub(super) fn run(&self) -> Command {
+    /// The folder of a run that begins with a part of the corpus.
+    pub(super) fn part(&self, job: usize) -> PathBuf {
+        self.project.join("fuzz/runs").join(format!("{}-{job}", self.name()))
+    }
+
+    /// `cargo fuzz run TARGET`, with the arguments of libFuzzer that do not change, on its corpus or on `part`.
+    pub(super) fn run(&self, part: Option<&Path>) -> Command {
         let mut command = self.cargo("run");
         let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
         command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
-        if self.name() != self.target {
-            command.arg(self.corpus());
+        match part {
+            Some(folder) => _ = command.arg(folder),
+            None if self.name() != self.target => _ = command.arg(self.corpus()),
+            None => {}
         }
         command.args(["--", "-print_final_stats=1"]);
         if self.name() != self.target {

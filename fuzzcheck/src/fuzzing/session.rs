@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::follower::{Caught, Counts, Follower};
 use super::log::{self, Status};
 use super::plan::Plan;
+use super::restart::{self, Part};
 
 /// Cases with one signature.
 #[derive(Debug, Default)]
@@ -102,6 +103,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// A process that ended for another reason than a finding, or that could not be started.
     pub(crate) fn run(self, mut show: impl FnMut(&Self)) -> Result<(Progress, Duration)> {
+        (0..self.plan.jobs)
+            .try_for_each(|job| restart::collect(&self.plan.part(job), &self.plan.corpus()))?;
         let session = &self;
         let failed = std::thread::scope(|scope| -> Result<()> {
             let jobs: Vec<_> =
@@ -148,8 +151,15 @@ impl<'a> Session<'a> {
     }
 
     fn keep_fuzzing(&self, job: usize) -> Result<()> {
-        while !self.is_over() {
-            let mut command = self.plan.run();
+        for round in 0.. {
+            if self.is_over() {
+                break;
+            }
+            let part = match round {
+                0 => None,
+                _ => Some(Part::new(&self.plan.corpus(), self.plan.part(job), round)?),
+            };
+            let mut command = self.plan.run(part.as_ref().map(Part::folder));
             command.args(self.seconds_left().map(|seconds| format!("-max_total_time={seconds}")));
             command.args(&self.plan.arguments);
             // A group of its own, so that the signal reaches cargo-fuzz and the target below it.
@@ -162,6 +172,7 @@ impl<'a> Session<'a> {
                 reader.join().expect("the reader does not panic")
             });
             let status = child.wait()?;
+            part.map_or(Ok(()), Part::end)?;
             let is_finding = artifacts.iter().any(|path| log::is_finding(path));
             self.end_run(job, &text, artifacts)?;
             if !status.success() && !is_finding && !self.stop.load(Ordering::Relaxed) {

@@ -1,0 +1,115 @@
+//! How a fuzzer that has found something goes on.
+//!
+//! libFuzzer ends at its first finding, and begins by running all of its corpus: with thousands of cases, and an SQLite that
+//! crashes every minute, that would be all that it does. So only the first run has the whole corpus; a further one
+//! begins with a part of it, another one each time, in a folder of its own (libFuzzer's fork mode does much the
+//! same). What it adds goes to the corpus when it ends. It may be nothing new there: that is for distilling.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Cases that a further run begins with.
+const CASES_MAX: usize = 300;
+
+/// The folder of a further run.
+#[derive(Debug)]
+pub(super) struct Part {
+    folder: PathBuf,
+    corpus: PathBuf,
+    /// What it begins with, by name.
+    seeds: BTreeSet<OsString>,
+}
+
+impl Part {
+    /// Takes a part of `corpus` into `folder`: another one for each `round`.
+    ///
+    /// # Errors
+    /// Where a folder cannot be read or written.
+    pub(super) fn new(corpus: &Path, folder: PathBuf, round: usize) -> Result<Self> {
+        collect(&folder, corpus)?;
+        fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+        let all: Vec<OsString> = names(corpus)?.into_iter().collect();
+        let step = all.len().div_ceil(CASES_MAX).max(1);
+        let mut seeds = BTreeSet::new();
+        for name in all.into_iter().skip(round % step).step_by(step) {
+            let (from, to) = (corpus.join(&name), folder.join(&name));
+            // A copy where there is no link; a case that another process has just removed is no loss.
+            if fs::hard_link(&from, &to).is_ok() || fs::copy(&from, &to).is_ok() {
+                seeds.insert(name);
+            }
+        }
+        Ok(Self { folder, corpus: corpus.to_owned(), seeds })
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Puts what was added into the corpus, and removes the folder.
+    ///
+    /// # Errors
+    /// Where a folder cannot be read or written.
+    pub(super) fn end(self) -> Result<()> {
+        for name in &self.seeds {
+            fs::remove_file(self.folder.join(name)).ok();
+        }
+        collect(&self.folder, &self.corpus)
+    }
+}
+
+/// Moves all of a folder, which an earlier session may have left behind, into the corpus, and removes it.
+///
+/// # Errors
+/// Where a folder cannot be read or written.
+pub(super) fn collect(folder: &Path, corpus: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for name in names(folder)? {
+        let (from, to) = (folder.join(&name), corpus.join(&name));
+        let moved = if to.exists() { fs::remove_file(&from) } else { fs::rename(&from, &to) };
+        moved.with_context(|| format!("{}", from.display()))?;
+    }
+    fs::remove_dir(folder).with_context(|| format!("{}", folder.display()))
+}
+
+fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
+    entries.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_taken_and_what_is_added_comes_back() {
+        let all = tempfile::tempdir().unwrap();
+        let [corpus, run] = ["corpus", "run"].map(|name| all.path().join(name));
+        fs::create_dir(&corpus).unwrap();
+        for i in 0..1000 {
+            fs::write(corpus.join(format!("{i:04}")), format!("{i}")).unwrap();
+        }
+        let mut taken = BTreeSet::new();
+        for round in 0..4 {
+            let part = Part::new(&corpus, run.clone(), round).unwrap();
+            let seeds = names(&run).unwrap();
+            assert_eq!(seeds.len(), 250);
+            taken.extend(seeds);
+            fs::write(part.folder().join(format!("new-{round}")), "x").unwrap();
+            part.end().unwrap();
+            assert!(!run.exists());
+        }
+        assert_eq!((taken.len(), names(&corpus).unwrap().len()), (1000, 1004));
+        // What a killed session left behind is not lost.
+        fs::create_dir(&run).unwrap();
+        fs::write(run.join("left"), "x").unwrap();
+        Part::new(&corpus, run.clone(), 0).unwrap().end().unwrap();
+        assert!(corpus.join("left").exists());
+    }
+}
