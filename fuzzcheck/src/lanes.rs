@@ -2,11 +2,20 @@
 //!
 //! What is compared is the [`CaseDigest`]: result codes and rows of each statement, then the files. A difference
 //! between lanes that do not change SQLite is undefined behaviour at work, in SQLite or in the harness, or a sanitizer
-//! that looks at the stack or the heap of a case that SQLite let grow. SQLITE_DEBUG does change SQLite; what it may
-//! change is excused, with the reason:
+//! that looks at the stack or the heap of a case that SQLite let grow. What may differ is excused, with the reason.
+//!
+//! In every lane: what tells of the compile options tells of another compiler. Where SQLITE_DEBUG is set, which does
+//! change SQLite:
 //! 1. `EXPLAIN` and the tables and functions that show bytecode have comments in a debug build;
 //! 2. what tells of the build tells of another one;
-//! 3. structures are larger, so that limits on memory are reached elsewhere.
+//! 3. structures are larger, so that limits on memory are reached elsewhere;
+//! 4. a page of a damaged database is looked at more closely, and what lies behind it is not made zero
+//!    (`engine::sqlite`'s page cache cannot stand before one that asserts page sizes).
+
+use tandem::TestCase;
+use tandem::dbfile::damage::{Assessment, assess_with};
+use tandem::dbfile::geometry::LOCK_BYTE;
+use tandem::testcase::{JOURNAL, Setting, WAL};
 
 use crate::build::lane::Lane;
 use crate::replay::protocol::{CaseDigest, StatementDigest};
@@ -22,10 +31,10 @@ pub(crate) enum Comparison {
     Different(String),
 }
 
+/// Words of statements that show with which compiler SQLite was built.
+const TELLS_OF_THE_COMPILER: [&str; 2] = ["compile_options", "compileoption"];
 /// Words of statements that show what a debug build does otherwise.
-const TELLS_OF_THE_BUILD: [&str; 14] = [
-    "compile_options",
-    "compileoption",
+const TELLS_OF_THE_BUILD: [&str; 12] = [
     "pragma_list",
     "function_list",
     "module_list",
@@ -42,15 +51,19 @@ const TELLS_OF_THE_BUILD: [&str; 14] = [
 /// `SQLITE_NOMEM`, whatever the extended code.
 const NOMEM: i32 = 7;
 
-/// Compares what a case with this script did in a lane with what it did in the first one.
-pub(crate) fn compare(script: &[u8], first: &CaseDigest, other: &CaseDigest, lane: Lane) -> Comparison {
+/// Compares what a case did in a lane with what it did in the first one.
+pub(crate) fn compare(case: &TestCase, first: &CaseDigest, other: &CaseDigest, lane: Lane) -> Comparison {
     if first == other {
         return Comparison::Equal;
+    }
+    let script = case.sql.as_bytes();
+    if mentions(script, &TELLS_OF_THE_COMPILER) {
+        return Comparison::Excused("the script asks for the compile options");
     }
     let pairs = first.statements.iter().zip(&other.statements);
     let differing = pairs.clone().find(|(a, b)| a != b);
     if lane.changes_semantics()
-        && let Some(reason) = excuse(script, first, other, differing)
+        && let Some(reason) = excuse(case, first, other, differing)
     {
         return Comparison::Excused(reason);
     }
@@ -64,8 +77,25 @@ pub(crate) fn compare(script: &[u8], first: &CaseDigest, other: &CaseDigest, lan
     })
 }
 
+/// Whether a script has one of these words. A trigger or a view may hold it, too: all of the text is looked at.
+fn mentions(script: &[u8], words: &[&str]) -> bool {
+    let script = String::from_utf8_lossy(script).to_ascii_lowercase();
+    words.iter().any(|word| script.contains(word))
+}
+
+/// Whether the database of a case is not well-formed at the start, as far as can be told.
+fn is_damaged(case: &TestCase) -> bool {
+    let lock_byte = match case.config.get(Setting::PendingBytePage) {
+        0 => LOCK_BYTE,
+        unit => unit << 16,
+    };
+    let image = case.files.main().unwrap_or_default();
+    let assessment = assess_with(image, case.files.get(WAL), case.files.get(JOURNAL), lock_byte);
+    !case.files.is_empty() && assessment != Assessment::Sound
+}
+
 fn excuse(
-    script: &[u8],
+    case: &TestCase,
     first: &CaseDigest,
     other: &CaseDigest,
     differing: Option<(&StatementDigest, &StatementDigest)>,
@@ -73,10 +103,11 @@ fn excuse(
     if first.is_cut_short || other.is_cut_short {
         return Some("cut short by the budget");
     }
-    // A trigger or a view may call what tells of the build, too: the whole script is looked at.
-    let script = String::from_utf8_lossy(script).to_ascii_lowercase();
-    if TELLS_OF_THE_BUILD.iter().any(|word| script.contains(word)) {
+    if mentions(case.sql.as_bytes(), &TELLS_OF_THE_BUILD) {
         return Some("the script asks for what a debug build does otherwise");
+    }
+    if is_damaged(case) {
+        return Some("the database is damaged at the start");
     }
     let ran_out = |statement: &StatementDigest| statement.code & 0xff == NOMEM;
     let (a, b) = differing?;
@@ -106,22 +137,28 @@ mod tests {
     #[test]
     fn differences_are_named_and_debug_builds_excused() {
         let (one, two) = (digest(101, 5, 1), digest(101, 6, 1));
-        let compared = |script: &[u8], lane| compare(script, &one, &two, lane);
-        assert_eq!(compare(b"SELECT 1", &one, &one, Lane::Asan), Comparison::Equal);
+        let select = TestCase::from_sql("SELECT 1");
+        let compared = |script: &str, lane| compare(&TestCase::from_sql(script), &one, &two, lane);
+        assert_eq!(compare(&select, &one, &one, Lane::Asan), Comparison::Equal);
         let expected =
             "SELECT 1: code 101, 1 rows (0000000000000005) against code 101, 1 rows (0000000000000006)";
         for lane in [Lane::Asan, Lane::Debug] {
-            assert_eq!(compared(b"SELECT 1", lane), Comparison::Different(expected.to_owned()));
+            assert_eq!(compared("SELECT 1", lane), Comparison::Different(expected.to_owned()));
         }
-        let asks = b"PRAGMA compile_options";
+        assert!(matches!(compared("PRAGMA compile_options", Lane::Asan), Comparison::Excused(_)));
+        let asks = "EXPLAIN SELECT 1";
         assert!(matches!(compared(asks, Lane::Asan), Comparison::Different(_)));
         assert!(matches!(compared(asks, Lane::Debug), Comparison::Excused(_)));
-        let out_of_memory = compare(b"SELECT 1", &one, &digest(7, 5, 1), Lane::Memdebug);
+        let out_of_memory = compare(&select, &one, &digest(7, 5, 1), Lane::Memdebug);
         assert_eq!(out_of_memory, Comparison::Excused("a limit on memory was reached"));
-        let files = compare(b"SELECT 1", &one, &digest(101, 5, 2), Lane::Debug);
+        let files = compare(&select, &one, &digest(101, 5, 2), Lane::Debug);
         assert_eq!(files, Comparison::Different("the files that are left differ".to_owned()));
         let short = CaseDigest { is_cut_short: true, ..one.clone() };
-        assert!(matches!(compare(b"", &one, &short, Lane::Debug), Comparison::Excused(_)));
-        assert!(matches!(compare(b"", &one, &short, Lane::Ubsan), Comparison::Different(_)));
+        assert!(matches!(compare(&select, &one, &short, Lane::Debug), Comparison::Excused(_)));
+        assert!(matches!(compare(&select, &one, &short, Lane::Ubsan), Comparison::Different(_)));
+        let mut damaged = select;
+        damaged.files.insert(tandem::testcase::FileName::main(), vec![7; 1024]);
+        assert!(matches!(compare(&damaged, &one, &two, Lane::Debug), Comparison::Excused(_)));
+        assert!(matches!(compare(&damaged, &one, &two, Lane::Asan), Comparison::Different(_)));
     }
 }

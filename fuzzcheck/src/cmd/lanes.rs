@@ -177,8 +177,7 @@ impl Compared {
             *self.excused.entry("it ended a worker").or_default() += 1;
             return;
         };
-        let script = TestCase::decode(&done.body).sql;
-        match compare(script.as_bytes(), first, digest, lane) {
+        match compare(&TestCase::decode(&done.body), first, digest, lane) {
             Comparison::Equal => self.equal += 1,
             Comparison::Excused(reason) => *self.excused.entry(reason).or_default() += 1,
             Comparison::Different(what) => {
