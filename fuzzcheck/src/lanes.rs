@@ -57,30 +57,73 @@ pub(crate) fn compare(case: &TestCase, first: &CaseDigest, other: &CaseDigest, l
         return Comparison::Equal;
     }
     let script = case.sql.as_bytes();
-    if mentions(script, &TELLS_OF_THE_COMPILER) {
-        return Comparison::Excused("the script asks for the compile options");
+    // What one statement may show otherwise is no reason not to look at the next.
+    let mut excused = None;
+    for (a, b) in first.statements.iter().zip(&other.statements).filter(|(a, b)| a != b) {
+        let sql = script.get(a.sql.clone()).unwrap_or_default();
+        match excuse_statement(sql, a, b, lane) {
+            Some(reason) => _ = excused.get_or_insert(reason),
+            None => {
+                let what = format!("{}: {} against {}", text(script, a), shown(a), shown(b));
+                return excuse_case(case, first, other, lane).unwrap_or(Comparison::Different(what));
+            }
+        }
     }
-    let pairs = first.statements.iter().zip(&other.statements);
-    let differing = pairs.clone().find(|(a, b)| a != b);
-    if lane.changes_semantics()
-        && let Some(reason) = excuse(case, first, other, differing)
-    {
+    if let Some(reason) = excused {
         return Comparison::Excused(reason);
     }
-    Comparison::Different(match differing {
-        Some((a, b)) => format!("{}: {} against {}", text(script, a), shown(a), shown(b)),
-        None if first.statements.len() != other.statements.len() => {
-            format!("{} statements against {}", first.statements.len(), other.statements.len())
-        }
-        None if first.files != other.files => "the files that are left differ".to_owned(),
-        None => "the budget ended one of the runs".to_owned(),
-    })
+    let what = if first.statements.len() != other.statements.len() {
+        format!("{} statements against {}", first.statements.len(), other.statements.len())
+    } else if first.files != other.files {
+        "the files that are left differ".to_owned()
+    } else {
+        "the budget ended one of the runs".to_owned()
+    };
+    excuse_case(case, first, other, lane).unwrap_or(Comparison::Different(what))
 }
 
-/// Whether a script has one of these words. A trigger or a view may hold it, too: all of the text is looked at.
-fn mentions(script: &[u8], words: &[&str]) -> bool {
-    let script = String::from_utf8_lossy(script).to_ascii_lowercase();
-    words.iter().any(|word| script.contains(word))
+/// Why one statement may have another result there.
+fn excuse_statement(
+    sql: &[u8],
+    a: &StatementDigest,
+    b: &StatementDigest,
+    lane: Lane,
+) -> Option<&'static str> {
+    if mentions(sql, &TELLS_OF_THE_COMPILER) {
+        return Some("a statement asks for the compile options");
+    }
+    let is_out_of_memory = |statement: &StatementDigest| statement.code & 0xff == NOMEM;
+    match lane.changes_semantics() {
+        true if a.verb == "EXPLAIN" || mentions(sql, &TELLS_OF_THE_BUILD) => {
+            Some("a statement asks for what a debug build does otherwise")
+        }
+        true if is_out_of_memory(a) || is_out_of_memory(b) => Some("a limit on memory was reached"),
+        _ => None,
+    }
+}
+
+/// Why a case may do something else in a lane with SQLITE_DEBUG.
+fn excuse_case(case: &TestCase, first: &CaseDigest, other: &CaseDigest, lane: Lane) -> Option<Comparison> {
+    if !lane.changes_semantics() {
+        return None;
+    }
+    if first.is_cut_short || other.is_cut_short {
+        return Some(Comparison::Excused("cut short by the budget"));
+    }
+    if is_damaged(case) {
+        return Some(Comparison::Excused("the database is damaged at the start"));
+    }
+    // A view or a trigger may ask for it where the statement does not.
+    let is_told = mentions(case.sql.as_bytes(), &TELLS_OF_THE_BUILD);
+    is_told.then_some(Comparison::Excused(
+        "a view, a trigger or a table holds what a debug build does otherwise",
+    ))
+}
+
+/// Whether a text has one of these words.
+fn mentions(text: &[u8], words: &[&str]) -> bool {
+    let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+    words.iter().any(|word| text.contains(word))
 }
 
 /// Whether the database of a case is not well-formed at the start, as far as can be told.
@@ -92,26 +135,6 @@ fn is_damaged(case: &TestCase) -> bool {
     let image = case.files.main().unwrap_or_default();
     let assessment = assess_with(image, case.files.get(WAL), case.files.get(JOURNAL), lock_byte);
     !case.files.is_empty() && assessment != Assessment::Sound
-}
-
-fn excuse(
-    case: &TestCase,
-    first: &CaseDigest,
-    other: &CaseDigest,
-    differing: Option<(&StatementDigest, &StatementDigest)>,
-) -> Option<&'static str> {
-    if first.is_cut_short || other.is_cut_short {
-        return Some("cut short by the budget");
-    }
-    if mentions(case.sql.as_bytes(), &TELLS_OF_THE_BUILD) {
-        return Some("the script asks for what a debug build does otherwise");
-    }
-    if is_damaged(case) {
-        return Some("the database is damaged at the start");
-    }
-    let ran_out = |statement: &StatementDigest| statement.code & 0xff == NOMEM;
-    let (a, b) = differing?;
-    (ran_out(a) || ran_out(b)).then_some("a limit on memory was reached")
 }
 
 fn text(script: &[u8], statement: &StatementDigest) -> String {
@@ -130,15 +153,16 @@ mod tests {
     use super::*;
 
     fn digest(code: i32, values: u64, files: u64) -> CaseDigest {
-        let statement = StatementDigest { verb: "SELECT".to_owned(), sql: 0..8, code, rows: 1, values };
+        let statement = StatementDigest { verb: "SELECT".to_owned(), sql: 0..22, code, rows: 1, values };
         CaseDigest { statements: vec![statement], files, is_cut_short: false }
     }
 
     #[test]
     fn differences_are_named_and_debug_builds_excused() {
         let (one, two) = (digest(101, 5, 1), digest(101, 6, 1));
-        let select = TestCase::from_sql("SELECT 1");
-        let compared = |script: &str, lane| compare(&TestCase::from_sql(script), &one, &two, lane);
+        let script = |text: &str| TestCase::from_sql(format!("{text:<22}"));
+        let select = script("SELECT 1");
+        let compared = |text: &str, lane| compare(&script(text), &one, &two, lane);
         assert_eq!(compare(&select, &one, &one, Lane::Asan), Comparison::Equal);
         let expected =
             "SELECT 1: code 101, 1 rows (0000000000000005) against code 101, 1 rows (0000000000000006)";
@@ -149,6 +173,25 @@ mod tests {
         let asks = "EXPLAIN SELECT 1";
         assert!(matches!(compared(asks, Lane::Asan), Comparison::Different(_)));
         assert!(matches!(compared(asks, Lane::Debug), Comparison::Excused(_)));
+        // What follows such a statement is looked at all the same.
+        let twice = |first: &CaseDigest, values| {
+            let mut both = first.clone();
+            both.statements.push(StatementDigest {
+                verb: "SELECT".to_owned(),
+                sql: 0..0,
+                code: 101,
+                rows: 1,
+                values,
+            });
+            both
+        };
+        let behind = compare(&script("PRAGMA vdbe_trace"), &twice(&one, 1), &twice(&two, 2), Lane::Debug);
+        assert!(matches!(
+            behind,
+            Comparison::Excused("a view, a trigger or a table holds what a debug build does otherwise")
+        ));
+        let behind = compare(&script("PRAGMA compile_options"), &twice(&one, 1), &twice(&two, 2), Lane::Asan);
+        assert!(matches!(behind, Comparison::Different(_)));
         let out_of_memory = compare(&select, &one, &digest(7, 5, 1), Lane::Memdebug);
         assert_eq!(out_of_memory, Comparison::Excused("a limit on memory was reached"));
         let files = compare(&select, &one, &digest(101, 5, 2), Lane::Debug);
