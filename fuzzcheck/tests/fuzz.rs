@@ -127,10 +127,10 @@ fn arguments_reach_libfuzzer() {
     let stage = Stage::new("");
     stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
     // With a toolchain, `+nightly` stands before `fuzz`.
-    stage.program("cargo", "shift; case \"$2\" in run) echo \"$@\" >\"$STAGE/arguments\"; sleep 1;; esac; echo '#5 DONE cov: 2 ft: 3' >&2");
+    stage.program("cargo", "shift; case \"$2\" in run) echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; sleep 1;; esac; echo '#5 DONE cov: 2 ft: 3' >&2");
     stage.fuzz("--max-total-time-s 1 --toolchain nightly -- -dict=x").expect(0);
     let arguments = String::from_utf8(read(&stage.path("arguments"))).unwrap();
-    assert_eq!(arguments.trim(), "fuzz run sql -- -print_final_stats=1 -max_total_time=1 -dict=x");
+    assert_eq!(arguments.trim(), "fuzz run sql -- -print_final_stats=1 -max_total_time=1 -dict=x none");
 }
 
 #[test]

@@ -113,9 +113,14 @@ impl Flavor {
         project.join("target/lanes").join(format!("{prefix}{}", self.key()))
     }
 
-    /// Sets what `.cargo/cc` and the programs read.
-    pub(crate) fn set_environment(&self, command: &mut Command) {
-        command.env("TANDEM_LANE", self.lane.built_as().name());
+    /// Sets what `.cargo/cc` and the programs read, for a fuzz target or for workers.
+    pub(crate) fn set_environment(&self, command: &mut Command, is_fuzzed: bool) {
+        // What plain `cargo fuzz build` does is the same build only in the same environment.
+        if self.is_default_for_fuzzing() && is_fuzzed {
+            command.env_remove("TANDEM_LANE");
+        } else {
+            command.env("TANDEM_LANE", self.lane.built_as().name());
+        }
         let folder = self.sqlite.as_ref().map(|sqlite| sqlite.folder.as_path());
         let (files, init) =
             self.extra.as_ref().map_or((None, None), |extra| (Some(&extra.files), extra.init.as_deref()));

@@ -113,7 +113,7 @@ fn compile(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
     if flavor.lane.is_linked_by_clang() {
         command.arg("--").arg(format!("-Clinker={}", compiler.display()));
     }
-    flavor.set_environment(&mut command);
+    flavor.set_environment(&mut command, false);
     command
         .env("CC", &compiler)
         .env("RUST_BACKTRACE", "0")

@@ -100,7 +100,7 @@ impl Plan {
             let others = std::env::var("RUSTFLAGS").unwrap_or_default();
             command.env("RUSTFLAGS", format!("{others} -Clinker={}", compiler.display()).trim());
         }
-        flavor.set_environment(&mut command);
+        flavor.set_environment(&mut command, true);
         command.envs(flavor.lane.environment().iter().filter(|(name, _)| *name != "ASAN_OPTIONS").copied());
         command
     }
