@@ -31,8 +31,9 @@
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
-//! `unsafe` is in `faults::{vfs, alloc}`, `engine::sqlite::{ffi, instrumentation}` and
-//! `targets::{arena, driver}`.
+//! `unsafe` is in `faults::{vfs, alloc}`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
+//! (the allocator of a target, and libFuzzer's `main`); what `targets::fuzz` has of it stands in the macro that expands
+//! in `fuzz/`.
 //!
 //! # Words
 //! * **case**: everything one run begins with; **script**: its SQL text.

@@ -76,7 +76,7 @@ pub struct RunArgs {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
     /// Run all cases in this process, for a debugger: a crash ends it.
-    #[arg(long, conflicts_with_all = ["jobs", "lane", "sqlite", "sqlite_version", "extra_c"])]
+    #[arg(long, conflicts_with_all = ["jobs", "lane"])]
     pub in_process: bool,
     /// Run only cases whose name contains this text: an id or its beginning, `sqlid=12`, a file name.
     #[arg(long, value_name = "ID")]

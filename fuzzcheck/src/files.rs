@@ -1,5 +1,7 @@
 //! Listing files, and writing them so that nothing is lost.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,11 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = entries.with_context(|| format!("{}", folder.display()))?;
     paths.sort();
     Ok(paths)
+}
+
+/// The names in a folder.
+pub(crate) fn names_in(folder: &Path) -> Result<BTreeSet<OsString>> {
+    Ok(in_folder(folder)?.iter().filter_map(|path| Some(path.file_name()?.to_owned())).collect())
 }
 
 /// Refuses to put something else in the place of a corpus database: its cases may be nowhere else.

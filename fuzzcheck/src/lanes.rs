@@ -14,8 +14,7 @@
 
 use tandem::TestCase;
 use tandem::dbfile::damage::{Assessment, assess_with};
-use tandem::dbfile::geometry::LOCK_BYTE;
-use tandem::testcase::{JOURNAL, Setting, WAL};
+use tandem::testcase::{JOURNAL, WAL};
 
 use crate::build::lane::Lane;
 use crate::replay::protocol::{CaseDigest, StatementDigest};
@@ -128,12 +127,9 @@ fn mentions(text: &[u8], words: &[&str]) -> bool {
 
 /// Whether the database of a case is not well-formed at the start, as far as can be told.
 fn is_damaged(case: &TestCase) -> bool {
-    let lock_byte = match case.config.get(Setting::PendingBytePage) {
-        0 => LOCK_BYTE,
-        unit => unit << 16,
-    };
     let image = case.files.main().unwrap_or_default();
-    let assessment = assess_with(image, case.files.get(WAL), case.files.get(JOURNAL), lock_byte);
+    let assessment =
+        assess_with(image, case.files.get(WAL), case.files.get(JOURNAL), case.config.lock_byte());
     !case.files.is_empty() && assessment != Assessment::Sound
 }
 

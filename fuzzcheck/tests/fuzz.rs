@@ -226,7 +226,44 @@ fn what_is_new_is_run_again_and_compared() {
     let sample = String::from_utf8(read(&stage.path("sample"))).unwrap();
     assert!(sample.trim().ends_with("fuzz/sample/sql:7"), "{sample}");
 
+    assert!(finding["replay"].as_str().unwrap().starts_with("cargo fuzzcheck pair bundled /"), "{summary}");
+
     let stage = Stage::new("");
+    stage.fuzz("--max-total-time-s 1 --lane valgrind").expect_error(&["--lane valgrind is not for this"]);
     stage.fuzz("--max-total-time-s 1 --rerun coverage").expect_error(&["not judged", "coverage"]);
     stage.fuzz("--max-total-time-s 1 --pair nothing").expect_error(&["no build is named `nothing`"]);
+}
+
+/// Runs what it is given with a planted bug: a lane that sees more than others.
+const SEES_MORE: &str = "while case \"$1\" in -*) true;; *) false;; esac; do shift; done; [ $# = 0 ] || exec \"$@\" --plant internal-error";
+
+#[test]
+fn a_lane_that_follows_finds_what_the_target_does_not() {
+    let stage = Stage::new(
+        "cd \"$STAGE/project\"; printf 'SELECT planted();' >fuzz/corpus/sql/new; sleep 1\n\
+         echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2",
+    );
+    stage.program("valgrind", SEES_MORE);
+    let ran = stage.fuzz("--max-total-time-s 1 --json --rerun valgrind").expect(1).json();
+    let finding = &ran["findings"][0];
+    assert_eq!(finding["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
+    assert!(finding["replay"].as_str().unwrap().contains("run --lane=valgrind --target sql"), "{ran}");
+    assert_eq!(ran["rerun"]["lane valgrind"]["findings"], 1);
+}
+
+/// Without a sanitizer a crash has no name: the lane that follows gives it one.
+#[test]
+fn a_crash_without_a_sanitizer_gets_its_signature_from_a_lane() {
+    let stage = Stage::new(
+        "cd \"$STAGE/project\"; [ -e \"$STAGE/ran\" ] && sleep 1 && exit 0; : >\"$STAGE/ran\"\n\
+         mkdir -p fuzz/artifacts/sql; printf 'SELECT planted();' >fuzz/artifacts/sql/crash-01\n\
+         echo '==1== ERROR: libFuzzer: deadly signal' >&2\n\
+         echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-01\" >&2\n\
+         echo 'stat::number_of_executed_units: 11' >&2; exit 1",
+    );
+    stage.program("valgrind", SEES_MORE);
+    let ran = stage.fuzz("--max-total-time-s 1 --json --lane release --rerun valgrind").expect(1).json();
+    assert_eq!(ran["findings"][0]["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
+    let bare = Stage::new("echo '==1== ERROR: libFuzzer: deadly signal' >&2; exit 1");
+    bare.fuzz("--max-total-time-s 1 --lane release").expect_error(&["deadly signal"]);
 }

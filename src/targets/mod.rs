@@ -13,7 +13,7 @@ pub mod fuzz;
 mod ossfuzz;
 mod sample;
 pub mod stats;
-mod wanted;
+pub mod wanted;
 
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};

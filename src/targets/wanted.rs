@@ -17,7 +17,8 @@ pub(super) const VARIABLE: &str = "TANDEM_SQLITE";
 pub(super) fn check(folder: &Path) -> Result<(), String> {
     let header = folder.join("sqlite3.h");
     let text = std::fs::read(&header).map_err(|error| format!("{}: {error}", header.display()))?;
-    let wanted = source_id(&String::from_utf8_lossy(&text))
+    let text = String::from_utf8_lossy(&text);
+    let wanted = defined(&text, "SQLITE_SOURCE_ID")
         .ok_or_else(|| format!("{} defines no SQLITE_SOURCE_ID", header.display()))?;
     let here = sqlite::source_id();
     if here == wanted {
@@ -29,9 +30,10 @@ pub(super) fn check(folder: &Path) -> Result<(), String> {
     ))
 }
 
-fn source_id(header: &str) -> Option<String> {
-    let line = header.lines().find(|line| line.starts_with("#define SQLITE_SOURCE_ID"))?;
-    line.split('"').nth(1).map(str::to_owned)
+/// The value of `#define NAME "value"` in a header.
+pub fn defined<'t>(header: &'t str, name: &str) -> Option<&'t str> {
+    let lines = header.lines().filter_map(|line| line.strip_prefix("#define ")?.strip_prefix(name));
+    lines.filter(|rest| rest.starts_with([' ', '\t'])).find_map(|rest| rest.split('"').nth(1))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::DecodeError;
 use super::envelope::Reader;
 use super::sparse::write_varint;
+use crate::dbfile::geometry::LOCK_BYTE;
 
 /// Names of the `sqlite3_db_config` toggles, by bit of [`Setting::Toggles`]. A set bit inverts
 /// SQLite's default (see [`crate::engine::sqlite`] for the defaults). The order is that of header
@@ -193,6 +194,14 @@ impl OpenConfig {
     /// True if a setting of range 0 to 1 is 1.
     pub fn is_on(&self, setting: Setting) -> bool {
         self.get(setting) != 0
+    }
+
+    /// Where the lock byte of the database lies, in bytes.
+    pub fn lock_byte(&self) -> u32 {
+        match self.get(Setting::PendingBytePage) {
+            0 => LOCK_BYTE,
+            unit => unit << 16,
+        }
     }
 
     /// Sets a value; one outside the range becomes the nearest inside.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use tandem::targets::wanted;
 
 use super::published;
 
@@ -26,6 +27,11 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
+    /// What names it on the command line: its version, or its folder.
+    pub(super) fn name(&self) -> String {
+        self.argument.split_once('=').map_or("", |(_, name)| name).to_owned()
+    }
+
     /// That of a published release.
     ///
     /// # Errors
@@ -58,7 +64,7 @@ impl Sqlite {
         };
         let (code, header_text) = (text(&code)?, text(&header)?);
         let defined = |name: &str| {
-            let value = defined(&header_text, name);
+            let value = wanted::defined(&header_text, name);
             value.with_context(|| format!("{}: it does not define {name}", header.display()))
         };
         let version = defined("SQLITE_VERSION")?.to_owned();
@@ -76,12 +82,6 @@ impl Sqlite {
         }
         Ok(Self { folder: folder.to_owned(), version, source_id, argument })
     }
-}
-
-/// The value of `#define NAME "value"`.
-fn defined<'t>(header: &'t str, name: &str) -> Option<&'t str> {
-    let lines = header.lines().filter_map(|line| line.strip_prefix("#define ")?.strip_prefix(name));
-    lines.filter(|rest| rest.starts_with([' ', '\t'])).find_map(|rest| rest.split('"').nth(1))
 }
 
 /// The functions of `.cargo/absent.c` that the text of an amalgamation does not mention.

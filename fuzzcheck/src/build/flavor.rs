@@ -37,10 +37,17 @@ impl Flavor {
 
     /// What the command line and `TANDEM_SQLITE` ask for.
     ///
+    /// The lane is one of `lanes`, the first of them unless another is asked for.
+    ///
     /// # Errors
-    /// A folder without an amalgamation, one that is too old, a version that no crate bundles, a file that is
-    /// not there.
-    pub(crate) fn new(args: &FlavorArgs, default: Lane) -> Result<Self> {
+    /// Another lane, a folder without an amalgamation, one that is too old, a version that no crate bundles, a file that
+    /// is not there.
+    pub(crate) fn new(args: &FlavorArgs, lanes: &[Lane]) -> Result<Self> {
+        let lane = args.lane.unwrap_or(lanes[0]);
+        if !lanes.contains(&lane) {
+            let names: Vec<&str> = lanes.iter().map(|lane| lane.name()).collect();
+            bail!("--lane {lane} is not for this: there are {}", names.join(", "));
+        }
         let from_environment = std::env::var_os("TANDEM_SQLITE").filter(|folder| !folder.is_empty());
         let sqlite = match (&args.sqlite, &args.sqlite_version, from_environment) {
             (Some(folder), ..) => Some(Sqlite::in_folder(folder)?),
@@ -51,7 +58,7 @@ impl Flavor {
             (None, None, None) => None,
         };
         let extra = Extra::new(&args.extra_c, args.init.as_deref())?;
-        Ok(Self { lane: args.lane.unwrap_or(default), sqlite, extra, vfs: args.vfs.clone() })
+        Ok(Self { lane, sqlite, extra, vfs: args.vfs.clone() })
     }
 
     /// The same, built in another way.
@@ -77,6 +84,12 @@ impl Flavor {
             Some(Sqlite::in_folder(Path::new(name))?)
         };
         Ok(Self { sqlite, ..Self::bundled(lane.unwrap_or(Lane::Release)) })
+    }
+
+    /// What [`Flavor::named`] takes for it; extra C has no name.
+    pub(crate) fn name(&self) -> String {
+        let sqlite = self.sqlite.as_ref().map_or("bundled".to_owned(), Sqlite::name);
+        if self.lane == Lane::Release { sqlite } else { format!("{sqlite}:{}", self.lane) }
     }
 
     /// Whether this program itself is such a build, if it is one of release.
@@ -136,7 +149,13 @@ impl Flavor {
         set("TANDEM_SQLITE", folder.map(Path::as_os_str));
         set("TANDEM_EXTRA_C", files.as_ref().map(std::ffi::OsStr::new));
         set("TANDEM_EXTRA_INIT", init.map(std::ffi::OsStr::new));
-        set("TANDEM_VFS", self.vfs.as_deref().map(std::ffi::OsStr::new));
+    }
+
+    /// The variables that its programs are run with.
+    pub(crate) fn run_environment(&self) -> Vec<(String, String)> {
+        let vfs = self.vfs.as_deref().map(|name| ("TANDEM_VFS", name));
+        let all = self.lane.environment().iter().copied().chain(vfs);
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// The words of a command line that asks for it.
@@ -211,14 +230,17 @@ mod tests {
         let file = folder.path().join("x.c");
         std::fs::write(&file, "").unwrap();
         let extra = FlavorArgs { extra_c: vec![file], init: Some("f".to_owned()), ..FlavorArgs::default() };
-        let flavor = Flavor::new(&extra, Lane::Asan).unwrap();
+        let flavor = Flavor::new(&extra, &Lane::FUZZED).unwrap();
         assert!(flavor.key().starts_with("asan-with-") && !flavor.is_default_for_fuzzing());
-        let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, Lane::Asan).unwrap_err());
+        let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, &Lane::FUZZED).unwrap_err());
         assert!(
             error(FlavorArgs { init: Some("f".to_owned()), ..FlavorArgs::default() }).contains("--extra-c")
         );
         assert!(error(FlavorArgs { extra_c: vec!["corpus".into()], ..FlavorArgs::default() }).contains(".c"));
-        assert_eq!(Flavor::named("bundled:ubsan").unwrap().key(), "ubsan");
+        let ubsan = Flavor::named("bundled:ubsan").unwrap();
+        assert_eq!((ubsan.key().as_str(), ubsan.name().as_str()), ("ubsan", "bundled:ubsan"));
+        let refused = FlavorArgs { lane: Some(Lane::Valgrind), ..FlavorArgs::default() };
+        assert!(error(refused).contains("--lane valgrind is not for this"));
         assert!(Flavor::named("nothing").is_err());
     }
 }

@@ -22,9 +22,12 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// The lanes in which cases are judged; coverage is for counting.
+    /// The lanes in which cases are judged, the default first; coverage is for counting.
     pub const JUDGING: [Self; 6] =
         [Self::Release, Self::Asan, Self::Debug, Self::Ubsan, Self::Memdebug, Self::Valgrind];
+
+    /// The lanes that can be fuzzed, the default first: under valgrind no case would come to its end in time.
+    pub const FUZZED: [Self; 5] = [Self::Asan, Self::Release, Self::Debug, Self::Ubsan, Self::Memdebug];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {

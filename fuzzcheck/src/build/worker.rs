@@ -14,19 +14,14 @@ use crate::replay::Options;
 /// What a program says of the SQLite in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
-    /// `sqlite3_libversion()`.
-    pub version: String,
     /// `sqlite3_sourceid()`.
     pub source_id: String,
-    /// Its compile options.
-    pub options: Vec<String>,
 }
 
 impl Identity {
     /// That of this program.
     pub(crate) fn of_this_program() -> Self {
-        use tandem::engine::sqlite::{compile_options, source_id, version};
-        Self { version: version(), source_id: source_id(), options: compile_options() }
+        Self { source_id: tandem::engine::sqlite::source_id() }
     }
 }
 
@@ -77,15 +72,9 @@ impl Worker {
     /// How its workers are started, and how long they may take.
     pub(crate) fn options(&self, options: Options) -> Options {
         let lane = self.flavor.lane;
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Options {
             prefix: lane.prefix().iter().map(|word| (*word).to_owned()).collect(),
-            environment: lane
-                .environment()
-                .iter()
-                .map(owned)
-                .chain(self.flavor.vfs.iter().map(|vfs| ("TANDEM_VFS".to_owned(), vfs.clone())))
-                .collect(),
+            environment: self.flavor.run_environment(),
             timeout_ms: options.timeout_ms * lane.slowness(),
             worker_memory_mib: if lane.limits_address_space() { options.worker_memory_mib } else { 0 },
             ..options

@@ -11,8 +11,8 @@ use tandem::targets::arm::Arm;
 
 use super::run::cores;
 use super::{EXIT_ERROR, interrupt_flag, project, target_by_name};
-use crate::build;
 use crate::build::flavor::Flavor;
+use crate::build::lane::Lane as BuildLane;
 use crate::cli::measure::CompareArgs;
 use crate::comparison::campaign::{Campaign, Course};
 use crate::comparison::folder::Folder;
@@ -26,7 +26,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
     let arms = arms(target, &args.arms)?;
     let plan = Plan {
-        flavor: Flavor::new(&args.flavor, build::lane::Lane::Asan)?,
+        flavor: Flavor::new(&args.flavor, &BuildLane::FUZZED)?,
         project: args.project.clone().unwrap_or_else(project),
         target: target.name,
         toolchain: args.toolchain.clone(),
@@ -44,7 +44,15 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
 
     let stop = interrupt_flag()?;
     let (seeds, coverage) = replay_seeds(&lane, target, &folder, &stop)?;
-    let work = Work { args, target, lane: &lane, folder: &folder, stop: &stop, seeds: coverage };
+    let work = Work {
+        args,
+        target,
+        lane: &lane,
+        flavor: &plan.flavor,
+        folder: &folder,
+        stop: &stop,
+        seeds: coverage,
+    };
     let (campaigns, failure) = work.run_all(&arms);
     let is_interrupted = stop.load(Ordering::Relaxed) && failure.is_none();
     if campaigns.is_empty() {
@@ -115,6 +123,7 @@ struct Work<'a> {
     args: &'a CompareArgs,
     target: &'static Target,
     lane: &'a Lane,
+    flavor: &'a Flavor,
     folder: &'a Folder,
     stop: &'a AtomicBool,
     /// What the seeds reach.
@@ -160,6 +169,7 @@ impl Work<'_> {
         eprintln!("fuzzcheck: campaign {position}: {arm}, repeat {repeat}: {} s", self.args.seconds);
         let course = Course {
             program: &self.folder.program(),
+            environment: self.flavor.run_environment(),
             arm,
             repeat,
             time: Duration::from_secs(self.args.seconds),

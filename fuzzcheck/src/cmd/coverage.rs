@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::run::cores;
 use super::{EXIT_ERROR, interrupt_flag, project, target_by_name, tell_skipped};
-use crate::build;
 use crate::build::flavor::Flavor;
+use crate::build::lane::Lane as BuildLane;
 use crate::cli::measure::CoverageArgs;
 use crate::coverage::lane::{Count, Coverage, Lane, cases};
 use crate::ui::{self, Progress};
@@ -36,10 +36,7 @@ pub(super) fn run(args: &CoverageArgs) -> Result<ExitCode> {
         let places: Vec<String> = sources.iter().map(|path| path.display().to_string()).collect();
         bail!("{}: no cases there; name corpus databases, folders or files", places.join(", "));
     }
-    let flavor = Flavor::new(&args.flavor, build::lane::Lane::Coverage)?;
-    if flavor.lane != build::lane::Lane::Coverage {
-        bail!("--lane {}: branches are counted in the lane coverage alone", flavor.lane);
-    }
+    let flavor = Flavor::new(&args.flavor, &[BuildLane::Coverage])?;
     let lane = Lane::build(&flavor, &project, !args.no_install)?;
     let stop = interrupt_flag()?;
     let folder = tempfile::tempdir().context("making a temporary folder")?;

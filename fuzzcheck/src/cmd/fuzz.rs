@@ -33,7 +33,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
     let plan = Plan {
-        flavor: Flavor::new(&args.flavor, Lane::Asan)?,
+        flavor: Flavor::new(&args.flavor, &Lane::FUZZED)?,
         project: args.project.clone().unwrap_or_else(project),
         target: target.name,
         toolchain: args.toolchain.clone(),
@@ -85,7 +85,7 @@ fn follower(args: &FuzzArgs, plan: &Plan, target: &'static Target) -> Result<Opt
             named::of_flavor(&release, options.clone(), &plan.project, !args.no_install)?,
             named::build(other, options, &plan.project, !args.no_install)?,
         ];
-        checks.push(Box::new(PairCheck::new(&builds)?));
+        checks.push(Box::new(PairCheck::new([release.name(), other.clone()], &builds)?));
     }
     if checks.is_empty() {
         return Ok(None);
@@ -190,7 +190,8 @@ impl Summary {
     fn new(plan: &Plan, progress: &Progress, elapsed: Duration) -> Self {
         let status = progress.status();
         let findings = progress.found.iter().map(|(signature, found)| {
-            Finding::new(plan, signature, found.cases.iter().map(|path| short(plan, path)).collect())
+            let cases = found.cases.iter().map(|path| short(plan, path)).collect();
+            Finding::new(plan, signature, found.replay.as_deref(), cases)
         });
         Self {
             version: 1,
@@ -241,7 +242,7 @@ impl Summary {
 }
 
 impl Finding {
-    fn new(plan: &Plan, signature: &str, cases: Vec<PathBuf>) -> Self {
+    fn new(plan: &Plan, signature: &str, replay: Option<&str>, cases: Vec<PathBuf>) -> Self {
         let (target, case) = (plan.target, cases[0].display());
         let program = plan.program().map(|program| short(plan, &program));
         // For the default, the line before has what was fuzzed.
@@ -249,16 +250,18 @@ impl Finding {
         let words = if is_default { Vec::new() } else { plan.flavor.arguments(Lane::Release) };
         let build: String = words.iter().map(|word| format!("{word} ")).collect();
         let toolchain = plan.toolchain.as_ref().map(|name| format!("+{name} ")).unwrap_or_default();
+        let by_worker = format!("cargo fuzzcheck run {build}--target {target} {case}");
+        let environment: String = plan.flavor.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
         Self {
             signature: signature.to_owned(),
-            replay: match program {
+            replay: match (replay, program) {
+                // What a check saw, the target does not.
+                (Some(replay), _) => replay.to_owned(),
                 // cargo-fuzz would build its default.
-                Ok(program) if !plan.flavor.is_default_for_fuzzing() => {
-                    format!("{} {case}", program.display())
-                }
+                (None, Ok(program)) if !is_default => format!("{environment}{} {case}", program.display()),
                 _ => format!("cargo {toolchain}fuzz run {target} {case}"),
             },
-            replay_without_libfuzzer: format!("cargo fuzzcheck run {build}--target {target} {case}"),
+            replay_without_libfuzzer: replay.map_or(by_worker, str::to_owned),
             show: format!("cargo fuzzcheck show {case}"),
             keep: format!(
                 "cargo fuzzcheck import --target {target} --kind known --signature '{signature}' {case}"

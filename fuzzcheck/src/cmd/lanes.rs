@@ -66,7 +66,7 @@ struct Document<'a> {
 }
 
 pub(super) fn run(args: &LanesArgs) -> Result<ExitCode> {
-    let flavor = Flavor::new(&args.flavor, Lane::Release)?;
+    let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
     if args.flavor.lane.is_some() {
         bail!("`lanes` runs several: name them with --lanes");
     }

@@ -23,8 +23,10 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use tandem::targets::{TARGETS, Target};
+use tandem::testcase::CaseId;
 
 use crate::cli::{Cli, Command};
+use crate::files;
 use crate::source::Cases;
 use crate::ui;
 
@@ -81,6 +83,22 @@ fn interrupt_flag() -> Result<Arc<AtomicBool>> {
             .context("catching Ctrl-C")?;
     }
     Ok(flag)
+}
+
+/// Writes the case of a finding into `folder`, or where libFuzzer writes those of its target.
+fn save_case(
+    prefix: &str,
+    name: &str,
+    target: &Target,
+    body: &[u8],
+    folder: Option<&Path>,
+) -> Result<PathBuf> {
+    let folder = folder.map_or_else(|| project().join("fuzz/artifacts").join(target.name), Path::to_owned);
+    let path = folder.join(format!("{prefix}-{}", CaseId::of_encoded(body).short()));
+    let made = std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()));
+    made.and_then(|()| files::write(&path, body))
+        .with_context(|| format!("the case of `{name}` could not be saved"))?;
+    Ok(path)
 }
 
 /// The paths in words, for a message.

@@ -2,22 +2,20 @@
 
 mod output;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
-use tandem::testcase::CaseId;
+use anyhow::{Result, bail, ensure};
 
 use super::run::{check_plant, cores};
 use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
+    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, save_case, target_by_name,
     tell_skipped,
 };
 use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::pair::PairArgs;
-use crate::files;
 use crate::pairing::{Build, Found, PairReport, named, pool};
 use crate::replay::Options;
 use crate::replay::protocol::Limits;
@@ -39,8 +37,13 @@ pub(super) fn run(args: &PairArgs) -> Result<ExitCode> {
     let report = pool::compare_all(&builds, jobs, all.cases, &stop, |is_new| progress.case_done(is_new))?;
     progress.finish();
     ensure_something(&report, &paths, &stop)?;
-    let saved: Vec<Result<PathBuf>> =
-        report.findings.values().map(|found| save(found, args.save_dir.as_deref())).collect();
+    let saved: Vec<Result<PathBuf>> = report
+        .findings
+        .values()
+        .map(|Found { example, .. }| {
+            save_case("pair", &example.name, example.target, &example.body, args.save_dir.as_deref())
+        })
+        .collect();
     let seconds = started.elapsed().as_secs_f64();
     let print = if args.json { output::print_json } else { output::print_text };
     ui::print(|out| print(&report, &saved, args, seconds, out))?;
@@ -81,15 +84,4 @@ fn build(name: &str, plant: Option<&str>, args: &PairArgs) -> Result<Build> {
         ..Options::default()
     };
     named::build(name, options, &project(), !args.no_install)
-}
-
-fn save(found: &Found, folder: Option<&Path>) -> Result<PathBuf> {
-    let example = &found.example;
-    let folder =
-        folder.map_or_else(|| project().join("fuzz/artifacts").join(example.target.name), Path::to_owned);
-    let path = folder.join(format!("pair-{}", CaseId::of_encoded(&example.body).short()));
-    let made = std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()));
-    made.and_then(|()| files::write(&path, &example.body))
-        .with_context(|| format!("the case of `{}` could not be saved", example.name))?;
-    Ok(path)
 }

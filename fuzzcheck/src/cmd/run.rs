@@ -1,25 +1,22 @@
 //! `fuzzcheck run`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tandem::engine::plant::{PLANTS, Plant};
-use tandem::testcase::CaseId;
 
 use super::output::{print_json, print_text};
 use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
+    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, save_case, target_by_name,
     tell_skipped,
 };
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{LimitArgs, RunArgs};
-use crate::files;
 use crate::replay::protocol::{BatchResult, Job, Limits, target_index};
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::worker::Runner;
@@ -47,7 +44,11 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     tell_skipped(&all);
     let is_interrupted = interrupt_flag()?;
     let (found, cases) = (all.total, select(all, args));
-    let worker = Worker::build(&Flavor::new(&args.flavor, Lane::Release)?, &project(), !args.no_install)?;
+    let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
+    if args.in_process && !flavor.is_this_program() {
+        bail!("--in-process runs the SQLite of this program, and {flavor} is asked for");
+    }
+    let worker = Worker::build(&flavor, &project(), !args.no_install)?;
     let mut report = execute(args, &worker, cases, &is_interrupted)?;
     if report.cases == 0 {
         bail!("no case was run{}", why_none(&paths, args, found, is_interrupted.load(Ordering::Relaxed)));
@@ -209,15 +210,11 @@ fn simulate_failure(report: &mut Report) {
 
 /// Saves the cases of all findings; where that fails, the others are saved all the same.
 fn save_all(report: &Report, args: &RunArgs) -> Vec<Result<PathBuf>> {
-    report.findings.iter().map(|finding| save(&finding.case, args.save_dir.as_deref())).collect()
-}
-
-fn save(case: &Done, folder: Option<&Path>) -> Result<PathBuf> {
-    let folder =
-        folder.map_or_else(|| project().join("fuzz/artifacts").join(case.target.name), Path::to_owned);
-    let path = folder.join(format!("fuzzcheck-{}", CaseId::of_encoded(&case.body).short()));
-    let made = fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()));
-    made.and_then(|()| files::write(&path, &case.body))
-        .with_context(|| format!("the case of `{}` could not be saved", case.name))?;
-    Ok(path)
+    report
+        .findings
+        .iter()
+        .map(|Finding { case, .. }| {
+            save_case("fuzzcheck", &case.name, case.target, &case.body, args.save_dir.as_deref())
+        })
+        .collect()
 }

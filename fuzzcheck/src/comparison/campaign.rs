@@ -52,6 +52,8 @@ pub(crate) struct Campaign {
 pub(crate) struct Course<'a> {
     /// The fuzz target.
     pub program: &'a Path,
+    /// The variables that its build is run with.
+    pub environment: Vec<(String, String)>,
     /// Its mutations.
     pub arm: Arm,
     /// Which of the repeats, from 1.
@@ -115,6 +117,7 @@ impl Course<'_> {
         let mut command = Command::new(self.program);
         command.arg(self.corpus()).arg(format!("-seed={seed}")).arg("-print_final_stats=1");
         command.arg(format!("-artifact_prefix={}/artifacts/", self.folder.display()));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("TANDEM_MUTATORS", self.arm.to_string()).env("TANDEM_STATS", stats);
         // Ctrl-C is for this program, which then ends the target.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -1,7 +1,9 @@
 //! What may be done with every new case of a fuzzer: running it in another lane, comparing it with another build.
 
 use anyhow::Result;
+use tandem::targets::Target;
 
+use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::pairing::{self, Build};
@@ -15,6 +17,9 @@ pub(crate) trait Check: Send {
     /// Its name, as it is printed.
     fn name(&self) -> String;
 
+    /// The command that does the same with the case of a file.
+    fn replay(&self, case: &str, target: &Target) -> String;
+
     /// Runs cases; the bugs that they show, each with the index of its case.
     ///
     /// # Errors
@@ -25,6 +30,8 @@ pub(crate) trait Check: Send {
 /// A lane as a check.
 pub(crate) struct LaneCheck {
     name: String,
+    /// What asks for the build.
+    words: Vec<String>,
     client: Client,
     next: u64,
 }
@@ -41,13 +48,19 @@ impl LaneCheck {
             ..Options::default()
         });
         let client = Client::new(&worker.program, &options)?;
-        Ok(Self { name: format!("lane {}", worker.flavor.lane), client, next: 1 })
+        let words = worker.flavor.arguments(Lane::Release);
+        Ok(Self { name: format!("lane {}", worker.flavor.lane), words, client, next: 1 })
     }
 }
 
 impl Check for LaneCheck {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn replay(&self, case: &str, target: &Target) -> String {
+        let words: String = self.words.iter().map(|word| format!("{word} ")).collect();
+        format!("cargo fuzzcheck run {words}--target {} {case}", target.name)
     }
 
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
@@ -78,6 +91,8 @@ impl Check for LaneCheck {
 /// A comparison with another build as a check.
 pub(crate) struct PairCheck {
     name: String,
+    /// What `pair` calls the two builds.
+    builds: [String; 2],
     pairing: pairing::Follower,
 }
 
@@ -86,16 +101,20 @@ impl PairCheck {
     ///
     /// # Errors
     /// Where one does not start.
-    pub(crate) fn new(builds: &[Build; 2]) -> Result<Self> {
+    pub(crate) fn new(names: [String; 2], builds: &[Build; 2]) -> Result<Self> {
         let pairing = pairing::Follower::new(builds)?;
         let [a, b] = &pairing.report().identities;
-        Ok(Self { name: format!("pair {a} and {b}"), pairing })
+        Ok(Self { name: format!("pair {a} and {b}"), builds: names, pairing })
     }
 }
 
 impl Check for PairCheck {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn replay(&self, case: &str, target: &Target) -> String {
+        format!("cargo fuzzcheck pair {} {case} --target {}", self.builds.join(" "), target.name)
     }
 
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {

@@ -53,6 +53,8 @@ pub(crate) struct Follower {
 pub(crate) struct Caught {
     /// Which check.
     pub check: String,
+    /// The command that finds it again.
+    pub replay: String,
     /// What it found.
     pub bug: FoundBug,
     /// The case.
@@ -145,25 +147,27 @@ impl Follower {
             counts.findings += found.len() as u64;
             for (at, bug) in found {
                 let path = keep(&cases[at], &self.artifacts)?;
-                caught(Caught { check: check.name(), bug, path });
+                let replay = check.replay(&path.display().to_string(), self.target);
+                caught(Caught { check: check.name(), replay, bug, path });
             }
         }
         Ok(kept.len() + sampled.len())
     }
 
-    /// The signature that the first check that finds anything in the case of a file gives it: a program without a
-    /// sanitizer only knows that it died.
+    /// What the first check that finds anything in the case of a file finds there: a program without a sanitizer only
+    /// knows that it died.
     ///
     /// # Errors
     /// Where the harness fails.
-    pub(crate) fn signature(&mut self, path: &Path) -> Result<Option<FoundBug>> {
+    pub(crate) fn look(&mut self, path: &Path) -> Result<Option<Caught>> {
         let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
         let case = (self.target.decode)(&bytes);
         let name = path.display().to_string();
         let case = [NamedCase { name, target: self.target, case, heap_bytes: None, kept: None }];
         for check in &mut self.checks {
             if let Some((_, bug)) = check.check(&case)?.into_iter().next() {
-                return Ok(Some(bug));
+                let replay = check.replay(&path.display().to_string(), self.target);
+                return Ok(Some(Caught { check: check.name(), replay, bug, path: path.to_owned() }));
             }
         }
         Ok(None)
@@ -180,11 +184,7 @@ fn keep(case: &NamedCase, folder: &Path) -> Result<PathBuf> {
 
 /// The names in a folder; none where it is not there yet.
 fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
-    if !folder.exists() {
-        return Ok(BTreeSet::new());
-    }
-    let entries = fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
-    entries.map(|entry| Ok(entry?.file_name())).collect()
+    if folder.exists() { files::names_in(folder) } else { Ok(BTreeSet::new()) }
 }
 
 #[cfg(test)]
@@ -197,6 +197,10 @@ mod tests {
     impl Check for Planted {
         fn name(&self) -> String {
             "planted".to_owned()
+        }
+
+        fn replay(&self, _: &str, target: &Target) -> String {
+            format!("again {}", target.name)
         }
 
         fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
@@ -235,8 +239,8 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|caught| caught.path.exists() && caught.bug.signature == "planted/bug/-"));
         assert!(!sample.join("7").exists() && sample.join(".8").exists());
-        let bad = follower.signature(&corpus.join("old")).unwrap();
-        assert_eq!(bad.unwrap().signature, "planted/bug/-");
-        assert!(follower.signature(&corpus.join("5")).unwrap().is_none());
+        let bad = follower.look(&corpus.join("old")).unwrap().unwrap();
+        assert_eq!((bad.bug.signature.as_str(), bad.replay.as_str()), ("planted/bug/-", "again sql"));
+        assert!(follower.look(&corpus.join("5")).unwrap().is_none());
     }
 }

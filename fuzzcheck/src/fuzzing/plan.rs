@@ -101,7 +101,8 @@ impl Plan {
             command.env("RUSTFLAGS", format!("{others} -Clinker={}", compiler.display()).trim());
         }
         flavor.set_environment(&mut command, true);
-        command.envs(flavor.lane.environment().iter().filter(|(name, _)| *name != "ASAN_OPTIONS").copied());
+        // A target has options of its own for AddressSanitizer (`tandem::targets::driver`).
+        command.envs(flavor.run_environment().into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
         command
     }
 

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::files::names_in;
+
 /// Cases that a further run begins with.
 const CASES_MAX: usize = 300;
 
@@ -32,7 +34,7 @@ impl Part {
     pub(super) fn new(corpus: &Path, folder: PathBuf, round: usize) -> Result<Self> {
         collect(&folder, corpus)?;
         fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
-        let all: Vec<OsString> = names(corpus)?.into_iter().collect();
+        let all: Vec<OsString> = names_in(corpus)?.into_iter().collect();
         let step = all.len().div_ceil(CASES_MAX).max(1);
         let mut seeds = BTreeSet::new();
         for name in all.into_iter().skip(round % step).step_by(step) {
@@ -70,17 +72,12 @@ pub(super) fn collect(folder: &Path, corpus: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    for name in names(folder)? {
+    for name in names_in(folder)? {
         let (from, to) = (folder.join(&name), corpus.join(&name));
         let moved = if to.exists() { fs::remove_file(&from) } else { fs::rename(&from, &to) };
         moved.with_context(|| format!("{}", from.display()))?;
     }
     fs::remove_dir(folder).with_context(|| format!("{}", folder.display()))
-}
-
-fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
-    entries.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 #[cfg(test)]
@@ -98,14 +95,14 @@ mod tests {
         let mut taken = BTreeSet::new();
         for round in 0..4 {
             let part = Part::new(&corpus, run.clone(), round).unwrap();
-            let seeds = names(&run).unwrap();
+            let seeds = names_in(&run).unwrap();
             assert_eq!(seeds.len(), 250);
             taken.extend(seeds);
             fs::write(part.folder().join(format!("new-{round}")), "x").unwrap();
             part.end().unwrap();
             assert!(!run.exists());
         }
-        assert_eq!((taken.len(), names(&corpus).unwrap().len()), (1000, 1004));
+        assert_eq!((taken.len(), names_in(&corpus).unwrap().len()), (1000, 1004));
         // What a killed session left behind is not lost.
         fs::create_dir(&run).unwrap();
         fs::write(run.join("left"), "x").unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -21,6 +21,8 @@ use super::restart::{self, Part};
 /// Cases with one signature.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
+    /// The command that finds the first one again, where that is not the target.
+    pub replay: Option<String>,
     /// The cases, in the order in which they were found.
     pub cases: Vec<PathBuf>,
 }
@@ -228,32 +230,35 @@ impl<'a> Session<'a> {
 
     /// Notes what a check of a new case found.
     fn note(&self, caught: Caught) {
-        let Caught { check, bug, path } = caught;
+        let Caught { check, replay, bug, path } = caught;
         let log = self.plan.logs().join(path.file_name().unwrap_or_default()).with_extension("txt");
         let text = format!("{check}\n{}\n{}\n", bug.signature, bug.message);
-        let written = std::fs::create_dir_all(self.plan.logs()).and_then(|()| std::fs::write(&log, text));
+        let mut file = std::fs::OpenOptions::new();
+        let written = std::fs::create_dir_all(self.plan.logs())
+            // Behind what libFuzzer said of it.
+            .and_then(|()| file.create(true).append(true).open(&log))
+            .and_then(|mut file| file.write_all(text.as_bytes()));
         if let Err(error) = written {
             eprintln!("fuzzcheck: {}: {error}", log.display());
         }
         let mut progress = self.progress();
         let found = progress.found.entry(bug.signature).or_default();
+        if found.cases.is_empty() {
+            found.replay = Some(replay);
+        }
         if !found.cases.contains(&path) {
             found.cases.push(path);
         }
     }
 
-    /// The signature of a case that ended a run which printed `text`.
-    fn signature(&self, case: &Path, text: &str) -> Result<String> {
-        let signature = log::signature(text);
-        if self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/") {
-            return Ok(signature);
-        }
-        // Without a sanitizer, all that is known is a signal.
-        let Some(follower) = &self.follower else {
-            return Ok(signature);
+    /// What the checks say of a case that ended a run with `signature`, where that may be more: without a sanitizer, all
+    /// that is known of a crash is a signal.
+    fn look(&self, case: &Path, signature: &str) -> Result<Option<Caught>> {
+        let is_known = self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/");
+        let Some(follower) = self.follower.as_ref().filter(|_| !is_known) else {
+            return Ok(None);
         };
-        let seen = follower.lock().unwrap_or_else(PoisonError::into_inner).signature(case)?;
-        Ok(seen.map_or(signature, |bug| bug.signature))
+        follower.lock().unwrap_or_else(PoisonError::into_inner).look(case)
     }
 
     fn end_run(&self, job: usize, text: &str, artifacts: Vec<PathBuf>) -> Result<()> {
@@ -274,8 +279,11 @@ impl<'a> Session<'a> {
                 .and_then(|()| std::fs::write(&log, text))
                 .with_context(|| format!("cannot write {}", log.display()))?;
             take_out_of_corpus(&path, &self.plan.corpus())?;
-            let signature = self.signature(&path, text)?;
-            self.progress().found.entry(signature).or_default().cases.push(path);
+            let signature = log::signature(text);
+            match self.look(&path, &signature)? {
+                Some(caught) => self.note(caught),
+                None => self.progress().found.entry(signature).or_default().cases.push(path),
+            }
         }
         Ok(())
     }

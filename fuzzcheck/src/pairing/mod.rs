@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_panic_is_named_by_its_file() {
         let message =
-            "thread 'main' panicked at /home/x/.cargo/core/storage/btree.rs:12:3:\nindex out of bounds";
+            "thread 'main' panicked at /any/registry/core/storage/btree.rs:12:3:\nindex out of bounds";
         assert_eq!(panicked_in(message), "btree.rs");
         assert_eq!(panicked_in("exit status: 3"), "-");
     }

@@ -9,7 +9,6 @@ use super::ffi::{Connection, process};
 use super::session::{self, Session};
 use super::{health, settings};
 use crate::dbfile::damage::{self, Assessment};
-use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::plant::Plant;
 use crate::engine::{Code, FileDigest, Observation, StatementObserver, Value};
 use crate::faults::alloc;
@@ -145,7 +144,7 @@ impl Executor {
 
     fn run_exclusively(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
         self.build_rich_image(&case.config);
-        let lock_byte = lock_byte(&case.config);
+        let lock_byte = case.config.lock_byte();
         let start = health::assess_start(&case.files, lock_byte);
         let memory_before = alloc::counts();
         process::take_log();
@@ -231,7 +230,7 @@ impl Executor {
             let put = machine.disk.put(name.as_str().as_bytes(), content);
             put.expect("the disk holds twice the files");
         }
-        process::reset(budget.heap_bytes as i64, config.get(Setting::RandomSeed), lock_byte(config));
+        process::reset(budget.heap_bytes as i64, config.get(Setting::RandomSeed), config.lock_byte());
         self.vfs.install(machine);
     }
 
@@ -338,17 +337,9 @@ impl Executor {
         process::take_log();
         let image = machine.disk.content(MAIN_DB.as_bytes()).unwrap_or_default();
         widths.is_some_and(|widths| {
-            damage::assess(image, lock_byte(&case.config)) == Assessment::Sound
+            damage::assess(image, case.config.lock_byte()) == Assessment::Sound
                 && widths.iter().all(|width| health::has_width(image, width))
         })
-    }
-}
-
-/// Where the lock byte lies in this case.
-pub(super) fn lock_byte(config: &OpenConfig) -> u32 {
-    match config.get(Setting::PendingBytePage) {
-        0 => LOCK_BYTE,
-        unit => unit << 16,
     }
 }
 

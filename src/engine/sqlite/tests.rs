@@ -3,6 +3,7 @@
 use super::*;
 use crate::dbfile::{Geometry, header, journal, wal};
 use crate::engine::{Code, Observation, Taint};
+use crate::faults::vfs::{Machine, Vfs};
 use crate::testcase::{FileName, MAIN_DB, OpenConfig, Script, Setting, TestCase};
 
 const BUDGET: Budget = Budget {
@@ -290,4 +291,18 @@ fn every_statement_of_the_rich_schema_works() {
         Moment::Closed,
     );
     assert_eq!(files.err(), None);
+}
+
+#[test]
+fn cases_go_through_the_vfs_that_is_named() {
+    let other = Vfs::register(false);
+    other.install(Machine::new(1 << 20));
+    let mut executor = Executor::shared();
+    assert!(executor.open_through("no-such-vfs").unwrap_err().contains("no-such-vfs"));
+    executor.open_through(other.name().to_str().unwrap()).unwrap();
+    let case = TestCase::from_sql("CREATE TABLE t(a)");
+    let trace = executor.run(&case, &ScriptProgram, &Budget::UNLIMITED).trace;
+    assert_eq!(trace.statements[0].step, Code::DONE);
+    assert!(trace.files.is_empty(), "none is on the disk of its own");
+    assert!(other.machine().disk.content(b"main.db").is_some());
 }

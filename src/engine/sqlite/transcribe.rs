@@ -1,6 +1,5 @@
 //! A case from an empty disk to a [`Transcript`].
 
-use super::executor::lock_byte;
 use super::ffi::{Connection, process};
 use super::session::{self, Session};
 use super::{Budget, Executor, Program, ScriptProgram, health};
@@ -32,7 +31,7 @@ impl Engine for Executor {
     fn transcript(&mut self, case: &TestCase, budget: &Budget) -> Transcript {
         let _exclusive = super::exclusive();
         self.build_rich_image(&case.config);
-        let start = health::assess_start(&case.files, lock_byte(&case.config));
+        let start = health::assess_start(&case.files, case.config.lock_byte());
         let mut transcript = Transcript {
             is_healthy_at_start: case.files.is_empty()
                 || start == Assessment::Sound && self.is_healthy_to_sqlite(case, budget),
