@@ -18,6 +18,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | [`stack`] | call stacks, and which function stands for one |
 //! | [`sql`] | tokens, statements, syntax trees, names and words of SQL text. Pure |
 //! | [`dbfile`] | the file format: header, pages, cells, records, rows, blobs, WAL, journal, damage. Pure |
 //! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
@@ -31,7 +32,7 @@
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
-//! `unsafe` is in `faults::{vfs, alloc}`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
+//! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
 //! (the allocator of a target, and libFuzzer's `main`); what `targets::fuzz` has of it stands in the macro that expands
 //! in `fuzz/`.
 //!
@@ -57,6 +58,7 @@ pub mod known;
 pub mod mutators;
 pub mod oracles;
 pub mod sql;
+pub mod stack;
 pub mod targets;
 pub mod testcase;
 

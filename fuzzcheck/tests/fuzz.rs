@@ -74,7 +74,7 @@ if [ ! -e "$STAGE/ran" ]; then
     set -- fuzz/corpus/sql/*
     cp "$1" fuzz/artifacts/sql/crash-01
     echo '#7 NEW    cov: 20 ft: 30 corp: 4/5b lim: 6 exec/s: 7 rss: 8Mb' >&2
-    printf 'panicked at src/oracles/mod.rs:1:2:\nmemory/leak/after-close: 3 bytes\n' >&2
+    printf 'panicked at src/oracles/mod.rs:1:2:\nmemory/leak/openDatabase: 3 bytes\n' >&2
     echo "artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-01" >&2
     echo 'stat::number_of_executed_units: 11' >&2
     exit 1
@@ -89,7 +89,7 @@ fn a_finding_is_reported_and_the_session_goes_on() {
     let ran = stage.fuzz("--max-total-time-s 2 --json").expect(1);
     let summary = ran.json();
     let finding = &summary["findings"][0];
-    assert_eq!(finding["signature"], "memory/leak/after-close");
+    assert_eq!(finding["signature"], "memory/leak/openDatabase");
     assert_eq!(finding["cases"], serde_json::json!(["fuzz/artifacts/sql/crash-01"]));
     let runs = (summary["executions"].as_u64().unwrap() - 11) / 5;
     assert!(runs >= 1 && summary["executions"] == 11 + 5 * runs, "{summary}");
@@ -110,7 +110,7 @@ fn the_summary_says_how_to_replay_read_and_keep() {
     assert_eq!(ran.after("replay:"), "cargo fuzz run sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
-    assert!(ran.after("keep:").contains("--kind known --signature 'memory/leak/after-close'"));
+    assert!(ran.after("keep:").contains("--kind known --signature 'memory/leak/openDatabase'"));
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 1 findings"));
 }
 

@@ -125,11 +125,11 @@ fn the_replay_command_of_a_finding_finds_it_again() {
     let folder = folder();
     let odd = folder.path().join("it's a $HOME");
     let trials = [
-        ("--plant abort", "crash/SIGABRT/SELECT"),
-        ("--plant segfault --limit-vm-steps 900", "crash/SIGSEGV/SELECT"),
+        ("--plant abort", "crash/SIGABRT/sqlite3VdbeExec:Function"),
+        ("--plant segfault --limit-vm-steps 900", "crash/SIGSEGV/sqlite3VdbeExec:Function"),
         ("--plant nondeterminism --twice", "determinism/trace/second-run"),
-        ("--plant hang --timeout-ms 300", "hang/timeout/SELECT"),
-        ("--plant out-of-memory --worker-memory-mib 300", "crash/out-of-memory/SELECT"),
+        ("--plant hang --timeout-ms 300", "hang/timeout/sqlite3VdbeExec:Function"),
+        ("--plant out-of-memory --worker-memory-mib 300", "crash/out-of-memory/sqlite3VdbeExec:Function"),
     ];
     let case = file(folder.path(), "planted.sql", "SELECT 1; SELECT planted();");
     for (words, signature) in trials {
@@ -255,7 +255,7 @@ fn a_case_kept_for_a_known_bug_may_show_it_and_nothing_else() {
         finish(&mut command)
     };
     import("--kind known").expect_error(&["--kind known needs --signature"]);
-    import("--kind known --signature crash/SIGABRT/SELECT").expect(0);
+    import("--kind known --signature crash/SIGABRT/sqlite3VdbeExec:Function").expect(0);
     let saved = folder.path().join("saved");
     let run = |plant: &str| {
         let mut command = command();
@@ -267,5 +267,5 @@ fn a_case_kept_for_a_known_bug_may_show_it_and_nothing_else() {
     let silent = run("").expect(0);
     assert!(silent.out.contains("does not show the bug that it is kept for"), "{silent:?}");
     let other = run("--plant segfault").expect(1);
-    assert!(other.out.starts_with("crash/SIGSEGV/SELECT"), "{other:?}");
+    assert!(other.out.starts_with("crash/SIGSEGV/sqlite3VdbeExec:Function"), "{other:?}");
 }

@@ -7,21 +7,35 @@ use std::path::{Path, PathBuf};
 
 use super::{Corpus, CorpusError, Kind};
 
-/// Whether fuzzing begins with cases of this kind. Not with those that fuzzing found: it finds their like again
-/// within minutes, and they are slower than seeds. Not with known bugs: the fuzzer would end at once.
-fn is_beginning(kind: Kind) -> bool {
-    matches!(kind, Kind::Seed | Kind::Regression)
+/// Cases of a corpus with which fuzzing may begin. Never known bugs: the fuzzer would end at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// What was written by hand and what once was a bug. Fuzzing finds the like of the rest again within minutes, and they
+    /// are slower than seeds.
+    Seeds,
+    /// All that fuzzing found, too: for an SQLite in which that has not been done.
+    All,
 }
 
-/// Writes each seed and regression case of `corpus` into `folder` as a file named by its identity; returns how
-/// many.
+impl Beginning {
+    fn has(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Seed | Kind::Regression => true,
+            Kind::Interesting => self == Self::All,
+            Kind::Known => false,
+        }
+    }
+}
+
+/// Writes each case of `corpus` that belongs to the beginning into `folder` as a file named by its identity; returns
+/// how many.
 ///
 /// # Errors
 /// [`CorpusError::Io`], naming the file.
-pub fn export(corpus: &Corpus, folder: &Path) -> Result<usize, CorpusError> {
+pub fn export(corpus: &Corpus, folder: &Path, beginning: Beginning) -> Result<usize, CorpusError> {
     std::fs::create_dir_all(folder).map_err(CorpusError::io(folder))?;
     let mut count = 0;
-    for (id, entry) in corpus.iter().filter(|(_, entry)| is_beginning(entry.kind)) {
+    for (id, entry) in corpus.iter().filter(|(_, entry)| beginning.has(entry.kind)) {
         let path = folder.join(id.to_string());
         std::fs::write(&path, &entry.body).map_err(CorpusError::io(&path))?;
         count += 1;
@@ -41,7 +55,7 @@ pub fn seed_empty_folder(target: &str) {
     if !is_empty || !shipped.exists() {
         return;
     }
-    match Corpus::load(&shipped).and_then(|corpus| export(&corpus, &folder)) {
+    match Corpus::load(&shipped).and_then(|corpus| export(&corpus, &folder, Beginning::Seeds)) {
         Ok(count) => {
             eprintln!(
                 "tandem: {} was empty: wrote {count} seeds from {}",
@@ -85,8 +99,9 @@ mod tests {
             assert!(corpus.insert(crate::corpus::Entry::new("sql", kind, "test", &case)));
         }
         let folder = std::env::temp_dir().join(format!("tandem-seeding-{}", std::process::id()));
-        assert_eq!(export(&corpus, &folder).unwrap(), 2);
+        assert_eq!(export(&corpus, &folder, Beginning::Seeds).unwrap(), 2);
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
+        assert_eq!(export(&corpus, &folder, Beginning::All).unwrap(), 3);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

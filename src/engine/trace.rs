@@ -196,6 +196,8 @@ pub struct Observation {
     pub close: Option<Code>,
     /// Bytes that SQLite still holds after everything was closed, and in how many allocations.
     pub leaked: (i64, i64),
+    /// The function that asked for the first of them, where that can be told.
+    pub leak_site: Option<String>,
     /// VFS files that are still open.
     pub open_files: usize,
     /// Most bytes that SQLite held at a time, and the largest single request.

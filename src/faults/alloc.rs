@@ -15,12 +15,15 @@
 //! * No function here panics: sizes come as `c_int` and are not negative.
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
 use rusqlite::ffi;
+
+use crate::stack::{self, Stack};
 
 /// What the thread has allocated through SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +40,43 @@ pub struct Counts {
 
 thread_local! {
     static COUNTS: Cell<Counts> = const { Cell::new(Counts { live_bytes: 0, live: 0, calls: 0, bytes: 0 }) };
+    static RECORD: RefCell<Option<Record>> = const { RefCell::new(None) };
+    static IS_RECORDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Live allocations of a recording by address: which one it was, and where it was made.
+#[derive(Default)]
+struct Record {
+    count: u64,
+    live: HashMap<usize, (u64, Stack)>,
+}
+
+/// Does `work` and says where the oldest allocation was made that is live afterwards; slow.
+pub(crate) fn oldest_live_after(work: impl FnOnce()) -> Option<Stack> {
+    RECORD.set(Some(Record::default()));
+    IS_RECORDING.set(true);
+    work();
+    IS_RECORDING.set(false);
+    let record = RECORD.take()?;
+    record.live.into_values().min_by_key(|(number, _)| *number).map(|(_, stack)| stack)
+}
+
+/// Notes that the block at `old` (0 for none) is now at `new` (0 for none).
+fn note(old: usize, new: usize) {
+    if !IS_RECORDING.get() {
+        return;
+    }
+    RECORD.with_borrow_mut(|record| {
+        let Some(record) = record else {
+            return;
+        };
+        let site = record.live.remove(&old);
+        if new != 0 {
+            record.count += 1;
+            let site = site.unwrap_or_else(|| (record.count, stack::here()));
+            record.live.insert(new, site);
+        }
+    });
 }
 
 /// Whether this SQLite guards its allocations itself (SQLITE_MEMDEBUG): its checks of the type of an allocation work on
@@ -146,6 +186,7 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
         }
         block::set_size(block, bytes);
         count(1, block::size(block) as i64, bytes as u64);
+        note(0, block.addr());
         block.byte_add(block::HEADER_BYTES)
     }
 }
@@ -158,6 +199,7 @@ unsafe extern "C" fn free(pointer: *mut c_void) {
     unsafe {
         let block = pointer.byte_sub(block::HEADER_BYTES);
         count(-1, -(block::size(block) as i64), 0);
+        note(block.addr(), 0);
         libc::free(block);
     }
 }
@@ -174,6 +216,7 @@ unsafe extern "C" fn reallocate(pointer: *mut c_void, bytes: c_int) -> *mut c_vo
         }
         block::set_size(block, bytes);
         count(0, block::size(block) as i64 - old_bytes, bytes as u64);
+        note(old.addr(), block.addr());
         block.byte_add(block::HEADER_BYTES)
     }
 }

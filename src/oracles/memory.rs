@@ -1,7 +1,8 @@
 //! After the connection is closed SQLite holds no memory.
 //!
 //! Counted in our allocator, one layer below `sqlite3_memory_used()`, for the thread that runs the
-//! case. Applies always; there is no excuse.
+//! case. Applies always; there is no excuse. A leak is named after the function that asked for the first allocation
+//! that is left, which takes a second run.
 
 use super::{Finding, Oracle, Signature, Verdict};
 use crate::engine::Observation;
@@ -15,9 +16,12 @@ impl Oracle for Memory {
         if (bytes, allocations) == (0, 0) {
             return Verdict::Pass;
         }
+        let site = observation.leak_site.as_deref().unwrap_or("-");
         Verdict::Fail(Finding {
-            signature: Signature::new("memory", "leak", "after-close"),
-            message: format!("{bytes} bytes in {allocations} allocations are live after sqlite3_close()"),
+            signature: Signature::new("memory", "leak", site),
+            message: format!(
+                "{bytes} bytes in {allocations} allocations are live after sqlite3_close(); {site} asked for the first"
+            ),
         })
     }
 }

@@ -21,6 +21,7 @@ use crate::mutators::MUTATORS;
 use crate::mutators::adapter::{self, CROSSOVER, RAW, Setup};
 use crate::oracles::{ORACLES, Verdict};
 use crate::sql::vocabulary::Vocabulary;
+use crate::stack;
 use crate::testcase::TestCase;
 
 /// Names a bug to plant ([`PLANTS`]).
@@ -80,6 +81,8 @@ struct State {
     operators: Vec<&'static str>,
     recorder: Option<Recorder>,
     sampler: Option<Sampler>,
+    /// Whether the handlers of [`stack::report_signals`] are there.
+    reports_signals: bool,
 }
 
 impl State {
@@ -93,7 +96,19 @@ impl State {
             .map(|path| or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &arm.to_string())));
         let sampler = std::env::var(SAMPLE_VARIABLE).ok();
         let sampler = sampler.map(|text| or_exit(SAMPLE_VARIABLE, Sampler::new(&text)));
-        Self { executor, vocabulary, arm, setup, adaptive, feedback, operators, recorder, sampler }
+        Self {
+            executor,
+            vocabulary,
+            arm,
+            setup,
+            adaptive,
+            feedback,
+            operators,
+            recorder,
+            sampler,
+            // AddressSanitizer tells of faults itself.
+            reports_signals: cfg!(tandem_asan),
+        }
     }
 
     /// Notes what a run brought.
@@ -195,6 +210,10 @@ fn with_state<R>(action: impl FnOnce(&mut State) -> R) -> R {
 /// Runs one input. A finding becomes a panic, which libFuzzer takes for a crash.
 pub fn run<T: TargetType>(input: &Input<T>) {
     let judged = with_state(|state| {
+        // libFuzzer has installed its own by now, which come next.
+        if !std::mem::replace(&mut state.reports_signals, true) {
+            stack::report_signals();
+        }
         let judged = T::TARGET.judge(&mut state.executor, &input.case);
         state.learn(&input.case, &judged);
         judged

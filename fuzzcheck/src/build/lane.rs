@@ -84,13 +84,13 @@ impl Lane {
     }
 
     /// The variables that its programs are run with. Sanitizers say all that they know and stop at the first error;
-    /// leaks are the memory oracle's.
+    /// leaks are the memory oracle's, names of functions the parent's, which knows them sooner.
     pub(crate) fn environment(self) -> &'static [(&'static str, &'static str)] {
-        const ASAN: &str = "detect_leaks=0:detect_odr_violation=0:malloc_context_size=12:quarantine_size_mb=16:\
+        const ASAN: &str = "symbolize=0:detect_leaks=0:detect_odr_violation=0:malloc_context_size=12:quarantine_size_mb=16:\
                             allocator_may_return_null=1:max_allocation_size_mb=1024:hard_rss_limit_mb=4096";
         match self {
             Self::Asan | Self::Debug => &[("ASAN_OPTIONS", ASAN)],
-            Self::Ubsan => &[("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")],
+            Self::Ubsan => &[("UBSAN_OPTIONS", "symbolize=0:print_stacktrace=1:halt_on_error=1")],
             _ => &[],
         }
     }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use tandem::corpus::{Corpus, seeding};
+use tandem::corpus::Corpus;
+use tandem::corpus::seeding::{self, Beginning};
 use tandem::targets::Target;
 
 use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
@@ -45,7 +46,8 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
     let shipped = seeding::shipped_corpus(target.name);
-    let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus())?;
+    let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
+    let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus(), beginning)?;
     eprintln!("fuzzcheck: {seeds} cases from {} in {}", shipped.display(), plan.corpus().display());
     plan.build()?;
     let follower = follower(args, &plan, target)?;

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use tandem::corpus::{Corpus, seeding};
+use tandem::corpus::Corpus;
+use tandem::corpus::seeding::{self, Beginning};
 use tandem::targets::Target;
 use tandem::targets::arm::Arm;
 
@@ -134,7 +135,7 @@ impl Folder {
 fn write_seeds(target: &'static Target, from: Option<&Path>, into: &Path) -> Result<()> {
     let Some(from) = from else {
         let shipped = seeding::shipped_corpus(target.name);
-        seeding::export(&Corpus::load(&shipped)?, into)?;
+        seeding::export(&Corpus::load(&shipped)?, into, Beginning::Seeds)?;
         return Ok(());
     };
     if from.is_dir() {

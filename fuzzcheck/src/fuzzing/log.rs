@@ -57,14 +57,15 @@ pub(crate) fn signature(text: &str) -> String {
     if let Some(signature) = oracle(text) {
         return signature;
     }
-    if text.contains("has overflowed its stack") {
-        return "crash/stack-overflow/-".to_owned();
+    if death::has_overflowed(text) {
+        let function = death::culprit(text, true);
+        return format!("crash/stack-overflow/{}", function.as_deref().unwrap_or("-"));
     }
     if let Some((kind, function)) = death::sanitizer(text) {
         return format!("crash/{kind}/{}", function.as_deref().unwrap_or("-"));
     }
-    if let Some(function) = death::assertion(text) {
-        return format!("crash/assert/{function}");
+    if let Some(assertion) = death::assertion(text) {
+        return format!("crash/assert/{assertion}");
     }
     if let Some(place) = panic_place(text) {
         return format!("crash/panic/{place}");
@@ -74,7 +75,7 @@ pub(crate) fn signature(text: &str) -> String {
     };
     let what = report.split(['\n', '(', ';']).next().unwrap_or_default();
     let what: Vec<&str> = what.split_ascii_whitespace().take_while(|&word| word != "after").collect();
-    let function = death::top_function(report);
+    let function = death::culprit(report, false);
     format!("crash/{}/{}", what.join("-").to_ascii_lowercase(), function.as_deref().unwrap_or("-"))
 }
 
@@ -123,7 +124,7 @@ mod tests {
         let asan = "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x6\n    #0 0x5 in sqlite3Step a.c\n";
         assert_eq!(signature(asan), "crash/asan-heap-use-after-free/sqlite3Step");
         let assert = "sql: sqlite3.c:7: int step(Vdbe *): Assertion `p' failed.\n==9== ERROR: libFuzzer: deadly signal\n";
-        assert_eq!(signature(assert), "crash/assert/step");
+        assert_eq!(signature(assert), "crash/assert/step: p");
         let timeout = "==9== ERROR: libFuzzer: timeout after 60 seconds\n    #0 0x5 in __sanitizer_print (x)\n\
                            #1 0x5 in balance_nonroot sqlite3.c:1:2\n";
         assert_eq!(signature(timeout), "crash/timeout/balance_nonroot");

@@ -101,8 +101,11 @@ impl Plan {
             command.env("RUSTFLAGS", format!("{others} -Clinker={}", compiler.display()).trim());
         }
         flavor.set_environment(&mut command, true);
-        // A target has options of its own for AddressSanitizer (`tandem::targets::driver`).
         command.envs(flavor.run_environment().into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
+        // A target has options of its own for AddressSanitizer (`tandem::targets::driver`). Names of functions are
+        // found by the session, which reads the target's debug information once and not at each finding.
+        let options = std::env::var("ASAN_OPTIONS").unwrap_or_default();
+        command.env("ASAN_OPTIONS", format!("{options}:symbolize=0").trim_start_matches(':'));
         command
     }
 

@@ -17,6 +17,7 @@ use super::follower::{Caught, Counts, Follower};
 use super::log::{self, Status};
 use super::plan::Plan;
 use super::restart::{self, Part};
+use crate::replay::symbols::Symbolizer;
 
 /// Cases with one signature.
 #[derive(Debug, Default)]
@@ -74,6 +75,7 @@ pub(crate) struct Session<'a> {
     started: Instant,
     progress: Mutex<Progress>,
     follower: Option<Mutex<Follower>>,
+    symbolizer: Mutex<Symbolizer>,
 }
 
 /// How long a process may take to end after it was told to.
@@ -87,7 +89,8 @@ impl<'a> Session<'a> {
     pub(crate) fn new(plan: &'a Plan, stop: &'a AtomicBool, follower: Option<Follower>) -> Self {
         let progress = Progress { jobs: vec![Job::default(); plan.jobs], ..Progress::default() };
         let follower = follower.map(Mutex::new);
-        Self { plan, stop, started: Instant::now(), progress: Mutex::new(progress), follower }
+        let (progress, symbolizer) = (Mutex::new(progress), Mutex::default());
+        Self { plan, stop, started: Instant::now(), progress, follower, symbolizer }
     }
 
     /// What it has done so far.
@@ -254,11 +257,23 @@ impl<'a> Session<'a> {
     /// What the checks say of a case that ended a run with `signature`, where that may be more: without a sanitizer, all
     /// that is known of a crash is a signal.
     fn look(&self, case: &Path, signature: &str) -> Result<Option<Caught>> {
-        let is_known = self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/");
+        let is_known =
+            self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/deadly-signal/");
         let Some(follower) = self.follower.as_ref().filter(|_| !is_known) else {
             return Ok(None);
         };
         follower.lock().unwrap_or_else(PoisonError::into_inner).look(case)
+    }
+
+    /// What a run printed with its stacks in words, if it ended with a finding.
+    fn in_words(&self, text: &str, artifacts: &[PathBuf]) -> String {
+        match self.plan.program() {
+            Ok(program) if artifacts.iter().any(|path| log::is_finding(path)) => {
+                let mut symbolizer = self.symbolizer.lock().unwrap_or_else(PoisonError::into_inner);
+                symbolizer.in_words(text, &program)
+            }
+            _ => text.to_owned(),
+        }
     }
 
     fn end_run(&self, job: usize, text: &str, artifacts: Vec<PathBuf>) -> Result<()> {
@@ -267,6 +282,7 @@ impl<'a> Session<'a> {
             let job = &mut progress.jobs[job];
             job.executions_before += std::mem::take(&mut job.status.executions);
         }
+        let text = &self.in_words(text, &artifacts);
         for path in artifacts {
             if !log::is_finding(&path) {
                 self.progress().slow.push(path);

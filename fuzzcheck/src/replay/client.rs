@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::death::{self, Cause, Kill};
 use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
+use super::symbols::Symbolizer;
 use super::watchdog::{self, Slot};
 
 /// Bytes of what a dying worker wrote that are read.
@@ -41,6 +42,7 @@ pub struct Client {
     slot: Arc<Slot>,
     process: Option<Process>,
     failed_starts: u32,
+    symbolizer: Symbolizer,
 }
 
 struct Process {
@@ -65,6 +67,7 @@ impl Client {
             slot,
             process: None,
             failed_starts: 0,
+            symbolizer: Symbolizer::default(),
         })
     }
 
@@ -183,7 +186,8 @@ impl Client {
         if kill == Some(Kill::Interrupt) {
             return Ok(None);
         }
-        Ok(Some(death::classify(status, &String::from_utf8_lossy(&text), kill)))
+        let text = self.symbolizer.in_words(&String::from_utf8_lossy(&text), &self.program);
+        Ok(Some(death::classify(status, &text, kill)))
     }
 
     /// Runs a case that ended its worker once more, alone, to learn at which statement it does so.

@@ -3,6 +3,8 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use tandem::stack::{blame, is_culprit};
+
 /// Why the parent ended a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kill {
@@ -28,7 +30,9 @@ pub(super) struct Cause {
 }
 
 /// Longest message in characters.
-const MESSAGE_CHARS_MAX: usize = 1500;
+const MESSAGE_CHARS_MAX: usize = 3000;
+/// Longest text of an assertion in a signature, in characters.
+const ASSERTION_CHARS_MAX: usize = 80;
 
 /// The cause of the death of a worker that ended with `status` and wrote `stderr`.
 pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> Cause {
@@ -40,19 +44,19 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
         is_harness: false,
     };
     if let Some(kill) = kill {
-        return cause(if kill == Kill::CpuTime { "timeout" } else { "blocked" }, None);
+        return cause(if kill == Kill::CpuTime { "timeout" } else { "blocked" }, loop_of(stderr));
     }
-    if stderr.contains("has overflowed its stack") {
-        return cause("stack-overflow", None);
+    if has_overflowed(stderr) {
+        return cause("stack-overflow", culprit(stderr, true));
     }
     if let Some((kind, function)) = sanitizer(stderr) {
         return cause(&kind, function);
     }
     if stderr.contains("memory allocation of ") && stderr.contains(" failed") {
-        return cause("out-of-memory", None);
+        return cause("out-of-memory", culprit(stderr, false));
     }
-    if let Some(function) = assertion(stderr) {
-        return cause("assert", Some(function));
+    if let Some(assertion) = assertion(stderr) {
+        return cause("assert", Some(assertion));
     }
     if let Some((kind, function)) = valgrind(stderr) {
         return cause(&kind, function);
@@ -61,7 +65,7 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
         return Cause { is_harness: true, ..cause("panic", None) };
     }
     match status.signal() {
-        Some(signal) => cause(signal_name(signal), None),
+        Some(signal) => cause(signal_name(signal), culprit(stderr, false)),
         None => Cause { is_harness: true, ..cause("exit", None) },
     }
 }
@@ -86,49 +90,41 @@ pub(crate) fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
     if let Some((_, report)) = stderr.split_once("ERROR: AddressSanitizer: ") {
         let class = report.split([' ', ':', '\n']).next().unwrap_or_default();
         let kind = if class == "allocator" || class == "out" { "out-of-memory" } else { class };
-        return Some((format!("asan-{kind}"), top_function(report)));
+        return Some((format!("asan-{kind}"), culprit(report, kind == "stack-overflow")));
     }
     let (_, report) = stderr.split_once(": runtime error: ")?;
     let words = report.split(['\n', ':']).next().unwrap_or_default().split(' ');
     let plain =
         words.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'));
     let class: Vec<&str> = plain.take(4).collect();
-    Some((format!("ubsan-{}", class.join("-")), top_function(report)))
+    Some((format!("ubsan-{}", class.join("-")), culprit(report, false)))
 }
 
-/// Whether a function may be at fault: it is not the sanitizer's, the C library's or our own.
-fn is_culprit(function: &str) -> bool {
-    const NOT_THE_CULPRIT: [&str; 16] = [
-        "core::",
-        "alloc::",
-        "std::",
-        "<",
-        "__asan",
-        "__interceptor",
-        "__sanitizer",
-        "__ubsan",
-        "__GI_",
-        "mem",
-        "str",
-        "malloc",
-        "realloc",
-        "free",
-        "tandem::",
-        "abort",
-    ];
-    !NOT_THE_CULPRIT.iter().any(|known| function.starts_with(known))
-}
-
-/// The first function of a stack trace that may be at fault.
-pub(crate) fn top_function(report: &str) -> Option<String> {
-    report
-        .lines()
-        .filter(|line| line.trim_start().starts_with('#'))
+/// The functions of each stack in a report, innermost first.
+fn stacks(report: &str) -> Vec<Vec<&str>> {
+    let mut stacks = Vec::new();
+    for line in report.lines() {
+        let Some((number, rest)) = line.trim_start().strip_prefix('#').and_then(|line| line.split_once(' '))
+        else {
+            continue;
+        };
+        if number == "0" || stacks.is_empty() {
+            stacks.push(Vec::new());
+        }
         // What is inlined from Rust has a name of its own, and a file that tells.
-        .filter(|line| !line.contains(".rs:"))
-        .filter_map(|line| line.split_once(" in ")?.1.split([' ', '(']).next())
-        .find(|function| is_culprit(function))
-        .map(str::to_owned)
+        if let (Some((_, place)), Some(stack)) = (rest.split_once(" in "), stacks.last_mut())
+            && !line.contains(".rs:")
+        {
+            stack.extend(place.split([' ', '(']).next());
+        }
+    }
+    stacks
+}
+
+/// What the first stack of a report is named after.
+pub(crate) fn culprit(report: &str, is_overflow: bool) -> Option<String> {
+    // A second one tells who freed or allocated the memory.
+    blame(stacks(report).into_iter().next()?, is_overflow)
 }
 
 /// What valgrind says, and what it is called in a signature.
@@ -158,13 +154,46 @@ fn valgrind(stderr: &str) -> Option<(String, Option<String>)> {
     Some((format!("valgrind-{class}"), function.map(str::to_owned)))
 }
 
-/// The function of a failed `assert()`: `program: file:line: function: Assertion …`. Since 2.38 the C library gives
-/// it with its parameters.
+/// Whether a stack has overflowed, by Rust's or AddressSanitizer's word.
+pub(crate) fn has_overflowed(stderr: &str) -> bool {
+    stderr.contains("has overflowed its stack") || stderr.contains("ERROR: AddressSanitizer: stack-overflow")
+}
+
+/// Function and text of a failed `assert()`, which the C library tells as
+/// `program: file:line: function: Assertion …`; since 2.38 the function comes with its parameters.
 pub(crate) fn assertion(stderr: &str) -> Option<String> {
     let line = stderr.lines().find(|line| line.contains(": Assertion `"))?;
-    let before = line.split(": Assertion `").next()?;
+    let (before, text) = line.split_once(": Assertion `")?;
     let function = before.rsplit(": ").next()?.split('(').next()?;
-    function.split([' ', '*']).rfind(|word| !word.is_empty()).map(str::to_owned)
+    let function = function.split([' ', '*']).rfind(|word| !word.is_empty())?;
+    let text = text.rsplit_once("' failed").map_or(text, |(text, _)| text);
+    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    Some(format!("{function}: {}", text.chars().take(ASSERTION_CHARS_MAX).collect::<String>()))
+}
+
+/// The function that went round while the process was asked several times where it is: the innermost that was
+/// there each time.
+fn loop_of(stderr: &str) -> Option<String> {
+    let mut stacks = stacks(stderr).into_iter();
+    let mut common = stacks.next()?;
+    for stack in stacks {
+        let same =
+            common.iter().rev().zip(stack.iter().rev()).take_while(|(one, other)| name(one) == name(other));
+        let same = same.count();
+        common.drain(..common.len() - same);
+        // Where the opcode differs, the loop is that of the statement.
+        if let (Some(one), Some(other)) = (common.first_mut(), stack.get(stack.len() - same))
+            && one != other
+        {
+            *one = name(one);
+        }
+    }
+    blame(common, false)
+}
+
+/// A function without the opcode behind it.
+fn name(function: &str) -> &str {
+    function.split(':').next().unwrap_or(function)
 }
 
 fn signal_name(signal: i32) -> &'static str {
@@ -193,7 +222,8 @@ mod tests {
         let short = |cause: Cause| (cause.kind, cause.function, cause.is_harness);
         assert_eq!(short(by_signal(11, "")), ("SIGSEGV".to_owned(), None, false));
         let asan = "==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x6\n\
-            READ of size 1\n    #0 0x55 in __asan_memcpy (x+1)\n    #0 0x55 in read<u8> /x/mod.rs:1:2\n    #1 0x56 in sqlite3VdbeExec /x/sqlite3.c:9:3\n";
+            READ of size 1\n    #0 0x55 in __asan_memcpy (x+1)\n    #1 0x55 in read<u8> /x/mod.rs:1:2\n    \
+            #2 0x56 in sqlite3VdbeExec /x/sqlite3.c:9:3\n\nfreed by:\n    #0 0x1 in sqlite3Other a.c\n";
         let expected = ("asan-heap-buffer-overflow".to_owned(), Some("sqlite3VdbeExec".to_owned()), false);
         assert_eq!(short(by_signal(6, asan)), expected);
         let ubsan = "sqlite3.c:5:3: runtime error: signed integer overflow: 1 + 2 cannot be represented\n    #0 0x1 in exprDup x.c\n";
@@ -204,10 +234,10 @@ mod tests {
         let assert = "fuzzcheck: sqlite3.c:77: pagerFixMaplimit: Assertion `pPager' failed.\n";
         assert_eq!(
             short(by_signal(6, assert)),
-            ("assert".to_owned(), Some("pagerFixMaplimit".to_owned()), false)
+            ("assert".to_owned(), Some("pagerFixMaplimit: pPager".to_owned()), false)
         );
         let with_parameters = "x: sqlite3.c:7: u8 *getPage(Pager *): Assertion `p' failed.\n";
-        assert_eq!(by_signal(6, with_parameters).function.as_deref(), Some("getPage"));
+        assert_eq!(by_signal(6, with_parameters).function.as_deref(), Some("getPage: p"));
         let valgrind = "==9== Conditional jump or move depends on uninitialised value(s)\n\
             ==9==    at 0x48: memcmp (vg_replace.c:1)\n==9==    by 0x12: vdbeRecordCompareString (sqlite3.c:9)\n==9== \n";
         let expected =
@@ -221,5 +251,25 @@ mod tests {
         assert!(by_signal(6, "thread 'main' panicked at src/x.rs:1:2:\nno").is_harness);
         assert!(classify(ExitStatus::from_raw(2 << 8), "", None).is_harness);
         assert_eq!(classify(ExitStatus::from_raw(9), "", Some(Kill::CpuTime)).kind, "timeout");
+    }
+
+    #[test]
+    fn a_hang_is_named_after_what_goes_round() {
+        let stack = |functions: &[&str]| -> String {
+            let frame =
+                |(number, function): (usize, &&str)| format!("    #{number} 0x1 in {function} a.c:1\n");
+            functions.iter().enumerate().map(frame).collect()
+        };
+        let text = [
+            stack(&["memcpy", "readCell", "walkList", "sqlite3VdbeExec:Next", "sqlite3Step"]),
+            stack(&["walkList", "sqlite3VdbeExec:Next", "sqlite3Step"]),
+            stack(&["checkCell", "walkList", "sqlite3VdbeExec:Next", "sqlite3Step"]),
+        ];
+        let hang = |text: &str| classify(ExitStatus::from_raw(9), text, Some(Kill::CpuTime)).function;
+        assert_eq!(hang(&text.concat()).as_deref(), Some("walkList"));
+        // A loop of opcodes is the statement's.
+        let other = stack(&["sqlite3VdbeExec:Column", "sqlite3Step"]);
+        assert_eq!(hang(&[&text[0], &other[..]].concat()).as_deref(), Some("sqlite3VdbeExec"));
+        assert_eq!(hang(""), None);
     }
 }

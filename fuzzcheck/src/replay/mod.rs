@@ -14,6 +14,7 @@
 //! | [`client`] | the parent's end of one worker |
 //! | [`pool`] | several workers and the watchdog |
 //! | `death` | what the end of a worker means |
+//! | `symbols` | addresses of a stack into functions |
 //! | [`report`] | what all of it adds up to |
 
 pub mod client;
@@ -21,6 +22,7 @@ pub(crate) mod death;
 pub mod pool;
 pub mod protocol;
 pub mod report;
+pub(crate) mod symbols;
 pub(crate) mod watchdog;
 pub mod worker;
 

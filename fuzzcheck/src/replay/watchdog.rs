@@ -9,12 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::death::Kill;
 
 /// How often the workers are looked at.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// What workers have to finish their batches after an interruption.
 const STOP_GRACE: Duration = Duration::from_secs(1);
+/// How often a worker that hangs is asked where it is, and how long it gets for each answer.
+const SAMPLES: u32 = 7;
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(17);
 /// Wall time that a case may take, in multiples of its CPU time limit.
 const WALL_FACTOR: u32 = 20;
 
@@ -47,15 +52,27 @@ impl Slot {
             return;
         }
         *self.kill.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-        if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            if why != Kill::Interrupt {
+                ask(pid);
+            }
             // The worker may have ended by itself in the meantime.
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+            kill_process(pid, Signal::KILL).ok();
         }
     }
 
     /// Why the watchdog killed the worker, if it did; asked once.
     pub(super) fn take_kill(&self) -> Option<Kill> {
         self.kill.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Lets a worker say several times where it is ([`tandem::stack::report_signals`]): what is on its stack each time is
+/// what goes round.
+fn ask(pid: Pid) {
+    for _ in 0..SAMPLES {
+        kill_process(pid, Signal::USR2).ok();
+        std::thread::sleep(SAMPLE_INTERVAL);
     }
 }
 

@@ -67,6 +67,7 @@ fn begin(
     engine: &mut dyn Engine,
 ) -> Result<File> {
     limit_memory(options.worker_memory_mib)?;
+    tandem::stack::report_signals();
     let progress = File::options().write(true).open(progress).context("opening the progress file")?;
     if traces_statements {
         let progress = progress.try_clone()?;

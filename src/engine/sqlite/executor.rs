@@ -16,6 +16,7 @@ use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;
 use crate::sql;
 use crate::sql::vocabulary::{Function, Vocabulary};
+use crate::stack;
 use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
 
 const MAIN_PATH: &CStr = c"main.db";
@@ -167,7 +168,27 @@ impl Executor {
             let is_healthy = start == Assessment::Sound && self.is_healthy_to_sqlite(case, budget);
             observation.is_healthy_at_start = Some(is_healthy);
         }
+        if observation.leaked.1 > 0 {
+            observation.leak_site = self.leak_site(case, program, budget, &start);
+        }
         observation
+    }
+
+    /// The function that asked for what a case leaks: it runs again, and each allocation is noted.
+    fn leak_site(
+        &self,
+        case: &TestCase,
+        program: &dyn Program,
+        budget: &Budget,
+        start: &Assessment,
+    ) -> Option<String> {
+        self.prepare_machine(&case.files, &case.config, budget);
+        let stack = alloc::oldest_live_after(|| drop(self.observe(case, program, budget, start)));
+        self.vfs.install(Machine::new(0));
+        process::take_log();
+        process::take_heap_peak();
+        let functions = stack?.functions();
+        stack::blame_allocation(functions.iter().map(String::as_str))
     }
 
     /// Before the first case that asks for the rich schema.

@@ -1,0 +1,161 @@
+//! Which function a stack is named after.
+//!
+//! ClusterFuzz groups crashes by their three topmost frames, and ignores those of libraries
+//! (<https://google.github.io/clusterfuzz/reference/glossary/>: crash state). Callers tell bugs in SQLite apart that are
+//! one: what `sqlite3ExprCode` trips over may come from anywhere. So one function is enough here, unless it only does a
+//! service for all others, such as copying a value or freeing memory; then the first that does something of its own
+//! stands behind it.
+
+/// How the names begin of what is never at fault: sanitizers, the C library, Rust and this harness.
+const NOT_SQLITE: [&str; 23] = [
+    "core::",
+    "alloc::",
+    "std::",
+    "<",
+    "_<",
+    "__asan",
+    "___asan",
+    "__interceptor",
+    "__sanitizer",
+    "__ubsan",
+    "__restore_rt",
+    "__GI_",
+    "_GI_",
+    "__libc",
+    "__pthread",
+    "__mem",
+    "__str",
+    "mem",
+    "str",
+    "malloc",
+    "realloc",
+    "free",
+    "abort",
+];
+
+/// The same of what goes by names of its own.
+const NOT_SQLITE_EITHER: [&str; 8] =
+    ["calloc", "raise", "gsignal", "tandem::", "fuzzer::", "fuzzcheck::", "backtrace::", "rust_fuzzer"];
+
+/// How the names begin of functions that serve all others: memory, values, text, numbers, hashes, walks.
+const SERVANTS: [&str; 33] = [
+    "sqlite3_free",
+    "sqlite3_malloc",
+    "sqlite3_realloc",
+    "sqlite3_msize",
+    "sqlite3Malloc",
+    "sqlite3Realloc",
+    "sqlite3Db",
+    "mallocWithAlarm",
+    "measureAllocationSize",
+    "dbMallocRawFinish",
+    "dbReallocFinish",
+    "sqlite3VdbeMem",
+    "vdbeMem",
+    "sqlite3ValueFree",
+    "sqlite3ValueText",
+    "valueToText",
+    "sqlite3VdbeSerial",
+    "serialGet",
+    "sqlite3GetVarint",
+    "sqlite3PutVarint",
+    "sqlite3Get4byte",
+    "sqlite3Put4byte",
+    "sqlite3Strlen30",
+    "sqlite3StrICmp",
+    "sqlite3_str",
+    "sqlite3_snprintf",
+    "sqlite3Utf8Read",
+    "sqlite3HashFind",
+    "findElementWithHash",
+    "sqlite3Walk",
+    "walkExpr",
+    "binCollFunc",
+    "nocaseCollatingFunc",
+];
+
+/// Most frames of a stack without end that are looked at.
+const OVERFLOW_FRAMES_MAX: usize = 120;
+
+/// Whether a function may be at fault: it is not the sanitizer's, the C library's, Rust's or the harness's.
+pub fn is_culprit(function: &str) -> bool {
+    !NOT_SQLITE.iter().chain(&NOT_SQLITE_EITHER).any(|known| function.starts_with(known))
+}
+
+/// What a stack is named after: a function, or `servant<function`. `functions` has the innermost first, inlined ones
+/// included; `None` where none of them may be at fault.
+///
+/// A stack that overflowed has its end anywhere in the circle of calls that fills it, so that one is named by the function
+/// of the circle that is first in the alphabet.
+pub fn blame<'f>(functions: impl IntoIterator<Item = &'f str>, is_overflow: bool) -> Option<String> {
+    let mut culprits = functions.into_iter().filter(|function| is_culprit(function));
+    if is_overflow {
+        return circle(&culprits.take(OVERFLOW_FRAMES_MAX).collect::<Vec<_>>());
+    }
+    let first = culprits.next()?;
+    if !is_servant(first) {
+        return Some(first.to_owned());
+    }
+    match culprits.find(|function| !is_servant(function)) {
+        Some(master) => Some(format!("{first}<{master}")),
+        None => Some(first.to_owned()),
+    }
+}
+
+/// What an allocation is named after: the first function that did not make it for another. `functions` as for [`blame`].
+pub fn blame_allocation<'f>(functions: impl IntoIterator<Item = &'f str>) -> Option<String> {
+    let mut culprits = functions.into_iter().filter(|function| is_culprit(function));
+    culprits.find(|function| !is_servant(function)).map(str::to_owned)
+}
+
+fn is_servant(function: &str) -> bool {
+    SERVANTS.iter().any(|known| function.starts_with(known))
+}
+
+/// Of the functions that come about as often as the most frequent one, the first in the alphabet.
+fn circle(functions: &[&str]) -> Option<String> {
+    let count = |function: &str| functions.iter().filter(|&&other| other == function).count();
+    let most = functions.iter().map(|function| count(function)).max()?;
+    let members = functions.iter().filter(|function| 2 * count(function) > most);
+    members.min().map(|function| (*function).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_named_after_the_function_at_fault() {
+        let stack = ["__asan_memcpy", "core::ptr::read", "sqlite3VdbeExec:Column", "sqlite3Step"];
+        assert_eq!(blame(stack, false).as_deref(), Some("sqlite3VdbeExec:Column"));
+        let stack = ["sqlite3VdbeMemRelease", "sqlite3ValueFree", "whereClear", "sqlite3Select"];
+        assert_eq!(blame(stack, false).as_deref(), Some("sqlite3VdbeMemRelease<whereClear"));
+        assert_eq!(blame(["sqlite3_free", "tandem::run"], false).as_deref(), Some("sqlite3_free"));
+        assert_eq!(blame(["raise", "abort", "tandem::run"], false), None);
+    }
+
+    #[test]
+    fn an_allocation_is_named_after_who_asked_for_it() {
+        let stack = [
+            "tandem::faults::alloc::allocate",
+            "mallocWithAlarm",
+            "sqlite3DbStrDup",
+            "sqlite3Fts3Open",
+            "main",
+        ];
+        assert_eq!(blame_allocation(stack).as_deref(), Some("sqlite3Fts3Open"));
+        assert_eq!(blame_allocation(["sqlite3Malloc", "tandem::run"]), None);
+    }
+
+    #[test]
+    fn an_overflow_has_one_name_wherever_it_ends() {
+        let circle = ["exprA", "walkB", "selectC"];
+        let names: Vec<_> = (0..3)
+            .map(|start| {
+                let frames = (0..60).map(|i| circle[(start + i) % 3]).chain(["main"]);
+                blame(["memset"].into_iter().chain(frames), true)
+            })
+            .collect();
+        assert_eq!(names, vec![Some("exprA".to_owned()); 3]);
+    }
+}

@@ -1,0 +1,181 @@
+//! Taking stacks, also from a signal handler.
+//!
+//! # Invariants of the unsafe code
+//! * Handlers write to file descriptor 2 with `write` alone and allocate nothing: the heap may be what is broken. The
+//!   unwinder of the C runtime reads tables that are mapped; its lock can be held only where a library is being
+//!   loaded, which no case does.
+//! * Handlers are installed once, by a process that runs cases and nothing else, before the first case.
+//! * What was installed before is called next: the Rust runtime tells a stack overflow from other faults, libFuzzer
+//!   saves the case.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::sync::OnceLock;
+use std::{mem, ptr};
+
+/// What a line begins with that holds a stack: addresses in hexadecimal follow, innermost first, relative to the program.
+pub const LINE_PREFIX: &str = "tandem-stack:";
+/// Most frames that are taken.
+const FRAMES_MAX: usize = 128;
+/// Bytes of the stack that handlers run on: the unwinder needs some thousands.
+const HANDLER_STACK_BYTES: usize = 256 << 10;
+/// What ends a process by itself.
+const FATAL: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
+/// What only asks where the process is.
+const ASKING: c_int = libc::SIGUSR2;
+
+/// Addresses of a stack, innermost first, as they stand in the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Stack {
+    addresses: [usize; FRAMES_MAX],
+    count: usize,
+}
+
+impl Stack {
+    /// The names of the functions, innermost first, inlined ones included; without debug information, those that the
+    /// program exports.
+    pub fn functions(&self) -> Vec<String> {
+        let mut functions = Vec::new();
+        for &address in &self.addresses[..self.count] {
+            // What is on the stack is where a call returns to: the call stands before it.
+            backtrace::resolve(ptr::without_provenance_mut(address.saturating_sub(1)), |symbol| {
+                functions.extend(symbol.name().map(|name| name.to_string()));
+            });
+        }
+        functions
+    }
+}
+
+/// The stack of the caller.
+pub fn here() -> Stack {
+    let mut stack = Stack { addresses: [0; FRAMES_MAX], count: 0 };
+    // SAFETY: `trace` would take a lock against use by several threads, which only the resolving of symbols needs.
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| {
+            stack.addresses[stack.count] = frame.ip() as usize;
+            stack.count += 1;
+            stack.count < FRAMES_MAX
+        });
+    }
+    stack
+}
+
+/// What was installed for a signal before.
+static BEFORE: [OnceLock<libc::sigaction>; 5] = [const { OnceLock::new() }; 5];
+/// Where the program is in memory.
+static BASE: OnceLock<usize> = OnceLock::new();
+
+/// Writes the stack to standard error, in a line that begins with [`LINE_PREFIX`], when a signal ends this process, and
+/// whenever it gets `SIGUSR2`. With AddressSanitizer, which tells of faults itself, only for `abort()` and `SIGUSR2`.
+pub fn report_signals() {
+    BASE.get_or_init(program_base);
+    // The first unwinding loads what it needs; a handler must not.
+    here();
+    let fatal = if cfg!(tandem_asan) { &[libc::SIGABRT][..] } else { &FATAL[..] };
+    // SAFETY: see the module; structures of C are valid with all bytes zero, the stack is never freed.
+    unsafe {
+        if !cfg!(tandem_asan) {
+            let bytes = Box::leak(vec![0_u8; HANDLER_STACK_BYTES].into_boxed_slice());
+            let mut stack: libc::stack_t = mem::zeroed();
+            stack.ss_sp = bytes.as_mut_ptr().cast();
+            stack.ss_size = HANDLER_STACK_BYTES;
+            libc::sigaltstack(&stack, ptr::null_mut());
+        }
+        for &signal in fatal {
+            install(signal, die);
+        }
+        install(ASKING, tell);
+    }
+}
+
+type Handler = unsafe extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+
+/// # Safety
+/// As [`report_signals`].
+unsafe fn install(signal: c_int, handler: Handler) {
+    // SAFETY: as above.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        let mut before: libc::sigaction = mem::zeroed();
+        libc::sigaction(signal, &action, &mut before);
+        if let Some(at) = FATAL.iter().position(|&known| known == signal) {
+            // A second installation would find this one.
+            let _ = BEFORE[at].set(before);
+        }
+    }
+}
+
+unsafe extern "C" fn tell(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
+    print();
+}
+
+/// Says where it happened, and leaves the rest to whoever was there before: the fault happens again on return.
+unsafe extern "C" fn die(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
+    // SAFETY: puts back an action that was valid, or the default.
+    unsafe {
+        let before = FATAL.iter().position(|&known| known == signal).and_then(|at| BEFORE[at].get());
+        let default: libc::sigaction = mem::zeroed();
+        libc::sigaction(signal, before.unwrap_or(&default), ptr::null_mut());
+        print();
+        if signal == libc::SIGABRT {
+            libc::raise(signal);
+        }
+    }
+}
+
+/// Writes the line, a piece at a time: nothing is allocated.
+fn print() {
+    let base = BASE.get().copied().unwrap_or(0);
+    let mut line = [0_u8; LINE_PREFIX.len() + 19 * FRAMES_MAX + 2];
+    let mut length = 0;
+    let mut push = |bytes: &[u8]| {
+        line[length..length + bytes.len()].copy_from_slice(bytes);
+        length += bytes.len();
+    };
+    push(b"\n");
+    push(LINE_PREFIX.as_bytes());
+    let stack = here();
+    for &address in &stack.addresses[..stack.count] {
+        push(b" ");
+        let relative = address.wrapping_sub(base);
+        let digits = (usize::BITS - relative.leading_zeros()).div_ceil(4).max(1);
+        for digit in (0..digits).rev() {
+            push(&[b"0123456789abcdef"[relative >> (4 * digit) & 15]]);
+        }
+    }
+    push(b"\n");
+    // SAFETY: the bytes live for the call. What cannot be written is lost.
+    unsafe { libc::write(2, line.as_ptr().cast(), length) };
+}
+
+/// Where the program is in memory: what the loader added to its addresses.
+fn program_base() -> usize {
+    unsafe extern "C" fn first(info: *mut libc::dl_phdr_info, _: usize, base: *mut c_void) -> c_int {
+        // SAFETY: the loader passes a structure that lives for this call; `base` is the caller's.
+        unsafe { *base.cast::<usize>() = (*info).dlpi_addr as usize };
+        1
+    }
+    let mut base = 0_usize;
+    // SAFETY: the callback writes one number, and ends the walk at the first object, which is the program.
+    unsafe { libc::dl_iterate_phdr(Some(first), ptr::from_mut(&mut base).cast()) };
+    base
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[inline(never)]
+    fn a_function_with_a_name() -> Stack {
+        std::hint::black_box(here())
+    }
+
+    #[test]
+    fn the_stack_of_the_caller_has_its_names() {
+        let functions = a_function_with_a_name().functions();
+        assert!(functions.iter().any(|name| name.contains("a_function_with_a_name")), "{functions:?}");
+        assert!(functions.iter().any(|name| name.contains("the_stack_of_the_caller")), "{functions:?}");
+    }
+}
