@@ -30,6 +30,7 @@
 //! | [`oracles`] | what is checked on every case |
 //! | [`difference`] | whether two engines did the same: transcripts compared, known differences |
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
+//! | [`minimize`] | cases made smaller, whoever judges them |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
 //! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
@@ -55,6 +56,7 @@ pub mod engine;
 pub mod faults;
 pub mod generators;
 pub mod known;
+pub mod minimize;
 pub mod mutators;
 pub mod oracles;
 pub mod sql;

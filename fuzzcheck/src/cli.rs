@@ -3,6 +3,7 @@
 pub mod flavor;
 pub mod lanes;
 pub mod measure;
+pub mod minimize;
 pub mod pair;
 
 use std::path::PathBuf;
@@ -57,6 +58,8 @@ pub enum Command {
     CompareMutators(measure::CompareArgs),
     /// Run cases on two builds of SQLite and compare what they did: rows, errors, schema, content.
     Pair(pair::PairArgs),
+    /// Make a case smaller without losing its bug: statements, expressions, tables, pages, settings.
+    Minimize(minimize::MinimizeArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.

@@ -15,6 +15,7 @@ mod coverage;
 mod files;
 mod fuzzing;
 mod lanes;
+mod minimizing;
 pub mod pairing;
 pub mod replay;
 mod source;

@@ -39,6 +39,47 @@ pub(crate) fn line(text: fmt::Arguments<'_>) -> Result<()> {
     print(|out| Ok(writeln!(out, "{text}")?))
 }
 
+/// A word as a shell reads it back.
+pub(crate) fn shell_quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&byte);
+    if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// Shows a line that changes: on a terminal in its place, otherwise now and then.
+pub(crate) struct Ticker {
+    bar: Option<ProgressBar>,
+    printed: Instant,
+}
+
+impl Ticker {
+    /// With nothing to show yet.
+    pub(crate) fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Self { bar, printed: Instant::now() }
+    }
+
+    /// Shows a text, if it is time.
+    pub(crate) fn show(&mut self, text: impl FnOnce() -> String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text());
+            bar.tick();
+        } else if self.printed.elapsed() >= LINE_INTERVAL {
+            self.printed = Instant::now();
+            eprintln!("{}", text());
+        }
+    }
+
+    /// Shows nothing any more.
+    pub(crate) fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Shows how many of all cases are done.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,

@@ -7,6 +7,7 @@ mod fuzz;
 mod import;
 mod lanes;
 mod list;
+mod minimize;
 mod output;
 mod pair;
 mod run;
@@ -53,6 +54,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Coverage(args)) => coverage::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
         Some(Command::Pair(args)) => pair::run(&args),
+        Some(Command::Minimize(args)) => minimize::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;

@@ -14,6 +14,7 @@ use crate::cli::{LimitArgs, RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::replay::FoundBug;
 use crate::replay::protocol::OracleCounts;
 use crate::replay::report::{Done, Report};
+pub(super) use crate::ui::shell_quoted;
 
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 1;
@@ -44,12 +45,6 @@ fn replay_command(path: &Path, case: &Done, args: &RunArgs, worker: &Worker) -> 
     let build = worker.flavor.arguments(Lane::Release);
     let arguments: Vec<String> = build.into_iter().chain(arguments.into_iter().flatten()).collect();
     format!("cargo fuzzcheck run {}", arguments.join(" "))
-}
-
-/// A word as a shell reads it back.
-pub(super) fn shell_quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&byte);
-    if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 pub(super) fn print_text(

@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use tandem::TestCase;
-use tandem::difference::known::version_of;
+use tandem::difference::known::{Version, version_of};
 use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare};
 use tandem::engine::sqlite::{Executor, Moment};
 use tandem::generators::RICH_SCHEMA;
@@ -85,6 +85,14 @@ impl Pairing {
         let is_sqlite = [&name_a, &name_b].map(|name| version_of(name).is_some());
         let policy = if is_sqlite == [true, true] { Policy::VERSIONS } else { Policy::ENGINES };
         Ok(Self { clients: [a, b], identities: [name_a, name_b], policy })
+    }
+
+    /// The versions, if both are SQLite.
+    pub(crate) fn versions(&self) -> Option<[Version; 2]> {
+        match self.identities.each_ref().map(|identity| version_of(identity)) {
+            [Some(a), Some(b)] => Some([a, b]),
+            _ => None,
+        }
     }
 
     /// Name and version of both.

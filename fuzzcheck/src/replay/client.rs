@@ -105,8 +105,15 @@ impl Client {
                     };
                     // The others of the batch run again: they have no result yet, and those before the
                     // dead one are known to be harmless.
+                    let is_alone = jobs.len() == 1;
                     let job = jobs.remove(position);
-                    outcomes.push(self.diagnose(&job, cause)?);
+                    // Alone, and with its function known, a second run would say nothing new.
+                    let is_clear = is_alone && cause.function.is_some() && !cause.is_harness;
+                    outcomes.push(if is_clear {
+                        outcome_of(&job, &cause, None)
+                    } else {
+                        self.diagnose(&job, cause)?
+                    });
                 }
             }
         }
@@ -195,24 +202,18 @@ impl Client {
         let process = self.start(true)?;
         self.process = Some(process);
         let again = self.run_batch(std::slice::from_ref(job));
-        let mut detail = first.function.clone();
+        let mut detail = None;
         let mut message = first.message.clone();
         match again {
             Ok(_) => message.push_str(" (run again alone, the case did not end its worker)"),
             Err(_) => {
                 self.bury()?;
-                detail = detail.or_else(|| self.verb_of_last_statement());
+                detail = self.verb_of_last_statement();
             }
         }
         // A worker that traces statements is slower; the next batch gets a new one.
         self.process = None;
-        let kind = if first.kind == "timeout" || first.kind == "blocked" { "hang" } else { "crash" };
-        let signature = format!("{kind}/{}/{}", first.kind, detail.as_deref().unwrap_or("-"));
-        let bugs =
-            if first.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
-        let result =
-            CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs, digest: None, transcript: None };
-        Ok(Outcome { result, harness_error: first.is_harness.then_some(message) })
+        Ok(outcome_of(job, &Cause { message, ..first }, detail))
     }
 
     fn verb_of_last_statement(&self) -> Option<String> {
@@ -222,6 +223,18 @@ impl Client {
         let word: String = text.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
         (!word.is_empty()).then(|| word.to_ascii_uppercase())
     }
+}
+
+/// The outcome of a case that ended its worker; `detail` is what is known of the place where the function is not.
+fn outcome_of(job: &Job, cause: &Cause, detail: Option<String>) -> Outcome {
+    let kind = if cause.kind == "timeout" || cause.kind == "blocked" { "hang" } else { "crash" };
+    let detail = cause.function.clone().or(detail);
+    let signature = format!("{kind}/{}/{}", cause.kind, detail.as_deref().unwrap_or("-"));
+    let message = cause.message.clone();
+    let bugs = if cause.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
+    let result =
+        CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs, digest: None, transcript: None };
+    Outcome { result, harness_error: cause.is_harness.then_some(message) }
 }
 
 fn exchange(process: &mut Process, jobs: &[Job]) -> Result<BatchResult> {

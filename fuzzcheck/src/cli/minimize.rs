@@ -1,0 +1,97 @@
+//! Arguments of `minimize`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use tandem::minimize::Part;
+
+use super::flavor::FlavorArgs;
+
+/// A part of a case, or all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartArg {
+    /// The script.
+    Sql,
+    /// Database, WAL and journal.
+    Db,
+    /// The fault plan.
+    Faults,
+    /// How the connection is opened.
+    Settings,
+    /// All of it.
+    All,
+}
+
+impl PartArg {
+    /// The parts that it stands for.
+    pub fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Sql => &[Part::Sql],
+            Self::Db => &[Part::Db],
+            Self::Faults => &[Part::Faults],
+            Self::Settings => &[Part::Settings],
+            Self::All => &Part::ALL,
+        }
+    }
+}
+
+/// Arguments of `minimize`.
+#[derive(Debug, Args)]
+pub struct MinimizeArgs {
+    /// A file with a case, or the id of one in the corpora, or its beginning.
+    pub case: String,
+    /// What to make smaller: what is left out stays as it is.
+    #[arg(long, value_name = "PART,...", value_enum, value_delimiter = ',', default_value = "all")]
+    pub minimize: Vec<PartArg>,
+    /// The bug to keep, by its signature [default: the first one that the case shows]
+    #[arg(long, value_name = "SIGNATURE")]
+    pub signature: Option<String>,
+    /// Where to write the smaller case [default: minimized-from-ID beside the case, or in fuzz/artifacts/TARGET]
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Begin with the case again, and not where an earlier run for the same bug ended.
+    #[arg(long)]
+    pub fresh: bool,
+    /// The limits of the search.
+    #[command(flatten)]
+    pub limits: SearchArgs,
+    /// The target of the case, instead of the one that it seems to be for.
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// The build that shows the bug [default lane: release]
+    #[command(flatten)]
+    pub flavor: FlavorArgs,
+    /// For a difference between two builds: the other one, as for `pair`.
+    #[arg(long, value_name = "BUILD")]
+    pub pair: Option<String>,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Do not install anything: say what is missing and stop.
+    #[arg(long)]
+    pub no_install: bool,
+    /// Run every candidate twice and compare what it did: for a finding of `run --twice`.
+    #[arg(long)]
+    pub twice: bool,
+    /// Plant a bug by name, to see that it is found (see `selftest`).
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub plant: Option<String>,
+}
+
+/// How long to look for something smaller.
+#[derive(Debug, Clone, Args)]
+pub struct SearchArgs {
+    /// Seconds after which to stop with what there is.
+    #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_time_s: u64,
+    /// Candidates after which to stop.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_attempts: u64,
+    /// Candidates that run at a time [default: one per core]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// CPU milliseconds after which a candidate counts as hanging [default: 1000, and 3000 for the bug that is a hang;
+    /// more in slow lanes]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout_ms: Option<u64>,
+}

@@ -1,0 +1,138 @@
+//! What runs a case and says which bugs it shows.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use tandem::TestCase;
+use tandem::targets::Target;
+
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
+use crate::build::worker::Worker;
+use crate::cli::WORKER_MEMORY_MIB;
+use crate::pairing::{self, Build, named};
+use crate::replay::client::Client;
+use crate::replay::protocol::{Job, target_index};
+use crate::replay::{FoundBug, Options};
+use crate::source::NamedCase;
+
+/// A process, or two, that run cases one at a time.
+pub(crate) enum Probe {
+    /// Workers of a build.
+    Lane(Box<Client>),
+    /// Workers of two, which are compared.
+    Pair(Box<pairing::Pairing>),
+}
+
+impl Probe {
+    /// The bugs that a case shows, most important first.
+    ///
+    /// # Errors
+    /// Where no worker can be started, or our own code fails.
+    pub(crate) fn bugs(&mut self, case: &TestCase, target: &'static Target) -> Result<Vec<FoundBug>> {
+        match self {
+            Self::Lane(client) => {
+                let job =
+                    Job { index: 1, target: target_index(target), heap_bytes: None, body: case.encode() };
+                let (outcomes, _) = client.run_watched(vec![job])?;
+                let Some(outcome) = outcomes.into_iter().next() else {
+                    return Ok(Vec::new());
+                };
+                if let Some(message) = outcome.harness_error {
+                    bail!("a worker failed, which is a bug in Tandem: {message}");
+                }
+                Ok(outcome.result.bugs)
+            }
+            Self::Pair(pairing) => {
+                let name = String::new();
+                let named = NamedCase { name, target, case: case.clone(), heap_bytes: None, kept: None };
+                let checked = pairing.check(named)?;
+                let versions = pairing.versions();
+                let unexplained = checked.comparison.differences.into_iter().filter(|difference| {
+                    difference.warning.is_none()
+                        && versions.is_none_or(|versions| {
+                            tandem::difference::known::explain(difference, versions).is_none()
+                        })
+                });
+                Ok(unexplained
+                    .map(|difference| FoundBug {
+                        signature: difference.signature().to_string(),
+                        message: difference.message,
+                    })
+                    .collect())
+            }
+        }
+    }
+}
+
+/// Where probes come from.
+#[derive(Debug)]
+pub(crate) struct Probes {
+    /// One build, or two that are compared.
+    builds: Vec<Build>,
+    /// What asks for them on the command line of `run`, or the names that `pair` takes.
+    words: Vec<String>,
+}
+
+impl Probes {
+    /// Of a build, or of a build and another one that it is compared with.
+    ///
+    /// # Errors
+    /// They cannot be built.
+    pub(crate) fn new(
+        flavor: &Flavor,
+        other: Option<&str>,
+        options: &Options,
+        project: &Path,
+        may_install: bool,
+    ) -> Result<Self> {
+        let options = Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options.clone() };
+        if let Some(other) = other {
+            let builds = vec![
+                named::of_flavor(flavor, options.clone(), project, may_install)?,
+                named::build(other, options, project, may_install)?,
+            ];
+            return Ok(Self { builds, words: vec![flavor.name(), other.to_owned()] });
+        }
+        let worker = Worker::build(flavor, project, may_install)?;
+        let options = worker.options(options);
+        let mut words = flavor.arguments(Lane::Release);
+        words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
+        Ok(Self { builds: vec![Build { program: worker.program, options }], words })
+    }
+
+    /// A new one. `timeout_ms` replaces what a case may take, in CPU milliseconds of the release lane, if given.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub(crate) fn start(&self, timeout_ms: Option<u64>) -> Result<Probe> {
+        let timed = |build: &Build| {
+            let timeout_ms = timeout_ms.unwrap_or(build.options.timeout_ms);
+            Build { options: Options { timeout_ms, ..build.options.clone() }, ..build.clone() }
+        };
+        Ok(match self.builds.as_slice() {
+            [build] => {
+                let build = timed(build);
+                Probe::Lane(Box::new(Client::new(&build.program, &build.options)?))
+            }
+            [a, b] => Probe::Pair(Box::new(pairing::Pairing::new(&[timed(a), timed(b)])?)),
+            _ => unreachable!("one build or two"),
+        })
+    }
+
+    /// What is run, in words.
+    pub(crate) fn words(&self) -> String {
+        self.words.join(" ")
+    }
+
+    /// The command that shows the bugs of the case in a file.
+    pub(crate) fn replay(&self, path: &Path, target: &Target) -> String {
+        let words: String = self.words.iter().map(|word| format!("{word} ")).collect();
+        let verb = if self.builds.len() == 2 { "pair" } else { "run" };
+        let path = crate::ui::shell_quoted(&path.display().to_string());
+        if self.builds.len() == 2 {
+            return format!("cargo fuzzcheck {verb} {words}{path} --target {}", target.name);
+        }
+        format!("cargo fuzzcheck {verb} {words}--target {} {path}", target.name)
+    }
+}

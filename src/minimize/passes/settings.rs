@@ -1,0 +1,88 @@
+//! Settings, one by one and bit by bit, and planned faults.
+
+use std::ops::Range;
+
+use super::{Part, Pass};
+use crate::testcase::{FaultPlan, OpenConfig, Setting, TestCase};
+
+/// All settings at once.
+pub(super) struct AllSettings;
+
+impl Pass for AllSettings {
+    fn name(&self) -> &'static str {
+        "settings"
+    }
+
+    fn part(&self) -> Part {
+        Part::Settings
+    }
+
+    fn count(&self, case: &TestCase) -> usize {
+        usize::from(case.config != OpenConfig::default())
+    }
+
+    fn without(&self, case: &TestCase, _: Range<usize>) -> Option<TestCase> {
+        Some(TestCase { config: OpenConfig::default(), ..case.clone() })
+    }
+}
+
+/// A setting; of those that are sets of switches, one switch.
+pub(super) struct Settings;
+
+/// What is left of each place: the setting, and its value without it.
+fn places(case: &TestCase) -> Vec<(Setting, u32)> {
+    let mut places = Vec::new();
+    for (spec, value) in case.config.changed() {
+        places.push((spec.setting, spec.default));
+        if matches!(spec.setting, Setting::Toggles | Setting::OptimizationsOff) && value.count_ones() > 1 {
+            let bits = (0..u32::BITS).filter(|bit| value >> bit & 1 == 1);
+            places.extend(bits.map(|bit| (spec.setting, value & !(1 << bit))));
+        }
+    }
+    places
+}
+
+impl Pass for Settings {
+    fn name(&self) -> &'static str {
+        "settings"
+    }
+
+    fn part(&self) -> Part {
+        Part::Settings
+    }
+
+    fn count(&self, case: &TestCase) -> usize {
+        places(case).len()
+    }
+
+    fn without(&self, case: &TestCase, at: Range<usize>) -> Option<TestCase> {
+        let (setting, value) = *places(case).get(at.start)?;
+        Some(TestCase { config: case.config.with(setting, value), ..case.clone() })
+    }
+
+    fn is_divisible(&self) -> bool {
+        false
+    }
+}
+
+/// Planned faults.
+pub(super) struct Faults;
+
+impl Pass for Faults {
+    fn name(&self) -> &'static str {
+        "faults"
+    }
+
+    fn part(&self) -> Part {
+        Part::Faults
+    }
+
+    fn count(&self, case: &TestCase) -> usize {
+        case.faults.faults().len()
+    }
+
+    fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase> {
+        let kept = case.faults.faults().iter().enumerate().filter(|(at, _)| !places.contains(at));
+        Some(TestCase { faults: FaultPlan::new(kept.map(|(_, fault)| *fault)), ..case.clone() })
+    }
+}

@@ -1,0 +1,170 @@
+//! The driver with judges that need no engine; the passes on real cases.
+
+use super::*;
+use crate::engine::sqlite::Executor;
+use crate::testcase::{MAIN_DB, Setting};
+
+/// Keeps what a function of the case says.
+struct Says<F> {
+    says: F,
+    width: usize,
+    notes: usize,
+}
+
+impl<F: FnMut(&TestCase) -> bool> Judge for Says<F> {
+    type Error = std::convert::Infallible;
+
+    fn first(&mut self, candidates: &[TestCase]) -> Result<Answer, Self::Error> {
+        Ok(candidates.iter().position(&mut self.says).map_or(Answer::Lost, Answer::Kept))
+    }
+
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn note(&mut self, case: &TestCase, _: &'static str) -> Result<(), Self::Error> {
+        assert!((self.says)(case), "what is noted shows the bug");
+        self.notes += 1;
+        Ok(())
+    }
+}
+
+fn says(case: TestCase, parts: &[Part], width: usize, says: impl FnMut(&TestCase) -> bool) -> Minimized {
+    let mut judge = Says { says, width, notes: 0 };
+    let done = minimize(case, parts, 20_000, &mut judge).unwrap();
+    assert_eq!(judge.notes as u64, done.accepted);
+    done
+}
+
+fn contains(case: &TestCase, words: &[&str]) -> bool {
+    let text = String::from_utf8_lossy(case.sql.as_bytes()).to_ascii_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+#[test]
+fn a_script_is_cut_down_to_what_the_judge_wants() {
+    let script = "CREATE TABLE one(a, b, c); CREATE TABLE two(d PRIMARY KEY, e TEXT);\n-- a comment\n\
+        INSERT INTO one VALUES(1, 2, 3), (4, 5, 'six and more'), (7, 8, x'0102030405');\n\
+        SELECT a, max(b) FROM one LEFT JOIN two ON a = d WHERE c IS NOT NULL AND b BETWEEN 17 AND 2000 GROUP BY a;\n\
+        SELECT 'tail';";
+    let case = TestCase::from_sql(script);
+    let done = says(case.clone(), &Part::ALL, 3, |case| contains(case, &["max(", "left join"]));
+    let text = String::from_utf8_lossy(done.case.sql.as_bytes()).into_owned();
+    assert_eq!(done.end, End::Minimal);
+    assert!(text.len() < 60 && !text.contains("one") && !text.contains(';'), "{text}");
+    // The same whatever the width.
+    let alone = says(case.clone(), &Part::ALL, 1, |case| contains(case, &["max(", "left join"]));
+    assert_eq!((alone.case, alone.attempts), (done.case, done.attempts));
+    let nothing = says(case.clone(), &Part::ALL, 1, |_| true);
+    assert_eq!(nothing.case, TestCase::default());
+    let all = says(case.clone(), &Part::ALL, 1, |_| false);
+    assert_eq!((all.case, all.accepted), (case, 0));
+}
+
+#[test]
+fn only_the_parts_that_are_asked_for_change() {
+    let mut case = TestCase::from_sql("SELECT 1; SELECT 2;");
+    case.config.set(Setting::CachePages, 7);
+    case.config.set(Setting::OptimizationsOff, 0b111);
+    let is_kept = |case: &TestCase| case.config.get(Setting::OptimizationsOff) & 2 == 2;
+    let done = says(case.clone(), &[Part::Settings], 1, is_kept);
+    assert!(done.case.sql == case.sql);
+    assert_eq!(
+        done.case.config.changed().map(|(spec, value)| (spec.setting, value)).collect::<Vec<_>>(),
+        [(Setting::OptimizationsOff, 2)]
+    );
+}
+
+#[test]
+fn attempts_are_bounded_and_a_judge_may_stop() {
+    let case = TestCase::from_sql("SELECT 1; SELECT 2; SELECT 3;");
+    let mut judge = Says { says: |_: &TestCase| false, width: 1, notes: 0 };
+    let done = minimize(case.clone(), &Part::ALL, 3, &mut judge).unwrap();
+    assert_eq!((done.end, done.attempts), (End::Attempts, 3));
+    struct Stops;
+    impl Judge for Stops {
+        type Error = std::convert::Infallible;
+        fn first(&mut self, _: &[TestCase]) -> Result<Answer, Self::Error> {
+            Ok(Answer::Stop)
+        }
+        fn width(&self) -> usize {
+            1
+        }
+        fn note(&mut self, _: &TestCase, _: &'static str) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+    assert_eq!(minimize(case, &Part::ALL, 99, &mut Stops).unwrap().end, End::Stopped);
+}
+
+/// A database with three tables, an index and a view.
+fn database() -> TestCase {
+    let script = "CREATE TABLE big(id INTEGER PRIMARY KEY, txt TEXT, n); CREATE INDEX bi ON big(txt);
+        CREATE TABLE other(x, y); CREATE VIEW v AS SELECT x FROM other; CREATE TABLE target(k, v);
+        INSERT INTO big WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<300)
+            SELECT i, 'some text that fills pages ' || i, i * 7 FROM c;
+        INSERT INTO other VALUES(1, 2), (3, 4); INSERT INTO target VALUES('needle', 42), ('hay', 43);";
+    let files =
+        Executor::shared().files_after(&Default::default(), script, crate::engine::sqlite::Moment::Closed);
+    TestCase { files: files.unwrap(), ..TestCase::from_sql("SELECT * FROM target;") }
+}
+
+#[test]
+fn a_healthy_database_becomes_sql() {
+    let done = says(database(), &Part::ALL, 1, |case| {
+        let observation = Executor::shared();
+        let _ = observation;
+        contains(case, &["select * from target"])
+            && (case.files.main().is_some() || contains(case, &["needle"]))
+    });
+    assert!(done.case.files.is_empty());
+    let text = String::from_utf8_lossy(done.case.sql.as_bytes()).into_owned();
+    assert!(text.len() < 80, "{text}");
+}
+
+#[test]
+fn a_database_is_reduced_to_the_page_that_matters() {
+    use crate::dbfile::{Geometry, record, rows, schema};
+    let case = database();
+    assert!(Geometry::of(case.files.main().unwrap()).pages > 8);
+    // The bug needs the row in a b-tree that the schema knows.
+    let has_needle = |case: &TestCase| {
+        let image = case.files.get(MAIN_DB).unwrap_or_default();
+        let geometry = Geometry::of(image);
+        schema::rows(image).iter().filter_map(|row| row.root_page(&geometry)).any(|root| {
+            rows::in_order(image, &geometry, root, 1000).iter().any(|row| {
+                record::values(&row.read(image, &geometry)).contains(&record::Value::Text(b"needle".to_vec()))
+            })
+        })
+    };
+    let done = says(case, &[Part::Db], 4, has_needle);
+    let image = done.case.files.main().unwrap();
+    let geometry = Geometry::of(image);
+    let filled =
+        (2..=geometry.pages).filter(|&page| geometry.page(image, page).iter().any(|&byte| byte != 0));
+    assert_eq!(filled.count(), 1);
+    assert!(geometry.pages <= 2 && schema::rows(image).len() == 1, "{} pages", geometry.pages);
+}
+
+#[test]
+fn logs_lose_frames_and_records() {
+    use crate::dbfile::{journal, wal};
+    use crate::testcase::FileName;
+    let page = vec![7; 512];
+    let frames: Vec<(u32, &[u8], u32)> = (1..=9).map(|number| (number, page.as_slice(), number)).collect();
+    let records: Vec<(u32, &[u8])> = (1..=9).map(|number| (number, page.as_slice())).collect();
+    let mut case = TestCase::default();
+    case.files.insert(FileName::wal(), wal::build(512, [1, 2], &frames));
+    case.files.insert(FileName::journal(), journal::build(512, 9, 5, &records));
+    let done = says(case, &[Part::Db], 2, |case| {
+        let log = case.files.get("main.db-wal").unwrap_or_default();
+        let frames = wal::frames(log);
+        let records = journal::records(case.files.get("main.db-journal").unwrap_or_default());
+        wal::valid_frames(log) == frames.len()
+            && frames.iter().any(|frame| frame.page == 5)
+            && records.iter().any(|record| record.page == 3)
+    });
+    let log = done.case.files.get("main.db-wal").unwrap();
+    assert_eq!((wal::frames(log).len(), wal::valid_frames(log)), (1, 1));
+    assert_eq!(journal::records(done.case.files.get("main.db-journal").unwrap()).len(), 1);
+}
