@@ -268,6 +268,9 @@ pub struct FuzzArgs {
     /// Seconds after which to stop; without, until Ctrl-C.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_total_time_s: Option<u64>,
+    /// CPU seconds of all processes together after which to stop, those that run cases again included.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_cpu_s: Option<u64>,
     /// Processes that fuzz at the same time and share the corpus.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,

@@ -79,7 +79,8 @@ const OVERFLOW_FRAMES_MAX: usize = 120;
 
 /// Whether a function may be at fault: it is not the sanitizer's, the C library's, Rust's or the harness's.
 pub fn is_culprit(function: &str) -> bool {
-    !NOT_SQLITE.iter().chain(&NOT_SQLITE_EITHER).any(|known| function.starts_with(known))
+    !matches!(function, "main" | "_start")
+        && !NOT_SQLITE.iter().chain(&NOT_SQLITE_EITHER).any(|known| function.starts_with(known))
 }
 
 /// What a stack is named after: a function, or `servant<function`. `functions` has the innermost first, inlined ones

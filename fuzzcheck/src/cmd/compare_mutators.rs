@@ -31,6 +31,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
         target: target.name,
         toolchain: args.toolchain.clone(),
         time: None,
+        cpu_time: None,
         jobs: 1,
         arguments: Vec::new(),
         sample_every: None,

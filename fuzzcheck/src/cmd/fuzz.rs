@@ -39,6 +39,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
         target: target.name,
         toolchain: args.toolchain.clone(),
         time: args.max_total_time_s.map(Duration::from_secs),
+        cpu_time: args.max_cpu_s.map(Duration::from_secs),
         jobs: usize::from(args.jobs),
         arguments: args.libfuzzer.clone(),
         sample_every: (!args.rerun.is_empty() || args.pair.is_some()).then_some(args.sample_every),
@@ -167,6 +168,8 @@ struct Summary {
     version: u32,
     target: &'static str,
     seconds: f64,
+    /// Of all processes together; `None` where the system does not tell.
+    cpu_seconds: Option<f64>,
     executions: u64,
     edges: u64,
     features: u64,
@@ -199,6 +202,7 @@ impl Summary {
             version: 1,
             target: plan.target,
             seconds: elapsed.as_secs_f64(),
+            cpu_seconds: progress.cpu_time.map(|time| time.as_secs_f64()),
             executions: progress.executions(),
             edges: status.edges,
             features: status.features,
@@ -211,10 +215,11 @@ impl Summary {
     }
 
     fn print(&self, out: &mut dyn Write) -> Result<()> {
+        let cpu = self.cpu_seconds.map(|seconds| format!(", {seconds:.0} of CPU")).unwrap_or_default();
         let rate = self.executions as f64 / self.seconds.max(0.001);
         writeln!(
             out,
-            "{}: {} executions in {:.0} seconds ({rate:.0}/s), {} edges, {} features, {} cases in {}",
+            "{}: {} executions in {:.0} seconds{cpu} ({rate:.0}/s), {} edges, {} features, {} cases in {}",
             self.target,
             self.executions,
             self.seconds,

@@ -2,9 +2,10 @@
 //!
 //! [`tools`] sees to what the build needs, [`plan`] builds, [`session`] keeps cargo-fuzz going and restarts it
 //! after a crash, [`log`] reads what libFuzzer prints, [`follower`] runs what is new in slower builds,
-//! [`checks`] is what it does there.
+//! [`checks`] is what it does there, `cpu` what all of it costs.
 
 pub(crate) mod checks;
+mod cpu;
 pub(crate) mod follower;
 pub(crate) mod log;
 pub(crate) mod plan;

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub toolchain: Option<String>,
     /// How long; `None` for until it is stopped.
     pub time: Option<Duration>,
+    /// How much CPU time of all processes; `None` for any.
+    pub cpu_time: Option<Duration>,
     /// Processes at a time.
     pub jobs: usize,
     /// Further arguments of libFuzzer.

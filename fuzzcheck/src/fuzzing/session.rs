@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::cpu;
 use super::follower::{Caught, Counts, Follower};
 use super::log::{self, Status};
 use super::plan::Plan;
@@ -46,6 +47,8 @@ pub(crate) struct Progress {
     pub slow: Vec<PathBuf>,
     /// What the checks of what was new did, by name.
     pub followed: BTreeMap<String, Counts>,
+    /// CPU time of all processes.
+    pub cpu_time: Option<Duration>,
     /// What ended a process other than a finding.
     failure: Option<String>,
 }
@@ -73,6 +76,10 @@ pub(crate) struct Session<'a> {
     plan: &'a Plan,
     stop: &'a AtomicBool,
     started: Instant,
+    /// CPU time before it began.
+    cpu_before: Option<Duration>,
+    /// Set when its CPU time is used up.
+    is_used_up: AtomicBool,
     progress: Mutex<Progress>,
     follower: Option<Mutex<Follower>>,
     symbolizer: Mutex<Symbolizer>,
@@ -80,6 +87,8 @@ pub(crate) struct Session<'a> {
 
 /// How long a process may take to end after it was told to.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the CPU time is looked at, which reads all of `/proc`.
+const CPU_TIME_INTERVAL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 /// What is kept of the output of one run, in bytes.
 const LOG_BYTES_MAX: usize = 4 << 20;
@@ -90,7 +99,17 @@ impl<'a> Session<'a> {
         let progress = Progress { jobs: vec![Job::default(); plan.jobs], ..Progress::default() };
         let follower = follower.map(Mutex::new);
         let (progress, symbolizer) = (Mutex::new(progress), Mutex::default());
-        Self { plan, stop, started: Instant::now(), progress, follower, symbolizer }
+        let (started, cpu_before) = (Instant::now(), cpu::of_all());
+        Self {
+            plan,
+            stop,
+            started,
+            cpu_before,
+            is_used_up: AtomicBool::new(false),
+            progress,
+            follower,
+            symbolizer,
+        }
     }
 
     /// What it has done so far.
@@ -121,8 +140,13 @@ impl<'a> Session<'a> {
                     Follower::follow(follower, &is_over, session.stop, |caught| session.note(caught))
                 })
             });
+            let mut looked = Instant::now();
             while !jobs.iter().all(std::thread::ScopedJoinHandle::is_finished) {
                 std::thread::sleep(TICK);
+                if looked.elapsed() >= CPU_TIME_INTERVAL {
+                    looked = Instant::now();
+                    session.look_at_cpu_time();
+                }
                 show(session);
             }
             is_over.store(true, Ordering::Relaxed);
@@ -133,6 +157,7 @@ impl<'a> Session<'a> {
         });
         let elapsed = self.elapsed();
         failed?;
+        self.look_at_cpu_time();
         let mut progress = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = progress.failure.take() {
             bail!("{failure}");
@@ -149,10 +174,25 @@ impl<'a> Session<'a> {
         self.plan.time.map(|time| time.saturating_sub(self.elapsed()).as_secs_f64().round() as u64)
     }
 
+    /// Notes how much CPU time all processes have used, and whether that is all.
+    fn look_at_cpu_time(&self) {
+        let Some((now, before)) = cpu::of_all().zip(self.cpu_before) else {
+            return;
+        };
+        let used = now.saturating_sub(before);
+        self.progress().cpu_time = Some(used);
+        if self.plan.cpu_time.is_some_and(|most| used >= most) {
+            self.is_used_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether processes are to end before their time.
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.is_used_up.load(Ordering::Relaxed)
+    }
+
     fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-            || self.seconds_left() == Some(0)
-            || self.progress().failure.is_some()
+        self.is_stopped() || self.seconds_left() == Some(0) || self.progress().failure.is_some()
     }
 
     fn keep_fuzzing(&self, job: usize) -> Result<()> {
@@ -180,7 +220,7 @@ impl<'a> Session<'a> {
             part.map_or(Ok(()), Part::end)?;
             let is_finding = artifacts.iter().any(|path| log::is_finding(path));
             self.end_run(job, &text, artifacts)?;
-            if !status.success() && !is_finding && !self.stop.load(Ordering::Relaxed) {
+            if !status.success() && !is_finding && !self.is_stopped() {
                 let words = tail(&text, 12);
                 self.progress().failure =
                     Some(format!("the target {} ended with {status}:\n{words}", self.plan.target));
@@ -200,7 +240,7 @@ impl<'a> Session<'a> {
         while let Ok(None) = child.try_wait() {
             std::thread::sleep(TICK);
             match asked {
-                None if self.stop.load(Ordering::Relaxed) => {
+                None if self.is_stopped() => {
                     kill(Signal::INT);
                     asked = Some(Instant::now());
                 }

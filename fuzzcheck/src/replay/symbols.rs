@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
-use tandem::stack::LINE_PREFIX;
+use tandem::stack::{LINE_PREFIX, is_culprit};
 
 /// Most bytes of a source file that is read for the opcode at a line.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
@@ -31,6 +31,14 @@ struct Frame {
     place: Option<(String, u32)>,
 }
 
+impl Frame {
+    /// Whether it may be SQLite's: Rust's functions have names of all kinds, and files that tell.
+    fn is_of_sqlite(&self) -> bool {
+        let is_rust = self.place.as_ref().is_some_and(|(file, _)| file.ends_with(".rs"));
+        !is_rust && is_culprit(&self.function)
+    }
+}
+
 impl Symbolizer {
     /// The text with its stacks in words: lines of a sanitizer that have an address alone, and lines of
     /// [`tandem::stack::report_signals`], which is in `program`.
@@ -39,18 +47,20 @@ impl Symbolizer {
         let mut number = 0;
         for line in text.lines() {
             if let Some(addresses) = line.strip_prefix(LINE_PREFIX) {
+                // Of its own program, all but the handler and the harness is worth reading.
                 number = 0;
                 for address in addresses.split_ascii_whitespace() {
                     if let Ok(address) = u64::from_str_radix(address, 16) {
                         // A call stands before where it returns to.
-                        self.write(&mut out, &mut number, address.saturating_sub(1), program);
+                        let address = address.saturating_sub(1);
+                        self.write(&mut out, &mut number, address, program, Frame::is_of_sqlite);
                     }
                 }
             } else if let Some((first, path, address)) = of_sanitizer(line) {
                 if first {
                     number = 0;
                 }
-                if !self.write(&mut out, &mut number, address, Path::new(path)) {
+                if !self.write(&mut out, &mut number, address, Path::new(path), |_| true) {
                     out.push_str(line);
                     out.push('\n');
                     number += 1;
@@ -63,10 +73,17 @@ impl Symbolizer {
         out
     }
 
-    /// Writes the frames of an address as sanitizers do; false where nothing is known of it.
-    fn write(&mut self, out: &mut String, number: &mut usize, address: u64, program: &Path) -> bool {
+    /// Writes those frames of an address that are wanted, as sanitizers do; false where nothing is known of it.
+    fn write(
+        &mut self,
+        out: &mut String,
+        number: &mut usize,
+        address: u64,
+        program: &Path,
+        is_wanted: impl Fn(&Frame) -> bool,
+    ) -> bool {
         let frames = self.frames(address, program);
-        for frame in &frames {
+        for frame in frames.iter().filter(|frame| is_wanted(frame)) {
             let opcode = frame.place.as_ref().filter(|_| frame.function == INTERPRETER);
             let opcode = opcode.and_then(|(file, line)| self.opcode(Path::new(file), *line));
             let opcode = opcode.map(|name| format!(":{name}")).unwrap_or_default();
@@ -143,9 +160,8 @@ mod tests {
         let base = base();
         let here = addresses_become_functions as *const () as usize - base;
         let text = format!("before\n{LINE_PREFIX} {:x}\nbehind", here + 1);
-        let words = Symbolizer::default().in_words(&text, &program);
-        assert!(words.starts_with("before\n    #0 0x") && words.ends_with("behind\n"), "{words}");
-        assert!(words.contains("addresses_become_functions"), "{words}");
+        // This is Rust, which is left out of a stack of our own.
+        assert_eq!(Symbolizer::default().in_words(&text, &program), "before\nbehind\n");
         let asan = format!("    #0 0x7f  ({}+{here:#x})  (BuildId: 7)", program.display());
         assert!(Symbolizer::default().in_words(&asan, &program).contains("addresses_become_functions"));
         let unknown = "    #1 0x7f  (/nowhere/lib.so+0x12)  (BuildId: 7)\n";
