@@ -38,10 +38,12 @@ pub enum FunctionPlant {
     InternalError,
     /// Reads a byte behind an allocation, which only a sanitizer sees.
     HeapOverread,
+    /// What its argument names: `planted('leak')`. For cases with more than one bug.
+    ByName,
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 14] = [
+pub const PLANTS: [(&str, Plant); 15] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -54,6 +56,7 @@ pub const PLANTS: [(&str, Plant); 14] = [
     ("nondeterminism", Plant::Function(FunctionPlant::Nondeterminism)),
     ("internal-error", Plant::Function(FunctionPlant::InternalError)),
     ("heap-overread", Plant::Function(FunctionPlant::HeapOverread)),
+    ("by-name", Plant::Function(FunctionPlant::ByName)),
     ("unfinished-statement", Plant::UnfinishedStatement),
     ("wrong-rows", Plant::WrongRows),
 ];

@@ -36,7 +36,7 @@ const fn trial(plant: &'static str, script: &'static str, signature: &'static st
 }
 
 /// One trial per plant; `selftest` fails if a plant has none.
-const TRIALS: [Trial; 14] = [
+const TRIALS: [Trial; 15] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
@@ -49,6 +49,7 @@ const TRIALS: [Trial; 14] = [
     Trial { is_twice: true, ..trial("nondeterminism", CALLING, "determinism/trace/second-run") },
     trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
     Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
+    trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
     Trial { is_pair: true, ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "pair/rows/SELECT") },
 ];

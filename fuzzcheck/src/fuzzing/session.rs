@@ -82,7 +82,6 @@ pub(crate) struct Session<'a> {
     is_used_up: AtomicBool,
     progress: Mutex<Progress>,
     follower: Option<Mutex<Follower>>,
-    symbolizer: Mutex<Symbolizer>,
 }
 
 /// How long a process may take to end after it was told to.
@@ -98,18 +97,9 @@ impl<'a> Session<'a> {
     pub(crate) fn new(plan: &'a Plan, stop: &'a AtomicBool, follower: Option<Follower>) -> Self {
         let progress = Progress { jobs: vec![Job::default(); plan.jobs], ..Progress::default() };
         let follower = follower.map(Mutex::new);
-        let (progress, symbolizer) = (Mutex::new(progress), Mutex::default());
+        let progress = Mutex::new(progress);
         let (started, cpu_before) = (Instant::now(), cpu::of_all());
-        Self {
-            plan,
-            stop,
-            started,
-            cpu_before,
-            is_used_up: AtomicBool::new(false),
-            progress,
-            follower,
-            symbolizer,
-        }
+        Self { plan, stop, started, cpu_before, is_used_up: AtomicBool::new(false), progress, follower }
     }
 
     /// What it has done so far.
@@ -309,8 +299,7 @@ impl<'a> Session<'a> {
     fn in_words(&self, text: &str, artifacts: &[PathBuf]) -> String {
         match self.plan.program() {
             Ok(program) if artifacts.iter().any(|path| log::is_finding(path)) => {
-                let mut symbolizer = self.symbolizer.lock().unwrap_or_else(PoisonError::into_inner);
-                symbolizer.in_words(text, &program)
+                Symbolizer::shared().in_words(text, &program)
             }
             _ => text.to_owned(),
         }

@@ -42,7 +42,6 @@ pub struct Client {
     slot: Arc<Slot>,
     process: Option<Process>,
     failed_starts: u32,
-    symbolizer: Symbolizer,
 }
 
 struct Process {
@@ -67,7 +66,6 @@ impl Client {
             slot,
             process: None,
             failed_starts: 0,
-            symbolizer: Symbolizer::default(),
         })
     }
 
@@ -193,7 +191,7 @@ impl Client {
         if kill == Some(Kill::Interrupt) {
             return Ok(None);
         }
-        let text = self.symbolizer.in_words(&String::from_utf8_lossy(&text), &self.program);
+        let text = Symbolizer::shared().in_words(&String::from_utf8_lossy(&text), &self.program);
         Ok(Some(death::classify(status, &text, kill)))
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use addr2line::Loader;
 use tandem::stack::{LINE_PREFIX, is_culprit};
@@ -40,6 +41,12 @@ impl Frame {
 }
 
 impl Symbolizer {
+    /// The one of this process: what it has read serves all.
+    pub(crate) fn shared() -> MutexGuard<'static, Self> {
+        static SHARED: LazyLock<Mutex<Symbolizer>> = LazyLock::new(Mutex::default);
+        SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The text with its stacks in words: lines of a sanitizer that have an address alone, and lines of
     /// [`tandem::stack::report_signals`], which is in `program`.
     pub(crate) fn in_words(&mut self, text: &str, program: &Path) -> String {

@@ -1,18 +1,36 @@
 //! The SQL function `planted()`, which has a bug; see [`crate::engine::plant`].
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::hint::black_box;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::ffi;
 
-use crate::engine::plant::FunctionPlant;
+use crate::engine::plant::{FunctionPlant, Plant};
 
 type Function = unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
 
 pub(super) fn register(db: NonNull<ffi::sqlite3>, plant: FunctionPlant) {
-    let function: Function = match plant {
+    let arguments = c_int::from(plant == FunctionPlant::ByName);
+    // SAFETY: the connection is open; the function is of the type that SQLite calls.
+    unsafe {
+        ffi::sqlite3_create_function_v2(
+            db.as_ptr(),
+            c"planted".as_ptr(),
+            arguments,
+            ffi::SQLITE_UTF8,
+            ptr::null_mut::<c_void>(),
+            Some(function(plant)),
+            None,
+            None,
+            None,
+        );
+    }
+}
+
+fn function(plant: FunctionPlant) -> Function {
+    match plant {
         FunctionPlant::Leak => leak,
         FunctionPlant::Abort => abort,
         FunctionPlant::Segfault => segfault,
@@ -21,20 +39,7 @@ pub(super) fn register(db: NonNull<ffi::sqlite3>, plant: FunctionPlant) {
         FunctionPlant::Nondeterminism => nondeterminism,
         FunctionPlant::InternalError => internal_error,
         FunctionPlant::HeapOverread => heap_overread,
-    };
-    // SAFETY: the connection is open; the function is of the type that SQLite calls.
-    unsafe {
-        ffi::sqlite3_create_function_v2(
-            db.as_ptr(),
-            c"planted".as_ptr(),
-            0,
-            ffi::SQLITE_UTF8,
-            ptr::null_mut::<c_void>(),
-            Some(function),
-            None,
-            None,
-            None,
-        );
+        FunctionPlant::ByName => by_name,
     }
 }
 
@@ -77,6 +82,24 @@ unsafe extern "C" fn nondeterminism(context: Context, _: c_int, _: Values) {
 unsafe extern "C" fn internal_error(context: Context, _: c_int, _: Values) {
     // SAFETY: as above.
     unsafe { ffi::sqlite3_result_error_code(context, ffi::SQLITE_INTERNAL) };
+}
+
+unsafe extern "C" fn by_name(context: Context, count: c_int, values: Values) {
+    // SAFETY: SQLite calls the function with one value, whose text lives for the call.
+    let name = unsafe {
+        let text = ffi::sqlite3_value_text(*values);
+        if text.is_null() {
+            return;
+        }
+        CStr::from_ptr(text.cast())
+    };
+    match name.to_str().ok().and_then(Plant::by_name) {
+        Some(Plant::Function(plant)) if plant != FunctionPlant::ByName => {
+            // SAFETY: as it was called.
+            unsafe { function(plant)(context, count, values) };
+        }
+        _ => {}
+    }
 }
 
 unsafe extern "C" fn heap_overread(_: Context, _: c_int, _: Values) {

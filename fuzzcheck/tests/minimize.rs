@@ -1,0 +1,175 @@
+//! `fuzzcheck minimize`: what is left, that it is the same bug, and that nothing is lost.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{file, folder, fuzzcheck};
+use tandem::TestCase;
+use tandem::engine::sqlite::{Executor, Moment};
+
+/// A database with pages of rows, and a script around the call of the planted bug.
+fn case(script: &str) -> Vec<u8> {
+    let sql = "CREATE TABLE big(id INTEGER PRIMARY KEY, txt TEXT, n); CREATE INDEX bi ON big(txt);
+        CREATE TABLE other(x, y); CREATE VIEW v AS SELECT x FROM other;
+        INSERT INTO big WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<300)
+            SELECT i, 'some text that fills pages ' || i, i * 7 FROM c; INSERT INTO other VALUES(1, 2), (3, 4);";
+    let files = Executor::shared().files_after(&Default::default(), sql, Moment::Closed).unwrap();
+    TestCase { files, ..TestCase::from_sql(script) }.encode()
+}
+
+const SCRIPT: &str =
+    "SELECT count(*) FROM big WHERE txt LIKE 'some%'; INSERT INTO other SELECT id, n FROM big LIMIT 3;
+    -- here it is
+    SELECT x, y + 1, planted() FROM other LEFT JOIN big ON x = id WHERE y IS NOT NULL AND n BETWEEN 1 AND 9999
+        GROUP BY x ORDER BY 1 DESC; DELETE FROM other WHERE x > 2; SELECT * FROM v;";
+
+fn minimized(folder: &Path, words: &str, script: &str) -> (serde_json::Value, TestCase) {
+    let path = file(folder, "case", case(script));
+    let to = folder.join("smaller");
+    let words: Vec<&str> = words.split_ascii_whitespace().collect();
+    let ran = fuzzcheck(
+        ["minimize", path.to_str().unwrap(), "--json", "--to", to.to_str().unwrap()].into_iter().chain(words),
+    )
+    .expect(0);
+    let summary: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let smaller = TestCase::decode_strict(&std::fs::read(&to).unwrap()).unwrap();
+    (summary, smaller)
+}
+
+#[test]
+fn each_kind_of_bug_is_cut_down_to_a_statement() {
+    let kinds = [
+        ("segfault", "crash/SIGSEGV/sqlite3VdbeExec:Function"),
+        ("abort", "crash/SIGABRT/sqlite3VdbeExec:Function"),
+        ("leak", "memory/leak/sqlite3VdbeExec"),
+        ("internal-error", "code/SQLITE_INTERNAL/SELECT"),
+    ];
+    for (plant, signature) in kinds {
+        let folder = folder();
+        let (summary, smaller) = minimized(folder.path(), &format!("--plant {plant}"), SCRIPT);
+        assert_eq!(summary["signature"], signature);
+        let text = String::from_utf8_lossy(smaller.sql.as_bytes()).into_owned();
+        assert!(
+            smaller.files.is_empty() && text.len() <= 20 && text.contains("planted()"),
+            "{plant}: {text}"
+        );
+        assert_eq!((&summary["after"]["statements"], &summary["after"]["files"]), (&1.into(), &0.into()));
+        assert!(summary["attempts"].as_u64().unwrap() > summary["accepted"].as_u64().unwrap());
+        // What is printed to see it again shows it.
+        let replay = summary["replay"].as_str().unwrap().strip_prefix("cargo fuzzcheck ").unwrap();
+        let again = fuzzcheck(replay.split_ascii_whitespace()).expect(1);
+        assert!(again.out.starts_with(signature), "{again:?}");
+    }
+}
+
+#[test]
+fn a_hang_is_cut_down_too() {
+    let folder = folder();
+    let script = "CREATE TABLE a(b); INSERT INTO a VALUES(1), (2); SELECT b, planted() FROM a; SELECT 3;";
+    let words = "--plant hang --timeout-ms 150 --jobs 2";
+    let path = file(folder.path(), "case.sql", script);
+    let to = folder.path().join("smaller");
+    let arguments = ["minimize", path.to_str().unwrap(), "--to", to.to_str().unwrap()];
+    let ran = fuzzcheck(arguments.into_iter().chain(words.split(' '))).expect(0);
+    assert!(ran.out.contains("hang/timeout/sqlite3VdbeExec:Function"), "{ran:?}");
+    let smaller = TestCase::decode_strict(&std::fs::read(&to).unwrap()).unwrap();
+    assert!(smaller.sql.as_bytes().len() <= 20, "{ran:?}");
+}
+
+#[test]
+fn one_of_two_bugs_does_not_become_the_other() {
+    let script = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT a, planted('leak') FROM t; \
+                  UPDATE t SET a = planted('internal-error'); SELECT 1;";
+    let bugs = [
+        ("memory/leak/sqlite3VdbeExec", "leak", "internal-error"),
+        ("code/SQLITE_INTERNAL/UPDATE", "internal-error", "leak"),
+    ];
+    for (signature, own, other) in bugs {
+        let folder = folder();
+        let words = format!("--plant by-name --signature {signature}");
+        let (summary, smaller) = minimized(folder.path(), &words, script);
+        assert_eq!(summary["signature"], signature);
+        let text = String::from_utf8_lossy(smaller.sql.as_bytes()).into_owned();
+        assert!(text.contains(own) && !text.contains(other), "{text}");
+    }
+}
+
+#[test]
+fn only_what_is_asked_for_is_made_smaller() {
+    let folder = folder();
+    let (_, smaller) = minimized(folder.path(), "--plant segfault --minimize sql", SCRIPT);
+    let whole = TestCase::decode(&case(SCRIPT));
+    assert!(smaller.files == whole.files && smaller.sql.as_bytes().len() < 20);
+    let folder = common::folder();
+    let (_, smaller) = minimized(folder.path(), "--plant segfault --minimize db,settings", SCRIPT);
+    assert!(smaller.sql.as_bytes().ends_with(SCRIPT.as_bytes()));
+}
+
+#[test]
+fn killed_at_any_moment_it_goes_on_and_loses_nothing() {
+    let folder = folder();
+    let path = file(folder.path(), "case", case(SCRIPT));
+    let to = folder.path().join("smaller");
+    let arguments = [
+        "minimize",
+        path.to_str().unwrap(),
+        "--to",
+        to.to_str().unwrap(),
+        "--plant",
+        "segfault",
+        "--jobs",
+        "1",
+    ];
+    let mut smallest = usize::MAX;
+    for round in 0..5 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fuzzcheck"))
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Until there is a best case, and then some.
+        let since = Instant::now();
+        while !to.exists() && child.try_wait().unwrap().is_none() && since.elapsed() < Duration::from_secs(60)
+        {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(20 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let best = TestCase::decode_strict(&std::fs::read(&to).unwrap()).unwrap();
+        let bytes = best.encode().len();
+        assert!(bytes <= smallest, "it begins where it was");
+        smallest = bytes;
+    }
+    let ran = fuzzcheck(arguments.into_iter().chain(["--json"])).expect(0);
+    let summary: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(summary["after"]["files"], 0);
+    // Nothing is left to do.
+    let ran = fuzzcheck(arguments.into_iter().chain(["--json"])).expect(0);
+    let again: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(again["after"], summary["after"]);
+    assert!(again["attempts"].as_u64().unwrap() <= 1 && again["attempts_before"].as_u64().unwrap() > 10);
+}
+
+#[test]
+fn what_shows_no_bug_or_another_is_refused() {
+    let folder = folder();
+    let path = file(folder.path(), "fine.sql", "SELECT 1;");
+    let ran = fuzzcheck(["minimize", path.to_str().unwrap()]).expect(2);
+    assert!(ran.err.contains("fine.sql") && ran.err.contains("shows no bug"), "{ran:?}");
+    let bad = file(folder.path(), "bad.sql", "SELECT planted();");
+    let words = ["--plant", "leak", "--signature", "a/b/c"];
+    let ran = fuzzcheck(["minimize", bad.to_str().unwrap()].into_iter().chain(words)).expect(2);
+    assert!(ran.err.contains("does not show a/b/c") && ran.err.contains("memory/leak"), "{ran:?}");
+    let ran = fuzzcheck(["minimize", "/nowhere/case"]).expect(2);
+    assert!(ran.err.contains("/nowhere/case"), "{ran:?}");
+    // Somebody else's file is not overwritten.
+    let to = file(folder.path(), "precious", "mine");
+    let words = ["--plant", "leak", "--to", to.to_str().unwrap()];
+    fuzzcheck(["minimize", bad.to_str().unwrap()].into_iter().chain(words)).expect(2);
+    assert_eq!(std::fs::read(&to).unwrap(), b"mine");
+}
