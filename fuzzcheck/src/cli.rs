@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod flavor;
+pub mod inspect;
 pub mod lanes;
 pub mod measure;
 pub mod minimize;
@@ -60,6 +61,12 @@ pub enum Command {
     Pair(pair::PairArgs),
     /// Make a case smaller without losing its bug: statements, expressions, tables, pages, settings.
     Minimize(minimize::MinimizeArgs),
+    /// Inspect a database: every page and tree, and everything that is wrong; or compare two.
+    Db(inspect::DbArgs),
+    /// Inspect a write-ahead log: every frame, and what SQLite recovers from it.
+    Wal(inspect::LogArgs),
+    /// Inspect a rollback journal: every record, and what SQLite rolls back.
+    Journal(inspect::LogArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.

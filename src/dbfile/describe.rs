@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::page::BtreePage;
-use super::{Geometry, MAGIC, damage, header, journal, read_be, schema, tree, wal};
+use super::record::{self, Value};
+use super::{Geometry, MAGIC, damage, header, journal, schema, tree, wal};
 
 /// Rows of the schema, and cells of a page, that are shown: more than a case made by hand has; a damaged page
 /// may claim tens of thousands.
@@ -166,18 +167,24 @@ fn btree_page(image: &[u8], geometry: &Geometry, number: u32, page: &BtreePage<'
     }
 }
 
+/// Bytes of a text or blob that are shown.
+const SHOWN_BYTES: usize = 60;
+
 fn values(record: &[u8], encoding: u32) -> String {
-    use super::record::{self, Value};
-    const SHOWN_BYTES: usize = 60;
+    let values = record::values(record);
+    values.iter().map(|it| value(it, encoding)).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as SQL has it, more or less; long ones are cut.
+pub fn value(value: &Value, encoding: u32) -> String {
     let cut = |bytes: &[u8]| bytes[..bytes.len().min(SHOWN_BYTES)].to_vec();
-    let show = |value: &Value| match value {
+    match value {
         Value::Null => "NULL".to_owned(),
         Value::Integer(n) => n.to_string(),
         Value::Real(x) => format!("{x:?}"),
         Value::Text(text) => format!("{:?}", schema::decode(&cut(text), encoding)),
         Value::Blob(blob) => format!("x'{}'", hex(&cut(blob))),
-    };
-    record::values(record).iter().map(show).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn log(content: &[u8], is_full: bool, out: &mut String) {
@@ -228,23 +235,13 @@ fn rollback(content: &[u8], is_full: bool, out: &mut String) {
         for (i, record) in records.iter().enumerate() {
             put!(out, "record {i}: page {}, checksum {:#x}", record.page, record.checksum);
         }
-        if let Some(name) = super_journal(content) {
-            put!(out, "super-journal: {name}");
+        if let Some(named) = journal::super_journal(content) {
+            put!(out, "super-journal: {}", String::from_utf8_lossy(named.name));
         }
     }
 }
 
-/// The name of the super-journal at the end of `journal`.
-fn super_journal(content: &[u8]) -> Option<String> {
-    let magic_at = content.len().checked_sub(8)?;
-    let length_at = content.len().checked_sub(16)?;
-    let length = read_be(content, length_at, 4) as usize;
-    // The name stands before its length, the checksum of the name and the magic.
-    let start = length_at.checked_sub(length)?;
-    let has_magic = content[magic_at..] == journal::MAGIC && length > 0;
-    has_magic.then(|| String::from_utf8_lossy(&content[start..length_at]).into_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

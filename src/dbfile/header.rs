@@ -1,5 +1,7 @@
 //! The database header, the first 100 bytes (<https://sqlite.org/fileformat2.html#the_database_header>).
 
+use std::ops::Range;
+
 use super::{MAGIC, read_be, write_be};
 
 /// Length of the header in bytes.
@@ -28,6 +30,12 @@ pub const WRITE_VERSION: Field = field("write version", 18, 1);
 pub const READ_VERSION: Field = field("read version", 19, 1);
 /// Bytes at the end of each page that are not used.
 pub const RESERVED: Field = field("reserved bytes per page", 20, 1);
+/// The fractions of a page that payloads may take; always 64, 32 and 32.
+pub const PAYLOAD_FRACTIONS: [Field; 3] = [
+    field("maximum embedded payload fraction", 21, 1),
+    field("minimum embedded payload fraction", 22, 1),
+    field("leaf payload fraction", 23, 1),
+];
 /// Changes with every transaction.
 pub const CHANGE_COUNTER: Field = field("change counter", 24, 4);
 /// Size of the database in pages; counts only if [`VERSION_VALID_FOR`] equals [`CHANGE_COUNTER`].
@@ -57,15 +65,18 @@ pub const VERSION_VALID_FOR: Field = field("version valid for", 92, 4);
 /// The SQLite that wrote the file.
 pub const SQLITE_VERSION: Field = field("SQLite version", 96, 4);
 
+/// Bytes reserved for expansion, all 0.
+pub const EXPANSION: Range<usize> = 72..92;
+
 /// All fields by offset, with the three payload fractions.
 pub const FIELDS: [Field; 21] = [
     PAGE_SIZE,
     WRITE_VERSION,
     READ_VERSION,
     RESERVED,
-    field("maximum embedded payload fraction", 21, 1),
-    field("minimum embedded payload fraction", 22, 1),
-    field("leaf payload fraction", 23, 1),
+    PAYLOAD_FRACTIONS[0],
+    PAYLOAD_FRACTIONS[1],
+    PAYLOAD_FRACTIONS[2],
     CHANGE_COUNTER,
     PAGE_COUNT,
     FREELIST_TRUNK,

@@ -69,27 +69,59 @@ pub fn header(journal: &[u8], at: usize) -> Option<Header> {
 
 /// The whole records of `journal`, of all its headers.
 pub fn records(journal: &[u8]) -> Vec<Record> {
-    let mut records = Vec::new();
+    groups(journal).into_iter().flat_map(|(_, records)| records).collect()
+}
+
+/// The headers of `journal`, each with its whole records. One with sizes that cannot be is the last.
+pub fn groups(journal: &[u8]) -> Vec<(Header, Vec<Record>)> {
+    let mut groups = Vec::new();
     let mut at = 0;
     while let Some(header) = header(journal, at) {
         let page_bytes = header.page_bytes as usize;
         let sector = header.sector_bytes as usize;
         if !(512..=65536).contains(&page_bytes) || !(32..=65536).contains(&sector) {
+            groups.push((header, Vec::new()));
             break;
         }
         let step = page_bytes + 8;
         let start = at + sector;
         let room = journal.len().saturating_sub(start) / step;
         let count = (header.records as usize).min(room);
-        records.extend((0..count).map(|i| {
+        let records = (0..count).map(|i| {
             let at = start + i * step;
             let page = read_be(journal, at, 4) as u32;
             let checksum = read_be(journal, at + 4 + page_bytes, 4) as u32;
             Record { at, page, checksum, header }
-        }));
+        });
+        groups.push((header, records.collect()));
         at = (start + count * step).next_multiple_of(sector);
     }
-    records
+    groups
+}
+
+/// The super-journal that a journal names at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuperJournal<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Where the name stands in the journal.
+    pub at: usize,
+    /// The checksum of the name is right; else SQLite takes it for no name.
+    pub is_checksum_right: bool,
+}
+
+/// The super-journal at the end of `journal`: name, its length, its checksum, the magic.
+pub fn super_journal(journal: &[u8]) -> Option<SuperJournal<'_>> {
+    let length_at = journal.len().checked_sub(16)?;
+    let length = read_be(journal, length_at, 4) as usize;
+    let at = length_at.checked_sub(length)?;
+    let name = &journal[at..length_at];
+    let is_checksum_right = read_be(journal, length_at + 4, 4) == u64::from(name_checksum(name));
+    (journal.ends_with(&MAGIC) && length > 0).then_some(SuperJournal { name, at, is_checksum_right })
+}
+
+fn name_checksum(name: &[u8]) -> u32 {
+    name.iter().fold(0_u32, |sum, &byte| sum.wrapping_add(byte as i8 as u32))
 }
 
 /// The checksum of a page: the nonce and every 200th byte from the end on.
@@ -162,7 +194,7 @@ pub fn build_groups(like: &Header, groups: &[&[(u32, &[u8])]]) -> Vec<u8> {
 pub fn append_super_journal(journal: &mut Vec<u8>, lock_byte_page: u32, name: &[u8]) {
     journal.extend_from_slice(&lock_byte_page.to_be_bytes());
     journal.extend_from_slice(name);
-    let sum = name.iter().fold(0_u32, |sum, &byte| sum.wrapping_add(byte as i8 as u32));
+    let sum = name_checksum(name);
     journal.extend_from_slice(&(name.len() as u32).to_be_bytes());
     journal.extend_from_slice(&sum.to_be_bytes());
     journal.extend_from_slice(&MAGIC);
@@ -184,7 +216,11 @@ mod tests {
         assert_eq!(places, [(0, 1), (0, 2), (3 * 4096, 3)]);
         append_super_journal(&mut journal, 9, b"name");
         assert_eq!(records(&journal).len(), 3);
-        assert!(journal.ends_with(&MAGIC));
+        let named = super_journal(&journal).unwrap();
+        assert!(named.name == b"name" && named.is_checksum_right && journal.ends_with(&MAGIC));
+        let at = journal.len() - 12;
+        journal[at] ^= 1;
+        assert!(!super_journal(&journal).unwrap().is_checksum_right);
     }
 
     #[test]

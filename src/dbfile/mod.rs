@@ -21,16 +21,20 @@
 //! | [`wal`], [`journal`] | the files beside the database |
 //! | [`recover`] | a database with its WAL or journal applied |
 //! | [`damage`] | cheap proof that a file is not well-formed |
+//! | [`inspect`] | everything that is wrong with a file, and what every page is |
+//! | [`diff`] | what two databases do not have in common |
 //! | [`describe`] | all of it for a person |
 
 pub mod blob;
 pub mod cell;
 pub mod damage;
 pub mod describe;
+pub mod diff;
 pub mod geometry;
 pub mod graft;
 pub mod header;
 pub mod index;
+pub mod inspect;
 pub mod journal;
 pub mod own_tables;
 pub mod page;

@@ -132,7 +132,7 @@ fn write_pair(bytes: &mut [u8], at: usize, pair: [u32; 2]) {
 }
 
 /// The running checksum after `frame`: its first 8 bytes and its page count, salts do not.
-fn frame_checksum(log: &[u8], frame: &Frame, running: [u32; 2], big_endian: bool) -> [u32; 2] {
+pub(crate) fn frame_checksum(log: &[u8], frame: &Frame, running: [u32; 2], big_endian: bool) -> [u32; 2] {
     let page_at = frame.at + FRAME_HEADER_BYTES;
     let page_bytes = header(log).and_then(|header| header.valid_page_bytes()).unwrap_or(0);
     let running = checksum(&log[frame.at..frame.at + 8], running, big_endian);

@@ -5,9 +5,11 @@ mod coverage;
 mod export;
 mod fuzz;
 mod import;
+mod inspect;
 mod lanes;
 mod list;
 mod minimize;
+mod lookup;
 mod output;
 mod pair;
 mod run;
@@ -55,6 +57,9 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
         Some(Command::Pair(args)) => pair::run(&args),
         Some(Command::Minimize(args)) => minimize::run(&args),
+        Some(Command::Db(args)) => inspect::db(&args),
+        Some(Command::Wal(args)) => inspect::wal(&args),
+        Some(Command::Journal(args)) => inspect::journal(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;
