@@ -6,6 +6,7 @@ pub mod lanes;
 pub mod measure;
 pub mod minimize;
 pub mod pair;
+pub mod triage;
 
 use std::path::PathBuf;
 
@@ -67,6 +68,8 @@ pub enum Command {
     Wal(inspect::LogArgs),
     /// Inspect a rollback journal: every record, and what SQLite rolls back.
     Journal(inspect::LogArgs),
+    /// Sort a pile of cases by the bugs that they show, make the smallest of each smaller, tell new bugs from known ones.
+    Triage(triage::TriageArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.

@@ -19,6 +19,7 @@ mod minimizing;
 pub mod pairing;
 pub mod replay;
 mod source;
+mod triage;
 mod ui;
 
 pub use cmd::dispatch;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use tandem::targets::Target;
 use tandem::targets::arm::Arm;
 
-use super::run::cores;
+use super::cores;
 use super::{EXIT_ERROR, interrupt_flag, project, target_by_name};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane as BuildLane;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::run::cores;
+use super::cores;
 use super::{EXIT_ERROR, interrupt_flag, project, target_by_name, tell_skipped};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane as BuildLane;

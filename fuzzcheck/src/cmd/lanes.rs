@@ -9,7 +9,8 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use tandem::TestCase;
 
-use super::run::{cores, every};
+use super::cores;
+use super::run::every;
 use super::{
     EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
     tell_skipped,

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Serialize;
 use tandem::minimize::{End, Part};
 use tandem::testcase::Readable;
 
-use super::{EXIT_ERROR, interrupt_flag, paths_or_corpus, project, target_by_name};
+use super::{EXIT_ERROR, interrupt_flag, lookup, project, target_by_name};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::cli::TIMEOUT_MS;
@@ -20,12 +20,12 @@ use crate::minimizing::Probes;
 use crate::minimizing::judge::TRIALS;
 use crate::minimizing::work::{Size, Smaller, Work};
 use crate::replay::Options;
-use crate::source::{self, NamedCase};
+use crate::source::NamedCase;
 use crate::ui;
 
 pub(super) fn run(args: &MinimizeArgs) -> Result<ExitCode> {
     let started = Instant::now();
-    let named = find(args)?;
+    let named = lookup::named(&args.case, target_by_name(args.target.as_deref())?)?;
     let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
     let options = Options {
         is_twice: args.twice,
@@ -71,38 +71,6 @@ pub(super) fn run(args: &MinimizeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_ERROR));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The case of a file, or the only one in the corpora whose id begins so.
-fn find(args: &MinimizeArgs) -> Result<NamedCase> {
-    let target = target_by_name(args.target.as_deref())?;
-    let path = Path::new(&args.case);
-    let is_path = path.exists();
-    let paths = if is_path { vec![path.to_owned()] } else { paths_or_corpus(&[]) };
-    let mut all = source::open(&paths, target)?;
-    if is_path {
-        if all.total != 1 {
-            bail!(
-                "{}: {} cases are there, and one is made smaller at a time: give the id of one in corpus/, or take it \
-                   out with `export --case ID --file FILE`",
-                path.display(),
-                all.total
-            );
-        }
-        return all.cases.next().context("the case is not there any more");
-    }
-    let mut found: Vec<NamedCase> = all
-        .cases
-        .filter(|named| named.case.id().to_string().starts_with(&args.case.to_lowercase()))
-        .filter(|named| target.is_none_or(|target| target.name == named.target.name))
-        .collect();
-    match (found.len(), found.pop()) {
-        (1, Some(named)) => Ok(named),
-        (0, _) => bail!("`{}` is no file, and no case in corpus/ has an id that begins with it", args.case),
-        (n, _) => {
-            bail!("{n} cases have an id that begins with `{}`: give more of it, or --target", args.case)
-        }
-    }
 }
 
 fn parts(chosen: &[PartArg]) -> Vec<Part> {

@@ -8,8 +8,8 @@ mod import;
 mod inspect;
 mod lanes;
 mod list;
-mod minimize;
 mod lookup;
+mod minimize;
 mod output;
 mod pair;
 mod run;
@@ -17,6 +17,7 @@ mod script;
 mod seeds;
 mod selftest;
 mod show;
+mod triage;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -60,6 +61,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Db(args)) => inspect::db(&args),
         Some(Command::Wal(args)) => inspect::wal(&args),
         Some(Command::Journal(args)) => inspect::journal(&args),
+        Some(Command::Triage(args)) => triage::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;
@@ -106,6 +108,11 @@ fn save_case(
     made.and_then(|()| files::write(&path, body))
         .with_context(|| format!("the case of `{name}` could not be saved"))?;
     Ok(path)
+}
+
+/// Workers at a time, unless something else is asked for.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The paths in words, for a message.

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 
-use super::run::{check_plant, cores};
+use super::cores;
+use super::run::check_plant;
 use super::{
     EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, save_case, target_by_name,
     tell_skipped,

@@ -10,8 +10,8 @@ use tandem::engine::plant::{PLANTS, Plant};
 
 use super::output::{print_json, print_text};
 use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, save_case, target_by_name,
-    tell_skipped,
+    EXIT_ERROR, EXIT_FINDINGS, cores, in_words, interrupt_flag, paths_or_corpus, project, save_case,
+    target_by_name, tell_skipped,
 };
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
@@ -147,11 +147,6 @@ fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool)
     };
     progress.finish();
     Ok(report)
-}
-
-/// Workers at a time, unless something else is asked for.
-pub(super) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut Progress) -> Result<Report> {

@@ -120,6 +120,11 @@ impl Probes {
         })
     }
 
+    /// Program and options of the first build.
+    pub(crate) fn first(&self) -> (&Path, &Options) {
+        (&self.builds[0].program, &self.builds[0].options)
+    }
+
     /// What is run, in words.
     pub(crate) fn words(&self) -> String {
         self.words.join(" ")

@@ -17,6 +17,7 @@ use super::optimizations::guilty;
 use super::state::State;
 use super::{Probe, Probes};
 use crate::cli::minimize::SearchArgs;
+use crate::cmd::cores;
 
 /// CPU milliseconds of a candidate unless the command line says otherwise, and of one whose bug is a hang.
 const TIMEOUT_MS: u64 = 1000;
@@ -247,8 +248,4 @@ fn message(probe: &mut Probe, case: &TestCase, target: &'static Target, signatur
         }
     }
     Ok(String::new())
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

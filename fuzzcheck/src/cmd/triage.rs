@@ -1,0 +1,305 @@
+//! `fuzzcheck triage`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use serde::Serialize;
+use tandem::TestCase;
+use tandem::minimize::{End, Part};
+use tandem::testcase::CaseId;
+
+use super::{
+    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
+    tell_skipped,
+};
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
+use crate::cli::TIMEOUT_MS;
+use crate::cli::triage::TriageArgs;
+use crate::files;
+use crate::minimizing::Probes;
+use crate::minimizing::work::Work;
+use crate::replay::report::{Done, Finding, Report};
+use crate::replay::{Options, run_all};
+use crate::source;
+use crate::triage::known::Known;
+use crate::triage::state::{Bug, State};
+use crate::ui::{self, Progress, shell_quoted};
+
+/// Cases of a bug, and what the smallest of them says.
+struct Group<'a> {
+    cases: Vec<&'a Done>,
+    message: String,
+}
+
+pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
+    let target = target_by_name(args.target.as_deref())?;
+    let paths =
+        if args.paths.is_empty() { vec![project().join("fuzz/artifacts")] } else { args.paths.clone() };
+    let all = source::open(&paths, target)?;
+    let has_skipped = !all.skipped.is_empty();
+    tell_skipped(&all);
+    if all.total == 0 {
+        bail!("{}: no cases there", in_words(&paths));
+    }
+    let known = Known::all(&paths_or_corpus(&args.corpus))?;
+    let folder = args.state.clone().unwrap_or_else(|| project().join("fuzz/triage"));
+    let mut state = State::open(&folder)?;
+    let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
+    let options = Options { plant: args.plant.clone(), timeout_ms: TIMEOUT_MS, ..Options::default() };
+    let probes = Probes::new(&flavor, None, &options, &project(), !args.no_install)?;
+    let stop = interrupt_flag()?;
+    let report = run_pile(args, &probes, all, &stop)?;
+    let groups = groups(&report);
+    let before: BTreeSet<String> = state.bugs.keys().cloned().collect();
+    for (signature, group) in &groups {
+        note(&mut state, signature, group, &flavor.to_string())?;
+        state.save()?;
+        if !args.no_minimize && !stop.load(Ordering::Relaxed) {
+            let work = Work {
+                probes: &probes,
+                slowness: flavor.lane.slowness(),
+                parts: Part::ALL.to_vec(),
+                limits: args.limits.clone(),
+                stop: Arc::clone(&stop),
+                is_fresh: false,
+            };
+            make_smaller(&mut state, signature, &work)?;
+            state.save()?;
+        }
+    }
+    let summary = Summary::new(&state, &groups, &before, &known, &probes, &report);
+    if args.json {
+        let document = serde_json::to_string_pretty(&summary)?;
+        ui::line(format_args!("{document}"))?;
+    } else {
+        ui::print(|out| summary.print(out))?;
+    }
+    if has_skipped || stop.load(Ordering::Relaxed) || !report.harness_errors.is_empty() {
+        for (name, message) in &report.harness_errors {
+            eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
+        }
+        return Ok(ExitCode::from(EXIT_ERROR));
+    }
+    let has_new = summary.bugs.iter().any(|bug| bug.known.is_none());
+    Ok(if has_new { ExitCode::from(EXIT_FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+fn run_pile(
+    args: &TriageArgs,
+    probes: &Probes,
+    all: source::Cases,
+    stop: &Arc<AtomicBool>,
+) -> Result<Report> {
+    let (program, options) = probes.first();
+    let jobs = args.limits.jobs.map_or_else(super::cores, usize::from);
+    let mut progress = Progress::new(all.total);
+    let mut cases = all.cases;
+    let report = run_all(program, options, jobs, &mut cases, stop, |done| {
+        progress.case_done(done.has_unknown_bugs())
+    })?;
+    progress.finish();
+    if report.cases == 0 {
+        bail!("no case was run{}", if stop.load(Ordering::Relaxed) { ": interrupted" } else { "" });
+    }
+    Ok(report)
+}
+
+/// The cases of each signature, smallest first. A case counts for the most important of its bugs.
+fn groups(report: &Report) -> BTreeMap<String, Group<'_>> {
+    let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
+    let mut findings: Vec<&Finding> = report.findings.iter().collect();
+    findings.sort_by_key(|finding| (finding.case.body.len(), &finding.case.name));
+    for finding in findings {
+        let bug = &finding.bugs[0];
+        let group = groups.entry(bug.signature.clone());
+        let group = group.or_insert_with(|| Group { cases: Vec::new(), message: bug.message.clone() });
+        group.cases.push(&finding.case);
+    }
+    groups
+}
+
+/// Puts the cases of a bug into the state; its smallest case changes where a smaller one has come.
+fn note(state: &mut State, signature: &str, group: &Group<'_>, build: &str) -> Result<()> {
+    let (now, smallest) = (Timestamp::now(), group.cases[0]);
+    let path = state.case_path(signature);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let old_bytes = std::fs::metadata(&path).map(|file| file.len()).ok();
+    let is_smaller = old_bytes.is_none_or(|bytes| (smallest.body.len() as u64) < bytes);
+    let bug = state.bugs.entry(signature.to_owned()).or_insert_with(|| Bug {
+        first_seen: now,
+        last_seen: now,
+        cases: BTreeSet::new(),
+        builds: BTreeSet::new(),
+        target: smallest.target.name.to_owned(),
+        smallest: name,
+        is_minimal: false,
+        guilty_optimizations: Vec::new(),
+        message: String::new(),
+    });
+    bug.last_seen = now;
+    bug.builds.insert(build.to_owned());
+    bug.cases.extend(group.cases.iter().map(|done| CaseId::of_encoded(&done.body).to_string()));
+    if is_smaller {
+        files::write(&path, &smallest.body)?;
+        bug.target = smallest.target.name.to_owned();
+        bug.is_minimal = false;
+        bug.message.clone_from(&group.message);
+    }
+    Ok(())
+}
+
+/// Makes the smallest case of a bug smaller still, unless that was done.
+fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<()> {
+    let path = state.case_path(signature);
+    let Some(bug) = state.bugs.get_mut(signature).filter(|bug| !bug.is_minimal) else {
+        return Ok(());
+    };
+    let (case, _) = source::read_case(&path)?;
+    let target = target_by_name(Some(&bug.target))?.context("every bug has a target")?;
+    eprintln!("fuzzcheck: {signature}: {} cases; making the smallest smaller", bug.cases.len());
+    // Beside the case, which is whole until there is something better.
+    let to = path.with_extension("min");
+    match work.run(&case, target, Some(signature), &to, |_, _| {}) {
+        Ok(smaller) => {
+            files::write(&path, &smaller.case.encode())?;
+            bug.target = smaller.target.name.to_owned();
+            bug.is_minimal = smaller.end == End::Minimal;
+            bug.message = smaller.message;
+            bug.guilty_optimizations = smaller.guilty.iter().map(|name| (*name).to_owned()).collect();
+        }
+        // A bug that does not show any more when its case runs alone is worth a line, not the end of all.
+        Err(error) => eprintln!("fuzzcheck: {signature}: not made smaller: {error:#}"),
+    }
+    for done in [to.clone(), to.with_extension("min.json")] {
+        std::fs::remove_file(done).ok();
+    }
+    Ok(())
+}
+
+/// For machines.
+#[derive(Serialize)]
+struct Summary {
+    version: u32,
+    cases: u64,
+    cases_without_finding: u64,
+    bugs: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    signature: String,
+    known: Option<String>,
+    is_new: bool,
+    cases_here: usize,
+    cases: usize,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    smallest: PathBuf,
+    bytes: u64,
+    statements: usize,
+    guilty_optimizations: Vec<String>,
+    message: String,
+    replay: String,
+    show: String,
+    keep: String,
+}
+
+impl Summary {
+    fn new(
+        state: &State,
+        groups: &BTreeMap<String, Group<'_>>,
+        before: &BTreeSet<String>,
+        known: &Known,
+        probes: &Probes,
+        report: &Report,
+    ) -> Self {
+        let shown = |(signature, group): (&String, &Group<'_>)| {
+            let bug = state.bugs.get(signature)?;
+            let path = state.case_path(signature);
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            let target = target_by_name(Some(&bug.target)).ok()??;
+            let file = shell_quoted(&path.display().to_string());
+            Some(Shown {
+                known: known.get(signature).map(str::to_owned),
+                is_new: !before.contains(signature),
+                cases_here: group.cases.len(),
+                cases: bug.cases.len(),
+                first_seen: bug.first_seen,
+                last_seen: bug.last_seen,
+                bytes: bytes.len() as u64,
+                statements: crate::minimizing::work::Size::of(&TestCase::decode(&bytes)).statements,
+                guilty_optimizations: bug.guilty_optimizations.clone(),
+                message: bug.message.clone(),
+                replay: probes.replay(&path, target),
+                show: format!("cargo fuzzcheck show {file}"),
+                keep: format!(
+                    "cargo fuzzcheck import --target {} --kind known --signature {} {file}",
+                    target.name,
+                    shell_quoted(signature)
+                ),
+                signature: signature.clone(),
+                smallest: path,
+            })
+        };
+        let found: usize = groups.values().map(|group| group.cases.len()).sum();
+        Self {
+            version: 1,
+            cases: report.cases,
+            cases_without_finding: report.cases - found as u64,
+            bugs: groups.iter().filter_map(shown).collect(),
+        }
+    }
+
+    fn print(&self, out: &mut dyn Write) -> Result<()> {
+        for bug in &self.bugs {
+            writeln!(out, "{}", bug.signature)?;
+            let first_line = bug.message.trim().lines().next().unwrap_or_default();
+            writeln!(out, "  says:   {first_line}")?;
+            match (&bug.known, bug.is_new) {
+                (Some(known), _) => writeln!(out, "  known:  {known}")?,
+                (None, true) => writeln!(out, "  new")?,
+                (None, false) => writeln!(out, "  seen before, not known")?,
+            }
+            let (here, all) = (bug.cases_here, bug.cases);
+            writeln!(
+                out,
+                "  cases:  {here} here, {all} in all; first seen {}, last {}",
+                day(bug.first_seen),
+                day(bug.last_seen)
+            )?;
+            writeln!(
+                out,
+                "  case:   {} ({} bytes, {} statements)",
+                bug.smallest.display(),
+                bug.bytes,
+                bug.statements
+            )?;
+            if !bug.guilty_optimizations.is_empty() {
+                writeln!(out, "  needs:  the optimization {}", bug.guilty_optimizations.join(", "))?;
+            }
+            writeln!(out, "  replay: {}", bug.replay)?;
+            writeln!(out, "  read:   {}", bug.show)?;
+            writeln!(out, "  keep:   {}", bug.keep)?;
+        }
+        let known = self.bugs.iter().filter(|bug| bug.known.is_some()).count();
+        let new = self.bugs.iter().filter(|bug| bug.known.is_none() && bug.is_new).count();
+        let (cases, silent, all) = (self.cases, self.cases_without_finding, self.bugs.len());
+        writeln!(
+            out,
+            "fuzzcheck: {cases} cases, {all} bugs: {new} new, {known} known; {silent} cases show nothing in this build"
+        )?;
+        Ok(())
+    }
+}
+
+/// The day of a time, in UTC.
+fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}

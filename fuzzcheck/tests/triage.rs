@@ -1,0 +1,77 @@
+//! `fuzzcheck triage`: a pile of cases becomes a list of bugs.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Ran, file, folder, fuzzcheck_on};
+
+fn triage(pile: &Path, folder: &Path, more: &str) -> Ran {
+    let state = folder.join("state");
+    let words = format!("triage --plant by-name --max-time-s 60 {more} --state");
+    fuzzcheck_on(&words, &[&state, pile])
+}
+
+#[test]
+fn a_pile_is_sorted_counted_and_made_smaller() {
+    let folder = folder();
+    let pile = folder.path().join("pile");
+    std::fs::create_dir(&pile).unwrap();
+    for i in 0..3 {
+        let script =
+            format!("CREATE TABLE t{i}(a, b); INSERT INTO t{i} VALUES({i}, planted('leak')); SELECT 1;");
+        file(&pile, &format!("leak{i}.sql"), script);
+    }
+    file(&pile, "internal.sql", "SELECT 1; SELECT 2, planted('internal-error') FROM (SELECT 3);");
+    file(&pile, "fine.sql", "SELECT 4;");
+    let first = triage(&pile, folder.path(), "--json").expect(1).json();
+    assert_eq!((&first["cases"], &first["cases_without_finding"]), (&5.into(), &1.into()));
+    let bugs = first["bugs"].as_array().unwrap();
+    let of = |signature: &str| bugs.iter().find(|bug| bug["signature"] == signature).unwrap();
+    let leak = of("memory/leak/sqlite3VdbeExec");
+    assert_eq!((bugs.len(), &leak["cases"], &leak["is_new"]), (2, &3.into(), &true.into()));
+    assert_eq!(leak["statements"], 1);
+    assert!(of("code/SQLITE_INTERNAL/SELECT")["statements"] == 1);
+    // What is printed to see it again shows it.
+    let replay = leak["replay"].as_str().unwrap().strip_prefix("cargo fuzzcheck ").unwrap();
+    assert!(fuzzcheck_on(replay, &[]).expect(1).out.starts_with("memory/leak/sqlite3VdbeExec"));
+    // The next day: a further case, and nothing counts twice.
+    file(&pile, "leak3.sql", "SELECT planted('leak'), 'once more'");
+    let second = triage(&pile, folder.path(), "--json").expect(1).json();
+    let leak =
+        second["bugs"].as_array().unwrap().iter().find(|bug| bug["signature"] == leak["signature"]).unwrap();
+    assert_eq!((&leak["cases"], &leak["is_new"]), (&4.into(), &false.into()));
+    assert!(leak["first_seen"].as_str() < leak["last_seen"].as_str());
+}
+
+#[test]
+fn known_bugs_are_told_from_new_ones() {
+    let folder = folder();
+    let pile = folder.path().join("pile");
+    std::fs::create_dir(&pile).unwrap();
+    let case = file(&pile, "leak.sql", "SELECT planted('leak');");
+    let corpus = folder.path().join("known.db");
+    let words = "import --kind known --signature memory/leak/sqlite3VdbeExec --into";
+    fuzzcheck_on(words, &[&corpus, &case]).expect(0);
+    let corpus = format!("--no-minimize --corpus {}", corpus.display());
+    let known = triage(&pile, folder.path(), &corpus).expect(0);
+    assert!(known.out.contains("known.db") && known.out.contains("0 new, 1 known"), "{known:?}");
+    file(&pile, "internal.sql", "SELECT planted('internal-error');");
+    let new = triage(&pile, folder.path(), &corpus).expect(1);
+    assert!(new.out.contains("1 new, 1 known"), "{new:?}");
+}
+
+#[test]
+fn nothing_and_damaged_state_are_errors() {
+    let folder = folder();
+    let pile = folder.path().join("pile");
+    std::fs::create_dir(&pile).unwrap();
+    triage(&pile, folder.path(), "").expect_error(&["pile", "no cases"]);
+    file(&pile, "fine.sql", "SELECT 4;");
+    let state = folder.path().join("state");
+    std::fs::create_dir_all(&state).unwrap();
+    file(&state, "triage.json", "{");
+    triage(&pile, folder.path(), "").expect_error(&["triage.json", "--state"]);
+    std::fs::remove_dir_all(&state).unwrap();
+    triage(&pile, folder.path(), "").expect(0);
+}
