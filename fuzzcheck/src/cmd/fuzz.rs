@@ -264,11 +264,23 @@ impl Finding {
             replay_without_libfuzzer: replay.map_or(by_worker, str::to_owned),
             show: format!("cargo fuzzcheck show {case}"),
             keep: format!(
-                "cargo fuzzcheck import --target {target} --kind known --signature '{signature}' {case}"
+                "cargo fuzzcheck keep {build}--target {target} --name {} --signature '{signature}' \
+                 --reason 'not reported yet' {case}",
+                name_of(signature)
             ),
             cases,
         }
     }
+}
+
+/// A name for a finding, from its signature; a person may know a better one.
+fn name_of(signature: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric();
+    let words: Vec<&str> =
+        signature.split(|letter| !is_plain(letter)).filter(|word| !word.is_empty()).collect();
+    let mut name = words.join("-").to_ascii_lowercase();
+    name.truncate(super::keep::NAME_BYTES_MAX);
+    name.trim_end_matches('-').to_owned()
 }
 
 /// A path as it is in the working copy.

@@ -2,9 +2,11 @@
 
 mod compare_mutators;
 mod coverage;
+mod distill;
 mod export;
 mod fuzz;
 mod import;
+mod keep;
 mod lanes;
 mod list;
 mod output;
@@ -16,18 +18,19 @@ mod selftest;
 mod show;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tandem::targets::{TARGETS, Target};
 use tandem::testcase::CaseId;
 
 use crate::cli::{Cli, Command};
 use crate::files;
-use crate::source::Cases;
+use crate::source::{self, Cases, NamedCase};
 use crate::ui;
 
 /// Findings were made.
@@ -49,6 +52,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),
+        Some(Command::Keep(args)) => keep::run(&args),
+        Some(Command::Distill(args)) => distill::run(&args),
         Some(Command::Lanes(args)) => lanes::run(&args),
         Some(Command::Coverage(args)) => coverage::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
@@ -109,6 +114,49 @@ fn in_words(paths: &[PathBuf]) -> String {
 /// The working copy that this program was built from.
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The corpus database that a case of this target is put into.
+fn corpus_of(target: &Target, into: Option<&Path>) -> PathBuf {
+    let shipped = || project().join("corpus").join(format!("{}.db", target.name));
+    into.map_or_else(shipped, Path::to_owned)
+}
+
+/// The case of a file, or the only one in the corpora whose id begins as given; the exit code tells
+/// whether all corpora could be searched. `target` overrides what a file seems to be for, and chooses among the
+/// targets that a case of a corpus is for.
+fn find_case(
+    text: &str,
+    corpora: &[PathBuf],
+    target: Option<&'static Target>,
+) -> Result<(NamedCase, ExitCode)> {
+    let path = Path::new(text);
+    if path.is_file() {
+        let mut all = source::open(&[path.to_owned()], target)?;
+        return match (all.total, all.cases.next()) {
+            (1, Some(named)) => Ok((named, ExitCode::SUCCESS)),
+            (n, _) => bail!("{text}: {n} cases are in it: give the id of one"),
+        };
+    }
+    let paths = paths_or_corpus(corpora);
+    let all = source::open(&paths, None)?;
+    let code = tell_skipped(&all);
+    let begin = text.to_lowercase();
+    let is_wanted = |named: &NamedCase| {
+        named.case.id().to_string().starts_with(&begin)
+            && target.is_none_or(|wanted| wanted.name == named.target.name)
+    };
+    // One case may be in several corpora.
+    let with_ids = all.cases.filter(is_wanted).map(|named| (named.case.id(), named));
+    let mut found: BTreeMap<CaseId, NamedCase> = with_ids.collect();
+    match (found.len(), found.pop_first()) {
+        (1, Some((_, named))) => Ok((named, code)),
+        (0, _) => {
+            let folders = in_words(&paths);
+            bail!("`{text}` is no file, and no case in {folders} has an id that begins with it")
+        }
+        (n, _) => bail!("{n} cases have an id that begins with `{text}`: give more of it"),
+    }
 }
 
 /// The given paths, or the shipped corpora.
