@@ -72,6 +72,12 @@ fn distill(stage: &Stage, words: &str) -> Ran {
     finish(&mut command(stage, words))
 }
 
+/// What is told of the target.
+#[track_caller]
+fn told(ran: Ran) -> serde_json::Value {
+    ran.json()["targets"][0].clone()
+}
+
 /// A script with these features.
 fn script(features: &[u32], about: &str) -> String {
     let words: String = features.iter().map(|feature| format!("f{feature}f ")).collect();
@@ -124,9 +130,9 @@ fn what_adds_coverage_is_left_with_all_that_is_kept_for_a_reason() {
     let stage = stage();
     some(&stage);
     let before = (names_in(&found(&stage)), read(&database(&stage)));
-    let dry = distill(&stage, "--dry-run --json").expect(0).json();
+    let dry = told(distill(&stage, "--dry-run --json").expect(0));
     assert!(read(&database(&stage)) == before.1);
-    let done = distill(&stage, "--json").expect(0).json();
+    let done = told(distill(&stage, "--json").expect(0));
     assert_eq!((&dry["changed"], &dry["kinds"]), (&true.into(), &done["kinds"]));
     let expected = [
         (Kind::Seed, script(&[8, 9], "seed")),
@@ -148,12 +154,12 @@ fn what_adds_coverage_is_left_with_all_that_is_kept_for_a_reason() {
     assert!(distill(&stage, "").expect(0).out.contains("nothing to change"));
     assert!(read(&database(&stage)) == first, "a second time changes nothing");
     fs::remove_dir_all(stage.project().join("fuzz/distill")).unwrap();
-    assert_eq!(distill(&stage, "--json").expect(0).json()["measured"], 6);
+    assert_eq!(told(distill(&stage, "--json").expect(0))["measured"], 6);
     assert!(read(&database(&stage)) == first, "nor does measuring all again");
     // Another program has other features.
     let program = stage.project().join("target/x86_64-unknown-linux-gnu/release/sql");
     fs::write(&program, format!("{TARGET}# another\n")).unwrap();
-    assert_eq!(distill(&stage, "--json").expect(0).json()["measured"], 6);
+    assert_eq!(told(distill(&stage, "--json").expect(0))["measured"], 6);
 }
 
 #[test]
@@ -166,7 +172,7 @@ fn cases_that_end_the_target_are_saved_and_told() {
     corpus.save(&database(&stage)).unwrap();
     let bad = script(&[48], "CRASH");
     file(&found(&stage), "bad", &bad);
-    let done = distill(&stage, "--json").expect(1).json();
+    let done = told(distill(&stage, "--json").expect(1));
     let crashed = done["crashed"].as_array().unwrap();
     assert_eq!(crashed.len(), 2, "{done}");
     for case in crashed {
@@ -215,7 +221,7 @@ fn go_on(stage: &Stage) {
     let begun = ran(stage);
     assert_eq!(begun, 8, "all but the last");
     file(&stage.path(""), "go", "");
-    assert_eq!(distill(stage, "--json").expect(0).json()["measured"], 2);
+    assert_eq!(told(distill(stage, "--json").expect(0))["measured"], 2);
     assert_eq!(ran(stage), begun + 2);
     all_are_there(stage);
 }
@@ -250,7 +256,7 @@ fn a_target_that_outlives_it_is_in_nobodys_way() {
     child.wait().unwrap();
     file(&stage.path(""), "go", "");
     // What it writes meanwhile may count or not.
-    assert!(distill(&stage, "--json").expect(0).json()["measured"].as_u64().unwrap() <= 2);
+    assert!(told(distill(&stage, "--json").expect(0))["measured"].as_u64().unwrap() <= 2);
     all_are_there(&stage);
     assert!(distill(&stage, "").expect(0).out.contains("nothing to change"));
 }
@@ -347,7 +353,7 @@ fn further_cases_come_from_folders_and_corpora_and_the_number_can_be_limited() {
     corpus.put(elsewhere);
     corpus.save(&other).unwrap();
     let from = format!("--from {} --from {}", night.display(), other.display());
-    let limited = distill(&stage, &format!("{from} --max-cases 1 --dry-run --json")).expect(0).json();
+    let limited = told(distill(&stage, &format!("{from} --max-cases 1 --dry-run --json")).expect(0));
     assert_eq!(limited["kinds"]["interesting"]["after"]["cases"], 1);
     assert_eq!(limited["features"]["after"], 2 + 4, "the one that adds most, and the seed");
     distill(&stage, &from).expect(0);

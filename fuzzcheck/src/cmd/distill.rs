@@ -12,7 +12,7 @@ use tandem::corpus::{self, Corpus, Entry, Kind};
 use tandem::targets::{TARGETS, Target};
 use tandem::testcase::CaseId;
 
-use self::output::{Crashed, Done, Summary};
+use self::output::{Crashed, Done, Summary, print_json};
 use super::{EXIT_ERROR, EXIT_FINDINGS, interrupt_flag, project, save_case, target_by_name, tell_skipped};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
@@ -29,7 +29,7 @@ pub(super) fn run(args: &DistillArgs) -> Result<ExitCode> {
     let one = target_by_name(args.target.as_deref())?;
     let targets: Vec<&'static Target> = one.map_or_else(|| TARGETS.to_vec(), |target| vec![target]);
     let stop = interrupt_flag()?;
-    let mut has_crashes = false;
+    let (mut has_crashes, mut summaries) = (false, Vec::new());
     for target in targets {
         let plan = Plan {
             flavor: Flavor::new(&args.flavor, &Lane::FUZZED)?,
@@ -52,7 +52,13 @@ pub(super) fn run(args: &DistillArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_ERROR));
         };
         has_crashes |= !summary.crashed.is_empty();
-        ui::print(|out| if args.json { summary.print_json(out) } else { summary.print(out) })?;
+        if !args.json {
+            ui::print(|out| summary.print(out))?;
+        }
+        summaries.push(summary);
+    }
+    if args.json {
+        ui::print(|out| print_json(&summaries, out))?;
     }
     Ok(if has_crashes { ExitCode::from(EXIT_FINDINGS) } else { ExitCode::SUCCESS })
 }

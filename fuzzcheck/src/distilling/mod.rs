@@ -3,7 +3,7 @@
 //! libFuzzer has two merges. `-merge=1` notes of each case only the features that none had before it ran: one case
 //! more, or a crash in the middle, and the choice is another. `-set_cover_merge=1` notes all features of each case,
 //! but then prefers those with most, which are large and slow, and compares all with all. So its measuring is used
-//! here ([`measure`]: the control file of `-set_cover_merge=1`, a process that is started again behind a case that
+//! here ([`measure`]: the [`control`] file of `-set_cover_merge=1`, a process that is started again behind a case that
 //! ends it), and the choice is our own ([`choose`]): smallest first, the same for the same measures. A feature is an
 //! edge with a bucket of how often it was taken.
 //!
@@ -15,5 +15,6 @@
 //! Nothing is changed but the corpus database, at the end and at once, and `fuzz/distill/`, which may be deleted.
 
 pub(crate) mod choose;
+mod control;
 pub(crate) mod features;
 pub(crate) mod measure;

@@ -38,7 +38,6 @@ struct Change<T> {
 /// What was done, for people and for machines.
 #[derive(Serialize)]
 pub(super) struct Summary {
-    version: u32,
     target: &'static str,
     into: PathBuf,
     dry_run: bool,
@@ -56,6 +55,18 @@ pub(super) struct Summary {
     /// Of all cases that were read.
     features_of_all: usize,
     pub(super) crashed: Vec<Crashed>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    targets: &'a [Summary],
+}
+
+pub(super) fn print_json(summaries: &[Summary], out: &mut dyn Write) -> Result<()> {
+    let document = Document { version: 1, targets: summaries };
+    serde_json::to_writer_pretty(&mut *out, &document).map_err(std::io::Error::from)?;
+    Ok(writeln!(out)?)
 }
 
 /// Cases and bytes of each kind.
@@ -93,7 +104,6 @@ impl Summary {
         let before = inputs.corpus.iter().filter(|(_, entry)| entry.target == target.name).map(|(id, _)| id);
         let before = reached(features, before);
         Self {
-            version: 1,
             target: target.name,
             into: place(into),
             dry_run,
@@ -107,11 +117,6 @@ impl Summary {
             features_of_all: reached(features, inputs.all.iter().map(|(id, _)| id)).len(),
             crashed,
         }
-    }
-
-    pub(super) fn print_json(&self, out: &mut dyn Write) -> Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self).map_err(std::io::Error::from)?;
-        Ok(writeln!(out)?)
     }
 
     pub(super) fn print(&self, out: &mut dyn Write) -> Result<()> {
