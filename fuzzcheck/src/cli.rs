@@ -1,7 +1,9 @@
 //! The command line.
 
+pub mod distill;
 pub mod flavor;
 pub mod inspect;
+pub mod keep;
 pub mod lanes;
 pub mod measure;
 pub mod minimize;
@@ -52,6 +54,10 @@ pub enum Command {
     Seeds(SeedsArgs),
     /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.
     Fuzz(FuzzArgs),
+    /// Keep the case of a finding under a name; with --check, see that known bugs are explained and still there.
+    Keep(keep::KeepArgs),
+    /// Merge what fuzzing found into the corpus databases: what adds coverage, and nothing that is kept for a reason goes.
+    Distill(distill::DistillArgs),
     /// Run cases in several lanes and compare what they do there.
     Lanes(lanes::LanesArgs),
     /// Count the branches, lines, functions and regions of sqlite3.c that cases reach.

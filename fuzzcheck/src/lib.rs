@@ -12,6 +12,7 @@ pub mod cli;
 mod cmd;
 mod comparison;
 mod coverage;
+mod distilling;
 mod files;
 mod fuzzing;
 mod lanes;

@@ -11,10 +11,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use tandem::TestCase;
 use tandem::corpus::fuzzdata::{self, Fuzzdata};
-use tandem::corpus::{Corpus, CorpusError, Kind, application_id, store};
+use tandem::corpus::{Corpus, CorpusError, Details, Entry, Kind, Version, application_id, store};
 use tandem::targets::{DB_FILE, DB_SQL, SQL, Target};
 use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
 
+use clap::ValueEnum;
+
+use crate::build::lane::Lane;
 use crate::files;
 
 /// A case with where it came from.
@@ -41,13 +44,49 @@ pub struct Kept {
     pub signature: Option<String>,
     /// Where it came from.
     pub source: String,
+    /// What is said of its bug.
+    pub details: Details,
+}
+
+impl From<&Entry> for Kept {
+    fn from(entry: &Entry) -> Self {
+        let Entry { kind, signature, source, details, .. } = entry.clone();
+        Self { kind, signature, source, details }
+    }
+}
+
+impl Kept {
+    /// The signature of the bug that the case is kept for, if it is known and not fixed.
+    pub fn known(&self) -> Option<&str> {
+        self.signature.as_deref().filter(|_| self.kind == Kind::Known)
+    }
+
+    /// The lane in which it shows its bug: the one that was noted, else the only one whose reports read so.
+    pub(crate) fn lane(&self) -> Option<Lane> {
+        match &self.details.lane {
+            Some(name) => Lane::from_str(name, false).ok(),
+            None => Some(Lane::that_reports(self.signature.as_deref().unwrap_or_default())),
+        }
+    }
+
+    /// True where it is to show its bug in this lane of this SQLite; where the version is not known, too.
+    pub(crate) fn is_expected(&self, lane: Lane, version: Option<Version>) -> bool {
+        self.lane() == Some(lane) && self.has_version(version)
+    }
+
+    /// True where this SQLite has the bug, as far as is known.
+    pub(crate) fn has_version(&self, version: Option<Version>) -> bool {
+        match (&self.details.versions, version) {
+            (Some(range), Some(version)) => range.contains(version),
+            _ => true,
+        }
+    }
 }
 
 impl NamedCase {
     /// The signature of the bug that the case is kept for, if it is known and not fixed.
     pub fn known(&self) -> Option<String> {
-        let kept = self.kept.as_ref().filter(|kept| kept.kind == Kind::Known);
-        kept.and_then(|kept| kept.signature.clone())
+        self.kept.as_ref()?.known().map(str::to_owned)
     }
 
     /// True if `part` is in the name or begins the id: what `--case` asks.
@@ -233,8 +272,7 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
                 format!("{file}: the case {id} is for `{}`, which is no target", entry.target)
             })?;
             let case = TestCase::decode(&entry.body);
-            let (kind, signature, source) = (entry.kind, entry.signature.clone(), entry.source.clone());
-            let kept = Some(Kept { kind, signature, source });
+            let kept = Some(Kept::from(entry));
             Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, kept })
         })
         .collect::<Result<_>>()?;

@@ -3,57 +3,19 @@
 
 mod common;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Ran, command, file, finish, folder, names_in, project, read};
+use common::stage::Stage;
+use common::{Ran, command, finish, folder, names_in, project, read};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-
-/// A working copy of its own, and a folder of programs that stand before all others.
-struct Stage {
-    folder: TempDir,
-}
 
 impl Stage {
-    /// `cargo` does what `script` says for `cargo fuzz run`.
-    fn new(script: &str) -> Self {
-        let folder = folder();
-        let stage = Self { folder };
-        fs::create_dir_all(stage.project().join("fuzz")).unwrap();
-        fs::create_dir_all(stage.path("bin")).unwrap();
-        file(&stage.project().join("fuzz"), "Cargo.toml", "");
-        let known = "case \"$2\" in\n--version) exit 0;;\nbuild) exit ${BUILD:-0};;\nesac\n";
-        stage.program("cargo", &format!("{known}{script}"));
-        stage.program("true", "exit 0");
-        stage
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn project(&self) -> PathBuf {
-        self.path("project")
-    }
-
-    fn program(&self, name: &str, script: &str) {
-        let path = file(&self.path("bin"), name, format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// `fuzzcheck fuzz sql`, with compilers that compile anything.
+    /// `fuzzcheck fuzz sql`.
     fn command(&self, words: &str) -> Command {
-        let mut command = command();
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
-        command.env("CC", "true").env("CXX", "true").env("STAGE", self.folder.path());
-        command.args(["fuzz", "sql", "--project"]).arg(self.project()).args(words.split_whitespace());
-        command
+        self.command_on_project("fuzz sql", words)
     }
 
     fn fuzz(&self, words: &str) -> Ran {
@@ -110,7 +72,8 @@ fn the_summary_says_how_to_replay_read_and_keep() {
     assert_eq!(ran.after("replay:"), "cargo fuzz run sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
-    assert!(ran.after("keep:").contains("--kind known --signature 'memory/leak/openDatabase'"));
+    let keep = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
+    assert!(ran.after("keep:").contains(keep), "{ran:?}");
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 1 findings"));
 }
 

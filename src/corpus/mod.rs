@@ -3,19 +3,28 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`store`] | `corpus/<target>.db`: one SQLite database per target |
+//! | [`entry`] | a case in it, and what is said of its bug |
+//! | [`versions`] | the versions of SQLite that have a bug |
+//! | [`lock`] | one writer at a time |
 //! | [`fuzzdata`] | SQLite's `fuzzdataN.db` files, read and written |
 //! | [`seeding`] | seeds for a fuzz target that starts with an empty folder |
 //!
 //! Everything here uses ordinary connections to files of the host. Load, close, then run: while a case
 //! runs, none is open ([`crate::engine::sqlite::exclusive`]).
 
+pub mod entry;
 pub mod fuzzdata;
+pub mod lock;
 pub mod seeding;
 pub mod store;
+pub mod versions;
 
 use std::path::{Path, PathBuf};
 
-pub use store::{Corpus, Entry, Kind};
+pub use entry::{Details, Entry, Kind};
+pub use lock::lock;
+pub use store::Corpus;
+pub use versions::{Version, VersionRange};
 
 /// What went wrong with a corpus, and with which file.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,15 @@
 //!   sha256 BLOB, target TEXT, kind TEXT, signature TEXT, source TEXT, body BLOB, PRIMARY KEY(sha256, target)
 //! );
 //! CREATE TABLE readme(text TEXT);
+//! CREATE TABLE finding(
+//!   sha256 BLOB, target TEXT, name TEXT, link TEXT, versions TEXT, reason TEXT, lane TEXT,
+//!   PRIMARY KEY(sha256, target), UNIQUE(target, name)
+//! );
 //! ```
 //! `application_id` and `user_version` mark the format. A body is an encoded case. One case may be there for several
-//! targets, which see different things in it; format 1 could keep it for one only. The tables are not STRICT, as
+//! targets, which see different things in it; format 1 could keep it for one only. `finding` has a row for each case of
+//! which more is said than its signature ([`Details`]); format 2 had no such table. It is a table of its own, and the
+//! last one, so that what is said of a few cases moves none of the others in the file. The tables are not STRICT, as
 //! STYLE.md has it: a target that is built with an SQLite before 3.37 reads its seeds from here. The file is written whole, rows in the order of their keys, without times, so that the
 //! same content gives the same bytes and `git diff` shows only what changed.
 
@@ -16,78 +22,21 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
+use super::entry::{Details, Entry, Kind};
 use super::{CorpusError, open_to_read, replace_file};
+use crate::corpus::versions::VersionError;
 use crate::engine::sqlite;
 use crate::testcase::{CaseId, TestCase};
 
 /// `application_id` of a corpus database: `TDMc`.
 pub const APPLICATION_ID: u32 = 0x5444_4d63;
 /// `user_version` of the format.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
+/// The first format with the table `finding`.
+const FORMAT_WITH_FINDINGS: u32 = 3;
 const PAGE_BYTES: u32 = 1024;
 const README: &str = "Cases of Tandem, a fuzzer for SQLite. Replay: cargo fuzzcheck run FILE. \
     Look at one: cargo fuzzcheck show ID. The body of a row is an encoded case; sha256 is that of the body.";
-
-/// Why a case is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Written by hand, or made from what was.
-    Seed,
-    /// Found by fuzzing: it reaches code that no other case does.
-    Interesting,
-    /// Once showed a bug that is fixed.
-    Regression,
-    /// Shows a bug that is not fixed.
-    Known,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Seed, Self::Interesting, Self::Regression, Self::Known];
-
-    /// As it stands in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Seed => "seed",
-            Self::Interesting => "interesting",
-            Self::Regression => "regression",
-            Self::Known => "known",
-        }
-    }
-
-    /// The kind of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-}
-
-/// A case in a corpus.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The target that it is for.
-    pub target: String,
-    /// Why it is kept.
-    pub kind: Kind,
-    /// The finding that it shows or showed.
-    pub signature: Option<String>,
-    /// Where it came from, in words.
-    pub source: String,
-    /// The encoded case.
-    pub body: Vec<u8>,
-}
-
-impl Entry {
-    /// An entry of this case.
-    pub fn new(target: &str, kind: Kind, source: &str, case: &TestCase) -> Self {
-        Self {
-            target: target.to_owned(),
-            kind,
-            signature: None,
-            source: source.to_owned(),
-            body: case.encode(),
-        }
-    }
-}
 
 /// The cases of a corpus database, by identity and target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,12 +49,27 @@ impl Corpus {
     /// fixed bug outranks a seed or an interesting case. Returns whether anything changed.
     pub fn insert(&mut self, entry: Entry) -> bool {
         let key = (CaseId::of_encoded(&entry.body), entry.target.clone());
-        let is_bug = matches!(entry.kind, Kind::Regression | Kind::Known);
-        let is_better = self.entries.get(&key).is_none_or(|old| is_bug && old.kind < entry.kind);
+        let is_better = self.entries.get(&key).is_none_or(|old| entry.kind.is_bug() && old.kind < entry.kind);
         if is_better {
             self.entries.insert(key, entry);
         }
         is_better
+    }
+
+    /// Puts a case in, in the place of what was said of it before.
+    pub fn put(&mut self, entry: Entry) {
+        self.entries.insert((CaseId::of_encoded(&entry.body), entry.target.clone()), entry);
+    }
+
+    /// What is said of a case.
+    pub fn get(&self, id: &CaseId, target: &str) -> Option<&Entry> {
+        self.entries.get(&(*id, target.to_owned()))
+    }
+
+    /// The case of a target that has this name.
+    pub fn by_name(&self, target: &str, name: &str) -> Option<(&CaseId, &Entry)> {
+        let is_named = |entry: &Entry| entry.target == target && entry.details.name.as_deref() == Some(name);
+        self.iter().find(|(_, entry)| is_named(entry))
     }
 
     /// Keeps the cases of which `wanted` says so.
@@ -136,7 +100,7 @@ impl Corpus {
     pub fn load(path: &Path) -> Result<Self, CorpusError> {
         let _shared = sqlite::shared();
         let connection = open_to_read(path)?;
-        check_format(&connection, path)?;
+        let version = check_format(&connection, path)?;
         check_integrity(&connection, path)?;
         let mut statement = connection
             .prepare("SELECT sha256, target, kind, signature, source, body FROM \"case\"")
@@ -153,23 +117,29 @@ impl Corpus {
                 Ok((row.get::<_, Vec<u8>>(0)?, entry))
             })
             .map_err(CorpusError::sqlite(path))?;
+        let mut details = match version {
+            FORMAT_WITH_FINDINGS.. => load_details(&connection, path)?,
+            _ => BTreeMap::new(),
+        };
         let mut corpus = Self::default();
         for row in rows {
             let (key, (target, kind, signature, source, body)) = row.map_err(CorpusError::sqlite(path))?;
             let id = CaseId::of_encoded(&body);
-            let damaged = |what: &str| CorpusError::DamagedRow {
-                path: path.to_owned(),
-                id: key.iter().map(|byte| format!("{byte:02x}")).collect(),
-                what: what.to_owned(),
-            };
+            let damaged = |what: &str| damaged_row(path, &key, what);
             if key != id.as_bytes() {
                 return Err(damaged("its body has another SHA-256"));
             }
             let kind = Kind::from_name(&kind).ok_or_else(|| damaged(&format!("unknown kind `{kind}`")))?;
             TestCase::decode_strict(&body).map_err(|error| damaged(&error.to_string()))?;
-            corpus.entries.insert((id, target.clone()), Entry { target, kind, signature, source, body });
+            let details = details.remove(&(key, target.clone())).unwrap_or_default();
+            corpus
+                .entries
+                .insert((id, target.clone()), Entry { target, kind, signature, source, body, details });
         }
-        Ok(corpus)
+        match details.pop_first() {
+            None => Ok(corpus),
+            Some(((key, _), _)) => Err(damaged_row(path, &key, "a finding without its case")),
+        }
     }
 
     /// Reads the corpus at `path`, or begins an empty one where there is no file.
@@ -225,12 +195,60 @@ impl Corpus {
             ];
             transaction.execute("INSERT INTO \"case\" VALUES(?,?,?,?,?,?)", row).map_err(&error)?;
         }
+        write_details(&transaction, self).map_err(&error)?;
         transaction.commit().map_err(&error)?;
         connection.close().map_err(|(_, source)| error(source))
     }
 }
 
-fn check_format(connection: &Connection, path: &Path) -> Result<(), CorpusError> {
+fn damaged_row(path: &Path, key: &[u8], what: &str) -> CorpusError {
+    let id = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    CorpusError::DamagedRow { path: path.to_owned(), id, what: what.to_owned() }
+}
+
+/// What is said of cases, by the bytes of their identity and their target.
+fn load_details(
+    connection: &Connection,
+    path: &Path,
+) -> Result<BTreeMap<(Vec<u8>, String), Details>, CorpusError> {
+    let error = CorpusError::sqlite(path);
+    let query = "SELECT sha256, target, name, link, versions, reason, lane FROM finding";
+    let mut statement = connection.prepare(query).map_err(&error)?;
+    let rows = statement.query_map((), |row| {
+        let key = (row.get::<_, Vec<u8>>(0)?, row.get(1)?);
+        let (name, link, reason, lane) = (row.get(2)?, row.get(3)?, row.get(5)?, row.get(6)?);
+        Ok((key, Details { name, link, versions: None, reason, lane }, row.get::<_, Option<String>>(4)?))
+    });
+    let mut all = BTreeMap::new();
+    for row in rows.map_err(&error)? {
+        let (key, mut details, versions) = row.map_err(&error)?;
+        let range = versions.map(|text| text.parse()).transpose();
+        details.versions = range.map_err(|why: VersionError| damaged_row(path, &key.0, &why.to_string()))?;
+        all.insert(key, details);
+    }
+    Ok(all)
+}
+
+fn write_details(connection: &Connection, corpus: &Corpus) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE finding(
+            sha256 BLOB NOT NULL CHECK(length(sha256)=32),
+            target TEXT NOT NULL,
+            name TEXT, link TEXT, versions TEXT, reason TEXT, lane TEXT,
+            PRIMARY KEY(sha256, target), UNIQUE(target, name)
+         );",
+    )?;
+    for (id, entry) in corpus.iter().filter(|(_, entry)| !entry.details.is_empty()) {
+        let Details { name, link, versions, reason, lane } = &entry.details;
+        let versions = versions.map(|range| range.to_string());
+        let row = params![id.as_bytes(), entry.target, name, link, versions, reason, lane];
+        connection.execute("INSERT INTO finding VALUES(?,?,?,?,?,?,?)", row)?;
+    }
+    Ok(())
+}
+
+/// The format of a corpus that this build can read.
+fn check_format(connection: &Connection, path: &Path) -> Result<u32, CorpusError> {
     let number = |pragma: &str| {
         let query = connection.query_row(&format!("PRAGMA {pragma}"), (), |row| row.get::<_, u32>(0));
         query.map_err(CorpusError::sqlite(path))
@@ -243,7 +261,7 @@ fn check_format(connection: &Connection, path: &Path) -> Result<(), CorpusError>
     if version > FORMAT_VERSION {
         return not_a_corpus(format!("format {version} is newer than this build reads ({FORMAT_VERSION})"));
     }
-    Ok(())
+    Ok(version)
 }
 
 /// Some damage makes rows vanish without an error, and the next save would lose them for good.

@@ -15,10 +15,25 @@ fn corpus(order: impl Iterator<Item = u32>) -> Corpus {
         let case = TestCase::from_sql(format!("SELECT {i}; -- {}", "x".repeat(i as usize * 40)));
         let kind = Kind::ALL[i as usize % 4];
         let mut entry = Entry::new("sql", kind, "a test", &case);
-        entry.signature = (kind > Kind::Interesting).then(|| "code/SQLITE_CORRUPT/SELECT".to_owned());
+        if kind.is_bug() {
+            entry.signature = Some("code/SQLITE_CORRUPT/SELECT".to_owned());
+            entry.details = details(i);
+        }
         corpus.insert(entry);
     }
     corpus
+}
+
+/// Some of it for some, nothing for others.
+fn details(i: u32) -> Details {
+    let if_bit = |bit: u32, text: &str| (i & bit != 0).then(|| format!("{text}-{i}"));
+    Details {
+        name: if_bit(2, "name"),
+        link: if_bit(4, "https://example.org/"),
+        versions: (i & 8 != 0).then(|| format!("3.{i}.0..").parse().unwrap()),
+        reason: if_bit(16, "it's known"),
+        lane: if_bit(32, "debug"),
+    }
 }
 
 #[test]
@@ -120,5 +135,77 @@ fn rows_that_damage_makes_vanish_are_noticed() {
     std::fs::write(&path, &bytes).unwrap();
     let message = Corpus::load(&path).map(|corpus| corpus.len()).unwrap_err().to_string();
     assert!(message.contains("x.db") && message.contains("malformed"), "{message}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Writes a corpus as an older build did: with one bug, of which nothing is said but its signature.
+fn save_old(path: &Path, version: u32) -> TestCase {
+    let case = TestCase::from_sql("SELECT 'old'");
+    let (key, options) = match version {
+        1 => ("PRIMARY KEY(sha256)", "STRICT"),
+        _ => ("PRIMARY KEY(sha256, target)", ""),
+    };
+    let _shared = sqlite::shared();
+    let connection = Connection::open(path).unwrap();
+    let tables = format!(
+        "PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={version};
+         CREATE TABLE readme(text TEXT);
+         CREATE TABLE \"case\"(sha256 BLOB, target TEXT, kind TEXT, signature TEXT, source TEXT, body BLOB, {key})
+         {options};"
+    );
+    connection.execute_batch(&tables).unwrap();
+    let id = case.id();
+    let row = params![id.as_bytes(), "sql", "known", "code/X/Y", "long ago", case.encode()];
+    connection.execute("INSERT INTO \"case\" VALUES(?,?,?,?,?,?)", row).unwrap();
+    case
+}
+
+#[test]
+fn older_formats_are_read_and_a_newer_one_is_refused() {
+    let folder = folder("formats");
+    for version in [1, 2] {
+        let path = folder.join(format!("{version}.db"));
+        let case = save_old(&path, version);
+        let mut corpus = Corpus::load(&path).unwrap();
+        let mut entry = corpus.get(&case.id(), "sql").unwrap().clone();
+        assert_eq!((entry.kind, entry.signature.as_deref()), (Kind::Known, Some("code/X/Y")));
+        assert!(entry.details.is_empty());
+        entry.details = details(63);
+        corpus.put(entry);
+        corpus.save(&path).unwrap();
+        assert_eq!(Corpus::load(&path).unwrap(), corpus, "now of format {FORMAT_VERSION}");
+        assert_eq!(corpus.by_name("sql", "name-63").map(|(id, _)| *id), Some(case.id()));
+        assert!(corpus.by_name("db_sql", "name-63").is_none());
+    }
+    save_old(&folder.join("new.db"), FORMAT_VERSION + 1);
+    let message = Corpus::load(&folder.join("new.db")).unwrap_err().to_string();
+    assert!(message.contains("newer than this build reads"), "{message}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_is_said_must_be_of_a_case_that_is_there_and_make_sense() {
+    let folder = folder("details");
+    let path = folder.join("x.db");
+    let message_after = |change: &str| {
+        corpus(0..60).save(&path).unwrap();
+        {
+            let _shared = sqlite::shared();
+            Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        }
+        Corpus::load(&path).unwrap_err().to_string()
+    };
+    let orphan = message_after("UPDATE finding SET target='db_sql' WHERE rowid=3");
+    assert!(orphan.contains("x.db") && orphan.contains("without its case"), "{orphan}");
+    let range = message_after("UPDATE finding SET versions='3.4' WHERE rowid=3");
+    assert!(range.contains("no range of versions"), "{range}");
+    // Two cases of one name could not be told apart.
+    let mut twice = corpus(0..60);
+    let named: Vec<Entry> = twice.iter().map(|(_, entry)| entry.clone()).collect();
+    for mut entry in named {
+        entry.details.name = Some("same".to_owned());
+        twice.put(entry);
+    }
+    assert!(twice.save(&path).unwrap_err().to_string().contains("UNIQUE"));
     std::fs::remove_dir_all(folder).unwrap();
 }

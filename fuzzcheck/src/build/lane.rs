@@ -78,6 +78,18 @@ impl Lane {
         }
     }
 
+    /// The lane in which a finding has this signature: that of a sanitizer or an assertion is seen nowhere else.
+    pub(crate) fn that_reports(signature: &str) -> Self {
+        let kinds = [
+            ("crash/asan-", Self::Asan),
+            ("crash/ubsan-", Self::Ubsan),
+            ("crash/valgrind-", Self::Valgrind),
+            ("crash/assert/", Self::Debug),
+        ];
+        let found = kinds.into_iter().find(|(begin, _)| signature.starts_with(begin));
+        found.map_or(Self::Release, |(_, lane)| lane)
+    }
+
     /// Whether SQLite itself is another one there, with pragmas, EXPLAIN columns and sizes of its own.
     pub(crate) fn changes_semantics(self) -> bool {
         matches!(self, Self::Debug | Self::Memdebug)
@@ -121,5 +133,12 @@ mod tests {
             assert_eq!(Lane::from_str(lane.name(), false), Ok(*lane));
             assert!(Lane::JUDGING.contains(lane) || *lane == Lane::Coverage);
         }
+    }
+
+    #[test]
+    fn signatures_tell_of_their_lane() {
+        assert_eq!(Lane::that_reports("crash/assert/sqlite3Step"), Lane::Debug);
+        assert_eq!(Lane::that_reports("crash/ubsan-shift/f"), Lane::Ubsan);
+        assert_eq!(Lane::that_reports("code/SQLITE_CORRUPT/SELECT"), Lane::Release);
     }
 }

@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use tandem::corpus::Version;
+use tandem::engine::sqlite;
 
 use super::flavor::Flavor;
 use super::lane::Lane;
@@ -16,12 +18,19 @@ use crate::replay::Options;
 pub(crate) struct Identity {
     /// `sqlite3_sourceid()`.
     pub source_id: String,
+    /// `sqlite3_libversion()`.
+    pub version: String,
 }
 
 impl Identity {
     /// That of this program.
     pub(crate) fn of_this_program() -> Self {
-        Self { source_id: tandem::engine::sqlite::source_id() }
+        Self { source_id: sqlite::source_id(), version: sqlite::version() }
+    }
+
+    /// Its version; `None` for a fork that has versions of another form.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.version.parse().ok()
     }
 }
 
@@ -55,10 +64,7 @@ impl Worker {
         }
         let program = compile(flavor, project)?;
         let identity = identify(&program, flavor)?;
-        let wanted = flavor
-            .sqlite
-            .as_ref()
-            .map_or(tandem::engine::sqlite::source_id(), |sqlite| sqlite.source_id.clone());
+        let wanted = flavor.sqlite.as_ref().map_or(sqlite::source_id(), |sqlite| sqlite.source_id.clone());
         if identity.source_id != wanted {
             bail!(
                 "{} holds SQLite {} and not {wanted}: is CC set to something else than .cargo/cc?",

@@ -270,9 +270,7 @@ impl Finding {
             },
             replay_without_libfuzzer: replay.map_or(by_worker, str::to_owned),
             show: format!("cargo fuzzcheck show {case}"),
-            keep: format!(
-                "cargo fuzzcheck import --target {target} --kind known --signature '{signature}' {case}"
-            ),
+            keep: super::keep::command(&words, target, signature, &cases[0]),
             cases,
         }
     }

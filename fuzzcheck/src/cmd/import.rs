@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use tandem::corpus::{Corpus, Entry, Kind};
+use tandem::corpus::{self, Corpus, Entry, Kind};
 
-use super::{in_words, project, target_by_name, tell_skipped};
+use super::{corpus_of, in_words, target_by_name, tell_skipped};
 use crate::cli::{ImportArgs, KindArg};
 use crate::source::{self, NamedCase};
 use crate::{files, ui};
@@ -26,12 +26,17 @@ pub(super) fn run(args: &ImportArgs) -> Result<ExitCode> {
     let target = target_by_name(args.target.as_deref())?;
     let cases = source::open(&args.paths, target)?;
     let code = tell_skipped(&cases);
+    // Read before the lock is asked for: the source may be slow. All corpora are in one folder, and so is the lock.
+    let cases: Vec<NamedCase> = cases.cases.collect();
+    let mut locks = Vec::new();
     let mut corpora: BTreeMap<PathBuf, Into> = BTreeMap::new();
-    for named in cases.cases {
-        let shipped = || project().join("corpus").join(format!("{}.db", named.target.name));
-        let path = args.into.clone().unwrap_or_else(shipped);
+    for named in cases {
+        let path = corpus_of(named.target, args.into.as_deref());
         if !corpora.contains_key(&path) {
             files::refuse_special(&path)?;
+            if locks.is_empty() {
+                locks.push(corpus::lock(&path).map_err(source::told)?);
+            }
             corpora.insert(path.clone(), Into { corpus: source::load_or_new(&path)?, read: 0, changed: 0 });
         }
         if let Some(into) = corpora.get_mut(&path) {
@@ -62,5 +67,6 @@ fn entry(named: &NamedCase, args: &ImportArgs) -> Entry {
     let kind = kind.unwrap_or(Kind::Interesting);
     let mut entry = Entry::new(named.target.name, kind, source, &named.case);
     entry.signature = args.signature.clone().or_else(|| kept?.signature.clone());
+    entry.details = kept.map(|kept| kept.details.clone()).unwrap_or_default();
     entry
 }

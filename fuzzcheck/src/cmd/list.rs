@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
+use tandem::corpus::Details;
 
 use super::{paths_or_corpus, tell_skipped};
 use crate::cli::ListArgs;
-use crate::source::{self, NamedCase};
+use crate::source::{self, Kept, NamedCase};
 use crate::ui;
 
 #[derive(Serialize)]
@@ -18,20 +19,26 @@ struct Row {
     bytes: usize,
     signature: Option<String>,
     source: String,
+    name: Option<String>,
+    link: Option<String>,
+    versions: Option<String>,
+    reason: Option<String>,
+    lane: Option<String>,
 }
 
 impl Row {
     fn of(named: NamedCase) -> Self {
         let (id, bytes) = (named.case.id().to_string(), named.case.encode().len());
         let target = named.target.name;
-        match named.kept {
-            // A corpus says more of its cases than that they are there.
-            Some(kept) => {
-                let kind = Some(kept.kind.as_str());
-                Self { id, target, kind, bytes, signature: kept.signature, source: kept.source }
-            }
-            None => Self { id, target, kind: None, bytes, signature: None, source: named.name },
-        }
+        // A corpus says more of its cases than that they are there.
+        let kind = named.kept.as_ref().map(|kept| kept.kind.as_str());
+        let (signature, source, details) = match named.kept {
+            Some(Kept { signature, source, details, .. }) => (signature, source, details),
+            None => (None, named.name, Details::default()),
+        };
+        let Details { name, link, versions, reason, lane } = details;
+        let versions = versions.map(|range| range.to_string());
+        Self { id, target, kind, bytes, signature, source, name, link, versions, reason, lane }
     }
 }
 
@@ -48,8 +55,10 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode> {
             for row in rows {
                 let Row { id, target, bytes, source, .. } = &row;
                 let kind = row.kind.unwrap_or("-");
-                let signature = row.signature.as_deref().unwrap_or("");
-                writeln!(out, "{id} {target:8} {kind:11} {bytes:7} {source} {signature}")?;
+                write!(out, "{id} {target:8} {kind:11} {bytes:7} {source}")?;
+                let more = [&row.signature, &row.name, &row.link, &row.versions, &row.lane, &row.reason];
+                more.into_iter().flatten().try_for_each(|word| write!(out, " {word}"))?;
+                writeln!(out)?;
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ use crate::ui;
 
 pub(super) fn run(args: &MinimizeArgs) -> Result<ExitCode> {
     let started = Instant::now();
-    let named = lookup::named(&args.case, target_by_name(args.target.as_deref())?)?;
+    let (named, code) = lookup::find(&args.case, &[], target_by_name(args.target.as_deref())?)?;
     let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
     let options = Options {
         is_twice: args.twice,
@@ -70,7 +70,7 @@ pub(super) fn run(args: &MinimizeArgs) -> Result<ExitCode> {
         );
         return Ok(ExitCode::from(EXIT_ERROR));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 fn parts(chosen: &[PartArg]) -> Vec<Part> {

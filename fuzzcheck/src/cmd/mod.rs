@@ -2,10 +2,12 @@
 
 mod compare_mutators;
 mod coverage;
+mod distill;
 mod export;
 mod fuzz;
 mod import;
 mod inspect;
+mod keep;
 mod lanes;
 mod list;
 mod lookup;
@@ -53,6 +55,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),
+        Some(Command::Keep(args)) => keep::run(&args),
+        Some(Command::Distill(args)) => distill::run(&args),
         Some(Command::Lanes(args)) => lanes::run(&args),
         Some(Command::Coverage(args)) => coverage::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
@@ -123,6 +127,12 @@ fn in_words(paths: &[PathBuf]) -> String {
 /// The working copy that this program was built from.
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The corpus database that a case of this target is put into.
+fn corpus_of(target: &Target, into: Option<&Path>) -> PathBuf {
+    let shipped = || project().join("corpus").join(format!("{}.db", target.name));
+    into.map_or_else(shipped, Path::to_owned)
 }
 
 /// The given paths, or the shipped corpora.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
+use tandem::corpus::Details;
 use tandem::testcase::CaseId;
 
 use crate::build::lane::Lane;
@@ -13,11 +14,12 @@ use crate::build::worker::Worker;
 use crate::cli::{LimitArgs, RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::replay::FoundBug;
 use crate::replay::protocol::OracleCounts;
-use crate::replay::report::{Done, Report};
+use crate::replay::report::{Done, Report, Silent};
+use crate::source::Kept;
 pub(super) use crate::ui::shell_quoted;
 
 /// Version of the JSON document.
-const JSON_VERSION: u32 = 1;
+const JSON_VERSION: u32 = 2;
 
 /// The command that runs a saved case again, as it ran: with all that changed what it did.
 fn replay_command(path: &Path, case: &Done, args: &RunArgs, worker: &Worker) -> String {
@@ -87,10 +89,15 @@ pub(super) fn print_text(
     for name in &report.known {
         writeln!(out, "known        {name} shows the bug that it is kept for")?;
     }
-    for name in &report.silent {
+    let (silent, elsewhere) = silent(report, worker);
+    for Silent { case, kept } in silent {
+        let about = about(kept);
+        writeln!(out, "silent       {case} does not show the bug that it is kept for{about}: is it fixed?")?;
+    }
+    if elsewhere > 0 {
         writeln!(
             out,
-            "silent       {name} does not show the bug that it is kept for: fixed, or not in this build"
+            "elsewhere    {elsewhere} cases are kept for bugs of other lanes or versions of SQLite"
         )?;
     }
     let signatures = report.signatures();
@@ -105,6 +112,34 @@ pub(super) fn print_text(
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
     Ok(())
+}
+
+/// The cases that were to show a bug here and do not; how many are not to.
+fn silent<'r>(report: &'r Report, worker: &Worker) -> (Vec<&'r Silent>, usize) {
+    let version = worker.identity.version();
+    let is_expected = |silent: &&Silent| silent.kept.is_expected(worker.flavor.lane, version);
+    let (here, elsewhere): (Vec<_>, Vec<_>) = report.silent.iter().partition(is_expected);
+    (here, elsewhere.len())
+}
+
+/// What is said of a bug, in brackets.
+fn about(kept: &Kept) -> String {
+    let Details { name, link, reason, .. } = &kept.details;
+    let words: Vec<&str> = [name, if link.is_some() { link } else { reason }]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(": ")) }
+}
+
+#[derive(Serialize)]
+struct JsonSilent<'a> {
+    case: &'a str,
+    name: Option<&'a str>,
+    link: Option<&'a str>,
+    reason: Option<&'a str>,
+    signature: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -129,7 +164,8 @@ struct JsonReport<'a> {
     case_cpu_seconds: f64,
     findings: Vec<JsonFinding<'a>>,
     known: &'a [String],
-    silent: &'a [String],
+    silent: Vec<JsonSilent<'a>>,
+    elsewhere: usize,
     oracles: &'a BTreeMap<String, OracleCounts>,
     avoided_statements: &'a BTreeMap<String, u64>,
     slowest: Vec<JsonSlow<'a>>,
@@ -158,6 +194,14 @@ pub(super) fn print_json(
         saved: saved.as_ref().ok().map(|path| path.display().to_string()),
         replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case, args, worker)),
     });
+    let (silent, elsewhere) = silent(report, worker);
+    let silent = silent.into_iter().map(|Silent { case, kept }| JsonSilent {
+        case,
+        name: kept.details.name.as_deref(),
+        link: kept.details.link.as_deref(),
+        reason: kept.details.reason.as_deref(),
+        signature: kept.known(),
+    });
     let slowest = report.slowest.iter().take(usize::from(args.slowest));
     let document = JsonReport {
         version: JSON_VERSION,
@@ -170,7 +214,8 @@ pub(super) fn print_json(
         case_cpu_seconds: report.cpu_ns as f64 / 1e9,
         findings: findings.collect(),
         known: &report.known,
-        silent: &report.silent,
+        silent: silent.collect(),
+        elsewhere,
         oracles: &report.oracles,
         avoided_statements: &report.avoided,
         slowest: slowest

@@ -165,9 +165,8 @@ fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut
         let result = runner.run(&job, &mut batch);
         report.add_counts(&batch);
         let outcome = Outcome { result, harness_error: None };
-        let known = named.known();
-        let NamedCase { name, target, heap_bytes, .. } = named;
-        let done = Done { name, target, body: job.body, heap_bytes, index, known, outcome };
+        let NamedCase { name, target, heap_bytes, kept, .. } = named;
+        let done = Done { name, target, body: job.body, heap_bytes, index, kept, outcome };
         progress.case_done(done.has_unknown_bugs());
         report.add(done);
     }
@@ -196,7 +195,7 @@ fn simulate_failure(report: &mut Report) {
             body: tandem::TestCase::from_sql("SELECT 'TEST_FAILURE=5'").encode(),
             heap_bytes: None,
             index: 0,
-            known: None,
+            kept: None,
             outcome,
         };
         report.findings.push(Finding { case, bugs: vec![bug] });

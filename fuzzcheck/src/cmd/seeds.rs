@@ -4,7 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use tandem::corpus::{Entry, Kind};
+use tandem::corpus::{self, Entry, Kind};
 use tandem::engine::sqlite::Executor;
 use tandem::generators::seeds;
 use tandem::targets::TARGETS;
@@ -21,6 +21,7 @@ pub(super) fn run(args: &SeedsArgs) -> Result<ExitCode> {
     fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     for target in TARGETS {
         let path = folder.join(format!("{}.db", target.name));
+        let _lock = corpus::lock(&path).map_err(source::told)?;
         let mut corpus = source::load_or_new(&path)?;
         // Seeds that are written differently today go; all else stays.
         corpus.retain(|entry| entry.kind != Kind::Seed || !entry.source.starts_with(SOURCE));

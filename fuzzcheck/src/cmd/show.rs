@@ -8,13 +8,14 @@ use tandem::TestCase;
 use tandem::dbfile::describe;
 use tandem::testcase::{Readable, dbsqlfuzz};
 
-use super::{lookup, script};
+use super::lookup;
+use super::script;
 use crate::cli::ShowArgs;
 use crate::ui;
 
 pub(super) fn run(args: &ShowArgs) -> Result<ExitCode> {
-    let (case, code) = lookup::find(&args.case, &args.corpus)?;
-    ui::print(|out| print(&case, args, out))?;
+    let (named, code) = lookup::find(&args.case, &args.corpus, None)?;
+    ui::print(|out| print(&named.case, args, out))?;
     Ok(code)
 }
 

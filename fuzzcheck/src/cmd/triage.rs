@@ -239,11 +239,7 @@ impl Summary {
                 message: bug.message.clone(),
                 replay: probes.replay(&path, target),
                 show: format!("cargo fuzzcheck show {file}"),
-                keep: format!(
-                    "cargo fuzzcheck import --target {} --kind known --signature {} {file}",
-                    target.name,
-                    shell_quoted(signature)
-                ),
+                keep: super::keep::command(probes.run_words(), target.name, signature, &path),
                 signature: signature.clone(),
                 smallest: path,
             })

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::tools;
 use crate::build::flavor::Flavor;
+use crate::files;
 
 /// What to fuzz and for how long.
 pub(crate) struct Plan {
@@ -54,8 +55,28 @@ impl Plan {
         self.project.join("fuzz/sample").join(self.name())
     }
 
+    /// Where `fuzzcheck distill` measures.
+    pub(crate) fn laboratory(&self) -> PathBuf {
+        self.project.join("fuzz/distill").join(self.name())
+    }
+
+    /// Folders of runs with a part of the corpus, which a session that was killed has left behind.
+    ///
+    /// # Errors
+    /// Where their folder cannot be read.
+    pub(crate) fn parts_left(&self) -> Result<Vec<PathBuf>> {
+        let all = self.project.join("fuzz/runs");
+        let mut parts = if all.is_dir() { files::in_folder(&all)? } else { Vec::new() };
+        let begin = format!("{}-", self.name());
+        parts.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.strip_prefix(&begin).is_some_and(|job| job.parse::<usize>().is_ok())
+        });
+        Ok(parts)
+    }
+
     /// What libFuzzer said of each finding.
-    pub(super) fn logs(&self) -> PathBuf {
+    pub(crate) fn logs(&self) -> PathBuf {
         self.project.join("fuzz/logs").join(self.name())
     }
 

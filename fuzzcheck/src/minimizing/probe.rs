@@ -125,6 +125,11 @@ impl Probes {
         (&self.builds[0].program, &self.builds[0].options)
     }
 
+    /// What asks for the build on the command line of `run`.
+    pub(crate) fn run_words(&self) -> &[String] {
+        &self.words
+    }
+
     /// What is run, in words.
     pub(crate) fn words(&self) -> String {
         self.words.join(" ")

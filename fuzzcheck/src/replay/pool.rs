@@ -128,7 +128,6 @@ fn pair((cases, jobs): Batch, outcomes: Vec<Outcome>) -> Vec<Done> {
     let outcomes = outcomes.into_iter().map(|outcome| (outcome.result.index, outcome));
     let mut outcomes: BTreeMap<u64, Outcome> = outcomes.collect();
     let done = cases.into_iter().zip(jobs).filter_map(|(named, job)| {
-        let known = named.known();
         Some(Done {
             name: named.name,
             target: TARGETS[usize::from(job.target)],
@@ -136,7 +135,7 @@ fn pair((cases, jobs): Batch, outcomes: Vec<Outcome>) -> Vec<Done> {
             heap_bytes: job.heap_bytes,
             body: job.body,
             index: job.index,
-            known,
+            kept: named.kept,
         })
     });
     done.collect()

@@ -6,6 +6,7 @@ use tandem::targets::Target;
 
 use super::client::Outcome;
 use super::protocol::{BatchResult, FoundBug, OracleCounts};
+use crate::source::Kept;
 
 /// Slowest cases that are remembered.
 const SLOWEST_MAX: usize = 100;
@@ -23,8 +24,8 @@ pub struct Done {
     pub heap_bytes: Option<u64>,
     /// Its place among all cases, from 1.
     pub index: u64,
-    /// The signature that it is kept for, if it is known to show a bug.
-    pub known: Option<String>,
+    /// What a corpus says of it.
+    pub kept: Option<Kept>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -32,7 +33,12 @@ pub struct Done {
 impl Done {
     /// Whether it shows a bug that it is not known for.
     pub fn has_unknown_bugs(&self) -> bool {
-        self.outcome.result.bugs.iter().any(|bug| !is_known(self.known.as_deref(), bug))
+        self.outcome.result.bugs.iter().any(|bug| !is_known(self.known(), bug))
+    }
+
+    /// The signature that it is kept for, if it is known to show a bug.
+    fn known(&self) -> Option<&str> {
+        self.kept.as_ref()?.known()
     }
 }
 
@@ -61,6 +67,15 @@ pub struct Slow {
     pub vm_steps: u64,
 }
 
+/// A case that does not show the bug that it is kept for.
+#[derive(Debug, Clone)]
+pub struct Silent {
+    /// Its name.
+    pub case: String,
+    /// What its corpus says of it.
+    pub kept: Kept,
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct Report {
@@ -73,7 +88,7 @@ pub struct Report {
     /// Cases that show the known bug that they are kept for.
     pub known: Vec<String>,
     /// Cases that are kept for a known bug and do not show it: it is fixed, or not to be seen in this build.
-    pub silent: Vec<String>,
+    pub silent: Vec<Silent>,
     /// Counts by oracle.
     pub oracles: BTreeMap<String, OracleCounts>,
     /// Statements refused because they lead to a known bug, by its name.
@@ -99,9 +114,11 @@ impl Report {
         if let Some(message) = &done.outcome.harness_error {
             self.harness_errors.push((done.name.clone(), message.clone()));
         }
-        if done.known.is_some() && !done.has_unknown_bugs() {
-            let list = if result.bugs.is_empty() { &mut self.silent } else { &mut self.known };
-            list.push(done.name.clone());
+        if done.known().is_some() && !done.has_unknown_bugs() {
+            match done.kept {
+                Some(kept) if result.bugs.is_empty() => self.silent.push(Silent { case: done.name, kept }),
+                _ => self.known.push(done.name),
+            }
         } else if !result.bugs.is_empty() {
             let bugs = result.bugs.clone();
             let at = self.findings.partition_point(|other| other.case.index < done.index);

@@ -3,6 +3,8 @@
 // Every test program uses a part of it.
 #![allow(dead_code)]
 
+pub mod stage;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

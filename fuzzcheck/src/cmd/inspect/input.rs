@@ -68,7 +68,8 @@ pub(super) fn database(name: &str, args: &InputArgs) -> Result<Database> {
         });
     }
     ensure!(!args.raw, "{name}: no such file");
-    let (case, code) = lookup::find(name, &args.corpus)?;
+    let (named, code) = lookup::find(name, &args.corpus, None)?;
+    let case = named.case;
     let file = args.name.as_deref().unwrap_or(MAIN_DB);
     let image = of_case(&case, name, file)?;
     ensure!(
@@ -133,7 +134,8 @@ pub(super) fn log(args: &LogArgs, kind: &Kind) -> Result<(String, Vec<u8>, ExitC
         }
     }
     ensure!(!args.raw, "{name}: no such file");
-    let (case, code) = lookup::find(name, &args.corpus)?;
+    let (named, code) = lookup::find(name, &args.corpus, None)?;
+    let case = named.case;
     let file = args.name.clone().unwrap_or_else(|| format!("{MAIN_DB}{end}"));
     Ok((format!("{name}: {file}"), of_case(&case, name, &file)?, code))
 }
