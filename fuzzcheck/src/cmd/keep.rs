@@ -276,23 +276,6 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_links_have_a_form() {
-        for name in ["a", "fts5-like-overread", "x-1"] {
-            assert_eq!(wrong_name(name), None, "{name}");
-        }
-        for name in ["", "-", "a-", "a--b", "A", "a b", "a_b", "é", &"x".repeat(65)] {
-            assert!(wrong_name(name).is_some(), "{name}");
-        }
-        assert!(is_link("https://sqlite.org/x") && is_link("http://a"));
-        assert!(!is_link("sqlite.org") && !is_link("https://") && !is_link("https://a b"));
-    }
-}
-
 /// The command that keeps the case of a file as that of a known bug, which a build of these words shows.
 pub(super) fn command(build: &[String], target: &str, signature: &str, case: &Path) -> String {
     let build: String = build.iter().map(|word| format!("{word} ")).collect();
@@ -311,4 +294,21 @@ fn name_of(signature: &str) -> String {
     let mut name = words.join("-").to_ascii_lowercase();
     name.truncate(NAME_BYTES_MAX);
     name.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_links_have_a_form() {
+        for name in ["a", "fts5-like-overread", "x-1"] {
+            assert_eq!(wrong_name(name), None, "{name}");
+        }
+        for name in ["", "-", "a-", "a--b", "A", "a b", "a_b", "é", &"x".repeat(65)] {
+            assert!(wrong_name(name).is_some(), "{name}");
+        }
+        assert!(is_link("https://sqlite.org/x") && is_link("http://a"));
+        assert!(!is_link("sqlite.org") && !is_link("https://") && !is_link("https://a b"));
+    }
 }
