@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod flavor;
+pub mod handover;
 pub mod lanes;
 pub mod measure;
 pub mod pair;
@@ -45,6 +46,11 @@ pub enum Command {
     Import(ImportArgs),
     /// Take cases out: into a folder, one file, or a fuzzdata database that SQLite's fuzzcheck reads.
     Export(ExportArgs),
+    /// Write a case so that someone without Tandem can use it: bug report, scripts, files, a Rust test.
+    ///
+    /// The case is run first: report and test say what it showed. Exit codes: 0 written, 2 wrong usage or a case that
+    /// shows nothing, or something else than --signature; then nothing is written. What a form cannot carry is said.
+    Handover(handover::HandoverArgs),
     /// Write the hand-written seeds into the corpus databases.
     Seeds(SeedsArgs),
     /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.

@@ -14,6 +14,7 @@ mod comparison;
 mod coverage;
 mod files;
 mod fuzzing;
+mod handover;
 mod lanes;
 pub mod pairing;
 pub mod replay;

@@ -16,12 +16,18 @@ use crate::replay::Options;
 pub(crate) struct Identity {
     /// `sqlite3_sourceid()`.
     pub source_id: String,
+    /// Options of the build, without `SQLITE_`.
+    #[serde(default)]
+    pub compile_options: Vec<String>,
 }
 
 impl Identity {
     /// That of this program.
     pub(crate) fn of_this_program() -> Self {
-        Self { source_id: tandem::engine::sqlite::source_id() }
+        Self {
+            source_id: tandem::engine::sqlite::source_id(),
+            compile_options: tandem::engine::sqlite::compile_options(),
+        }
     }
 }
 

@@ -3,14 +3,15 @@
 mod compare_mutators;
 mod coverage;
 mod export;
+mod find;
 mod fuzz;
+mod handover;
 mod import;
 mod lanes;
 mod list;
 mod output;
 mod pair;
 mod run;
-mod script;
 mod seeds;
 mod selftest;
 mod show;
@@ -47,6 +48,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Handover(args)) => handover::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),
         Some(Command::Lanes(args)) => lanes::run(&args),
