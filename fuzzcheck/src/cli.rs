@@ -2,6 +2,7 @@
 
 pub mod distill;
 pub mod flavor;
+pub mod handover;
 pub mod inspect;
 pub mod keep;
 pub mod lanes;
@@ -50,6 +51,11 @@ pub enum Command {
     Import(ImportArgs),
     /// Take cases out: into a folder, one file, or a fuzzdata database that SQLite's fuzzcheck reads.
     Export(ExportArgs),
+    /// Write a case so that someone without Tandem can use it: bug report, scripts, files, a Rust test.
+    ///
+    /// The case is run first: report and test say what it showed. Exit codes: 0 written, 2 wrong usage or a case that
+    /// shows nothing, or something else than --signature; then nothing is written. What a form cannot carry is said.
+    Handover(handover::HandoverArgs),
     /// Write the hand-written seeds into the corpus databases.
     Seeds(SeedsArgs),
     /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.
@@ -293,9 +299,13 @@ pub struct FuzzArgs {
     /// The build to fuzz [default lane: asan]
     #[command(flatten)]
     pub flavor: flavor::FlavorArgs,
-    /// Run what is new to the corpus, and a sample of the rest, again in these lanes.
+    /// Run what is new to the corpus, and a sample of the rest, again in these lanes [default: debug, where another SQLite
+    /// than the bundled one is fuzzed]
     #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
     pub rerun: Vec<Lane>,
+    /// Run nothing again.
+    #[arg(long, conflicts_with = "rerun")]
+    pub no_rerun: bool,
     /// Run the same on another build, too, and compare what both did: `bundled`, a version, a folder, as for `pair`.
     #[arg(long, value_name = "BUILD")]
     pub pair: Option<String>,

@@ -15,6 +15,7 @@ mod coverage;
 mod distilling;
 mod files;
 mod fuzzing;
+mod handover;
 mod lanes;
 mod minimizing;
 pub mod pairing;

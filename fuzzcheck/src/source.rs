@@ -203,11 +203,18 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     if is_named_database && id.is_none() {
         bail!("{}: its name ends in .db, but it is no SQLite database (or a damaged one)", path.display());
     }
+    all.push(1, std::iter::once(single(path, target)?));
+    Ok(())
+}
+
+/// Reads a file with one case, whatever it is; `target` is as in [`open`].
+///
+/// # Errors
+/// As [`read_case`].
+pub(crate) fn single(path: &Path, target: Option<&'static Target>) -> Result<NamedCase> {
     let (case, form) = read_case(path)?;
     let target = target.unwrap_or_else(|| target_of(path, form));
-    let name = path.display().to_string();
-    all.push(1, std::iter::once(NamedCase { name, target, case, heap_bytes: None, kept: None }));
-    Ok(())
+    Ok(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
 }
 
 /// Reads a file with one case.

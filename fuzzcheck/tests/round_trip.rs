@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{
     blob, case_with_image, command, corpus_copy, file, finish, folder, fuzzcheck, fuzzcheck_on, list,
-    names_in, project, read,
+    names_in, project, read, shell_rows,
 };
 use tandem::TestCase;
 use tandem::testcase::{OpenConfig, Setting};
@@ -108,9 +108,7 @@ fn a_script_runs_in_the_sqlite3_shell() {
     let shell = shell.expect("the shell starts");
     let (out, err) = (String::from_utf8_lossy(&shell.stdout), String::from_utf8_lossy(&shell.stderr));
     assert!(err.is_empty(), "{err}\n{}", shown.out);
-    // The shell echoes each setting that it changes.
-    let lines: Vec<&str> = out.lines().map(str::trim).filter(|line| !line.starts_with("enable_")).collect();
-    assert_eq!(lines, ["200|20100", "row 77", "ok", "1", "123"], "{}", shown.out);
+    assert_eq!(shell_rows(&out), ["200|20100", "row 77", "ok", "1", "123"], "{}", shown.out);
 }
 
 #[test]

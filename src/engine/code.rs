@@ -40,6 +40,11 @@ impl Code {
         let index = find(self.0).or_else(|| find(self.primary()));
         index.map_or("SQLITE_UNKNOWN", |index| NAMES[index].1)
     }
+
+    /// The code of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|&(code, _)| Self(code))
+    }
 }
 
 impl fmt::Display for Code {
@@ -181,5 +186,9 @@ mod tests {
         assert_eq!(Code(779).name(), "SQLITE_CORRUPT_INDEX");
         assert_eq!(Code(11 | 99 << 8).to_string(), "SQLITE_CORRUPT (25355)");
         assert_eq!(Code(77).name(), "SQLITE_UNKNOWN");
+        assert_eq!(
+            (Code::by_name("SQLITE_CORRUPT_INDEX"), Code::by_name("SQLITE_UNKNOWN")),
+            (Some(Code(779)), None)
+        );
     }
 }

@@ -53,7 +53,7 @@ fn write_settings(config: &OpenConfig, f: &mut fmt::Formatter<'_>) -> fmt::Resul
 }
 
 /// Text with everything that is not printable UTF-8, a line end or a tab as `\xNN`.
-pub(crate) fn escape(bytes: &[u8]) -> String {
+pub fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

@@ -34,11 +34,12 @@ use std::fmt;
 use arbitrary::{Arbitrary, Unstructured};
 
 pub use config::{OpenConfig, SETTINGS, Setting, SettingSpec, TOGGLE_NAMES};
-pub use debug::Readable;
+pub use debug::{Readable, escape};
 pub use faults::{Fault, FaultPlan};
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
 pub use id::CaseId;
 pub use script::Script;
+pub use sparse::nonzero_runs;
 
 /// Longest input that the strict decoder accepts, in bytes; larger files are refused by name rather
 /// than read into memory.

@@ -4,6 +4,8 @@
 //! of a case is copied, hashed and mutated many times. Layout, all numbers in LEB128:
 //! `length (zeros count bytes)*`; what is missing at the end is zeros.
 
+use std::ops::Range;
+
 use super::envelope::Reader;
 use super::{DecodeError, FILE_BYTES_MAX};
 
@@ -14,13 +16,22 @@ const GAP_BYTES_MIN: usize = 8;
 pub(super) fn write(content: &[u8], out: &mut Vec<u8>) {
     write_varint(content.len() as u64, out);
     let mut at = 0;
-    while let Some(start) = first_nonzero(content, at) {
-        let end = end_of_run(content, start);
-        write_varint((start - at) as u64, out);
-        write_varint((end - start) as u64, out);
-        out.extend_from_slice(&content[start..end]);
-        at = end;
+    for run in nonzero_runs(content) {
+        write_varint((run.start - at) as u64, out);
+        write_varint(run.len() as u64, out);
+        out.extend_from_slice(&content[run.clone()]);
+        at = run.end;
     }
+}
+
+/// Where `content` holds more than zeros, in order; shorter runs of zeros than eight bytes are left inside.
+pub fn nonzero_runs(content: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = first_nonzero(content, at)?;
+        at = end_of_run(content, start);
+        Some(start..at)
+    })
 }
 
 /// Reads all of `reader`. A lenient reader cuts what does not fit.

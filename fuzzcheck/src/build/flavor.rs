@@ -66,6 +66,14 @@ impl Flavor {
         Self { lane, ..self.clone() }
     }
 
+    /// The same, of a published release.
+    ///
+    /// # Errors
+    /// As [`Flavor::new`].
+    pub(crate) fn of_release(&self, version: &str) -> Result<Self> {
+        Ok(Self { sqlite: Some(Sqlite::published(version)?), ..self.clone() })
+    }
+
     /// The flavor that a name stands for: `bundled`, a version, a folder, each with `:LANE` behind it or not.
     ///
     /// # Errors

@@ -20,12 +20,19 @@ pub(crate) struct Identity {
     pub source_id: String,
     /// `sqlite3_libversion()`.
     pub version: String,
+    /// Options of the build, without `SQLITE_`.
+    #[serde(default)]
+    pub compile_options: Vec<String>,
 }
 
 impl Identity {
     /// That of this program.
     pub(crate) fn of_this_program() -> Self {
-        Self { source_id: sqlite::source_id(), version: sqlite::version() }
+        Self {
+            source_id: sqlite::source_id(),
+            version: sqlite::version(),
+            compile_options: sqlite::compile_options(),
+        }
     }
 
     /// Its version; `None` for a fork that has versions of another form.

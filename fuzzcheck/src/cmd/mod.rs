@@ -5,6 +5,7 @@ mod coverage;
 mod distill;
 mod export;
 mod fuzz;
+mod handover;
 mod import;
 mod inspect;
 mod keep;
@@ -15,7 +16,6 @@ mod minimize;
 mod output;
 mod pair;
 mod run;
-mod script;
 mod seeds;
 mod selftest;
 mod show;
@@ -53,6 +53,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Handover(args)) => handover::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),
         Some(Command::Keep(args)) => keep::run(&args),

@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 use tandem::corpus::Details;
+use tandem::targets::Target;
 use tandem::testcase::CaseId;
 
+use super::run::options;
+use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
-use crate::cli::{LimitArgs, RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
-use crate::replay::FoundBug;
-use crate::replay::protocol::OracleCounts;
+use crate::cli::{RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::replay::protocol::{Limits, OracleCounts};
 use crate::replay::report::{Done, Report, Silent};
+use crate::replay::{FoundBug, Options};
 use crate::source::Kept;
 pub(super) use crate::ui::shell_quoted;
 
@@ -22,31 +25,41 @@ pub(super) use crate::ui::shell_quoted;
 const JSON_VERSION: u32 = 2;
 
 /// The command that runs a saved case again, as it ran: with all that changed what it did.
-fn replay_command(path: &Path, case: &Done, args: &RunArgs, worker: &Worker) -> String {
+pub(super) fn run_command(
+    path: &Path,
+    target: &Target,
+    heap_bytes: Option<u64>,
+    how: &Options,
+    flavor: &Flavor,
+) -> String {
     let flag = |is_on: bool, name: &str| is_on.then(|| name.to_owned());
     let option = |name: &str, value: Option<u64>| value.map(|value| format!("{name}={value}"));
     let changed = |value: u64, default: u64| (value != default).then_some(value);
-    let LimitArgs { limit_vm_steps, limit_alloc_bytes, limit_disk_bytes, limit_length_bytes, .. } =
-        args.limits;
+    let Limits { vm_steps, alloc_bytes, disk_bytes, length_bytes, .. } = how.limits;
     // What SQLite may hold is the only limit that a case can bring along, and its file does not carry it.
-    let heap_bytes = [args.limits.limit_heap_bytes, case.heap_bytes].into_iter().flatten().min();
+    let heap_bytes = [how.limits.heap_bytes, heap_bytes].into_iter().flatten().min();
     let arguments = [
-        Some(format!("--target={}", case.target.name)),
-        flag(args.twice, "--twice"),
-        flag(args.meet_known_bugs, "--meet-known-bugs"),
-        args.plant.as_ref().map(|name| format!("--plant={name}")),
-        option("--limit-vm-steps", limit_vm_steps),
-        option("--limit-alloc-bytes", limit_alloc_bytes),
+        Some(format!("--target={}", target.name)),
+        flag(how.is_twice, "--twice"),
+        flag(how.meets_known_bugs, "--meet-known-bugs"),
+        how.plant.as_ref().map(|name| format!("--plant={name}")),
+        option("--limit-vm-steps", vm_steps),
+        option("--limit-alloc-bytes", alloc_bytes),
         option("--limit-heap-bytes", heap_bytes),
-        option("--limit-disk-bytes", limit_disk_bytes),
-        option("--limit-length-bytes", limit_length_bytes.map(u64::from)),
-        option("--timeout-ms", changed(args.timeout_ms, TIMEOUT_MS)),
-        option("--worker-memory-mib", changed(args.worker_memory_mib, WORKER_MEMORY_MIB)),
-        Some(shell_quoted(&path.display().to_string())),
+        option("--limit-disk-bytes", disk_bytes),
+        option("--limit-length-bytes", length_bytes.map(u64::from)),
+        option("--timeout-ms", changed(how.timeout_ms, TIMEOUT_MS)),
+        option("--worker-memory-mib", changed(how.worker_memory_mib, WORKER_MEMORY_MIB)),
     ];
-    let build = worker.flavor.arguments(Lane::Release);
-    let arguments: Vec<String> = build.into_iter().chain(arguments.into_iter().flatten()).collect();
+    let path = path.display().to_string();
+    let build = flavor.arguments(Lane::Release);
+    let arguments = build.into_iter().chain(arguments.into_iter().flatten()).chain([path]);
+    let arguments: Vec<String> = arguments.map(|word| shell_quoted(&word)).collect();
     format!("cargo fuzzcheck run {}", arguments.join(" "))
+}
+
+fn replay_command(path: &Path, case: &Done, args: &RunArgs, worker: &Worker) -> String {
+    run_command(path, case.target, case.heap_bytes, &options(args), &worker.flavor)
 }
 
 pub(super) fn print_text(

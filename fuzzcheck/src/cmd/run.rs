@@ -125,8 +125,9 @@ pub(super) fn every(cases: Cases, nth: u32) -> Cases {
     some
 }
 
-fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
-    let options = Options {
+/// How the arguments have cases run.
+pub(super) fn options(args: &RunArgs) -> Options {
+    Options {
         is_twice: args.twice,
         plant: args.plant.clone(),
         meets_known_bugs: args.meet_known_bugs,
@@ -134,7 +135,11 @@ fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool)
         timeout_ms: args.timeout_ms,
         worker_memory_mib: args.worker_memory_mib,
         ..Options::default()
-    };
+    }
+}
+
+fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
+    let options = options(args);
     let mut progress = Progress::new(cases.total);
     let report = if args.in_process {
         in_process(&options, cases, stop, &mut progress)?

@@ -163,3 +163,10 @@ pub fn blob(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("x'{digits}'")
 }
+
+/// The lines that the sqlite3 shell printed, without the limits that it says it has set.
+pub fn shell_rows(out: &str) -> Vec<&str> {
+    let limits = ["length", "sql_length", "expr_depth", "vdbe_op", "like_pattern_length"];
+    let is_row = |line: &&str| !limits.iter().any(|name| line.trim().starts_with(&format!("{name} ")));
+    out.lines().filter(is_row).collect()
+}

@@ -27,6 +27,7 @@ pub use ffi::process::{
     compile_options, initialize, is_complete, isolate, keywords, memory_used, source_id, version,
 };
 pub use session::Session;
+pub use settings::{limits, pragmas, switches};
 
 static USE: RwLock<()> = RwLock::new(());
 

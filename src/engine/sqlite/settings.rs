@@ -10,7 +10,7 @@ use rusqlite::ffi;
 use super::executor::Budget;
 use super::ffi::Connection;
 use crate::engine::Taint;
-use crate::testcase::{OpenConfig, Setting};
+use crate::testcase::{OpenConfig, Setting, TOGGLE_NAMES};
 
 /// `sqlite3_db_config` switches with the value that a clear toggle bit means, in the order of
 /// [`crate::testcase::TOGGLE_NAMES`]. `None` is a switch that this SQLite's interface lacks.
@@ -51,10 +51,9 @@ const LIMITS: [(c_int, Setting, c_int); 11] = [
 /// Applies all settings of the connection; those of the disk and the process are the executor's.
 /// Returns how they taint the run.
 pub(super) fn apply(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) -> Taint {
-    let toggles = config.get(Setting::Toggles);
-    for (bit, switch) in SWITCHES.iter().enumerate() {
-        if let Some((switch, default)) = switch {
-            connection.db_config(*switch, default ^ (toggles >> bit & 1 == 1));
+    for (bit, on) in switched(config) {
+        if let Some((switch, _)) = SWITCHES[bit] {
+            connection.db_config(switch, on);
         }
     }
     connection.optimizations_off(config.get(Setting::OptimizationsOff));
@@ -63,29 +62,60 @@ pub(super) fn apply(config: &OpenConfig, budget: &Budget, connection: &Connectio
     taint(config)
 }
 
-fn apply_limits(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) {
-    for (limit, setting, default) in LIMITS {
+/// The `sqlite3_db_config` switches that a case sets, each with its value: the name of one is `SQLITE_DBCONFIG_` and
+/// what [`TOGGLE_NAMES`] says.
+pub fn switches(config: &OpenConfig) -> impl Iterator<Item = (&'static str, bool)> {
+    switched(config).map(|(bit, on)| (TOGGLE_NAMES[bit], on))
+}
+
+/// The bits of [`Setting::Toggles`] that this SQLite's interface knows, with the value of their switch.
+fn switched(config: &OpenConfig) -> impl Iterator<Item = (usize, bool)> {
+    let toggles = config.get(Setting::Toggles);
+    let known = SWITCHES.iter().enumerate().filter_map(|(bit, switch)| Some((bit, switch.as_ref()?.1)));
+    known.map(move |(bit, default)| (bit, default ^ (toggles >> bit & 1 == 1)))
+}
+
+/// The limits that a case sets within a budget: the name of one is `SQLITE_LIMIT_` and this in capitals.
+pub fn limits(config: &OpenConfig, budget: &Budget) -> impl Iterator<Item = (&'static str, i32)> {
+    let name = |setting: Setting| setting.spec().name.strip_prefix("limit_").unwrap_or_default();
+    limited(config, budget).map(move |(setting, _, value)| (name(setting), value))
+}
+
+fn limited(config: &OpenConfig, budget: &Budget) -> impl Iterator<Item = (Setting, c_int, c_int)> {
+    LIMITS.into_iter().map(|(limit, setting, default)| {
         let value = match config.get(setting) {
             0 if limit == ffi::SQLITE_LIMIT_LENGTH => budget.length_bytes as c_int,
             0 => default,
             value => value as c_int,
         };
+        (setting, limit, value)
+    })
+}
+
+fn apply_limits(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) {
+    for (_, limit, value) in limited(config, budget) {
         connection.limit(limit, value);
     }
     // Threads would make runs differ.
     connection.limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
 }
 
-fn apply_pragmas(config: &OpenConfig, connection: &Connection<'_>) {
-    for (spec, value) in config.changed() {
-        let pragma = match spec.setting {
+/// The pragmas that a case runs before its script.
+pub fn pragmas(config: &OpenConfig) -> impl Iterator<Item = String> {
+    config.changed().filter_map(|(spec, value)| {
+        Some(match spec.setting {
             Setting::CachePages => format!("PRAGMA cache_size={value}"),
             Setting::CacheSpill => format!("PRAGMA cache_spill={value}"),
             Setting::CellSizeCheck => format!("PRAGMA cell_size_check={value}"),
             Setting::ExclusiveLocking => "PRAGMA locking_mode=EXCLUSIVE".to_owned(),
             Setting::TempStore => format!("PRAGMA temp_store={value}"),
-            _ => continue,
-        };
+            _ => return None,
+        })
+    })
+}
+
+fn apply_pragmas(config: &OpenConfig, connection: &Connection<'_>) {
+    for pragma in pragmas(config) {
         // A database that cannot even be read fails here as it will at the first statement.
         if let (_, Some(mut statement), _) = connection.prepare(pragma.as_bytes()) {
             statement.step();

@@ -1,0 +1,245 @@
+//! `fuzzcheck handover`.
+
+mod output;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use self::output::{print_json, print_text};
+use super::lookup::find;
+use super::output::run_command;
+use super::run::check_plant;
+use super::{project, show, target_by_name};
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
+use crate::build::published::RELEASES;
+use crate::build::worker::Worker;
+use crate::cli::WORKER_MEMORY_MIB;
+use crate::cli::handover::{FormArg, HandoverArgs};
+use crate::files;
+use crate::handover::finding::Seen;
+use crate::handover::report::{self, Context, Tried};
+use crate::handover::{Form, Handed, pair, posix, rust, shell};
+use crate::replay::client::Client;
+use crate::replay::protocol::{CaseResult, Job, target_index};
+use crate::replay::{FoundBug, Options};
+use crate::source::NamedCase;
+
+/// The name of the file with the case itself.
+const CASE: &str = "case.tandem";
+/// The name of the folder with its files.
+const FILES: &str = "files";
+
+/// A file to write, with what it lacks of the case.
+struct Output {
+    name: PathBuf,
+    form: Form,
+}
+
+pub(super) fn run(args: &HandoverArgs) -> Result<ExitCode> {
+    check_plant(args.plant.as_deref())?;
+    let target = target_by_name(args.target.as_deref())?;
+    let (named, code) = find(&args.case, &args.corpus, target)?;
+    let releases = releases(&args.versions)?;
+    let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
+    let worker = Worker::build(&flavor, &project(), !args.no_install)?;
+    let options = options(args);
+    let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, args, &named, &worker)?);
+    let tried = try_releases(&releases, &flavor, args, &named);
+    let handed = Handed::new(&named)?;
+    let command = run_command(&args.to.join(CASE), named.target, named.heap_bytes, &options, &flavor);
+    let outputs = outputs(args, &named, &handed, &seen, &tried, &command)?;
+    write_all(&args.to, &outputs)?;
+    if args.json {
+        print_json(args, &handed, &seen, &tried, &outputs, &command)?;
+    } else {
+        print_text(args, &seen, &tried, &outputs, &command)?;
+    }
+    let failed = tried.iter().filter_map(|tried| Some((&tried.version, tried.shown.as_ref().err()?)));
+    let failed: Vec<String> = failed.map(|(version, why)| format!("{version}: {why}")).collect();
+    if !failed.is_empty() {
+        bail!("all is written, but some releases could not be tried: {}", failed.join("; "));
+    }
+    Ok(code)
+}
+
+fn options(args: &HandoverArgs) -> Options {
+    Options {
+        is_twice: args.twice,
+        plant: args.plant.clone(),
+        meets_known_bugs: args.meet_known_bugs,
+        timeout_ms: args.timeout_ms,
+        worker_memory_mib: WORKER_MEMORY_MIB,
+        ..Options::default()
+    }
+}
+
+/// The releases that are asked for, each once; `all` is all that can be fetched.
+fn releases(asked: &[String]) -> Result<BTreeSet<&str>> {
+    let known = || RELEASES.iter().map(|release| release.version);
+    if asked.iter().any(|version| version == "all") {
+        return Ok(known().collect());
+    }
+    if let Some(version) = asked.iter().find(|version| known().all(|known| known != version.as_str())) {
+        bail!(
+            "no crate is known to bundle SQLite {version}; there are {}",
+            known().collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(asked.iter().map(String::as_str).collect())
+}
+
+/// Runs the case in a build.
+fn run_in(worker: &Worker, options: &Options, named: &NamedCase) -> Result<CaseResult> {
+    let options = Options { has_digests: true, ..worker.options(options.clone()) };
+    let NamedCase { target, heap_bytes, case, .. } = named;
+    let job = Job { index: 1, target: target_index(target), heap_bytes: *heap_bytes, body: case.encode() };
+    let (outcomes, _) = Client::new(&worker.program, &options)?.run_watched(vec![job])?;
+    let outcome = outcomes.into_iter().next().context("the worker says nothing of the case")?;
+    match outcome.harness_error {
+        Some(message) => bail!("a worker failed, which is a bug in Tandem: {message}"),
+        None => Ok(outcome.result),
+    }
+}
+
+/// The result with the bug that is handed over first.
+fn expected(
+    mut result: CaseResult,
+    args: &HandoverArgs,
+    named: &NamedCase,
+    worker: &Worker,
+) -> Result<CaseResult> {
+    let found =
+        || result.bugs.iter().map(|bug| format!("`{}`", bug.signature)).collect::<Vec<_>>().join(", ");
+    let (case, build) = (&named.name, &worker.flavor);
+    if let Some(signature) = &args.signature {
+        let at = result.bugs.iter().position(|bug| bug.signature == *signature);
+        match at {
+            Some(at) => result.bugs[..=at].rotate_right(1),
+            None if result.bugs.is_empty() => bail!("{case} shows nothing in {build}, and not `{signature}`"),
+            None => bail!("{case} shows {} in {build}, and not `{signature}`", found()),
+        }
+    } else if result.bugs.is_empty() && !args.without_finding {
+        let kept = named.kept.as_ref().and_then(|kept| kept.signature.as_ref());
+        let kept = kept.map_or(String::new(), |signature| format!("; it is kept for `{signature}`"));
+        bail!(
+            "{case} shows no finding in {build}{kept}. Another --lane or --sqlite-version may show one, and so may \
+             --meet-known-bugs; --without-finding hands it over as it is"
+        );
+    }
+    Ok(result)
+}
+
+fn try_releases(
+    releases: &BTreeSet<&str>,
+    flavor: &Flavor,
+    args: &HandoverArgs,
+    named: &NamedCase,
+) -> Vec<Tried> {
+    let shown = |version: &str| -> Result<(String, Vec<FoundBug>)> {
+        let worker = Worker::build(&flavor.of_release(version)?, &project(), !args.no_install)?;
+        Ok((worker.identity.source_id.clone(), run_in(&worker, &options(args), named)?.bugs))
+    };
+    let known = RELEASES.iter().map(|release| release.version);
+    known
+        .filter(|version| releases.contains(version))
+        .map(|version| {
+            let shown = shown(version).map_err(|error| format!("{error:#}"));
+            Tried { version: version.to_owned(), shown }
+        })
+        .collect()
+}
+
+/// Everything that is written.
+fn outputs(
+    args: &HandoverArgs,
+    named: &NamedCase,
+    handed: &Handed,
+    seen: &Seen,
+    tried: &[Tried],
+    command: &str,
+) -> Result<Vec<Output>> {
+    let has = |form: FormArg| args.forms.is_empty() || args.forms.contains(&form);
+    let whole = |content: Vec<u8>| Form { content, losses: Vec::new() };
+    let mut outputs = Vec::new();
+    let mut put = |name: PathBuf, form: Form| outputs.push(Output { name, form });
+    put(CASE.into(), whole(named.case.encode()));
+    if has(FormArg::Text) {
+        let mut text = Vec::new();
+        show::readable(&named.case, &mut text)?;
+        put("case.txt".into(), whole(text));
+    }
+    if has(FormArg::Script) {
+        put("shell.sql".into(), shell::write(handed, Some(seen)));
+    }
+    let repro = posix::write(handed, seen);
+    let report = has(FormArg::Report).then(|| {
+        let attached =
+            [(FormArg::Sh, "`repro.sh`"), (FormArg::Files, "`files/`"), (FormArg::Rust, "`case.rs`")];
+        let mut attachments: Vec<&'static str> = vec!["`case.tandem`"];
+        attachments.extend(attached.into_iter().filter(|(form, _)| has(*form)).map(|(_, name)| name));
+        let known = RELEASES.iter().map(|release| release.version);
+        let is_untried =
+            |version: &&str| *version != seen.version && tried.iter().all(|tried| tried.version != *version);
+        let untried: Vec<&'static str> = known.filter(is_untried).collect();
+        let (repro, attachments, untried) = (&repro.content[..], &attachments[..], &untried[..]);
+        report::write(handed, &Context { seen, command, repro, attachments, tried, untried })
+    });
+    if has(FormArg::Sh) {
+        put("repro.sh".into(), repro);
+    }
+    if has(FormArg::Files) {
+        for (name, content) in handed.case.files.iter() {
+            if name.as_str() == pair::SCRIPT {
+                bail!(
+                    "the case has a file {name}, where the statements would be: leave out the form `files`"
+                );
+            }
+            put(Path::new(FILES).join(name.as_str()), whole(content.to_vec()));
+        }
+        put(Path::new(FILES).join(pair::SCRIPT), pair::script(handed, seen));
+    }
+    if has(FormArg::Rust) {
+        put("case.rs".into(), rust::write(handed, seen));
+    }
+    if let Some(report) = report {
+        put("report.md".into(), report);
+    }
+    Ok(outputs)
+}
+
+/// Writes all files, or none where one is there already and another: it may be all that is left of what someone wrote.
+fn write_all(folder: &Path, outputs: &[Output]) -> Result<()> {
+    for Output { name, form } in outputs {
+        let path = folder.join(name);
+        files::refuse_special(&path)?;
+        if path.exists() {
+            let there = fs::read(&path).with_context(|| format!("{}", path.display()))?;
+            if there != form.content {
+                bail!(
+                    "{}: it is there already, and another: name another folder, or remove it",
+                    path.display()
+                );
+            }
+        }
+    }
+    // A log of another case beside the database would be taken for its own.
+    let inner = folder.join(FILES);
+    if inner.is_dir() && outputs.iter().any(|output| output.name.starts_with(FILES)) {
+        let is_ours = |path: &PathBuf| outputs.iter().any(|output| folder.join(&output.name) == *path);
+        if let Some(path) = files::in_folder(&inner)?.iter().find(|path| !is_ours(path)) {
+            bail!("{}: it is no file of this case: name another folder, or remove it", path.display());
+        }
+    }
+    for Output { name, form } in outputs {
+        let path = folder.join(name);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).with_context(|| format!("{}", parent.display()))?;
+        files::write(&path, &form.content)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! What a case showed in a build, and what should hold instead.
+
+use tandem::engine::Code;
+
+use super::Handed;
+use crate::build::worker::Worker;
+use crate::replay::FoundBug;
+use crate::replay::protocol::{CaseDigest, CaseResult};
+
+/// What a case showed in a build.
+pub(crate) struct Seen {
+    /// Version of SQLite.
+    pub version: String,
+    /// `sqlite3_sourceid()`.
+    pub source_id: String,
+    /// Name of the lane.
+    pub lane: &'static str,
+    /// Options of the build, without `SQLITE_`.
+    pub compile_options: Vec<String>,
+    /// Bugs, the one that is handed over first; empty where nothing was found.
+    pub bugs: Vec<FoundBug>,
+    /// What it did, if it came to its end.
+    digest: Option<CaseDigest>,
+}
+
+/// What should hold at the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Expectation {
+    /// It comes to its end.
+    Ends,
+    /// `PRAGMA integrity_check` says `ok` before the connection is closed.
+    Integrity,
+    /// It says so after the connection was closed and opened again.
+    IntegrityAfterwards,
+    /// The result code does not come: of the statement of this number, or of any.
+    NoCode(Code, Option<usize>),
+    /// SQLite holds no memory afterwards.
+    NoLeak,
+    /// The connection can be closed.
+    Closes,
+}
+
+impl Seen {
+    /// What a worker says of a case.
+    pub(crate) fn new(worker: &Worker, result: CaseResult) -> Self {
+        let bundled = tandem::engine::sqlite::version;
+        Self {
+            version: worker.flavor.sqlite.as_ref().map_or_else(bundled, |sqlite| sqlite.version.clone()),
+            source_id: worker.identity.source_id.clone(),
+            lane: worker.flavor.lane.name(),
+            compile_options: worker.identity.compile_options.clone(),
+            bugs: result.bugs,
+            digest: result.digest,
+        }
+    }
+
+    /// The bug that is handed over.
+    pub(crate) fn bug(&self) -> Option<&FoundBug> {
+        self.bugs.first()
+    }
+
+    /// The signature in words, for a person who knows no signatures.
+    pub(super) fn title(&self) -> String {
+        self.bug().map_or_else(|| "A case without a finding".to_owned(), |bug| title(&bug.signature))
+    }
+
+    /// The build in words.
+    pub(super) fn build(&self) -> String {
+        format!("SQLite {} ({}), lane {}", self.version, self.source_id, self.lane)
+    }
+
+    /// What should hold; the second part is what of the finding cannot be asked without Tandem.
+    pub(super) fn expectation(&self, handed: &Handed) -> (Expectation, Option<&'static str>) {
+        let Some(bug) = self.bug() else {
+            return (Expectation::Ends, None);
+        };
+        let mut parts = bug.signature.splitn(3, '/');
+        let (oracle, kind, detail) = (parts.next(), parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        match oracle {
+            Some("integrity") => (Expectation::Integrity, None),
+            Some("format") => (
+                Expectation::IntegrityAfterwards,
+                Some("the file is judged by integrity_check, which may not see what Tandem's own reader saw"),
+            ),
+            Some("code") => match Code::by_name(kind) {
+                Some(code) => (Expectation::NoCode(code, self.statement_with(code, detail, handed)), None),
+                None => (Expectation::Ends, Some("the result code has no name here")),
+            },
+            Some("memory") => (Expectation::NoLeak, None),
+            Some("close") => (Expectation::Closes, None),
+            Some("files") => (Expectation::Ends, Some("whether a file stays open is not looked at")),
+            Some("determinism") => (Expectation::Ends, Some("one run is not compared with another")),
+            _ => (Expectation::Ends, None),
+        }
+    }
+
+    /// The number of the first statement with this verb that gave the code.
+    fn statement_with(&self, code: Code, verb: &str, handed: &Handed) -> Option<usize> {
+        let mut statements = self.digest.iter().flat_map(|digest| &digest.statements);
+        let found = statements.find(|found| {
+            found.verb == verb && Code(found.code).name() == code.name() && !found.sql.is_empty()
+        })?;
+        handed.statement_at(found.sql.start)
+    }
+}
+
+/// A signature in words; itself where it is of no kind that has any.
+fn title(signature: &str) -> String {
+    let parts: Vec<&str> = signature.splitn(3, '/').collect();
+    let [oracle, kind, detail] = parts[..] else {
+        return signature.to_owned();
+    };
+    let words = |text: &str| text.replace('-', " ");
+    let is_verb = !detail.is_empty() && detail.bytes().all(|byte| byte.is_ascii_uppercase());
+    let place = match detail {
+        "-" | "" => String::new(),
+        verb if is_verb => format!(" at {verb}"),
+        function => format!(" in {function}()"),
+    };
+    match (oracle, kind) {
+        ("crash", "assert") => format!("Assertion fails{place}"),
+        ("crash", "stack-overflow") => format!("Recursion without end{place}"),
+        ("crash", kind) => {
+            let tools = [
+                ("asan-", "AddressSanitizer: "),
+                ("ubsan-", "Undefined behavior: "),
+                ("valgrind-", "Valgrind: "),
+            ];
+            let tool = tools.iter().find_map(|(mark, tool)| Some((kind.strip_prefix(mark)?, *tool)));
+            tool.map_or_else(|| format!("{kind}{place}"), |(class, tool)| format!("{tool}{class}{place}"))
+        }
+        ("hang", _) => format!("Does not end{place}"),
+        ("integrity" | "format", kind) => {
+            format!("A well-formed database is not any more: {}{place}", words(kind))
+        }
+        ("code", kind) => format!("{kind}{place}, which should not be possible"),
+        ("memory", _) => "Memory is not freed when the connection is closed".to_owned(),
+        ("files", _) => "A file stays open when the connection is closed".to_owned(),
+        ("close", kind) => format!("The connection cannot be closed: {kind}"),
+        ("determinism", _) => "Two runs of the same case differ".to_owned(),
+        _ => signature.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_words() {
+        let titles = [
+            ("crash/asan-heap-buffer-overflow/f5", "AddressSanitizer: heap-buffer-overflow in f5()"),
+            ("crash/assert/sqlite3Utf16to8", "Assertion fails in sqlite3Utf16to8()"),
+            ("crash/SIGSEGV/SELECT", "SIGSEGV at SELECT"),
+            ("crash/SIGSEGV/-", "SIGSEGV"),
+            ("hang/timeout/SELECT", "Does not end at SELECT"),
+            ("integrity/never-used/VACUUM", "A well-formed database is not any more: never used at VACUUM"),
+            ("code/SQLITE_CORRUPT/DELETE", "SQLITE_CORRUPT at DELETE, which should not be possible"),
+            ("something else", "something else"),
+            ("new/kind/x", "new/kind/x"),
+        ];
+        for (signature, words) in titles {
+            assert_eq!(title(signature), words);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A case as a shell script that writes its files, byte for byte, and runs the `sqlite3` shell on them: POSIX, and
+//! `base64`, which nearly everything has.
+
+use std::fmt::Write as _;
+
+use super::finding::{Expectation, Seen};
+use super::{CHECK, Form, Handed, bytes, shell};
+
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => {
+        writeln!($out, $($arg)*).expect("writing to a String does not fail")
+    };
+}
+
+/// What stands before the files.
+const BEGIN: &str = "\
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf \"$folder\"' EXIT
+trap 'exit 130' HUP INT TERM
+shell=${SQLITE3:-sqlite3}
+case $shell in */*) shell=$(cd \"$(dirname \"$shell\")\" && pwd)/$(basename \"$shell\") ;; esac
+command -v \"$shell\" >/dev/null || { echo \"repro: $shell is not there: set SQLITE3\" >&2; exit 2; }
+mkdir \"$folder/run\"
+cd \"$folder/run\"
+decode=-d
+printf 'YQ==' | base64 -d >/dev/null 2>&1 || decode=-D
+# put FILE BLOCK: writes standard input, in base64, at this block of 512 bytes.
+put() { base64 \"$decode\" | dd of=\"$1\" bs=512 seek=\"$2\" conv=notrunc 2>/dev/null; }
+# size FILE BYTES: what was not written up to there is zeros.
+size() { dd if=/dev/null of=\"$1\" bs=1 seek=\"$2\" 2>/dev/null; }
+";
+
+/// Writes the script.
+pub(crate) fn write(handed: &Handed, seen: &Seen) -> Form {
+    let mut losses = handed.losses.clone();
+    let (expectation, loss) = seen.expectation(handed);
+    losses.extend(loss.map(str::to_owned));
+    let mut commands = String::new();
+    shell::settings(handed, &mut commands, &mut losses);
+    let mut script = commands.into_bytes();
+    shell::script(handed, &mut script, &mut losses);
+    if expectation == Expectation::Integrity {
+        script.extend_from_slice(shell::CHECK.as_bytes());
+    }
+    let mut text = String::new();
+    head(handed, seen, &losses, &mut text);
+    text.push_str(BEGIN);
+    for (name, content) in handed.case.files.iter() {
+        file(name.as_str(), content, &mut text);
+    }
+    statements(&script, &mut text);
+    put!(text, "code=0");
+    put!(text, "\"$shell\" -batch main.db <../case.sql || code=$?");
+    if expectation == Expectation::IntegrityAfterwards {
+        put!(text, "\"$shell\" -batch main.db '{CHECK}' || code=$?");
+    }
+    put!(text, "[ \"$code\" -lt 128 ] || echo \"repro: $shell ended by signal $((code - 128))\" >&2");
+    put!(text, "exit \"$code\"");
+    Form { content: text.into_bytes(), losses }
+}
+
+fn head(handed: &Handed, seen: &Seen, losses: &[String], text: &mut String) {
+    put!(text, "#!/bin/sh\n# {}", seen.title());
+    put!(text, "# Seen in {}.", seen.build());
+    put!(text, "# Case {}: its files are written into a temporary folder,", handed.id);
+    put!(
+        text,
+        "# and its statements run there. Exits with the code of the sqlite3 shell; 128 and more is a crash."
+    );
+    put!(text, "#   sh repro.sh                       with the sqlite3 of PATH");
+    put!(text, "#   SQLITE3=./sqlite3 sh repro.sh     with another");
+    losses.iter().for_each(|loss| put!(text, "# Left out: {loss}"));
+}
+
+fn file(name: &str, content: &[u8], text: &mut String) {
+    put!(text, "size {name} 0");
+    for range in bytes::blocks(content) {
+        put!(text, "put {name} {} <<'END'", range.start / bytes::BLOCK_BYTES);
+        text.push_str(&bytes::base64(&content[range]));
+        put!(text, "END");
+    }
+    put!(text, "size {name} {}", content.len());
+}
+
+/// The script, in a folder of no file of the case: they may have any name without a slash.
+fn statements(script: &[u8], text: &mut String) {
+    let plain = std::str::from_utf8(script).ok().filter(|_| bytes::is_plain(script));
+    let Some(plain) = plain else {
+        put!(text, "base64 \"$decode\" >../case.sql <<'END'\n{}END", bytes::base64(script));
+        return;
+    };
+    let mut end = "END".to_owned();
+    while plain.lines().any(|line| line == end) {
+        end.push('_');
+    }
+    put!(text, "cat >../case.sql <<'{end}'\n{plain}{end}");
+}

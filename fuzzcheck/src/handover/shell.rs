@@ -1,0 +1,210 @@
+//! A case as a script for the `sqlite3` shell (<https://sqlite.org/cli.html>): settings as dot-commands, the database
+//! inline, then the SQL.
+
+use std::ffi::CString;
+use std::fmt::Write as _;
+
+use tandem::dbfile::{Geometry, header};
+use tandem::engine::sqlite::{is_complete, limits, pragmas, switches};
+use tandem::sql::token;
+use tandem::testcase::{FileName, Setting};
+
+use super::finding::{Expectation, Seen};
+use super::{Form, Handed};
+
+/// Switches that shells of before 3.42 do not know: they are named only where a case inverts them.
+const NEW_SWITCHES: [&str; 2] = ["STMT_SCANSTATUS", "REVERSE_SCANORDER"];
+/// Limits that SQLite has unless it is built otherwise: the shell says each that it is told to set.
+const USUAL_LIMITS: [(&str, i32); 6] = [
+    ("column", 2_000),
+    ("compound_select", 500),
+    ("function_arg", 1_000),
+    ("attached", 10),
+    ("variable_number", 32_766),
+    ("trigger_depth", 1_000),
+];
+/// VM steps between two calls of the progress handler.
+const STEPS_PER_TICK: u64 = 100;
+
+/// The check of a database behind its script, which nothing limits.
+pub(super) const CHECK: &str = ".progress 0
+.output /dev/null
+.limit length 1000000000
+.limit sql_length 1000000000
+.limit expr_depth 1000
+.limit vdbe_op 250000000
+.output
+PRAGMA integrity_check;
+";
+
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => {
+        writeln!($out, $($arg)*).expect("writing to a String does not fail")
+    };
+}
+
+/// Writes the script.
+///
+/// `seen` is what the case showed, for the check behind it.
+pub(crate) fn write(handed: &Handed, seen: Option<&Seen>) -> Form {
+    let files = &handed.case.files;
+    let mut losses = handed.losses.clone();
+    let mut text = format!("-- case {}; run: sqlite3 -batch < this file\n", handed.id);
+    if let Some(image) = files.main() {
+        losses.extend(image_losses(image));
+        hexdb(image, &mut text);
+    }
+    let others = files.iter().filter(|(name, _)| **name != FileName::main());
+    losses.extend(others.map(|(name, _)| format!("the file {name} is left out: a script has one database")));
+    settings(handed, &mut text, &mut losses);
+    let mut content = text.into_bytes();
+    script(handed, &mut content, &mut losses);
+    if seen.is_some_and(|seen| seen.expectation(handed).0 == Expectation::Integrity) {
+        content.extend_from_slice(CHECK.as_bytes());
+    }
+    Form { content, losses }
+}
+
+/// What becomes of a database that is held in memory.
+fn image_losses(image: &[u8]) -> Vec<String> {
+    let mut losses = Vec::new();
+    if header::is_wal(image) {
+        losses.push("the database is in WAL mode, and one in memory cannot be opened so".to_owned());
+    }
+    if !image.len().is_multiple_of(Geometry::of(image).page_bytes) {
+        losses.push("the last page is cut, and the shell makes it whole with zeros".to_owned());
+    }
+    losses
+}
+
+/// `.open --hexdb`: sixteen bytes a line, lines of zeros left out.
+fn hexdb(image: &[u8], text: &mut String) {
+    let page_bytes = Geometry::of(image).page_bytes;
+    put!(text, ".open --hexdb\n| size {} pagesize {page_bytes} filename main.db", image.len());
+    for (index, page) in image.chunks(page_bytes).enumerate() {
+        put!(text, "| page {} offset {}", index + 1, index * page_bytes);
+        for (row, bytes) in page.chunks(16).enumerate() {
+            if bytes.iter().all(|&byte| byte == 0) {
+                continue;
+            }
+            // The shell reads lines of sixteen bytes and no others.
+            let digits: String = (0..16).map(|i| format!(" {:02x}", bytes.get(i).unwrap_or(&0))).collect();
+            put!(text, "| {:6}:{digits}", row * 16);
+        }
+    }
+    text.push_str("| end main.db\n");
+}
+
+/// What is set before the script, all of it: the shell's defaults are not ours, and those of its versions differ.
+pub(super) fn settings(handed: &Handed, text: &mut String, losses: &mut Vec<String>) {
+    let config = &handed.case.config;
+    // The shell says what it has set; up to 3.40, the limits all the same.
+    put!(text, ".output /dev/null");
+    let toggles = config.get(Setting::Toggles);
+    for (name, on) in switches(config) {
+        let bit = tandem::testcase::TOGGLE_NAMES.iter().position(|known| *known == name);
+        let is_inverted = bit.is_some_and(|bit| toggles >> bit & 1 == 1);
+        if is_inverted || !NEW_SWITCHES.contains(&name) {
+            put!(text, ".dbconfig {} {}", name.to_ascii_lowercase(), if on { "on" } else { "off" });
+        }
+    }
+    for (name, value) in limits(config, &handed.budget).filter(|limit| !USUAL_LIMITS.contains(limit)) {
+        put!(text, ".limit {name} {value}");
+    }
+    put!(text, ".testctrl prng_seed {}", config.get(Setting::RandomSeed));
+    if config.get(Setting::PendingBytePage) != 0 {
+        put!(text, ".testctrl pending_byte {}", config.lock_byte());
+    }
+    if config.get(Setting::OptimizationsOff) != 0 {
+        put!(text, ".testctrl optimizations {:#x}", config.get(Setting::OptimizationsOff));
+    }
+    if handed.budget.heap_bytes > 0 {
+        put!(text, "PRAGMA hard_heap_limit={};", handed.budget.heap_bytes);
+    }
+    pragmas(config).for_each(|pragma| put!(text, "{pragma};"));
+    let ticks = handed.budget.vm_steps / STEPS_PER_TICK;
+    put!(text, ".progress {STEPS_PER_TICK} --limit {ticks} --quiet\n.output");
+    if config.is_on(Setting::Utf16) {
+        losses.push("statements are UTF-8, and were UTF-16: the shell knows no other".to_owned());
+    }
+    if config.get(Setting::RowsMax) != 0 {
+        losses.push(format!("the run does not end after {} rows", config.get(Setting::RowsMax)));
+    }
+    if handed.has_named_values() {
+        losses.push("parameters such as $int_1 are not bound, and are NULL".to_owned());
+    }
+}
+
+/// The statements, each from the beginning of a line: the shell drops what stands behind a failed one on its line.
+pub(super) fn script(handed: &Handed, out: &mut Vec<u8>, losses: &mut Vec<String>) {
+    let mut loses_returns = false;
+    for statement in handed.statements() {
+        let (blanks, statement) = statement.split_at(blank_bytes(statement));
+        out.extend_from_slice(blanks);
+        // At the beginning of a line, behind nothing but comments, it would be a command of the shell.
+        if statement.starts_with(b".") || statement.starts_with(b"#") {
+            out.push(b' ');
+        }
+        loses_returns |= super::contains(statement, b"\r\n");
+        let lines: Vec<&[u8]> = statement.split(|&byte| byte == b'\n').collect();
+        for (number, line) in lines.iter().enumerate() {
+            let is_end = number + 1 < lines.len() && ends_for_shell(&lines[..number], line);
+            out.extend_from_slice(line);
+            out.push(if is_end { b' ' } else { b'\n' });
+        }
+    }
+    if loses_returns {
+        losses.push("the shell drops carriage returns at the end of a line".to_owned());
+    }
+}
+
+/// Bytes of the blanks and comments with which a statement begins.
+fn blank_bytes(statement: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some((_, length)) = token::first(&statement[at..]).filter(|(kind, _)| kind.is_blank()) {
+        at += length;
+    }
+    at
+}
+
+/// Whether the shell takes this line for the end of the statement that the lines before it begin: a `/` or `go` alone,
+/// outside of quotes and comments.
+fn ends_for_shell(before: &[&[u8]], line: &[u8]) -> bool {
+    let word = line.trim_ascii();
+    let begun = [before.join(&b'\n').as_slice(), b"\n;"].concat();
+    (word == b"/" || word.eq_ignore_ascii_case(b"go"))
+        && CString::new(begun).is_ok_and(|begun| is_complete(&begun))
+}
+
+#[cfg(test)]
+mod tests {
+    use tandem::TestCase;
+    use tandem::targets::SQL;
+
+    use super::*;
+    use crate::source::NamedCase;
+
+    fn handed(sql: &str) -> Handed {
+        let case = TestCase::from_sql(sql);
+        let name = String::new();
+        Handed::new(&NamedCase { name, target: &SQL, case, heap_bytes: None, kept: None }).unwrap()
+    }
+
+    #[test]
+    fn statements_begin_lines_and_are_no_commands() {
+        let text = |sql: &str| {
+            let (mut out, mut losses) = (Vec::new(), Vec::new());
+            script(&handed(sql), &mut out, &mut losses);
+            (String::from_utf8(out).unwrap(), losses.len())
+        };
+        assert_eq!(
+            text("SELECT 1; ; bad; -- c\n SELECT 2"),
+            ("SELECT 1;\n;\nbad;\n-- c\n SELECT 2\n".to_owned(), 0)
+        );
+        assert_eq!(text("SELECT 1;\n.shell x\n;#"), ("SELECT 1;\n .shell x\n;\n #\n".to_owned(), 0));
+        assert_eq!(text("-- c\n.quit\n;").0, "-- c\n .quit\n;\n");
+        assert_eq!(text("SELECT 6\n/\n3;").0, "SELECT 6\n/ 3;\n");
+        assert_eq!(text("SELECT '\n/\n', 1\nGo\n;").0, "SELECT '\n/\n', 1\nGo ;\n");
+        assert_eq!(text("SELECT '\r\n'").1, 1);
+    }
+}
