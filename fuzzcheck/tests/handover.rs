@@ -249,7 +249,7 @@ fn replay(report: &Path, saved: &Path) -> Ran {
 fn the_command_of_a_report_shows_the_finding_again() {
     for (case, words, signature) in [
         (TestCase::from_sql(GEOPOLY_KEY.script), "--meet-known-bugs", "integrity/invalid-page-number/CREATE"),
-        (TestCase::from_sql(CALLING), "--plant segfault", "crash/SIGSEGV/SELECT"),
+        (TestCase::from_sql(CALLING), "--plant segfault", "crash/SIGSEGV/sqlite3VdbeExec:Function"),
         (TestCase::from_sql(CALLING), "--plant nondeterminism --twice", "determinism/trace/second-run"),
         (logged(WRITING), "--plant leaked-handle --target db_sql", "files/open/after-close"),
     ] {
@@ -277,7 +277,7 @@ fn what_shows_nothing_is_not_handed_over_unless_it_is_asked_for() {
     ran.expect_error(&["shows no finding in SQLite bundled, lane release", "--without-finding"]);
     hand_over(folder.path(), &harmless, "--signature a/b/c").1.expect_error(&["shows nothing", "`a/b/c`"]);
     let planted = TestCase::from_sql(CALLING);
-    let words = ["crash/SIGABRT/SELECT", "not `a/b/c`"];
+    let words = ["crash/SIGABRT/sqlite3VdbeExec:Function", "not `a/b/c`"];
     hand_over(folder.path(), &planted, "--plant abort --signature a/b/c").1.expect_error(&words);
     hand_over(folder.path(), &planted, "--plant no-such-bug").1.expect_error(&["no planted bug"]);
     hand_over(folder.path(), &planted, "--versions 3.0.0").1.expect_error(&["3.0.0", "3.31.1"]);

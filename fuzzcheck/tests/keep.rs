@@ -37,7 +37,10 @@ fn a_finding_becomes_a_named_case_in_one_step() {
     let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
     let words = "--name abort-in-select --versions 3.1.0.. --link https://example.org/1 --plant abort";
     let kept = keep(&into, &format!("{words} --json"), &case).expect(0).json();
-    assert_eq!((&kept["change"], &kept["signature"]), (&"new".into(), &"crash/SIGABRT/SELECT".into()));
+    assert_eq!(
+        (&kept["change"], &kept["signature"]),
+        (&"new".into(), &"crash/SIGABRT/sqlite3VdbeExec:Function".into())
+    );
     let row = &list(&[&into])[0];
     let expected = [
         ("kind", "known"),
@@ -46,7 +49,7 @@ fn a_finding_becomes_a_named_case_in_one_step() {
         ("versions", "3.1.0.."),
         ("reason", "a test"),
         ("lane", "release"),
-        ("signature", "crash/SIGABRT/SELECT"),
+        ("signature", "crash/SIGABRT/sqlite3VdbeExec:Function"),
     ];
     expected.iter().for_each(|(key, value)| assert_eq!(row[key], *value, "{row}"));
 
@@ -92,9 +95,15 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
     refused("--name a --link sqlite.org --plant abort", &["--link sqlite.org", "URL"]);
     refused("--name a --target nope --plant abort", &["no target is named `nope`"]);
     refused("--name a", &["shows nothing in the lane release", "--lane"]);
-    refused("--name a --signature code/X/Y --plant abort", &["crash/SIGABRT/SELECT", "not code/X/Y"]);
+    refused(
+        "--name a --signature code/X/Y --plant abort",
+        &["crash/SIGABRT/sqlite3VdbeExec:Function", "not code/X/Y"],
+    );
     refused("--name a --kind regression", &["needs --signature"]);
-    refused("--name a --kind regression --signature crash/SIGABRT/SELECT --plant abort", &["still shows"]);
+    refused(
+        "--name a --kind regression --signature crash/SIGABRT/sqlite3VdbeExec:Function --plant abort",
+        &["still shows"],
+    );
     let mut bare = command();
     bare.args(["keep", "--name", "a", "--plant", "abort", "--into"]).arg(&into).arg(&case);
     finish(&mut bare).expect_error(&["--link", "--reason"]);
@@ -220,7 +229,11 @@ fn a_known_bug_that_is_gone_is_told() {
     keep(&into, "--name gone-in-time --plant abort", &case).expect(0);
     check("--plant abort", &[&into]).expect(0);
     let gone = check("", &[&into]).expect(1);
-    assert!(gone.out.starts_with("gone-in-time: it does not show crash/SIGABRT/SELECT any more"), "{gone:?}");
+    assert!(
+        gone.out
+            .starts_with("gone-in-time: it does not show crash/SIGABRT/sqlite3VdbeExec:Function any more"),
+        "{gone:?}"
+    );
     let other = check("--plant internal-error", &[&into]).expect(1);
     assert!(other.out.contains("it shows code/SQLITE_INTERNAL/SELECT and not crash/SIGABRT"), "{other:?}");
     // In a version that does not have the bug, nothing is expected, there and in a run.
@@ -237,7 +250,11 @@ fn a_known_bug_that_is_gone_is_told() {
 fn a_known_bug_of_which_too_little_is_said_is_told() {
     let folder = folder();
     let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
-    fuzzcheck_on("import --kind known --signature crash/SIGABRT/SELECT --into", &[&into, &case]).expect(0);
+    fuzzcheck_on(
+        "import --kind known --signature crash/SIGABRT/sqlite3VdbeExec:Function --into",
+        &[&into, &case],
+    )
+    .expect(0);
     let bare = check("--plant abort", &[&into]).expect(1);
     for what in ["it has no name", "no link to where it was reported, and no reason"] {
         assert!(bare.out.contains(what), "{what}: {bare:?}");

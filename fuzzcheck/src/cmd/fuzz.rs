@@ -1,6 +1,7 @@
 //! `fuzzcheck fuzz`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{FuzzArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::fuzzing::checks::{Check, LaneCheck, PairCheck};
-use crate::fuzzing::follower::{Counts, Follower};
+use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
@@ -49,11 +50,13 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
     let shipped = seeding::shipped_corpus(target.name);
+    // What is written now is new to the lanes that follow, too.
+    let seen = follower::names(&plan.corpus())?;
     let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
     let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus(), beginning)?;
     eprintln!("fuzzcheck: {seeds} cases from {} in {}", shipped.display(), plan.corpus().display());
     plan.build()?;
-    let follower = follower(args, &rerun, &plan, target)?;
+    let follower = follow(args, &rerun, &plan, target, seen)?;
 
     let stop = interrupt_flag()?;
     let mut display = Display::new(plan.time);
@@ -81,11 +84,12 @@ fn lanes_that_follow(args: &FuzzArgs, flavor: &Flavor) -> Vec<Lane> {
 }
 
 /// What runs new cases again, if that is asked for.
-fn follower(
+fn follow(
     args: &FuzzArgs,
     rerun: &[Lane],
     plan: &Plan,
     target: &'static Target,
+    seen: BTreeSet<OsString>,
 ) -> Result<Option<Follower>> {
     let mut checks: Vec<Box<dyn Check>> = Vec::new();
     for lane in rerun {
@@ -108,7 +112,7 @@ fn follower(
     if checks.is_empty() {
         return Ok(None);
     }
-    Follower::new(checks, target, plan.corpus(), plan.artifacts(), plan.sample()).map(Some)
+    Follower::new(checks, target, plan.corpus(), seen, plan.artifacts(), plan.sample()).map(Some)
 }
 
 /// Shows how a session goes on: a line that changes on a terminal, a line now and then otherwise.

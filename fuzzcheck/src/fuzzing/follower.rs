@@ -62,7 +62,7 @@ pub(crate) struct Caught {
 }
 
 impl Follower {
-    /// Follows the corpus of a target from what is in it now.
+    /// Follows the corpus of a target from what is in it besides the cases that are `seen`, by name.
     ///
     /// # Errors
     /// Where folders cannot be read or made.
@@ -70,14 +70,14 @@ impl Follower {
         checks: Vec<Box<dyn Check>>,
         target: &'static Target,
         corpus: PathBuf,
+        seen: BTreeSet<OsString>,
         artifacts: PathBuf,
         sample: PathBuf,
     ) -> Result<Self> {
         fs::create_dir_all(&sample).with_context(|| format!("{}", sample.display()))?;
         let counts = checks.iter().map(|check| (check.name(), Counts::default())).collect();
-        let mut follower = Self { checks, target, corpus, sample, artifacts, seen: BTreeSet::new(), counts };
-        // What is there was there before; a sample that an earlier session left behind is of another program.
-        follower.seen = names(&follower.corpus)?;
+        let follower = Self { checks, target, corpus, sample, artifacts, seen, counts };
+        // A sample that an earlier session left behind is of another program.
         for name in names(&follower.sample)? {
             fs::remove_file(follower.sample.join(name)).context("removing an old sample")?;
         }
@@ -183,7 +183,7 @@ fn keep(case: &NamedCase, folder: &Path) -> Result<PathBuf> {
 }
 
 /// The names in a folder; none where it is not there yet.
-fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
+pub(crate) fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
     if folder.exists() { files::names_in(folder) } else { Ok(BTreeSet::new()) }
 }
 
@@ -219,8 +219,9 @@ mod tests {
         let script = |text: String| tandem::TestCase::from_sql(text).encode();
         fs::write(corpus.join("old"), script("SELECT 'bad', 'but old'".to_owned())).unwrap();
         let target = &tandem::targets::SQL;
+        let seen = names(&corpus).unwrap();
         let follower =
-            Follower::new(vec![Box::new(Planted)], target, corpus.clone(), artifacts, sample.clone())
+            Follower::new(vec![Box::new(Planted)], target, corpus.clone(), seen, artifacts, sample.clone())
                 .unwrap();
         let follower = Mutex::new(follower);
         for i in 0..100 {
