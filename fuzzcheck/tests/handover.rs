@@ -322,7 +322,7 @@ while [ "$1" != --target-dir ]; do shift; done
 mkdir -p "$2/lane"
 # A program that was really built there is linked, not copied.
 rm -f "$2/lane/fuzzcheck"
-printf '#!/bin/sh\n[ "$1" = identity ] && echo "{\\"source_id\\":\\"2020 old\\"}" && exit\nexec "%s" "$@"\n' "$FUZZCHECK" >"$2/lane/fuzzcheck"
+printf '#!/bin/sh\n[ "$1" = identity ] && echo "{\\"source_id\\":\\"2020 old\\",\\"version\\":\\"3.31.1\\"}" && exit\nexec "%s" "$@"\n' "$FUZZCHECK" >"$2/lane/fuzzcheck"
 chmod +x "$2/lane/fuzzcheck"
 "#;
 
@@ -351,7 +351,7 @@ fn other_releases_are_tried_and_those_that_cannot_be_are_said() {
     };
     let to = stage.path().join("to");
     let ran = run("3.31.1", &to).expect(0);
-    assert!(ran.out.contains("SQLite 3.31.1: memory/leak/after-close"), "{ran:?}");
+    assert!(ran.out.contains("SQLite 3.31.1: memory/leak/sqlite3VdbeExec"), "{ran:?}");
     let report = text(&to.join("report.md"));
     assert!(report.contains("| 3.31.1 | `2020 old` | yes |"), "{report}");
     assert!(report.contains("Not tried: ") && !report.contains("Not tried: 3.31.1"), "{report}");
@@ -359,4 +359,6 @@ fn other_releases_are_tried_and_those_that_cannot_be_are_said() {
     run("3.31.1,3.44.0", &to).expect_error(&["all is written", "3.44.0", "no such crate"]);
     let report = text(&to.join("report.md"));
     assert!(report.contains("| 3.44.0 | | not tried: cargo cannot fetch"), "{report}");
+    // The stand-in for a worker is none that others may meet.
+    fs::remove_file(common::project().join("target/lanes/release-3.31.1/lane/fuzzcheck")).expect("it was built");
 }

@@ -58,10 +58,10 @@ fn what_one_build_does_otherwise_is_found() {
         ("--plant-a wrong-rows", "pair/rows/SELECT"),
         ("--plant-b nondeterminism", "pair/error/SELECT-SQLITE_ERROR-success-such-function"),
         ("--plant-a internal-error", "pair/code/SELECT-SQLITE_INTERNAL-SQLITE_ERROR-error"),
-        ("--plant-b abort", "pair/death/b-SIGABRT-SELECT"),
-        ("--plant-a segfault", "pair/death/a-SIGSEGV-SELECT"),
-        ("--plant-a abort --plant-b abort", "pair/death/both-SIGABRT-SELECT"),
-        ("--plant-b hang --timeout-ms 300", "pair/death/b-timeout-SELECT"),
+        ("--plant-b abort", "pair/death/b-SIGABRT-sqlite3VdbeExec:Function"),
+        ("--plant-a segfault", "pair/death/a-SIGSEGV-sqlite3VdbeExec:Function"),
+        ("--plant-a abort --plant-b abort", "pair/death/both-SIGABRT-sqlite3VdbeExec:Function"),
+        ("--plant-b hang --timeout-ms 300", "pair/death/b-timeout-sqlite3VdbeExec:Function"),
     ];
     for (words, signature) in trials {
         let found = bundled(&case, words).expect(1);
