@@ -360,5 +360,6 @@ fn other_releases_are_tried_and_those_that_cannot_be_are_said() {
     let report = text(&to.join("report.md"));
     assert!(report.contains("| 3.44.0 | | not tried: cargo cannot fetch"), "{report}");
     // The stand-in for a worker is none that others may meet.
-    fs::remove_file(common::project().join("target/lanes/release-3.31.1/lane/fuzzcheck")).expect("it was built");
+    fs::remove_file(common::project().join("target/lanes/release-3.31.1/lane/fuzzcheck"))
+        .expect("it was built");
 }

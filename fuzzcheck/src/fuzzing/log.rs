@@ -75,7 +75,8 @@ pub(crate) fn signature(text: &str) -> String {
     };
     let what = report.split(['\n', '(', ';']).next().unwrap_or_default();
     let what: Vec<&str> = what.split_ascii_whitespace().take_while(|&word| word != "after").collect();
-    let function = death::culprit(report, false);
+    // Our own handler speaks before libFuzzer's.
+    let function = death::culprit(report, false).or_else(|| death::culprit(text, false));
     format!("crash/{}/{}", what.join("-").to_ascii_lowercase(), function.as_deref().unwrap_or("-"))
 }
 
@@ -128,6 +129,8 @@ mod tests {
         let timeout = "==9== ERROR: libFuzzer: timeout after 60 seconds\n    #0 0x5 in __sanitizer_print (x)\n\
                            #1 0x5 in balance_nonroot sqlite3.c:1:2\n";
         assert_eq!(signature(timeout), "crash/timeout/balance_nonroot");
+        let signal = "#2 INITED exec/s: 0\n    #0 0x5 in whereLoop sqlite3.c:1:2\n==9== ERROR: libFuzzer: deadly signal\n";
+        assert_eq!(super::signature(signal), "crash/deadly-signal/whereLoop");
         let memory = "==9== ERROR: libFuzzer: out-of-memory (used: 2049Mb; limit: 2048Mb)\n";
         assert_eq!(signature(memory), "crash/out-of-memory/-");
         let panic = "thread 'main' panicked at /a/src/dbfile/cell.rs:7:9:\nindex out of bounds\n";

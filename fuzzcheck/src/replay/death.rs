@@ -104,7 +104,8 @@ pub(crate) fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
 fn stacks(report: &str) -> Vec<Vec<&str>> {
     let mut stacks = Vec::new();
     for line in report.lines() {
-        let Some((number, rest)) = line.trim_start().strip_prefix('#').and_then(|line| line.split_once(' '))
+        let Some((number, rest)) =
+            line.trim_start().strip_prefix('#').and_then(|line| line.split_once(" 0x"))
         else {
             continue;
         };
