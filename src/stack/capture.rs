@@ -13,7 +13,8 @@ use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::{mem, ptr};
 
-/// What a line begins with that holds a stack: addresses in hexadecimal follow, innermost first, relative to the program.
+/// What a line begins with that holds a stack: the number of the signal follows, and addresses, innermost first,
+/// relative to the program, all of it in hexadecimal.
 pub const LINE_PREFIX: &str = "tandem-stack:";
 /// Most frames that are taken.
 const FRAMES_MAX: usize = 128;
@@ -108,7 +109,7 @@ unsafe fn install(signal: c_int, handler: Handler) {
 }
 
 unsafe extern "C" fn tell(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
-    print();
+    print(ASKING);
 }
 
 /// Says where it happened, and leaves the rest to whoever was there before: the fault happens again on return.
@@ -118,7 +119,7 @@ unsafe extern "C" fn die(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void)
         let before = FATAL.iter().position(|&known| known == signal).and_then(|at| BEFORE[at].get());
         let default: libc::sigaction = mem::zeroed();
         libc::sigaction(signal, before.unwrap_or(&default), ptr::null_mut());
-        print();
+        print(signal);
         if signal == libc::SIGABRT {
             libc::raise(signal);
         }
@@ -126,9 +127,9 @@ unsafe extern "C" fn die(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void)
 }
 
 /// Writes the line, a piece at a time: nothing is allocated.
-fn print() {
+fn print(signal: c_int) {
     let base = BASE.get().copied().unwrap_or(0);
-    let mut line = [0_u8; LINE_PREFIX.len() + 19 * FRAMES_MAX + 2];
+    let mut line = [0_u8; LINE_PREFIX.len() + 19 * (FRAMES_MAX + 1) + 2];
     let mut length = 0;
     let mut push = |bytes: &[u8]| {
         line[length..length + bytes.len()].copy_from_slice(bytes);
@@ -137,12 +138,12 @@ fn print() {
     push(b"\n");
     push(LINE_PREFIX.as_bytes());
     let stack = here();
-    for &address in &stack.addresses[..stack.count] {
+    let addresses = stack.addresses[..stack.count].iter().map(|address| address.wrapping_sub(base));
+    for number in std::iter::once(signal as usize).chain(addresses) {
         push(b" ");
-        let relative = address.wrapping_sub(base);
-        let digits = (usize::BITS - relative.leading_zeros()).div_ceil(4).max(1);
+        let digits = (usize::BITS - number.leading_zeros()).div_ceil(4).max(1);
         for digit in (0..digits).rev() {
-            push(&[b"0123456789abcdef"[relative >> (4 * digit) & 15]]);
+            push(&[b"0123456789abcdef"[number >> (4 * digit) & 15]]);
         }
     }
     push(b"\n");

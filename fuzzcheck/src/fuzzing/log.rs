@@ -77,7 +77,10 @@ pub(crate) fn signature(text: &str) -> String {
     let what: Vec<&str> = what.split_ascii_whitespace().take_while(|&word| word != "after").collect();
     // Our own handler speaks before libFuzzer's.
     let function = death::culprit(report, false).or_else(|| death::culprit(text, false));
-    format!("crash/{}/{}", what.join("-").to_ascii_lowercase(), function.as_deref().unwrap_or("-"))
+    let what = what.join("-").to_ascii_lowercase();
+    // What `run` says of it.
+    let what = death::told_signal(text).filter(|_| what == "deadly-signal").unwrap_or(&what);
+    format!("crash/{what}/{}", function.as_deref().unwrap_or("-"))
 }
 
 /// The line after `panicked at src/oracles/…`, up to its message: `integrity/wrong-count/DELETE: …`.
@@ -129,8 +132,8 @@ mod tests {
         let timeout = "==9== ERROR: libFuzzer: timeout after 60 seconds\n    #0 0x5 in __sanitizer_print (x)\n\
                            #1 0x5 in balance_nonroot sqlite3.c:1:2\n";
         assert_eq!(signature(timeout), "crash/timeout/balance_nonroot");
-        let signal = "#2 INITED exec/s: 0\n    #0 0x5 in whereLoop sqlite3.c:1:2\n==9== ERROR: libFuzzer: deadly signal\n";
-        assert_eq!(super::signature(signal), "crash/deadly-signal/whereLoop");
+        let signal = "#2 INITED exec/s: 0\ntandem: signal 11\n    #0 0x5 in whereLoop sqlite3.c:1:2\n==9== ERROR: libFuzzer: deadly signal\n";
+        assert_eq!(super::signature(signal), "crash/SIGSEGV/whereLoop");
         let memory = "==9== ERROR: libFuzzer: out-of-memory (used: 2049Mb; limit: 2048Mb)\n";
         assert_eq!(signature(memory), "crash/out-of-memory/-");
         let panic = "thread 'main' panicked at /a/src/dbfile/cell.rs:7:9:\nindex out of bounds\n";

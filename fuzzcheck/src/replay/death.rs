@@ -5,6 +5,8 @@ use std::process::ExitStatus;
 
 use tandem::stack::{blame, is_culprit};
 
+use super::symbols::SIGNAL_PREFIX;
+
 /// Why the parent ended a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kill {
@@ -195,6 +197,12 @@ fn loop_of(stderr: &str) -> Option<String> {
 /// A function without the opcode behind it.
 fn name(function: &str) -> &str {
     function.split(':').next().unwrap_or(function)
+}
+
+/// The name of the first signal of a stack of our own that ended the process.
+pub(crate) fn told_signal(text: &str) -> Option<&'static str> {
+    let told = text.lines().filter_map(|line| line.strip_prefix(SIGNAL_PREFIX)?.trim().parse().ok());
+    told.map(signal_name).find(|name| *name != "signal")
 }
 
 fn signal_name(signal: i32) -> &'static str {

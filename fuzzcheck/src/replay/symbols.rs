@@ -14,6 +14,8 @@ use tandem::stack::{LINE_PREFIX, is_culprit};
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
 /// Lines before the one of the stack among which an opcode's `case` is looked for.
 const OPCODE_LINES_MAX: usize = 1500;
+/// What stands before the number of the signal of a stack of our own.
+pub(crate) const SIGNAL_PREFIX: &str = "tandem: signal ";
 /// The function that runs all opcodes; where in it something happened, its name does not say.
 const INTERPRETER: &str = "sqlite3VdbeExec";
 
@@ -56,7 +58,11 @@ impl Symbolizer {
             if let Some(addresses) = line.strip_prefix(LINE_PREFIX) {
                 // Of its own program, all but the handler and the harness is worth reading.
                 number = 0;
-                for address in addresses.split_ascii_whitespace() {
+                let mut numbers = addresses.split_ascii_whitespace();
+                if let Some(signal) = numbers.next().and_then(|signal| i32::from_str_radix(signal, 16).ok()) {
+                    writeln!(out, "{SIGNAL_PREFIX}{signal}").expect("writing to a String does not fail");
+                }
+                for address in numbers {
                     if let Ok(address) = u64::from_str_radix(address, 16) {
                         // A call stands before where it returns to.
                         let address = address.saturating_sub(1);
@@ -166,9 +172,9 @@ mod tests {
         // What this very program says of itself, as a handler would print it.
         let base = base();
         let here = addresses_become_functions as *const () as usize - base;
-        let text = format!("before\n{LINE_PREFIX} {:x}\nbehind", here + 1);
+        let text = format!("before\n{LINE_PREFIX} b {:x}\nbehind", here + 1);
         // This is Rust, which is left out of a stack of our own.
-        assert_eq!(Symbolizer::default().in_words(&text, &program), "before\nbehind\n");
+        assert_eq!(Symbolizer::default().in_words(&text, &program), "before\ntandem: signal 11\nbehind\n");
         let asan = format!("    #0 0x7f  ({}+{here:#x})  (BuildId: 7)", program.display());
         assert!(Symbolizer::default().in_words(&asan, &program).contains("addresses_become_functions"));
         let unknown = "    #1 0x7f  (/nowhere/lib.so+0x12)  (BuildId: 7)\n";
