@@ -287,8 +287,7 @@ impl<'a> Session<'a> {
     /// What the checks say of a case that ended a run with `signature`, where that may be more: without a sanitizer, all
     /// that is known of a crash is a signal.
     fn look(&self, case: &Path, signature: &str) -> Result<Option<Caught>> {
-        let is_known = self.plan.flavor.lane.has_address_sanitizer()
-            || !signature.starts_with("crash/deadly-signal/") && !signature.starts_with("crash/SIG");
+        let is_known = self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/");
         let Some(follower) = self.follower.as_ref().filter(|_| !is_known) else {
             return Ok(None);
         };
