@@ -48,10 +48,10 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
     if all.total == 0 {
         bail!("{}: no cases there", in_words(&paths));
     }
-    let known = Known::all(&paths_or_corpus(&args.corpus))?;
     let folder = args.state.clone().unwrap_or_else(|| project().join("fuzz/triage"));
     let mut state = State::open(&folder)?;
     let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
+    let known = Known::all(&paths_or_corpus(&args.corpus), flavor.what().is_empty())?;
     let options = Options { plant: args.plant.clone(), timeout_ms: TIMEOUT_MS, ..Options::default() };
     let probes = Probes::new(&flavor, None, &options, &project(), !args.no_install)?;
     let stop = interrupt_flag()?;

@@ -12,13 +12,13 @@ use crate::source;
 pub(crate) struct Known(BTreeMap<String, String>);
 
 impl Known {
-    /// All that these corpora and the library know.
+    /// All that these corpora know; and the library, whose bugs are those of the bundled SQLite.
     ///
     /// # Errors
     /// Where a corpus cannot be read.
-    pub(crate) fn all(corpora: &[std::path::PathBuf]) -> Result<Self> {
-        let mut known: BTreeMap<String, String> = KNOWN
-            .iter()
+    pub(crate) fn all(corpora: &[std::path::PathBuf], is_bundled: bool) -> Result<Self> {
+        let of_library = KNOWN.iter().filter(|_| is_bundled);
+        let mut known: BTreeMap<String, String> = of_library
             .map(|bug| (bug.signature.to_owned(), format!("{}, seen in {}", bug.name, bug.seen_in)))
             .collect();
         for case in source::open(corpora, None)?.cases {
