@@ -1,5 +1,6 @@
 //! `fuzzcheck coverage`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,8 @@ struct Summary {
     cases_with_findings: usize,
     #[serde(flatten)]
     coverage: Coverage,
+    /// What `--extra-c` built in, by path.
+    extra: BTreeMap<PathBuf, Coverage>,
 }
 
 pub(super) fn run(args: &CoverageArgs) -> Result<ExitCode> {
@@ -46,9 +49,14 @@ pub(super) fn run(args: &CoverageArgs) -> Result<ExitCode> {
     let report = lane.replay(all, jobs, &stop, &profile, || progress.case_done(false));
     progress.finish();
     let report = report?;
-    let coverage = lane.coverage(&profile)?;
-    let summary =
-        Summary { version: 1, cases: report.cases, cases_with_findings: report.findings.len(), coverage };
+    let files = lane.by_file(&profile)?;
+    let summary = Summary {
+        version: 1,
+        cases: report.cases,
+        cases_with_findings: report.findings.len(),
+        coverage: files.sqlite,
+        extra: files.extra,
+    };
     if args.json {
         let document = serde_json::to_string_pretty(&summary)?;
         ui::line(format_args!("{document}"))?;
@@ -73,6 +81,11 @@ fn print(summary: &Summary) -> Result<()> {
         {
             let Count { covered, total } = count;
             writeln!(out, "{name:<10} {covered:>7} of {total:>7}  {:5.2} %", count.percent())?;
+        }
+        for (path, Coverage { branches, functions, .. }) in &summary.extra {
+            let (path, functions) = (path.display(), functions.covered);
+            let Count { covered, total } = branches;
+            writeln!(out, "{path}: branches {covered} of {total}, {functions} functions ran")?;
         }
         let (cases, findings) = (summary.cases, summary.cases_with_findings);
         writeln!(out, "fuzzcheck: sqlite3.c as reached by {cases} cases, {findings} of them with findings")?;

@@ -1,5 +1,6 @@
 //! The build that counts, and what it counts.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -47,7 +48,19 @@ pub(crate) struct Coverage {
     pub regions: Count,
 }
 
-impl Coverage {
+/// C of this project that is compiled with SQLite.
+const OWN_FILES: [&str; 2] = ["absent.c", "extra.c"];
+
+/// What ran, by file of C.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// sqlite3.c.
+    pub sqlite: Coverage,
+    /// What `--extra-c` built in, by path.
+    pub extra: BTreeMap<PathBuf, Coverage>,
+}
+
+impl Files {
     /// Reads what llvm-cov prints.
     fn parse(json: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
@@ -64,9 +77,17 @@ impl Coverage {
             summary: Coverage,
         }
         let export: Export = serde_json::from_slice(json).context("reading what llvm-cov prints")?;
-        let mut files = export.data.into_iter().flat_map(|data| data.files);
-        let sqlite = files.find(|file| file.filename.file_name() == Some(OsStr::new("sqlite3.c")));
-        Ok(sqlite.context("the coverage build counts nothing in sqlite3.c")?.summary)
+        let (mut sqlite, mut extra) = (None, BTreeMap::new());
+        for File { filename, summary } in export.data.into_iter().flat_map(|data| data.files) {
+            let name = filename.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            if name == "sqlite3.c" {
+                sqlite = Some(summary);
+            } else if name.ends_with(".c") && !OWN_FILES.contains(&name) {
+                extra.insert(filename, summary);
+            }
+        }
+        let sqlite = sqlite.context("the coverage build counts nothing in sqlite3.c")?;
+        Ok(Self { sqlite, extra })
     }
 }
 
@@ -137,9 +158,17 @@ impl Lane {
     /// # Errors
     /// As llvm-cov says.
     pub(crate) fn coverage(&self, profile: &Path) -> Result<Coverage> {
+        Ok(self.by_file(profile)?.sqlite)
+    }
+
+    /// What a profile reached in each file of C.
+    ///
+    /// # Errors
+    /// As llvm-cov says.
+    pub(crate) fn by_file(&self, profile: &Path) -> Result<Files> {
         let mut command = Command::new(&self.tools.cov);
         command.args(["export", "-summary-only", "-instr-profile"]).arg(profile).arg(&self.worker.program);
-        Coverage::parse(&output(&mut command)?)
+        Files::parse(&output(&mut command)?)
     }
 }
 
@@ -213,10 +242,12 @@ mod tests {
             summary(1),
             summary(5)
         );
-        let coverage = Coverage::parse(format!(r#"{{"data":[{{"files":{files}}}]}}"#).as_bytes()).unwrap();
+        let parsed = Files::parse(format!(r#"{{"data":[{{"files":{files}}}]}}"#).as_bytes()).unwrap();
+        let coverage = parsed.sqlite;
+        assert_eq!(parsed.extra[Path::new("/x/other.c")].branches.covered, 1);
         assert_eq!(coverage.branches, Count { covered: 5, total: 20 });
         assert!((coverage.regions.percent() - 25.0).abs() < 1e-9);
-        assert!(Coverage::parse(br#"{"data":[{"files":[]}]}"#).is_err());
+        assert!(Files::parse(br#"{"data":[{"files":[]}]}"#).is_err());
     }
 
     #[test]
