@@ -5,7 +5,7 @@
 //! | [`store`] | `corpus/<target>.db`: one SQLite database per target |
 //! | [`entry`] | a case in it, and what is said of its bug |
 //! | [`versions`] | the versions of SQLite that have a bug |
-//! | [`lock`] | one writer at a time |
+//! | [`mod@lock`] | one writer at a time |
 //! | [`fuzzdata`] | SQLite's `fuzzdataN.db` files, read and written |
 //! | [`seeding`] | seeds for a fuzz target that starts with an empty folder |
 //!

@@ -2,15 +2,15 @@
 //!
 //! | pass | places |
 //! |---|---|
-//! | [`files`] | the files of the case, all of them for SQL; WAL and journal applied to the database |
-//! | [`statements`] | statements of the script |
-//! | [`settings`] | settings, switches, optimizations, faults |
-//! | [`tables`] | objects of the schema with their b-trees, rows, values |
-//! | [`schema_sql`] | what stands in the schema's SQL |
-//! | [`logs`] | frames of the WAL, records of the journal |
-//! | [`pages`] | pages, cells, runs of bytes, fields of the header; derived fields made right |
-//! | [`syntax`] | clauses, items of lists, expressions |
-//! | [`tokens`] | tokens, literals, names, white space |
+//! | `files` | the files of the case, all of them for SQL; WAL and journal applied to the database |
+//! | `statements` | statements of the script |
+//! | `settings` | settings, switches, optimizations, faults |
+//! | `tables` | objects of the schema with their b-trees, rows, values |
+//! | `schema_sql` | what stands in the schema's SQL |
+//! | `logs` | frames of the WAL, records of the journal |
+//! | `pages` | pages, cells, runs of bytes, fields of the header; derived fields made right |
+//! | `syntax` | clauses, items of lists, expressions |
+//! | `tokens` | tokens, literals, names, white space |
 
 mod dump;
 mod files;
