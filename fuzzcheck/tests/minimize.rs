@@ -97,6 +97,18 @@ fn one_of_two_bugs_does_not_become_the_other() {
     }
 }
 
+/// It shows in half of all processes: candidates run several times, in new ones.
+#[test]
+fn a_bug_that_comes_and_goes_is_kept_all_the_same() {
+    let script = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT a, planted('flaky') FROM t; SELECT 1;";
+    let folder = folder();
+    let words = "--plant by-name --signature code/SQLITE_INTERNAL/SELECT";
+    let (summary, smaller) = minimized(folder.path(), words, script);
+    let hits = summary["runs_that_showed_it"].as_u64().unwrap();
+    let text = String::from_utf8_lossy(smaller.sql.as_bytes()).into_owned();
+    assert!(text.contains("flaky") && text.len() < 40, "{hits} of {}: {text}", summary["runs"]);
+}
+
 #[test]
 fn only_what_is_asked_for_is_made_smaller() {
     let folder = folder();

@@ -109,7 +109,11 @@ pub(crate) fn shows(
     signature: &str,
     repeats: u32,
 ) -> Result<bool> {
-    for _ in 0..repeats {
+    for round in 0..repeats {
+        // What comes and goes may do so from one process to the next.
+        if round > 0 {
+            probe.renew();
+        }
         if probe.bugs(case, target)?.iter().any(|bug| bug.signature == signature) {
             return Ok(true);
         }

@@ -25,6 +25,14 @@ pub(crate) enum Probe {
 }
 
 impl Probe {
+    /// Lets the next case run in a new process.
+    pub(crate) fn renew(&mut self) {
+        match self {
+            Self::Lane(client) => client.renew(),
+            Self::Pair(pairing) => pairing.renew(),
+        }
+    }
+
     /// The bugs that a case shows, most important first.
     ///
     /// # Errors

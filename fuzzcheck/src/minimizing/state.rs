@@ -64,8 +64,9 @@ impl State {
                 path.display()
             );
         }
-        state.best(original)?;
+        // In this order: a case without the record beside it is somebody else's file.
         state.write()?;
+        state.best(original)?;
         Ok((state, None))
     }
 

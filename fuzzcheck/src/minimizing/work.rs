@@ -158,7 +158,12 @@ impl Work<'_> {
         let message = message(&mut probe, &best, target, &signature)?;
         let may_be_a_plan =
             ["code/", "integrity/", "pair/"].iter().any(|oracle| signature.starts_with(oracle));
-        let guilty = if may_be_a_plan { guilty(&mut probe, &best, target, &signature)? } else { Vec::new() };
+        let off = best.config.get(Setting::OptimizationsOff);
+        let mut shows = |off: u32| {
+            let config = best.config.with(Setting::OptimizationsOff, off);
+            judge::shows(&mut probe, &TestCase { config, ..best.clone() }, target, &signature, 1)
+        };
+        let guilty = if may_be_a_plan { guilty(off, &mut shows)? } else { Vec::new() };
         Ok(Smaller {
             sizes: [Size::of(original), Size::of(&best)],
             signature,

@@ -87,6 +87,11 @@ impl Pairing {
         Ok(Self { clients: [a, b], identities: [name_a, name_b], policy })
     }
 
+    /// Lets the next case run in new processes.
+    pub(crate) fn renew(&mut self) {
+        self.clients.iter_mut().for_each(Client::renew);
+    }
+
     /// The versions, if both are SQLite.
     pub(crate) fn versions(&self) -> Option<[Version; 2]> {
         match self.identities.each_ref().map(|identity| version_of(identity)) {

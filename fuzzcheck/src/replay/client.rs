@@ -134,6 +134,15 @@ impl Client {
         })
     }
 
+    /// Ends the worker; the next case gets a new one.
+    pub(crate) fn renew(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // A closed pipe is how a worker is told to end.
+            drop(process.input.take());
+            process.child.wait().ok();
+        }
+    }
+
     fn run_batch(&mut self, jobs: &[Job]) -> Result<BatchResult> {
         let mut process = match self.process.take() {
             Some(process) => process,
@@ -279,10 +288,6 @@ fn worker_arguments(options: &Options) -> Vec<String> {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // A closed pipe is how a worker is told to end.
-            drop(process.input.take());
-            process.child.wait().ok();
-        }
+        self.renew();
     }
 }
