@@ -97,6 +97,31 @@ fn one_of_two_bugs_does_not_become_the_other() {
     }
 }
 
+#[test]
+fn differences_between_builds_and_between_runs_are_cut_down() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let program = format!("#!/bin/sh\nexec {} \"$@\" --plant wrong-rows\n", env!("CARGO_BIN_EXE_fuzzcheck"));
+    let other = file(folder.path(), "other", program);
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let trials = [
+        (format!("--pair {}", other.display()), "5 AS \"planted()\"", "pair/rows/SELECT"),
+        ("--twice --plant nondeterminism".to_owned(), "planted()", "determinism/trace/second-run"),
+    ];
+    for (words, column, signature) in trials {
+        let script = format!(
+            "CREATE TABLE t(a); INSERT INTO t VALUES(1), (2); SELECT a, {column} FROM t WHERE a > 1 ORDER BY a; SELECT 7;"
+        );
+        let folder = common::folder();
+        let (summary, smaller) = minimized(folder.path(), &words, &script);
+        assert_eq!((&summary["signature"], &summary["after"]["statements"]), (&signature.into(), &1.into()));
+        assert!(smaller.sql.as_bytes().len() < 25, "{summary}");
+        let replay = summary["replay"].as_str().unwrap().strip_prefix("cargo fuzzcheck ").unwrap();
+        let again = fuzzcheck(replay.split_ascii_whitespace()).expect(1);
+        assert!(again.out.starts_with(signature), "{again:?}");
+    }
+}
+
 /// It shows in half of all processes: candidates run several times, in new ones.
 #[test]
 fn a_bug_that_comes_and_goes_is_kept_all_the_same() {

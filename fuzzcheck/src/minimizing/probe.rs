@@ -106,6 +106,7 @@ impl Probes {
         let options = worker.options(options);
         let mut words = flavor.arguments(Lane::Release);
         words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
+        words.extend(options.is_twice.then(|| "--twice".to_owned()));
         Ok(Self { builds: vec![Build { program: worker.program, options }], words })
     }
 
