@@ -13,13 +13,15 @@ use std::ptr;
 ///   searches it for each feature of each run. A case of SQLite has some 10,000 features; in the first
 ///   minute that search took more than half of the time.
 /// * `-print_funcs=0`: naming the new functions symbolizes them, at a second or so for each new case.
-/// * `-max_len`: libFuzzer would take the length of the longest seed. Pages of 64 KiB need more.
+/// * `-max_len`: libFuzzer would take the length of the longest seed. Pages of 64 KiB need more. Not where it makes a crash
+///   smaller (`cargo fuzz tmin`): there it sets the length itself, and fails an assertion where that is done.
 /// * `-timeout`: seconds. Budgets of VM steps end a case long before it; 20 minutes, libFuzzer's own, is
 ///   a night's worth of cases.
 /// * `-detect_leaks`: the memory oracle counts what SQLite allocates in every run, without a look at the whole
 ///   heap.
 const DEFAULT_FLAGS: [&CStr; 5] =
-    [c"-entropic=0", c"-print_funcs=0", c"-max_len=1000000", c"-timeout=60", c"-detect_leaks=0"];
+    [c"-entropic=0", c"-print_funcs=0", MAX_LEN, c"-timeout=60", c"-detect_leaks=0"];
+const MAX_LEN: &CStr = c"-max_len=1000000";
 
 /// What AddressSanitizer is told unless ASAN_OPTIONS says otherwise: shorter stacks of allocations, and a
 /// quarantine of freed memory that fits a processor's cache better than the default of 256 MiB. Most cases
@@ -49,7 +51,9 @@ pub unsafe fn drive(argc: c_int, argv: *mut *mut c_char, driver: RunDriver, test
     let mut arguments: Vec<*mut c_char> = (0..count).map(|i| unsafe { *argv.add(i) }).collect();
     // SAFETY: each of them is a C string that lives as long as the process.
     let is_set = |flag: &CStr| arguments.iter().any(|&set| sets_flag(unsafe { CStr::from_ptr(set) }, flag));
-    let defaults: Vec<_> = DEFAULT_FLAGS.into_iter().filter(|flag| !is_set(flag)).collect();
+    let minimizes = is_set(c"-minimize_crash") || is_set(c"-minimize_crash_internal_step");
+    let is_fit = |flag: &&CStr| !(is_set(flag) || minimizes && sets_flag(flag, MAX_LEN));
+    let defaults: Vec<_> = DEFAULT_FLAGS.into_iter().filter(is_fit).collect();
     if !defaults.is_empty() {
         let text: Vec<_> = defaults.iter().map(|flag| flag.to_string_lossy()).collect();
         eprintln!("tandem: flags by default: {}", text.join(" "));
@@ -91,6 +95,26 @@ mod tests {
             ]
         );
         7
+    }
+
+    unsafe extern "C" fn minimizing_driver(
+        argc: *mut c_int,
+        argv: *mut *mut *mut c_char,
+        _: TestOne,
+    ) -> c_int {
+        // SAFETY: called by `drive` alone.
+        let has_length = (0..unsafe { *argc as usize })
+            .any(|i| unsafe { CStr::from_ptr(*(*argv).add(i)) }.to_bytes().starts_with(b"-max_len"));
+        c_int::from(has_length)
+    }
+
+    #[test]
+    fn a_crash_is_made_smaller_without_a_length() {
+        for flag in [c"-minimize_crash=1", c"-minimize_crash_internal_step=1"] {
+            let mut argv = [c"target", flag, c"crash-1"].map(|text| text.as_ptr().cast_mut());
+            // SAFETY: as `main` has them.
+            assert_eq!(unsafe { drive(3, argv.as_mut_ptr(), minimizing_driver, test_one) }, 0);
+        }
     }
 
     unsafe extern "C" fn test_one(_: *const u8, _: usize) -> c_int {
