@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::{mem, ptr};
 
@@ -33,14 +34,19 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// The names of the functions, innermost first, inlined ones included; without debug information, those that the
-    /// program exports.
+    /// The names of the functions of C, innermost first, inlined ones included; without debug information, those that the
+    /// program exports. Those of Rust are left out: where they are inlined, they are `trace` and `allocate`, without a
+    /// path.
     pub fn functions(&self) -> Vec<String> {
+        self.names(|symbol| symbol.filename().and_then(Path::extension).is_none_or(|kind| kind != "rs"))
+    }
+
+    fn names(&self, is_wanted: impl Fn(&backtrace::Symbol) -> bool) -> Vec<String> {
         let mut functions = Vec::new();
         for &address in &self.addresses[..self.count] {
             // What is on the stack is where a call returns to: the call stands before it.
             backtrace::resolve(ptr::without_provenance_mut(address.saturating_sub(1)), |symbol| {
-                functions.extend(symbol.name().map(|name| name.to_string()));
+                functions.extend(symbol.name().filter(|_| is_wanted(symbol)).map(|name| name.to_string()));
             });
         }
         functions
@@ -175,8 +181,11 @@ mod tests {
 
     #[test]
     fn the_stack_of_the_caller_has_its_names() {
-        let functions = a_function_with_a_name().functions();
+        let stack = a_function_with_a_name();
+        let functions = stack.names(|_| true);
         assert!(functions.iter().any(|name| name.contains("a_function_with_a_name")), "{functions:?}");
         assert!(functions.iter().any(|name| name.contains("the_stack_of_the_caller")), "{functions:?}");
+        // All of it is Rust.
+        assert!(!stack.functions().iter().any(|name| name.contains("the_stack_of_the_caller")));
     }
 }
