@@ -1,0 +1,312 @@
+//! The record of a campaign, `campaign.json` in its folder.
+//!
+//! What is counted here was counted by what did it; a figure that nobody could count is absent. Times are UTC, durations
+//! seconds of wall time unless a name says CPU. Sums over [`Arm::sittings`] hold however often the campaign was killed:
+//! each sitting has its own figures, and those of one that has ended do not change.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::coverage::lane::Coverage;
+
+/// Version of the format. A reader refuses a later one; new fields that may be absent do not change it.
+pub(crate) const VERSION: u32 = 1;
+
+/// One campaign.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Campaign {
+    /// [`VERSION`].
+    pub version: u32,
+    /// When it began, as a word that can be a file's name: `20261121T220102Z`.
+    pub id: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was through; absent while it goes on or after it was killed.
+    pub ended: Option<Timestamp>,
+    /// What it was given.
+    pub budget_s: f64,
+    /// How long it has run, all sittings together.
+    pub used_s: f64,
+    /// How often it was begun or taken up again.
+    pub sittings: Vec<Sitting>,
+    /// What was fuzzed.
+    pub build: Build,
+    /// Where.
+    pub machine: Machine,
+    /// Targets in lanes.
+    pub arms: Vec<Arm>,
+    /// What was found, by signature.
+    pub findings: Vec<Finding>,
+    /// What each check did in the replay of what is kept.
+    pub checks: Vec<Check>,
+    /// The cases of that replay that took longest, slowest first.
+    pub slowest: Vec<Slow>,
+    /// What the corpora reach at its end.
+    pub coverage: Option<Reached>,
+    /// Earlier nights and this one, oldest first.
+    pub trend: Vec<Night>,
+    /// What nothing reaches, largest first.
+    pub gaps: Vec<Gap>,
+    /// What was done, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A time in which the campaign ran without being interrupted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sitting {
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it has lasted so far.
+    pub seconds: f64,
+    /// How it ended.
+    pub end: SittingEnd,
+}
+
+/// How a sitting ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SittingEnd {
+    /// It goes on, or it was killed and nobody has taken the campaign up since.
+    Open,
+    /// It was killed; the next one said so.
+    Killed,
+    /// Ctrl-C, or what else asks a program to end.
+    Interrupted,
+    /// The campaign was through.
+    Through,
+}
+
+/// The SQLite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Build {
+    /// `sqlite3_libversion()`.
+    pub version: String,
+    /// `sqlite3_sourceid()`.
+    pub source_id: String,
+    /// Options of the build, without `SQLITE_`.
+    pub compile_options: Vec<String>,
+    /// Version of this program and, where git tells, the commit.
+    pub tandem: String,
+    /// `rustc --version`, of the toolchain that built the targets.
+    pub rustc: String,
+}
+
+/// The machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    /// Cores that may be used.
+    pub cores: usize,
+    /// Bytes of memory; absent where the system does not tell.
+    pub memory_bytes: Option<u64>,
+    /// As `uname -srm` prints it.
+    pub system: String,
+}
+
+/// A target in a lane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Arm {
+    /// Name of the target.
+    pub target: String,
+    /// Name of the lane that fuzzes.
+    pub lane: String,
+    /// Lanes that run again what is new, by name.
+    pub rerun: Vec<String>,
+    /// Its share of the time, against the weights of the others.
+    pub weight: f64,
+    /// What it did, one entry for each time that it had its turn.
+    pub sittings: Vec<Turn>,
+    /// How it went on over time; `seconds` counts from the beginning of the campaign, without pauses.
+    pub samples: Vec<Sample>,
+    /// Why it could not go on, where it could not.
+    pub failures: Vec<String>,
+}
+
+/// One turn of an arm.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Turn {
+    /// Wall time of fuzzing.
+    pub seconds: f64,
+    /// CPU time of all its processes; absent where the system does not tell.
+    pub cpu_s: Option<f64>,
+    /// Cases that were run by libFuzzer.
+    pub executions: u64,
+    /// Processes that ended, by a finding or otherwise, and were begun again.
+    pub restarts: u64,
+    /// Cases that the lanes that follow ran.
+    pub rerun_cases: u64,
+    /// Cases that are findings, by signature.
+    pub found: BTreeMap<String, u64>,
+}
+
+/// A moment of an arm.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    /// Since the campaign began, without pauses.
+    pub seconds: f64,
+    /// Of this arm so far, all turns.
+    pub executions: u64,
+    /// Edges, as libFuzzer counts them.
+    pub edges: u64,
+    /// Features, as libFuzzer counts them.
+    pub features: u64,
+    /// Cases in its corpus.
+    pub corpus_cases: u64,
+}
+
+/// A bug, known or new.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    /// `oracle/kind/detail`.
+    pub signature: String,
+    /// The name that it is known by; absent for a new one.
+    pub known_as: Option<String>,
+    /// First seen in this campaign.
+    pub is_new: bool,
+    /// Cases that show it.
+    pub cases: u64,
+    /// When it was seen first and last, over all nights.
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// Name of the target of its smallest case.
+    pub target: String,
+    /// Builds in which it was seen.
+    pub builds: Vec<String>,
+    /// What the smallest case says.
+    pub message: String,
+    /// The smallest case, from the working copy.
+    pub case: String,
+    /// Its size in bytes.
+    pub case_bytes: u64,
+    /// Its script; absent if it has none.
+    pub sql: Option<String>,
+    /// The command that shows it.
+    pub replay: String,
+    /// The Markdown file that is ready to be filed, from the folder of the campaign.
+    pub file: Option<String>,
+}
+
+/// What a check did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Check {
+    /// Its name.
+    pub name: String,
+    /// The lane in which the cases ran.
+    pub lane: String,
+    /// How often it passed and failed.
+    pub passed: u64,
+    pub failed: u64,
+    /// How often it had nothing to say, by reason.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// A slow case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slow {
+    /// Its name.
+    pub case: String,
+    /// Name of its target.
+    pub target: String,
+    /// CPU time in milliseconds.
+    pub cpu_ms: u64,
+    /// Steps of SQLite's virtual machine.
+    pub vm_steps: u64,
+}
+
+/// What is reached of sqlite3.c.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    /// Cases that were replayed.
+    pub cases: u64,
+    /// All of sqlite3.c.
+    pub total: Coverage,
+    /// By source module, in the order of the amalgamation.
+    pub modules: Vec<Module>,
+    /// The page with the source, from the folder of the campaign.
+    pub html: Option<String>,
+}
+
+/// A source file of SQLite, as the amalgamation names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Module {
+    /// `btree.c`.
+    pub name: String,
+    /// What is reached of it.
+    pub reached: Coverage,
+}
+
+/// A night in the trend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Night {
+    /// [`Campaign::id`].
+    pub id: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// What the corpora reached at its end.
+    pub total: Coverage,
+    /// Executions of the night.
+    pub executions: u64,
+    /// Cases in the shipped corpora at its end.
+    pub corpus_cases: u64,
+    /// Signatures that were new in it.
+    pub new_findings: u64,
+}
+
+/// Something that no case reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gap {
+    /// What it is.
+    pub kind: GapKind,
+    /// Its name.
+    pub name: String,
+    /// How many branches, or lines where it has none, are behind it; 0 where that cannot be said.
+    pub size: u64,
+    /// Where it is: the source module, for code.
+    pub module: Option<String>,
+    /// The target that could reach it, and how, in words.
+    pub target: Option<String>,
+}
+
+/// Kinds of things that can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum GapKind {
+    /// A function of sqlite3.c.
+    Function,
+    /// An opcode of the virtual machine.
+    Opcode,
+    /// An SQL function.
+    SqlFunction,
+    /// A pragma.
+    Pragma,
+    /// A result code.
+    ResultCode,
+}
+
+/// Something that the campaign does beside fuzzing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Step {
+    /// `build`, `triage`, `distill`, `coverage`, …
+    pub name: String,
+    /// How it ended.
+    pub end: StepEnd,
+    /// How long it took.
+    pub seconds: f64,
+    /// Why it was left out or failed.
+    pub why: Option<String>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StepEnd {
+    /// It goes on, or was killed.
+    Open,
+    /// It is done.
+    Done,
+    /// It was left out: there was no time, or nothing to do.
+    Skipped,
+    /// It failed; the campaign went on.
+    Failed,
+}
