@@ -12,6 +12,7 @@ mod build;
 mod campaign;
 pub mod cli;
 mod cmd;
+mod command_line;
 mod comparison;
 mod coverage;
 mod distilling;

@@ -72,6 +72,14 @@ impl Ticker {
         }
     }
 
+    /// Prints a line that stays.
+    pub(crate) fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+
     /// Shows nothing any more.
     pub(crate) fn finish(self) {
         if let Some(bar) = self.bar {
