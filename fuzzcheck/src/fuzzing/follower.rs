@@ -166,7 +166,7 @@ impl Follower {
         let case = [NamedCase { name, target: self.target, case, heap_bytes: None, kept: None }];
         for check in &mut self.checks {
             if let Some((_, bug)) = check.check(&case)?.into_iter().next() {
-                let replay = check.replay(&path, self.target);
+                let replay = check.replay(path, self.target);
                 return Ok(Some(Caught { check: check.name(), replay, bug, path: path.to_owned() }));
             }
         }
