@@ -9,6 +9,7 @@ pub mod lanes;
 pub mod measure;
 pub mod minimize;
 pub mod pair;
+pub mod report;
 pub mod triage;
 
 use std::path::PathBuf;
@@ -82,6 +83,8 @@ pub enum Command {
     Journal(inspect::LogArgs),
     /// Sort a pile of cases by the bugs that they show, make the smallest of each smaller, tell new bugs from known ones.
     Triage(triage::TriageArgs),
+    /// Write the report of a campaign once more: report.html, junit.xml, report.json.
+    Report(report::ReportArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.

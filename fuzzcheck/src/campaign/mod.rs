@@ -4,3 +4,4 @@
 //! was killed goes on from it; the report page, JUnit and JSON are made of it and of nothing else.
 
 pub(crate) mod record;
+pub(crate) mod report;
