@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod distill;
+pub mod doctor;
 pub mod flavor;
 pub mod handover;
 pub mod inspect;
@@ -83,6 +84,8 @@ pub enum Command {
     Journal(inspect::LogArgs),
     /// Sort a pile of cases by the bugs that they show, make the smallest of each smaller, tell new bugs from known ones.
     Triage(triage::TriageArgs),
+    /// See whether this machine can fuzz, and what to do where it cannot. Exit codes: 0 it can, 1 it cannot.
+    Doctor(doctor::DoctorArgs),
     /// Write the report of a campaign once more: report.html, junit.xml, report.json.
     Report(report::ReportArgs),
     /// Plant each known bug and see that it is found.

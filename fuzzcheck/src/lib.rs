@@ -14,6 +14,7 @@ mod cmd;
 mod comparison;
 mod coverage;
 mod distilling;
+mod doctor;
 mod files;
 mod fuzzing;
 mod handover;

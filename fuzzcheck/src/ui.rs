@@ -45,10 +45,29 @@ pub(crate) fn shell_quoted(word: &str) -> String {
     if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
+/// When it is time for the next line where there is no terminal.
+pub(crate) struct Interval(Instant);
+
+impl Interval {
+    /// That begins now.
+    pub(crate) fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Whether it is over; if so, the next begins.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let is_over = self.0.elapsed() >= LINE_INTERVAL;
+        if is_over {
+            self.0 = Instant::now();
+        }
+        is_over
+    }
+}
+
 /// Shows a line that changes: on a terminal in its place, otherwise now and then.
 pub(crate) struct Ticker {
     bar: Option<ProgressBar>,
-    printed: Instant,
+    interval: Interval,
 }
 
 impl Ticker {
@@ -58,7 +77,7 @@ impl Ticker {
             let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed");
             ProgressBar::new_spinner().with_style(style)
         });
-        Self { bar, printed: Instant::now() }
+        Self { bar, interval: Interval::new() }
     }
 
     /// Shows a text, if it is time.
@@ -66,8 +85,7 @@ impl Ticker {
         if let Some(bar) = &self.bar {
             bar.set_message(text());
             bar.tick();
-        } else if self.printed.elapsed() >= LINE_INTERVAL {
-            self.printed = Instant::now();
+        } else if self.interval.is_over() {
             eprintln!("{}", text());
         }
     }
@@ -86,7 +104,7 @@ pub(crate) struct Progress {
     total: u64,
     done: u64,
     errors: u64,
-    printed: Instant,
+    interval: Interval,
 }
 
 impl Progress {
@@ -97,7 +115,7 @@ impl Progress {
             let style = ProgressStyle::with_template(style).expect("the template is fixed");
             ProgressBar::new(total).with_style(style).with_message("0 errors")
         });
-        Self { bar, total, done: 0, errors: 0, printed: Instant::now() }
+        Self { bar, total, done: 0, errors: 0, interval: Interval::new() }
     }
 
     pub(crate) fn case_done(&mut self, has_bugs: bool) {
@@ -110,8 +128,7 @@ impl Progress {
                     bar.set_message(format!("{} errors", self.errors));
                 }
             }
-            None if self.printed.elapsed() >= LINE_INTERVAL => {
-                self.printed = Instant::now();
+            None if self.interval.is_over() => {
                 eprintln!("{} of {} cases, {} errors", self.done, self.total, self.errors);
             }
             None => {}

@@ -212,10 +212,11 @@ fn the_page_is_drawn_by_a_browser() {
     let home = home(&made::campaign());
     fuzzcheck_on("report", &[home.path()]).expect(0);
     let page = home.path().join("report.html");
-    // Where pictures are kept for someone to look at.
+    // Where page and pictures are kept for someone to look at.
     let kept = std::env::var_os("TANDEM_REPORT_SHOTS").map(PathBuf::from);
     let shots = kept.as_deref().unwrap_or(home.path());
     std::fs::create_dir_all(shots).expect("it can be made");
+    file(shots, "page.html", read(&page));
 
     let frame = |height| file(home.path(), "frame.html", framed(&text(&page), PHONE, height));
     let dom = browser.open(&frame(800), &["--dump-dom".to_owned()]);

@@ -3,6 +3,7 @@
 mod compare_mutators;
 mod coverage;
 mod distill;
+mod doctor;
 mod export;
 mod fuzz;
 mod handover;
@@ -68,6 +69,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Wal(args)) => inspect::wal(&args),
         Some(Command::Journal(args)) => inspect::journal(&args),
         Some(Command::Triage(args)) => triage::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {

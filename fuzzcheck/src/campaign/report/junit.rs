@@ -251,7 +251,10 @@ mod tests {
             .first_element_child()
             .unwrap();
         let text = body.text().unwrap();
-        assert!(text.contains("</script><script>alert(1)") && text.contains("a NUL \u{2400}"), "{text}");
+        assert!(
+            text.contains("</script><script>alert(1)") && text.contains("a NUL \u{27e8}U+0000\u{27e9}"),
+            "{text}"
+        );
         assert!(text.contains("]]>") && text.contains("\n"), "{text}");
     }
 

@@ -41,12 +41,15 @@ const TIME_STEPS: [(f64, f64, &str); 18] = [
     (604_800.0, 86_400.0, "d"),
 ];
 
+/// Stretches of points, each from left to right.
+pub(super) type Stretches = Vec<Vec<(f64, f64)>>;
+
 /// One line. A stretch without points is left open.
 pub(super) struct Series {
     /// What it is, for the legend.
     pub label: String,
-    /// Stretches of points, each from left to right.
-    pub stretches: Vec<Vec<(f64, f64)>>,
+    /// Its points.
+    pub stretches: Stretches,
 }
 
 /// What runs along the horizontal axis.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::html::{empty, section as titled};
-use super::plot::{Along, Plot, Series, legend};
+use super::plot::{Along, Plot, Series, Stretches, legend};
 use super::summary::{name, work};
 use super::text::{count, moment, rate, span};
 use crate::campaign::record::{Arm, Campaign, Sample, SittingEnd};
@@ -18,7 +18,7 @@ pub(super) fn section(campaign: &Campaign) -> Markup {
     let marks = boundaries(campaign);
     let drawn: Vec<(&Arm, Vec<Sample>)> =
         campaign.arms.iter().map(|arm| (arm, thinned(&arm.samples))).collect();
-    let series = |points: &dyn Fn(&[Sample]) -> Vec<Vec<(f64, f64)>>| -> Vec<Series> {
+    let series = |points: &dyn Fn(&[Sample]) -> Stretches| -> Vec<Series> {
         drawn.iter().map(|(arm, samples)| Series { label: name(arm), stretches: points(samples) }).collect()
     };
     let speed = series(&speeds);
@@ -69,7 +69,7 @@ fn thinned(samples: &[Sample]) -> Vec<Sample> {
 }
 
 /// Executions per second between samples, in stretches between which the arm did nothing.
-fn speeds(samples: &[Sample]) -> Vec<Vec<(f64, f64)>> {
+fn speeds(samples: &[Sample]) -> Stretches {
     let mut lengths: Vec<f64> = samples.windows(2).map(|pair| pair[1].seconds - pair[0].seconds).collect();
     lengths.sort_by(f64::total_cmp);
     let usual = lengths.get(lengths.len() / 2).copied().unwrap_or_default();

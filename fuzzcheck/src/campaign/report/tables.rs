@@ -50,7 +50,7 @@ fn reached_now(reached: &Reached, links: Option<&Path>) -> Markup {
                     th scope="col" { "Branches" }
                     th.n.wide-only scope="col" { "Covered" }
                     th.n.wide-only scope="col" { "Of" }
-                    th.n scope="col" { "Lines" }
+                    th.n.lines scope="col" { "Lines" }
                     th.n scope="col" { "Func\u{ad}tions" }
                 } }
                 tbody {
@@ -61,7 +61,7 @@ fn reached_now(reached: &Reached, links: Option<&Path>) -> Markup {
                             td.bar-cell { @if branches.total == 0 { span.note { "none" } } @else { (bar(branches)) span.share { (percent(branches.percent())) } } }
                             td.n.wide-only { (count(branches.covered)) }
                             td.n.wide-only { (count(branches.total)) }
-                            td.n { (share(module.reached.lines)) }
+                            td.n.lines { (share(module.reached.lines)) }
                             td.n { (share(module.reached.functions)) }
                         }
                     }
@@ -131,7 +131,7 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
                 td.n data-label="Passed" { (count(check.passed)) }
                 td.n data-label="Failed" { @if check.failed > 0 { strong.failed { "\u{2715} " (count(check.failed)) } } @else { "0" } }
                 td.n data-label="Skipped" { (count(check.skipped.values().sum())) }
-                td data-label="Why" {
+                td.full data-label="Why" {
                     @if silent { strong { "it never had anything to say. " } }
                     @for (index, (why, cases)) in check.skipped.iter().enumerate() {
                         @if index > 0 { "; " }
@@ -221,7 +221,7 @@ fn gap_table(gaps: &[&Gap]) -> Markup {
                 td data-label="Kind" { (kind(gap.kind)) }
                 td data-label="Where" { (gap.module.as_deref().unwrap_or("\u{2013}")) }
                 td.n data-label="Branches" { @if gap.size == 0 { "\u{2013}" } @else { (count(gap.size)) } }
-                td data-label="Could be reached by" { (gap.target.as_deref().unwrap_or("no target")) }
+                td.full data-label="Could be reached by" { (gap.target.as_deref().unwrap_or("no target")) }
             } } }
         }
     }
@@ -248,7 +248,7 @@ pub(super) fn steps(campaign: &Campaign) -> Markup {
                     th scope="row" { (step.name) }
                     td data-label="End" { @if step.end == StepEnd::Failed { strong.failed { (end(step)) } } @else { (end(step)) } }
                     td.n data-label="Time" { (span(step.seconds)) }
-                    td data-label="Why" { (step.why.as_deref().unwrap_or("")) }
+                    td.full data-label="Why" { (step.why.as_deref().unwrap_or("")) }
                 } } }
             }
         }

@@ -9,11 +9,6 @@ pub(crate) fn visible(text: &str) -> String {
     for character in text.chars() {
         match character {
             '\n' | '\t' => shown.push(character),
-            '\0'..='\x1f' => {
-                let picture = char::from_u32(0x2400 + u32::from(character));
-                shown.push(picture.expect("the pictures of all 32 stand in this order"));
-            }
-            '\x7f' => shown.push('\u{2421}'),
             _ if is_hidden(character) => {
                 shown.push_str(&format!("\u{27e8}U+{:04X}\u{27e9}", u32::from(character)));
             }
@@ -23,10 +18,10 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// C1 controls, directions, separators, no width, and what XML 1.0 refuses.
+/// Controls, directions, separators, no width, and what XML 1.0 refuses.
 fn is_hidden(character: char) -> bool {
     matches!(character,
-        '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
 }
 
@@ -86,7 +81,7 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// A moment, in UTC, to the minute.
 pub(crate) fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    at.strftime("%Y-%m-%d %H:%M\u{a0}UTC").to_string()
 }
 
 /// A share in per cent.
@@ -105,12 +100,11 @@ mod tests {
 
     #[test]
     fn what_would_not_be_seen_is_shown_by_name() {
-        assert_eq!(visible("a\0b\x1b[2J\tc\r\n"), "a\u{2400}b\u{241b}[2J\tc\u{240d}\n");
-        assert_eq!(
-            visible("\u{202e}\u{7f}\u{feff}\u{9b}"),
-            "\u{27e8}U+202E\u{27e9}\u{2421}\u{27e8}U+FEFF\u{27e9}\u{27e8}U+009B\u{27e9}"
-        );
-        assert_eq!(visible("\u{fffe}é\u{5d0}"), "\u{27e8}U+FFFE\u{27e9}é\u{5d0}");
+        let named = |code: &str| format!("\u{27e8}U+{code}\u{27e9}");
+        assert_eq!(visible("a\0b\x1b[2J\tc\n"), format!("a{}b{}[2J\tc\n", named("0000"), named("001B")));
+        let all = ["202E", "007F", "FEFF", "009B", "000D", "FFFE"];
+        assert_eq!(visible("\u{202e}\u{7f}\u{feff}\u{9b}\r\u{fffe}"), all.map(named).concat());
+        assert_eq!(visible("é\u{5d0}"), "é\u{5d0}");
     }
 
     #[test]
@@ -128,6 +122,6 @@ mod tests {
         assert_eq!(spans, ["0 s", "250 ms", "45 s", "1 min", "12 min 05 s", "1 h", "7 h 03 min", "0 s"]);
         assert_eq!([512, 16_384, 3 << 30].map(size), ["512 B", "16.0 KiB", "3.0 GiB"]);
         assert_eq!((rate(10, 0.0), rate(10, 4.0)), (None, Some(2.5)));
-        assert_eq!(moment("2026-11-21T22:01:59Z".parse().unwrap()), "2026-11-21 22:01 UTC");
+        assert_eq!(moment("2026-11-21T22:01:59Z".parse().unwrap()), "2026-11-21 22:01\u{a0}UTC");
     }
 }
