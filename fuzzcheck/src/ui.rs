@@ -9,7 +9,7 @@ use anyhow::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Prints to standard output with `write`, to the last byte: `println!` panics where the disk is full or
 /// the reader is gone, and what stays in a buffer at the end is lost without a word.
@@ -45,29 +45,10 @@ pub(crate) fn shell_quoted(word: &str) -> String {
     if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-/// When it is time for the next line where there is no terminal.
-pub(crate) struct Interval(Instant);
-
-impl Interval {
-    /// That begins now.
-    pub(crate) fn new() -> Self {
-        Self(Instant::now())
-    }
-
-    /// Whether it is over; if so, the next begins.
-    pub(crate) fn is_over(&mut self) -> bool {
-        let is_over = self.0.elapsed() >= LINE_INTERVAL;
-        if is_over {
-            self.0 = Instant::now();
-        }
-        is_over
-    }
-}
-
 /// Shows a line that changes: on a terminal in its place, otherwise now and then.
 pub(crate) struct Ticker {
     bar: Option<ProgressBar>,
-    interval: Interval,
+    printed: Instant,
 }
 
 impl Ticker {
@@ -77,7 +58,7 @@ impl Ticker {
             let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed");
             ProgressBar::new_spinner().with_style(style)
         });
-        Self { bar, interval: Interval::new() }
+        Self { bar, printed: Instant::now() }
     }
 
     /// Shows a text, if it is time.
@@ -85,7 +66,8 @@ impl Ticker {
         if let Some(bar) = &self.bar {
             bar.set_message(text());
             bar.tick();
-        } else if self.interval.is_over() {
+        } else if self.printed.elapsed() >= LINE_INTERVAL {
+            self.printed = Instant::now();
             eprintln!("{}", text());
         }
     }
@@ -104,7 +86,7 @@ pub(crate) struct Progress {
     total: u64,
     done: u64,
     errors: u64,
-    interval: Interval,
+    printed: Instant,
 }
 
 impl Progress {
@@ -115,7 +97,7 @@ impl Progress {
             let style = ProgressStyle::with_template(style).expect("the template is fixed");
             ProgressBar::new(total).with_style(style).with_message("0 errors")
         });
-        Self { bar, total, done: 0, errors: 0, interval: Interval::new() }
+        Self { bar, total, done: 0, errors: 0, printed: Instant::now() }
     }
 
     pub(crate) fn case_done(&mut self, has_bugs: bool) {
@@ -128,7 +110,8 @@ impl Progress {
                     bar.set_message(format!("{} errors", self.errors));
                 }
             }
-            None if self.interval.is_over() => {
+            None if self.printed.elapsed() >= LINE_INTERVAL => {
+                self.printed = Instant::now();
                 eprintln!("{} of {} cases, {} errors", self.done, self.total, self.errors);
             }
             None => {}

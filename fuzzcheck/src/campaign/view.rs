@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::record::{Arm, Campaign, Sample};
 use super::report::summary::{name, work};
 use super::report::text::{count, counted, rate, span, visible};
-use crate::ui::Interval;
+use crate::ui::{self, LINE_INTERVAL};
 
 /// Samples whose speed is shown: the last ones, not all since the beginning.
 const RECENT: usize = 6;
@@ -18,14 +19,20 @@ const RECENT: usize = 6;
 pub(crate) struct View {
     /// One bar per line, the first for the whole; none where there is no terminal.
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,
-    interval: Interval,
+    is_on_stdout: bool,
+    printed: Instant,
 }
 
 impl View {
     /// With nothing to show yet.
     pub(crate) fn new() -> Self {
         let bars = std::io::stderr().is_terminal().then(|| (MultiProgress::new(), Vec::new()));
-        Self { bars, interval: Interval::new() }
+        Self { bars, is_on_stdout: false, printed: Instant::now() }
+    }
+
+    /// On standard output, where no data is: lines now and then.
+    pub(crate) fn on_stdout() -> Self {
+        Self { bars: None, is_on_stdout: true, printed: Instant::now() }
     }
 
     /// Shows where the campaign is, if it is time; `phase` is what it does now, in a word.
@@ -33,15 +40,27 @@ impl View {
         if let Some((place, bars)) = &mut self.bars {
             let lines = lines(campaign, phase);
             while bars.len() < lines.len() {
-                let style = ProgressStyle::with_template("{msg}").expect("the template is fixed");
+                // A line that does not fit is cut: one that is wrapped leaves its rest behind.
+                let style = ProgressStyle::with_template("{wide_msg}").expect("the template is fixed");
                 bars.push(place.add(ProgressBar::new_spinner().with_style(style)));
             }
             for (bar, line) in bars.iter().zip(lines) {
                 bar.set_message(line);
                 bar.tick();
             }
-        } else if self.interval.is_over() {
-            lines(campaign, phase).iter().for_each(|line| eprintln!("{line}"));
+        } else if self.printed.elapsed() >= LINE_INTERVAL {
+            self.printed = Instant::now();
+            lines(campaign, phase).iter().for_each(|line| self.line(line));
+        }
+    }
+
+    /// Shows a line that stays.
+    pub(crate) fn line(&self, text: &str) {
+        match &self.bars {
+            // Where the terminal is gone there is nobody to tell.
+            Some((place, _)) => drop(place.println(text)),
+            None if self.is_on_stdout => drop(ui::line(format_args!("{text}"))),
+            None => eprintln!("{text}"),
         }
     }
 

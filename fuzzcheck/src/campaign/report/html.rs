@@ -133,9 +133,11 @@ pub(super) fn empty(text: &str) -> Markup {
     html! { p.empty { (text) } }
 }
 
-/// Why a step did not do what a section shows.
+/// Why a step, or a part of it that is called after it and a target, did not do what a section shows.
 pub(super) fn why_not(campaign: &Campaign, step: &str) -> String {
-    let step = campaign.steps.iter().rev().find(|made| made.name == step);
+    let is_it =
+        |name: &str| name.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let step = campaign.steps.iter().rev().find(|made| is_it(&made.name));
     let Some(step) = step else {
         return "the step was not reached".to_owned();
     };
@@ -194,12 +196,14 @@ mod tests {
             seconds: 0.0,
             why: Some("clang is missing".into()),
         });
+        let replay = none.steps.iter_mut().find(|step| step.name == "replay sql").unwrap();
+        (replay.end, replay.why) = (StepEnd::Failed, Some("no worker".into()));
         (none.checks, none.slowest, none.gaps, none.trend, none.arms) = Default::default();
         let page = render(&none, None);
         for words in [
             "No findings",
             "Coverage was not measured: left out: clang is missing",
-            "No case was replayed",
+            "No case was replayed: failed: no worker",
             "Failed: no case was run",
             "no target was fuzzed",
         ] {

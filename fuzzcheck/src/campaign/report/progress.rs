@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::findings::breakable;
 use super::html::{empty, section as titled};
 use super::plot::{Along, Plot, Series, Stretches, legend};
 use super::summary::{name, work};
@@ -115,7 +116,7 @@ fn row(arm: &Arm) -> Markup {
     };
     html! {
         tr {
-            th scope="row" { (name(arm)) }
+            th scope="row" { (breakable(&name(arm))) }
             td.n data-label="Executions" { (count(executions)) }
             td.n data-label="A second" { (speed) }
             td.n data-label="Edges" { (of_last(|last| last.edges)) }

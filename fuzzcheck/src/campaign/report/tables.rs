@@ -143,7 +143,7 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
     };
     let content = html! {
         @if campaign.checks.is_empty() {
-            (empty(&format!("No case was replayed: {}.", why_not(campaign, "triage"))))
+            (empty(&format!("No case was replayed: {}.", why_not(campaign, "replay"))))
         } @else {
             table.stack {
                 thead { tr {
