@@ -57,7 +57,10 @@ fn a_compiler_without_its_runtimes_is_told_of() {
     let stage = Stage::new("");
     // It compiles, and links nothing.
     stage.program("clang-x", "case \"$*\" in *--version*) echo 'clang version 19.1.7';; *-c*) ;; *) echo 'no libclang_rt' >&2; exit 1;; esac");
-    let (_, check) = check("sanitizer runtime", |doctor| _ = doctor.env("CC", stage.path("bin/clang-x")));
+    let set = |doctor: &mut Command| _ = doctor.env("CC", stage.path("bin/clang-x"));
+    let (ran, check) = check("sanitizer runtime", set);
+    let replaced = "clang version 19.1.7 stands in place of .cargo/cc, which adds the coverage counters";
+    assert!(ran.out.contains(replaced), "{ran:?}");
     assert_eq!(check["state"], "warning", "{check}");
     assert!(check["found"].as_str().is_some_and(|found| found.contains("no libclang_rt")), "{check}");
     assert!(check["fix"].as_str().is_some_and(|fix| fix.contains("libclang-rt-19-dev")), "{check}");

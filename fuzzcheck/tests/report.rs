@@ -141,7 +141,15 @@ struct Browser {
 
 impl Browser {
     /// Opens a page; what it prints. Nothing may come to its console, as what its policy forbids does.
+    #[track_caller]
     fn open(&self, page: &Path, words: &[String]) -> String {
+        let (out, console) = self.open_any(page, words);
+        assert!(console.is_empty(), "{console:?}");
+        out
+    }
+
+    /// Opens a page; what it prints, and what comes to its console.
+    fn open_any(&self, page: &Path, words: &[String]) -> (String, Vec<String>) {
         let mut command = Command::new(&self.program);
         command.args([
             "--headless",
@@ -153,8 +161,8 @@ impl Browser {
         command.args(["--disable-dev-shm-usage", "--no-first-run", "--force-color-profile=srgb"]);
         command.arg(format!("--user-data-dir={}", self.profile.path().display()));
         let ran = finish(command.args(words).arg(format!("file://{}", page.display()))).expect(0);
-        assert!(!ran.err.contains("CONSOLE"), "{}", ran.err);
-        ran.out
+        let console = ran.err.lines().filter(|line| line.contains("CONSOLE"));
+        (ran.out.clone(), console.map(str::to_owned).collect())
     }
 
     /// A picture of a page.
@@ -242,9 +250,9 @@ fn the_page_is_drawn_by_a_browser() {
     assert!(pdf.starts_with(b"%PDF") && pdf.len() > 20_000, "{} bytes", pdf.len());
 }
 
-/// The probe of the test above notices what it looks for.
+/// The probes of the test above notice what they look for.
 #[test]
-fn a_page_that_is_too_wide_is_noticed() {
+fn a_page_that_is_too_wide_or_blank_or_complains_is_noticed() {
     let Some(program) = chromium() else { return };
     let browser = Browser { program, profile: folder() };
     let home = folder();
@@ -252,4 +260,12 @@ fn a_page_that_is_too_wide_is_noticed() {
     let page = file(home.path(), "frame.html", framed(wide, PHONE, 300));
     let dom = browser.open(&page, &["--dump-dom".to_owned()]);
     assert_eq!((data(&dom, "width"), data(&dom, "wide"), data(&dom, "injected")), ("500", "DIV.", "1"));
+
+    let dump = ["--dump-dom".to_owned()];
+    let policy = "<!doctype html><meta http-equiv=Content-Security-Policy content=\"default-src 'none'\"><script>1</script>";
+    let (_, console) = browser.open_any(&file(home.path(), "forbidden.html", policy), &dump);
+    assert_eq!(console.len(), 1, "{console:?}");
+    let blank = home.path().join("blank.png");
+    browser.shoot(&file(home.path(), "blank.html", "<!doctype html>"), &blank, (600, 400), false);
+    assert!(drawn(&blank) < 0.02);
 }

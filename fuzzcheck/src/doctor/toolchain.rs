@@ -34,6 +34,14 @@ pub(super) fn cargo_fuzz(place: &Place<'_>) -> Check {
 pub(super) fn clang(place: &Place<'_>) -> Check {
     const NAME: &str = "clang";
     match tools::compiles(place.project, "cc", "c", "int x;\n") {
+        Ok(()) if std::env::var_os("CC").is_some() => Check::warning(
+            NAME,
+            format!(
+                "{} stands in place of .cargo/cc, which adds the coverage counters",
+                compiler(place.project)
+            ),
+            "unset CC, or have it be clang with -fsanitize=fuzzer-no-link in CFLAGS",
+        ),
         Ok(()) => Check::well(NAME, format!("{} compiles with AddressSanitizer", compiler(place.project))),
         Err(message) => {
             Check::wrong(NAME, first_line(&message), format!("install {}", tools::newest_clang_package()))
