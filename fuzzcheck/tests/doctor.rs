@@ -56,7 +56,12 @@ fn a_compiler_that_is_not_there_is_named() {
 fn a_compiler_without_its_runtimes_is_told_of() {
     let stage = Stage::new("");
     // It compiles, and links nothing.
-    stage.program("clang-x", "case \"$*\" in *--version*) echo 'clang version 19.1.7';; *-c*) ;; *) echo 'no libclang_rt' >&2; exit 1;; esac");
+    let script = "case \"$*\" in
+        *--version*) echo 'clang version 19.1.7';;
+        *-c*) ;;
+        *) echo 'no libclang_rt' >&2; exit 1;;
+        esac";
+    stage.program("clang-x", script);
     let set = |doctor: &mut Command| _ = doctor.env("CC", stage.path("bin/clang-x"));
     let (ran, check) = check("sanitizer runtime", set);
     let replaced = "clang version 19.1.7 stands in place of .cargo/cc, which adds the coverage counters";

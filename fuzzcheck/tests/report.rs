@@ -180,16 +180,24 @@ impl Browser {
 /// A page that holds another in a frame as wide as a phone, and says how wide its content is: a window of a browser
 /// cannot be as narrow.
 fn framed(page: &str, width: u32, height: u32) -> String {
-    // A script from outside may look into a frame of the same origin; the policy of the page inside forbids only its own.
+    // A script outside may look into a frame of the same origin; the policy of the page inside forbids only its own.
     let inner = page.replace('&', "&amp;").replace('"', "&quot;");
+    let size = format!("border:0;width:{width}px;height:{height}px");
+    let script = "onload = () => {
+        const inner = document.getElementById('inner').contentDocument, said = document.body.dataset;
+        const root = inner.documentElement, all = [...inner.querySelectorAll('body *')];
+        // Heads of tables that a phone does not show are still there for who listens.
+        const isWide = one => one.getBoundingClientRect().right > WIDTH + .5 && !one.closest('thead');
+        said.wide = all.filter(isWide).slice(0, 9).map(one => one.tagName + '.' + one.className).join(' ');
+        said.width = root.scrollWidth;
+        said.height = root.scrollHeight;
+        said.injected = inner.querySelectorAll('script, img').length;
+        said.rows = inner.querySelectorAll('tr').length;
+    }";
+    let script = script.replace("WIDTH", &width.to_string());
     format!(
-        "<!doctype html><meta charset=utf-8><body style=margin:0><iframe id=f style=\"border:0;width:{width}px;height:{height}px\" \
-         srcdoc=\"{inner}\"></iframe><script>onload=()=>{{const d=document.getElementById('f').contentDocument;\
-         const wide=[...d.querySelectorAll('body *')].filter(e=>e.getBoundingClientRect().right>{width}+.5&&!e.closest('thead'))\
-         .slice(0,9).map(e=>e.tagName+'.'+e.className);\
-         document.body.dataset.width=d.documentElement.scrollWidth;document.body.dataset.height=d.documentElement.scrollHeight;\
-         document.body.dataset.wide=wide.join(' ');document.body.dataset.injected=d.querySelectorAll('script,img').length;\
-         document.body.dataset.rows=d.querySelectorAll('tr').length}}</script>"
+        "<!doctype html><meta charset=utf-8><body style=margin:0><iframe id=inner style=\"{size}\" srcdoc=\"{inner}\"></iframe>\
+         <script>{script}</script>"
     )
 }
 
@@ -262,7 +270,8 @@ fn a_page_that_is_too_wide_or_blank_or_complains_is_noticed() {
     assert_eq!((data(&dom, "width"), data(&dom, "wide"), data(&dom, "injected")), ("500", "DIV.", "1"));
 
     let dump = ["--dump-dom".to_owned()];
-    let policy = "<!doctype html><meta http-equiv=Content-Security-Policy content=\"default-src 'none'\"><script>1</script>";
+    let policy = "<!doctype html><meta http-equiv=Content-Security-Policy content=\"default-src 'none'\">\
+        <script>1</script>";
     let (_, console) = browser.open_any(&file(home.path(), "forbidden.html", policy), &dump);
     assert_eq!(console.len(), 1, "{console:?}");
     let blank = home.path().join("blank.png");

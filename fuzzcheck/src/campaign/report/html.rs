@@ -99,7 +99,7 @@ fn figure(name: &str, value: &str, note: &str) -> Markup {
 fn speed(summary: &Summary) -> String {
     summary.executions_per_s.map_or_else(
         || "nothing was fuzzed".to_owned(),
-        |rate| format!("{} a second", count(rate.round() as u64)),
+        |rate| format!("{} per second of fuzzing", count(rate.round() as u64)),
     )
 }
 

@@ -8,10 +8,11 @@
 //! | [`summary`] | the verdict and the sums |
 //! | [`text`] | figures in words, invisible characters by name |
 //! | `html`, `findings`, `tables` | the page |
-//! | `plot`, `progress` | its plots |
+//! | `axis`, `plot`, `progress` | its plots |
 //! | `junit` | `junit.xml` |
 //! | [`json`] | `report.json` and its schema |
 
+mod axis;
 mod findings;
 mod html;
 pub(crate) mod json;

@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use maud::{Markup, PreEscaped, html};
 
+use super::axis::{short, ticks, times};
+
 /// Size of a plot and its margins, in the pixels of CSS.
 const WIDTH: f64 = 344.0;
 const HEIGHT: f64 = 216.0;
@@ -14,33 +16,9 @@ const LEFT: f64 = 50.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 38.0;
-/// About as many ticks as an axis has.
-const TICKS: f64 = 5.0;
 /// Colours of the style sheet, and the dash patterns that tell series apart when they are used up.
 const COLORS: usize = 6;
 const DASHES: [&str; 4] = ["", "7 3", "2 3", "9 3 2 3"];
-/// Steps of an axis of time in seconds, each with the seconds of its unit and the unit's name.
-const TIME_STEPS: [(f64, f64, &str); 18] = [
-    (1.0, 1.0, "s"),
-    (2.0, 1.0, "s"),
-    (5.0, 1.0, "s"),
-    (10.0, 1.0, "s"),
-    (30.0, 1.0, "s"),
-    (60.0, 60.0, "min"),
-    (120.0, 60.0, "min"),
-    (300.0, 60.0, "min"),
-    (600.0, 60.0, "min"),
-    (1200.0, 60.0, "min"),
-    (1800.0, 60.0, "min"),
-    (3600.0, 3600.0, "h"),
-    (7200.0, 3600.0, "h"),
-    (10_800.0, 3600.0, "h"),
-    (21_600.0, 3600.0, "h"),
-    (43_200.0, 3600.0, "h"),
-    (86_400.0, 86_400.0, "d"),
-    (604_800.0, 86_400.0, "d"),
-];
-
 /// Stretches of points, each from left to right.
 pub(super) type Stretches = Vec<Vec<(f64, f64)>>;
 
@@ -183,16 +161,7 @@ impl Plot<'_> {
     fn labels(&self, [left, right]: [f64; 2]) -> Vec<(f64, String)> {
         match &self.along {
             Along::Nights(first, last) => vec![(left, first.clone()), (right, last.clone())],
-            Along::Time => {
-                let fits = |(step, ..): &&(f64, f64, &str)| right / step <= TICKS + 1.0;
-                let (step, unit, name) =
-                    *TIME_STEPS.iter().find(fits).unwrap_or(&TIME_STEPS[TIME_STEPS.len() - 1]);
-                let step =
-                    if right / step > 2.0 * TICKS { (right / step / TICKS).ceil() * step } else { step };
-                let all = (0..).map(|index| f64::from(index) * step).take_while(|at| *at <= right * 1.0001);
-                all.map(|at| (at, if at == 0.0 { "0".to_owned() } else { format!("{} {name}", at / unit) }))
-                    .collect()
-            }
+            Along::Time => times(right),
         }
     }
 
@@ -284,31 +253,6 @@ pub(super) fn legend(labels: impl Iterator<Item = String>) -> Markup {
     html! { ul.legend { @for (index, label) in labels.enumerate() { li { (swatch(index)) " " (label) } } } }
 }
 
-/// Round values from below `low` to above `high`, at least two.
-fn ticks(low: f64, high: f64) -> Vec<f64> {
-    let spread = if high > low { high - low } else { high.abs().max(1.0) * 0.1 };
-    let magnitude = 10_f64.powf((spread / TICKS).log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|factor| factor * magnitude);
-    let step = step.into_iter().find(|step| spread / step <= TICKS).unwrap_or(magnitude * 10.0);
-    let first = (low / step + 1e-9).floor();
-    let last = (high / step - 1e-9).ceil().max(first + 1.0);
-    (0..=(last - first) as u32).map(|index| (first + f64::from(index)) * step).collect()
-}
-
-/// A value as a tick shows it, with as many digits as tell it from one that is `step` further.
-fn short(value: f64, step: f64) -> String {
-    let (divisor, suffix) = match value.abs().max(step) {
-        1e6.. => (1e6, "M"),
-        1e4.. => (1e3, "k"),
-        _ => (1.0, ""),
-    };
-    let digits = (-(step / divisor).log10()).ceil().clamp(0.0, 3.0) as usize;
-    // 2.5 has one more than its power of ten says.
-    let is_exact = |digits: usize| ((step / divisor) * 10_f64.powi(digits as i32)).fract().abs() < 1e-6;
-    let digits = if is_exact(digits) { digits } else { digits + 1 };
-    if value == 0.0 { "0".to_owned() } else { format!("{:.digits$}{suffix}", value / divisor) }
-}
-
 fn escaped(text: &str) -> String {
     html! { (text) }.into_string().replace('"', "&quot;")
 }
@@ -320,53 +264,6 @@ fn write_text(into: &mut String, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ticks_are_round_and_hold_all_values() {
-        assert_eq!(ticks(0.0, 480.0), [0.0, 100.0, 200.0, 300.0, 400.0, 500.0]);
-        assert_eq!(ticks(0.0, 0.0), [0.0, 0.02]);
-        assert_eq!(ticks(66.0, 72.1), [66.0, 68.0, 70.0, 72.0, 74.0]);
-        for (low, high) in [(0.0, 1.0), (3.0, 3.0), (24_100.0, 34_700.0), (0.0, 1e9), (1e-3, 2e-3)] {
-            let all = ticks(low, high);
-            assert!(
-                (2..=7).contains(&all.len()) && all[0] <= low && all[all.len() - 1] >= high,
-                "{low} {high} {all:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_tick_shows_what_tells_it_from_the_next() {
-        let shown = |low: f64, high: f64| {
-            let all = ticks(low, high);
-            all.iter().map(|value| short(*value, all[1] - all[0])).collect::<Vec<_>>()
-        };
-        assert_eq!(shown(0.0, 12.0), ["0", "2.5", "5.0", "7.5", "10.0", "12.5"]);
-        assert_eq!(shown(24_100.0, 34_700.0), ["22.5k", "25.0k", "27.5k", "30.0k", "32.5k", "35.0k"]);
-        for (low, high) in [(66.7, 66.9), (0.0, 3e6), (9_000.0, 11_000.0), (27_911.0, 27_954.0)] {
-            let mut all = shown(low, high);
-            let count = all.len();
-            all.dedup();
-            assert_eq!(all.len(), count, "{all:?}");
-        }
-    }
-
-    #[test]
-    fn hours_and_seconds_both_get_few_labels() {
-        for seconds in [1.0, 45.0, 400.0, 28_500.0, 86_400.0, 90.0 * 86_400.0] {
-            let series = [Series { label: "a".into(), stretches: vec![vec![(0.0, 1.0), (seconds, 2.0)]] }];
-            let plot = Plot {
-                title: "",
-                unit: "",
-                along: Along::Time,
-                from_zero: true,
-                series: &series,
-                marks: &[],
-            };
-            let labels = plot.labels([0.0, seconds]);
-            assert!((2..=11).contains(&labels.len()), "{seconds}: {labels:?}");
-        }
-    }
 
     #[test]
     fn labels_of_series_are_escaped_and_a_plot_without_points_says_so() {

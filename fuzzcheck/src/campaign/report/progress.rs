@@ -39,7 +39,10 @@ pub(super) fn section(campaign: &Campaign) -> Markup {
                 (plot("Edges", "as libFuzzer counts them", &edges, false))
                 (plot("Corpus", "cases", &cases, false))
             }
-            p.note { "Time is time of the campaign, without pauses." @if !marks.is_empty() { " \u{2016} is where it was taken up again." } }
+            p.note {
+                "Time is time of the campaign, without pauses."
+                @if !marks.is_empty() { " \u{2016} is where it was taken up again." }
+            }
             (arms(campaign))
         }
         (sittings(campaign))
@@ -88,13 +91,16 @@ fn speeds(samples: &[Sample]) -> Stretches {
     stretches
 }
 
+/// What is said of each arm.
+const COLUMNS: [&str; 7] = ["Executions", "A second", "Edges", "Corpus", "Restarts", "Run again", "Time"];
+
 fn arms(campaign: &Campaign) -> Markup {
     html! {
         table.stack {
             caption { "What each target did" }
             thead { tr {
                 th scope="col" { "Target and lane" }
-                @for column in ["Executions", "A second", "Edges", "Corpus", "Restarts", "Run again", "Time"] { th.n scope="col" { (column) } }
+                @for column in COLUMNS { th.n scope="col" { (column) } }
             } }
             tbody { @for arm in &campaign.arms { (row(arm)) } }
         }

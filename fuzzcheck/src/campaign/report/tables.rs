@@ -32,12 +32,22 @@ pub(super) fn coverage(campaign: &Campaign, links: Option<&Path>) -> Markup {
 
 fn reached_now(reached: &Reached, links: Option<&Path>) -> Markup {
     let total = reached.total;
+    let totals = [
+        ("Branches", total.branches),
+        ("Lines", total.lines),
+        ("Functions", total.functions),
+        ("Regions", total.regions),
+    ];
     html! {
         dl.meters {
-            @for (name, of) in [("Branches", total.branches), ("Lines", total.lines), ("Functions", total.functions), ("Regions", total.regions)] {
+            @for (name, of) in totals {
                 div {
                     dt { (name) }
-                    dd { strong { (percent(of.percent())) } (bar(of)) span.note { (count(of.covered)) " of " (count(of.total)) } }
+                    dd {
+                        strong { (percent(of.percent())) }
+                        (bar(of))
+                        span.note { (count(of.covered)) " of " (count(of.total)) }
+                    }
                 }
             }
         }
@@ -58,7 +68,12 @@ fn reached_now(reached: &Reached, links: Option<&Path>) -> Markup {
                         @let branches = module.reached.branches;
                         tr {
                             th scope="row" { (module.name) }
-                            td.bar-cell { @if branches.total == 0 { span.note { "none" } } @else { (bar(branches)) span.share { (percent(branches.percent())) } } }
+                            td.bar-cell {
+                                @if branches.total == 0 { span.note { "none" } } @else {
+                                    (bar(branches))
+                                    span.share { (percent(branches.percent())) }
+                                }
+                            }
                             td.n.wide-only { (count(branches.covered)) }
                             td.n.wide-only { (count(branches.total)) }
                             td.n.lines { (share(module.reached.lines)) }
@@ -129,7 +144,9 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
             tr {
                 th scope="row" { (check.name) " " span.note { (check.lane) } }
                 td.n data-label="Passed" { (count(check.passed)) }
-                td.n data-label="Failed" { @if check.failed > 0 { strong.failed { "\u{2715} " (count(check.failed)) } } @else { "0" } }
+                td.n data-label="Failed" {
+                    @if check.failed > 0 { strong.failed { "\u{2715} " (count(check.failed)) } } @else { "0" }
+                }
                 td.n data-label="Skipped" { (count(check.skipped.values().sum())) }
                 td.full data-label="Why" {
                     @if silent { strong { "it never had anything to say. " } }
@@ -246,7 +263,9 @@ pub(super) fn steps(campaign: &Campaign) -> Markup {
                 } }
                 tbody { @for step in &campaign.steps { tr {
                     th scope="row" { (step.name) }
-                    td data-label="End" { @if step.end == StepEnd::Failed { strong.failed { (end(step)) } } @else { (end(step)) } }
+                    td data-label="End" {
+                        @if step.end == StepEnd::Failed { strong.failed { (end(step)) } } @else { (end(step)) }
+                    }
                     td.n data-label="Time" { (span(step.seconds)) }
                     td.full data-label="Why" { (step.why.as_deref().unwrap_or("")) }
                 } } }
