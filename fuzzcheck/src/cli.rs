@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod distill;
+pub mod doctor;
 pub mod flavor;
 pub mod handover;
 pub mod inspect;
@@ -9,6 +10,7 @@ pub mod lanes;
 pub mod measure;
 pub mod minimize;
 pub mod pair;
+pub mod report;
 pub mod triage;
 
 use std::path::PathBuf;
@@ -82,6 +84,10 @@ pub enum Command {
     Journal(inspect::LogArgs),
     /// Sort a pile of cases by the bugs that they show, make the smallest of each smaller, tell new bugs from known ones.
     Triage(triage::TriageArgs),
+    /// See whether this machine can fuzz, and what to do where it cannot. Exit codes: 0 it can, 1 it cannot.
+    Doctor(doctor::DoctorArgs),
+    /// Write the report of a campaign once more: report.html, junit.xml, report.json.
+    Report(report::ReportArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.

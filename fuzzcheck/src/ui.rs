@@ -9,7 +9,7 @@ use anyhow::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Prints to standard output with `write`, to the last byte: `println!` panics where the disk is full or
 /// the reader is gone, and what stays in a buffer at the end is lost without a word.

@@ -3,6 +3,7 @@
 mod compare_mutators;
 mod coverage;
 mod distill;
+mod doctor;
 mod export;
 mod fuzz;
 mod handover;
@@ -15,6 +16,7 @@ mod lookup;
 mod minimize;
 mod output;
 mod pair;
+mod report;
 mod run;
 mod seeds;
 mod selftest;
@@ -67,6 +69,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Wal(args)) => inspect::wal(&args),
         Some(Command::Journal(args)) => inspect::journal(&args),
         Some(Command::Triage(args)) => triage::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;
