@@ -49,6 +49,7 @@ pub(crate) fn shell_quoted(word: &str) -> String {
 pub(crate) struct Ticker {
     bar: Option<ProgressBar>,
     printed: Instant,
+    is_on_stdout: bool,
 }
 
 impl Ticker {
@@ -58,7 +59,12 @@ impl Ticker {
             let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed");
             ProgressBar::new_spinner().with_style(style)
         });
-        Self { bar, printed: Instant::now() }
+        Self { bar, printed: Instant::now(), is_on_stdout: false }
+    }
+
+    /// On standard output, where no data is: a line now and then.
+    pub(crate) fn on_stdout() -> Self {
+        Self { bar: None, printed: Instant::now(), is_on_stdout: true }
     }
 
     /// Shows a text, if it is time.
@@ -68,7 +74,12 @@ impl Ticker {
             bar.tick();
         } else if self.printed.elapsed() >= LINE_INTERVAL {
             self.printed = Instant::now();
-            eprintln!("{}", text());
+            if self.is_on_stdout {
+                // Whoever has closed it does not want to know.
+                line(format_args!("{}", text())).ok();
+            } else {
+                eprintln!("{}", text());
+            }
         }
     }
 
