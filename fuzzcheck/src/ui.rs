@@ -74,12 +74,17 @@ impl Ticker {
             bar.tick();
         } else if self.printed.elapsed() >= LINE_INTERVAL {
             self.printed = Instant::now();
-            if self.is_on_stdout {
-                // Whoever has closed it does not want to know.
-                line(format_args!("{}", text())).ok();
-            } else {
-                eprintln!("{}", text());
-            }
+            self.line(&text());
+        }
+    }
+
+    /// Shows a line that stays.
+    pub(crate) fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            // Whoever has closed it does not want to know.
+            None if self.is_on_stdout => drop(line(format_args!("{text}"))),
+            None => eprintln!("{text}"),
         }
     }
 

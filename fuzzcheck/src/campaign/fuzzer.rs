@@ -21,8 +21,8 @@ use crate::fuzzing::session::{Progress, Session};
 
 /// How often it is said how a turn goes on.
 const TELL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a turn may go on after its time is over: libFuzzer looks at the clock only once its corpus is loaded, and
-/// what the lanes that follow have not run by then waits for the next turn.
+/// How long a turn may go on after its time is over, and no longer than a quarter of it: libFuzzer looks at the clock
+/// only once its corpus is loaded, and what the lanes that follow have not run by then waits for the next turn.
 const OVERRUN_MAX: Duration = Duration::from_secs(15);
 /// So many processes in a row that end with a finding almost at once are no fuzzing. A corpus may hold some cases that do
 /// so; each is taken out of it.
@@ -114,7 +114,7 @@ impl Fuzz for LibFuzzer {
         let (mut told, mut crashes_at_once) = (Instant::now(), false);
         let session = Session::new(&built.plan, stop, follower);
         let (progress, elapsed) = session.run_to_end(|session| {
-            if session.elapsed() >= time + OVERRUN_MAX {
+            if session.elapsed() >= time + OVERRUN_MAX.min(time / 4) {
                 stop.store(true, Ordering::Relaxed);
             }
             if session.progress().brief_in_a_row >= BRIEF_MAX {

@@ -94,6 +94,11 @@ impl<'a> Runner<'a> {
         self.ticker.show(text);
     }
 
+    /// Says something at once, where progress is said.
+    pub(crate) fn say(&self, text: &str) {
+        self.ticker.line(text);
+    }
+
     /// Writes down what was done so far.
     ///
     /// # Errors

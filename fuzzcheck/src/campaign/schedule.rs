@@ -8,11 +8,12 @@
 use std::time::Duration;
 
 /// Rounds that there are at least, as far as turns of [`TURN_MIN`] allow it.
-const ROUNDS_MIN: u32 = 4;
+const ROUNDS_MIN: u32 = 3;
 /// Longest round.
 const ROUND_MAX: Duration = Duration::from_secs(30 * 60);
-/// A shorter turn is not worth its beginning: the corpus is loaded anew.
-const TURN_MIN: Duration = Duration::from_secs(20);
+/// A shorter turn is not worth its beginning: the corpus is loaded anew, which may take half a minute. Where there is not
+/// even time for two such rounds, turns are shorter all the same.
+const TURN_MIN: Duration = Duration::from_secs(60);
 /// Rest after the first turn that came to nothing; twice as long after each further one.
 const REST_MIN: Duration = Duration::from_secs(5);
 /// Longest rest.
@@ -70,6 +71,7 @@ struct Share {
 pub(crate) struct Schedule {
     shares: Vec<Share>,
     round: Duration,
+    turn_min: Duration,
     until: Duration,
 }
 
@@ -82,8 +84,11 @@ impl Schedule {
     ) -> Self {
         let share = |(weight, used)| Share { weight, used, strikes: 0, rests_until: Duration::ZERO };
         let shares: Vec<Share> = arms.into_iter().map(share).collect();
-        let round = (until.saturating_sub(now) / ROUNDS_MIN).min(ROUND_MAX);
-        Self { shares, round, until }
+        let time = until.saturating_sub(now);
+        let round = (time / ROUNDS_MIN).min(ROUND_MAX);
+        let arms = u32::try_from(shares.len()).unwrap_or(u32::MAX).max(1);
+        let turn_min = TURN_MIN.min(time / 2 / arms);
+        Self { shares, round, turn_min, until }
     }
 
     /// What to do at this time.
@@ -103,9 +108,9 @@ impl Schedule {
             return Next::Rest(first.saturating_sub(now).min(left));
         };
         let all: f64 = self.shares.iter().map(|share| share.weight).sum();
-        let turn = self.round.mul_f64(share.weight / all).max(TURN_MIN);
+        let turn = self.round.mul_f64(share.weight / all).max(self.turn_min);
         // What would be left for one more is too short.
-        Next::Turn(arm, if left < turn + TURN_MIN { left } else { turn })
+        Next::Turn(arm, if left < turn + self.turn_min { left } else { turn })
     }
 
     /// Notes a turn that ended at this time.
@@ -165,7 +170,7 @@ mod tests {
             seconds(3600),
         );
         let (turns, now) = run(&mut schedule, |_| TurnEnd::Over);
-        assert_eq!(turns[..3], [(0, 540), (1, 180), (2, 180)]);
+        assert_eq!(turns[..3], [(0, 720), (1, 240), (2, 240)]);
         assert_eq!(now, seconds(3600));
         let of = |arm: usize| turns.iter().filter(|turn| turn.0 == arm).map(|turn| turn.1).sum::<u64>();
         assert_eq!([of(0), of(1), of(2)], [2160, 720, 720]);
@@ -177,7 +182,14 @@ mod tests {
         assert!(matches!(schedule.next(seconds(190)), Next::Turn(1, _)));
         assert_eq!(schedule.next(seconds(1000)), Next::Over);
         // A short rest is no turn of its own.
-        assert_eq!(schedule.next(seconds(970)), Next::Turn(1, seconds(30)));
+        assert_eq!(schedule.next(seconds(900)), Next::Turn(1, seconds(100)));
+    }
+
+    #[test]
+    fn in_a_short_time_all_arms_have_a_short_turn() {
+        let arms = [(6.0, seconds(0)), (2.0, seconds(0)), (2.0, seconds(0))];
+        let (turns, now) = run(&mut Schedule::new(arms, seconds(0), seconds(90)), |_| TurnEnd::Over);
+        assert_eq!((&turns[..3], now), (&[(0, 18), (1, 15), (2, 15)][..], seconds(90)));
     }
 
     #[test]

@@ -401,7 +401,9 @@ pub(crate) mod tests {
             corpus_cases: 0,
             new_findings: 0,
         };
-        (0..400).chain([399]).for_each(|number| state.add_night(night(number)).unwrap());
+        let nights: Vec<Night> = (0..398).map(night).collect();
+        fs::write(root.path().join(TREND), serde_json::to_vec(&nights).unwrap()).unwrap();
+        [398, 399, 399].into_iter().for_each(|number| state.add_night(night(number)).unwrap());
         let trend = state.trend().unwrap();
         assert_eq!((trend.len(), trend[0].id.as_str(), trend[364].id.as_str()), (365, "35", "399"));
         assert_eq!(state.campaign.trend, trend);

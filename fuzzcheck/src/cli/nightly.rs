@@ -34,6 +34,9 @@ pub struct NightlyArgs {
     /// How long all of it may take, builds included: `20m`, `8h`, `1h30m`, or a number of seconds.
     #[arg(long, value_name = "TIME", env = "FUZZ_SECONDS", default_value = "8h", value_parser = time)]
     pub budget: Duration,
+    /// How much of it fuzzes at most [default: all but what the steps afterwards need]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub fuzz_time: Option<Duration>,
     /// What to fuzz [default: all targets]
     #[arg(long, value_name = "TARGET,...", value_delimiter = ',')]
     pub targets: Vec<String>,

@@ -252,14 +252,14 @@ fn begin(runner: &mut Runner<'_>, args: &NightlyArgs, choice: &Choice) {
             arm.weight = choice.weight(target);
         }
     }
-    let (id, used, budget) = (&campaign.id, campaign.used_s, campaign.budget_s);
+    let (id, used, budget) = (campaign.id.clone(), campaign.used_s, campaign.budget_s);
     if runner.state.is_resumed {
         let executions = campaign.executions();
-        eprintln!(
-            "fuzzcheck: the campaign {id} is taken up: {used:.0} of {budget:.0} s are used, {executions} executions done"
-        );
+        let done = format!("{used:.0} of {budget:.0} s are used, {executions} executions done");
+        runner.say(&format!("fuzzcheck: the campaign {id} is taken up: {done}"));
     } else {
-        eprintln!("fuzzcheck: the campaign {id} begins, for {budget:.0} s, in {}", folder.display());
+        let folder = folder.display();
+        runner.say(&format!("fuzzcheck: the campaign {id} begins, for {budget:.0} s, in {folder}"));
     }
 }
 
@@ -285,6 +285,9 @@ fn fuzz(runner: &mut Runner<'_>, args: &NightlyArgs, choice: &Choice) -> Result<
         artifacts: folder(Plan::artifacts),
         logs: folder(Plan::logs),
     };
+    let fuzzed: f64 = runner.state.campaign.arms.iter().map(Arm::seconds).sum();
+    let fuzzed = Duration::from_secs_f64(fuzzed.max(0.0));
+    let until = args.fuzz_time.map_or(until, |most| until.min(runner.now() + most.saturating_sub(fuzzed)));
     let mut fuzzer = LibFuzzer { folder: runner.state.folder(), arms };
     runner.step("fuzz", |runner| {
         if !is_built {
