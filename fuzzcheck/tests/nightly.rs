@@ -274,7 +274,7 @@ fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
     let cases = names_in(&stage.project().join("fuzz/corpus/sql"));
     let ran = stage.nightly(&format!("{words} --json")).expect(0);
     assert!(
-        ran.err.contains(&format!("is taken up: ")) && ran.err.contains(&format!("{before} executions")),
+        ran.err.contains("is taken up: ") && ran.err.contains(&format!("{before} executions")),
         "{ran:?}"
     );
     let record = ran.json();
@@ -391,4 +391,21 @@ fn wrong_words_are_named() {
     let file = common::file(&stage.project(), "file", "");
     finish(stage.command("--folder").arg(&file)).expect_error(&[&file.display().to_string()]);
     assert!(!stage.root().exists());
+}
+
+/// The lane that follows runs what is new, in later turns, too, and after a kill: the first sitting knows what was there.
+#[test]
+fn what_is_new_is_run_again_over_kills() {
+    let stage = Stage::new(ENDLESS);
+    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    let words = "--budget 1m --fuzz-time 3s --rerun release --without coverage,distill,replay,triage";
+    let mut child = start(&stage, words, 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = names_in(&stage.project().join("fuzz/corpus/sql")).len() as u64;
+    let ran = stage.nightly(&format!("{words} --json")).expect(0).json();
+    let turns = ran["arms"][0]["sittings"].as_array().unwrap();
+    let rerun: u64 = turns.iter().map(|turn| turn["rerun_cases"].as_u64().unwrap()).sum();
+    assert!(rerun >= before, "{rerun} of {before}: {turns:?}");
+    assert_eq!(ran["arms"][0]["rerun"], serde_json::json!(["release"]));
 }

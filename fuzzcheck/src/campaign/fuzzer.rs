@@ -68,19 +68,34 @@ pub(crate) struct Built {
     pub target: &'static Target,
     /// Builds whose workers run again what is new.
     pub rerun: Vec<Worker>,
-    /// The cases of its corpus that need not be run again, by name, from when it was first fuzzed.
+    /// The cases that were in its corpus before this sitting, by name.
     pub seen: BTreeSet<OsString>,
 }
 
 /// libFuzzer, by cargo-fuzz.
 pub(crate) struct LibFuzzer {
-    /// The arms.
-    pub arms: Vec<Built>,
+    arms: Vec<Built>,
     /// Where it is kept what the lanes that follow have run.
-    pub folder: PathBuf,
+    folder: PathBuf,
 }
 
 impl LibFuzzer {
+    /// These arms, of the campaign in this folder. What its first sitting has found in their corpora is what need not be
+    /// run again.
+    ///
+    /// # Errors
+    /// Where that cannot be written down.
+    pub(crate) fn new(arms: Vec<Built>, folder: PathBuf) -> Result<Self> {
+        let this = Self { arms, folder };
+        for arm in this.arms.iter().filter(|arm| !arm.rerun.is_empty()) {
+            let path = this.seen_path(arm);
+            if !path.exists() {
+                write_names(&path, &arm.seen)?;
+            }
+        }
+        Ok(this)
+    }
+
     /// What follows an arm.
     fn follow(&self, arm: &Built) -> Result<Option<Follower>> {
         if arm.rerun.is_empty() {
@@ -89,8 +104,7 @@ impl LibFuzzer {
         let check = |worker: &Worker| -> Result<Box<dyn Check>> { Ok(Box::new(LaneCheck::new(worker)?)) };
         let checks = arm.rerun.iter().map(check).collect::<Result<_>>()?;
         let plan = &arm.plan;
-        let path = self.seen_path(arm);
-        let seen = if path.exists() { read_names(&path)? } else { arm.seen.clone() };
+        let seen = read_names(&self.seen_path(arm))?;
         Follower::new(checks, arm.target, plan.corpus(), seen, plan.artifacts(), plan.sample()).map(Some)
     }
 
