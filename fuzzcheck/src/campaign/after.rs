@@ -20,6 +20,7 @@ use super::runner::{Done, Runner};
 use super::steps::{self, Ran};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
+use crate::build::worker::this_program;
 use crate::fuzzing::session::tail;
 
 /// A step that may be left out.
@@ -43,6 +44,7 @@ const STEP_MIN: Duration = Duration::from_secs(2);
 const LAST: Duration = Duration::from_secs(3);
 /// Longest search for a smaller case of a bug, in seconds.
 const MINIMIZE_S_MAX: u64 = 300;
+
 /// What is done, and with what.
 pub(crate) struct After<'a> {
     /// The working copy.
@@ -159,7 +161,7 @@ impl After<'_> {
         let file = |end: &str| folder.join(format!("{}.{end}", name.replace(' ', "-")));
         let create = |path: &Path| File::create(path).with_context(|| format!("{}", path.display()));
         let (out, log) = (file("json"), file("log"));
-        let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+        let mut command = Command::new(this_program()?);
         command.args(words(time)).arg("--json").stdin(Stdio::null());
         command.stdout(create(&out)?).stderr(create(&log)?);
         let (stop, mut saved) = (runner.stop(), Ok(()));

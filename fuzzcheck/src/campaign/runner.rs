@@ -267,7 +267,10 @@ impl<'a> Runner<'a> {
             TurnEnd::Failed { why, .. } => Some(why.as_str()),
         };
         if let Some(why) = why {
-            eprintln!("fuzzcheck: {} in the lane {}: {why}", record.target, record.lane);
+            // The same again says nothing new.
+            if record.failures.last().is_none_or(|last| last != why) {
+                eprintln!("fuzzcheck: {} in the lane {}: {why}", record.target, record.lane);
+            }
             if record.failures.len() < FAILURES_MAX {
                 record.failures.push(why.to_owned());
             }

@@ -163,24 +163,12 @@ impl After<'_> {
     }
 
     pub(super) fn coverage(&self, runner: &mut Runner<'_>, name: &str) -> Result<Done> {
-        #[derive(Deserialize)]
-        struct Document {
-            cases: u64,
-            #[serde(flatten)]
-            total: Coverage,
-            /// The same with what is below it.
-            reached: Option<Reached>,
-            #[serde(default)]
-            gaps: Vec<Gap>,
-        }
         if let Some(why) = self.why_not(runner, Lane::Coverage) {
             return Ok(Done::Skipped(why));
         }
-        let databases: Vec<PathBuf> = TARGETS
-            .iter()
-            .map(|target| self.merge_into.join(format!("{}.db", target.name)))
-            .filter(|path| path.exists())
-            .collect();
+        let mut databases: Vec<PathBuf> =
+            TARGETS.iter().map(|target| self.database(target.name)).collect::<Result<_>>()?;
+        databases.retain(|path| path.exists());
         if databases.is_empty() {
             return Ok(Done::Skipped(format!("no corpus database is in {}", self.merge_into.display())));
         }
@@ -191,9 +179,8 @@ impl After<'_> {
             words
         })?;
         if matches!(done, Done::Well) {
-            let Document { cases, total, reached, gaps } = parse("coverage", &json)?;
-            let all = || Reached { cases, total, modules: Vec::new(), html: None };
-            runner.state.campaign.coverage = Some(reached.unwrap_or_else(all));
+            let (reached, gaps) = reached(&json)?;
+            runner.state.campaign.coverage = Some(reached);
             runner.state.campaign.gaps = gaps;
         }
         Ok(done)
@@ -220,5 +207,49 @@ impl After<'_> {
         };
         runner.state.add_night(night)?;
         Ok(Done::Well)
+    }
+}
+
+/// What `coverage --json` says: all of it, and what nothing reaches where it was asked for that.
+fn reached(json: &[u8]) -> Result<(Reached, Vec<Gap>)> {
+    #[derive(Deserialize)]
+    struct Document {
+        cases: u64,
+        #[serde(flatten)]
+        total: Coverage,
+        /// The same with what is below it.
+        reached: Option<Reached>,
+        #[serde(default)]
+        gaps: Vec<Gap>,
+    }
+    let Document { cases, total, reached, gaps } = parse("coverage", json)?;
+    let all = || Reached { cases, total, modules: Vec::new(), html: None };
+    Ok((reached.unwrap_or_else(all), gaps))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_is_read_with_modules_and_without() {
+        let count = |covered: u64| serde_json::json!({ "covered": covered, "total": 9 });
+        let all = |branches| {
+            serde_json::json!({
+                "branches": count(branches), "lines": count(2), "functions": count(3), "regions": count(4)
+            })
+        };
+        let mut document = all(1);
+        document["cases"] = 7.into();
+        let (plain, gaps) = reached(document.to_string().as_bytes()).unwrap();
+        assert_eq!((plain.cases, plain.total.branches.covered, gaps.len()), (7, 1, 0));
+        document["reached"] = serde_json::json!({
+            "cases": 7, "total": all(5), "modules": [{ "name": "btree.c", "reached": all(1) }], "html": null
+        });
+        let gap = serde_json::json!({ "kind": "sql-function", "name": "x", "size": 3, "module": null, "target": "sql" });
+        document["gaps"] = serde_json::json!([gap]);
+        let (whole, gaps) = reached(document.to_string().as_bytes()).unwrap();
+        assert_eq!((whole.total.branches.covered, whole.modules.len(), gaps[0].size), (5, 1, 3));
+        assert!(format!("{:#}", reached(b"{").unwrap_err()).contains("`coverage --json`"));
     }
 }
