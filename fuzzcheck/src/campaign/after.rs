@@ -166,7 +166,9 @@ impl After<'_> {
         command.stdout(create(&out)?).stderr(create(&log)?);
         let (stop, mut saved) = (runner.stop(), Ok(()));
         let ran = steps::run(&mut command, time, stop, |elapsed| {
-            runner.show(|| format!("{name}: {} of at most {} s", elapsed.as_secs(), time.as_secs()));
+            let (used, all) = (runner.now().as_secs(), self.until.as_secs());
+            let (so_far, most) = (elapsed.as_secs(), time.as_secs());
+            runner.show(|| format!("{used} of {all} s: {name} for {so_far} of at most {most} s"));
             if saved.is_ok() {
                 saved = runner.save_now_and_then();
             }

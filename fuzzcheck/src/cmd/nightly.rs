@@ -173,9 +173,14 @@ fn build(
         let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         seeding::export(&Corpus::load(&shipped)?, &plan.corpus(), beginning)?;
         let left = until.saturating_sub(runner.now());
-        let stop = runner.stop();
-        let ran = steps::run(&mut plan.build_command()?, left, stop, |_| {})?;
-        match ran {
+        let (stop, mut saved) = (runner.stop(), Ok(()));
+        let ran = steps::run(&mut plan.build_command()?, left, stop, |_| {
+            if saved.is_ok() {
+                saved = runner.save_now_and_then();
+            }
+        });
+        saved?;
+        match ran? {
             Ran::Ended(status) if status.success() => {}
             Ran::Ended(_) => {
                 return Ok(Done::Failed(format!("`cargo fuzz build {}` failed: see above", target.name)));
