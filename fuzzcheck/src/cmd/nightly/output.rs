@@ -61,7 +61,9 @@ pub(super) fn print(
         writeln!(out, "  cases:  {}", finding.cases)?;
         writeln!(out, "  replay: {}", finding.replay)?;
         if let Some(file) = &finding.file {
-            let path = record.parent().unwrap_or(record).join(file);
+            // From the folder of the campaign, `../findings/…`.
+            let root = record.ancestors().nth(2).unwrap_or(record);
+            let path = root.join(file.trim_start_matches("../"));
             writeln!(out, "  file:   {}", path.display())?;
         }
     }
