@@ -9,6 +9,7 @@ pub mod keep;
 pub mod lanes;
 pub mod measure;
 pub mod minimize;
+pub mod nightly;
 pub mod pair;
 pub mod report;
 pub mod triage;
@@ -62,6 +63,11 @@ pub enum Command {
     Seeds(SeedsArgs),
     /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.
     Fuzz(FuzzArgs),
+    /// Fuzz all targets for a night, then sort what was found, merge it back, and count what is reached.
+    ///
+    /// All of it lies within --budget. Interrupted or killed, the same command goes on where this one was. Exit codes: 0
+    /// nothing new was found, 1 a bug that nobody knows, 2 wrong usage, an interruption, or something that failed.
+    Nightly(nightly::NightlyArgs),
     /// Keep the case of a finding under a name; with --check, see that known bugs are explained and still there.
     Keep(keep::KeepArgs),
     /// Merge what fuzzing found into the corpus databases: what adds coverage, and nothing that is kept for a reason goes.

@@ -18,6 +18,7 @@ mod distilling;
 mod doctor;
 mod files;
 mod fuzzing;
+mod guard;
 mod handover;
 mod lanes;
 mod minimizing;

@@ -68,11 +68,11 @@ impl Ticker {
             bar.tick();
         } else if self.printed.elapsed() >= LINE_INTERVAL {
             self.printed = Instant::now();
-            eprintln!("{}", text());
+            self.line(&text());
         }
     }
 
-    /// Prints a line that stays.
+    /// Shows a line that stays.
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),

@@ -4,52 +4,23 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::stage::Stage;
+use common::stage::{MEASURES, Stage};
 use common::{Ran, file, finish, list, names_in, read};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};
 
-/// The features of a case are the numbers in it that stand between two f.
-const TARGET: &str = r##"#!/bin/sh
-for argument; do case $argument in -merge_control_file=*) control=${argument#*=};; esac; done
-echo 'INFO: Loaded 1 modules   (100 inline 8-bit counters): 100 [0x1, 0x2), ' >&2
-[ -e "$STAGE/blind" ] && echo 'it would be fuzzed blind' >&2 && exit 2
-echo $$ >"$STAGE/pid"
-head -n $(($(head -n 1 "$control") + 2)) "$control" | tail -n +3 >"$STAGE/names"
-i=0
-while read -r file; do
-    echo "STARTED $i $(wc -c <"$file")" >>"$control"
-    basename "$file" >>"$STAGE/ran"
-    if grep -qa CRASH "$file"; then
-        printf '==1==ERROR: AddressSanitizer: heap-use-after-free on 0x6\n    #0 0x5 in planted a.c\n' >&2
-        exit 1
-    fi
-    if grep -qa WAIT "$file"; then
-        : >"$STAGE/waits"
-        while [ ! -e "$STAGE/go" ]; do sleep 0.02; done
-    fi
-    echo "FT $i $(grep -ao 'f[0-9][0-9]*f' "$file" | tr -d f | tr '\n' ' ')" >>"$control"
-    echo "COV $i" >>"$control"
-    i=$((i + 1))
-done <"$STAGE/names"
-"##;
-
 fn stage() -> Stage {
     let stage = Stage::new("");
-    stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
-    let release = stage.project().join("target/x86_64-unknown-linux-gnu/release");
-    for folder in [&release, &stage.project().join("corpus"), &found(&stage)] {
+    stage.target("sql", MEASURES);
+    for folder in [&stage.project().join("corpus"), &found(&stage)] {
         fs::create_dir_all(folder).unwrap();
     }
-    let program = file(&release, "sql", TARGET);
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
     stage
 }
 
@@ -158,7 +129,7 @@ fn what_adds_coverage_is_left_with_all_that_is_kept_for_a_reason() {
     assert!(read(&database(&stage)) == first, "nor does measuring all again");
     // Another program has other features.
     let program = stage.project().join("target/x86_64-unknown-linux-gnu/release/sql");
-    fs::write(&program, format!("{TARGET}# another\n")).unwrap();
+    fs::write(&program, format!("{MEASURES}# another\n")).unwrap();
     assert_eq!(told(distill(&stage, "--json").expect(0))["measured"], 6);
 }
 

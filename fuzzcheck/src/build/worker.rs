@@ -62,7 +62,7 @@ impl Worker {
             need_valgrind(may_install)?;
         }
         if flavor.is_this_program() {
-            let program = std::env::current_exe().context("finding this program")?;
+            let program = this_program()?;
             return Ok(Self { program, flavor: flavor.clone(), identity: Identity::of_this_program() });
         }
         // What the coverage lane needs, and more, was seen to by whoever reads its counts.
@@ -93,6 +93,17 @@ impl Worker {
             ..options
         }
     }
+}
+
+/// This program, or what has been built in its place since it was started: a night is longer than it takes to build.
+///
+/// # Errors
+/// The system does not say where it is.
+pub(crate) fn this_program() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("finding this program")?;
+    // As Linux names a file that is gone.
+    let replaced = program.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(replaced.filter(|path| path.exists()).unwrap_or(program))
 }
 
 /// Builds the program.

@@ -22,7 +22,7 @@ use crate::cli::{FuzzArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
 use crate::fuzzing::checks::{Check, LaneCheck, PairCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
-use crate::fuzzing::plan::Plan;
+use crate::fuzzing::plan::{self, Plan};
 use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
 use crate::pairing::named;
@@ -72,12 +72,9 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     Ok(if summary.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
 }
 
-/// The lanes in which new cases run again. In an SQLite that nobody has fuzzed yet, most of what there is to be found are
-/// assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug build has; in the
-/// bundled one our corpora have been through all lanes.
+/// The lanes in which new cases run again.
 fn lanes_that_follow(args: &FuzzArgs, flavor: &Flavor) -> Vec<Lane> {
-    let is_other = !flavor.what().is_empty() && flavor.lane != Lane::Debug;
-    if args.rerun.is_empty() && !args.no_rerun && is_other { vec![Lane::Debug] } else { args.rerun.clone() }
+    if args.rerun.is_empty() && !args.no_rerun { plan::lanes_that_follow(flavor) } else { args.rerun.clone() }
 }
 
 /// What runs new cases again, if that is asked for.

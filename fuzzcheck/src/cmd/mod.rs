@@ -14,6 +14,7 @@ mod lanes;
 mod list;
 mod lookup;
 mod minimize;
+mod nightly;
 mod output;
 mod pair;
 mod report;
@@ -39,9 +40,9 @@ use crate::source::Cases;
 use crate::ui;
 
 /// Findings were made.
-const EXIT_FINDINGS: u8 = 1;
+pub(crate) const EXIT_FINDINGS: u8 = 1;
 /// Usage or harness error.
-const EXIT_ERROR: u8 = 2;
+pub(crate) const EXIT_ERROR: u8 = 2;
 
 /// Does what the command line says.
 ///
@@ -58,6 +59,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Handover(args)) => handover::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),
+        Some(Command::Nightly(args)) => nightly::run(&args),
         Some(Command::Keep(args)) => keep::run(&args),
         Some(Command::Distill(args)) => distill::run(&args),
         Some(Command::Lanes(args)) => lanes::run(&args),

@@ -18,6 +18,7 @@ use super::control::Reader;
 use super::features::Features;
 use crate::build::flavor::Flavor;
 use crate::fuzzing::{log, session};
+use crate::guard::Guard;
 use crate::{files, ui};
 
 const TICK: Duration = Duration::from_millis(50);
@@ -178,6 +179,7 @@ impl Laboratory {
         command.current_dir(&self.folder).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output.try_clone()?);
         let mut child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
+        let _guard = Guard::new(&child)?;
         let mut is_told = false;
         let status = loop {
             if let Some(status) = child.try_wait()? {

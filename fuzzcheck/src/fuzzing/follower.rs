@@ -89,6 +89,11 @@ impl Follower {
         &self.counts
     }
 
+    /// The cases of the corpus that it need not run again, by name.
+    pub(crate) fn into_seen(self) -> BTreeSet<OsString> {
+        self.seen
+    }
+
     /// Follows until `is_over`, then runs what is left, unless `stop` is set; tells `caught` of each finding.
     /// Others may use the follower between two batches.
     ///

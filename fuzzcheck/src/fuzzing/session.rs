@@ -1,6 +1,6 @@
 //! Keeps `cargo fuzz run` going: libFuzzer ends at its first finding, a session only when its time is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -18,6 +18,7 @@ use super::follower::{Caught, Counts, Follower};
 use super::log::{self, Status};
 use super::plan::Plan;
 use super::restart::{self, Part};
+use crate::guard::Guard;
 use crate::replay::symbols::Symbolizer;
 
 /// Cases with one signature.
@@ -49,8 +50,14 @@ pub(crate) struct Progress {
     pub followed: BTreeMap<String, Counts>,
     /// CPU time of all processes.
     pub cpu_time: Option<Duration>,
+    /// Processes that have ended and were begun again.
+    pub restarts: u64,
+    /// Processes in a row that ended with a finding almost at once.
+    pub brief_in_a_row: u32,
     /// What ended a process other than a finding.
-    failure: Option<String>,
+    pub failure: Option<String>,
+    /// Cases of the corpus that the checks have run or need not run, by name; known at the end.
+    pub seen: BTreeSet<OsString>,
 }
 
 impl Progress {
@@ -89,6 +96,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the CPU time is looked at, which reads all of `/proc`.
 const CPU_TIME_INTERVAL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
+/// A process that ends sooner, by a finding, has hardly fuzzed: with a part of the corpus, cargo and libFuzzer need this
+/// long to begin.
+const BRIEF: Duration = Duration::from_secs(5);
 /// What is kept of the output of one run, in bytes.
 const LOG_BYTES_MAX: usize = 4 << 20;
 
@@ -107,6 +117,13 @@ impl<'a> Session<'a> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the checks have done so far.
+    pub(crate) fn followed(&self) -> BTreeMap<String, Counts> {
+        // While a batch runs, nobody waits for it.
+        let follower = self.follower.as_ref().and_then(|follower| follower.try_lock().ok());
+        follower.map(|follower| follower.counts().clone()).unwrap_or_default()
+    }
+
     /// How long it has been going.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -116,7 +133,20 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A process that ended for another reason than a finding, or that could not be started.
-    pub(crate) fn run(self, mut show: impl FnMut(&Self)) -> Result<(Progress, Duration)> {
+    pub(crate) fn run(self, show: impl FnMut(&Self)) -> Result<(Progress, Duration)> {
+        let (mut progress, elapsed) = self.run_to_end(show)?;
+        match progress.failure.take() {
+            Some(failure) => bail!("{failure}"),
+            None => Ok((progress, elapsed)),
+        }
+    }
+
+    /// As [`Session::run`]; what ended a process other than a finding is in [`Progress::failure`], beside what was done
+    /// until then.
+    ///
+    /// # Errors
+    /// A process that could not be started, or files that could not be read or written.
+    pub(crate) fn run_to_end(self, mut show: impl FnMut(&Self)) -> Result<(Progress, Duration)> {
         (0..self.plan.jobs)
             .try_for_each(|job| restart::collect(&self.plan.part(job), &self.plan.corpus()))?;
         let session = &self;
@@ -149,12 +179,10 @@ impl<'a> Session<'a> {
         failed?;
         self.look_at_cpu_time();
         let mut progress = self.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = progress.failure.take() {
-            bail!("{failure}");
-        }
         if let Some(follower) = self.follower {
-            progress.followed =
-                follower.into_inner().unwrap_or_else(PoisonError::into_inner).counts().clone();
+            let follower = follower.into_inner().unwrap_or_else(PoisonError::into_inner);
+            progress.followed = follower.counts().clone();
+            progress.seen = follower.into_seen();
         }
         Ok((progress, elapsed))
     }
@@ -199,7 +227,9 @@ impl<'a> Session<'a> {
             command.args(&self.plan.arguments);
             // A group of its own, so that the signal reaches cargo-fuzz and the target below it.
             command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+            let started = Instant::now();
             let mut child = command.spawn().context("cannot run cargo")?;
+            let guard = Guard::new(&child)?;
             let stderr = child.stderr.take().context("the output of cargo is not piped")?;
             let (text, artifacts) = std::thread::scope(|scope| {
                 let reader = scope.spawn(|| self.read(job, BufReader::new(stderr)));
@@ -207,13 +237,22 @@ impl<'a> Session<'a> {
                 reader.join().expect("the reader does not panic")
             });
             let status = child.wait()?;
+            drop(guard);
             part.map_or(Ok(()), Part::end)?;
             let is_finding = artifacts.iter().any(|path| log::is_finding(path));
+            {
+                let mut progress = self.progress();
+                let is_brief = is_finding && started.elapsed() < BRIEF;
+                progress.brief_in_a_row = if is_brief { progress.brief_in_a_row + 1 } else { 0 };
+            }
             self.end_run(job, &text, artifacts)?;
             if !status.success() && !is_finding && !self.is_stopped() {
                 let words = tail(&text, 12);
                 self.progress().failure =
                     Some(format!("the target {} ended with {status}:\n{words}", self.plan.target));
+            }
+            if !self.is_over() {
+                self.progress().restarts += 1;
             }
         }
         Ok(())

@@ -9,6 +9,31 @@ use tempfile::TempDir;
 
 use super::{command, file, folder};
 
+/// A target that measures as libFuzzer does. The features of a case are the numbers in it that stand between two f.
+pub const MEASURES: &str = r##"#!/bin/sh
+for argument; do case $argument in -merge_control_file=*) control=${argument#*=};; esac; done
+echo 'INFO: Loaded 1 modules   (100 inline 8-bit counters): 100 [0x1, 0x2), ' >&2
+[ -e "$STAGE/blind" ] && echo 'it would be fuzzed blind' >&2 && exit 2
+echo $$ >"$STAGE/pid"
+head -n $(($(head -n 1 "$control") + 2)) "$control" | tail -n +3 >"$STAGE/names"
+i=0
+while read -r file; do
+    echo "STARTED $i $(wc -c <"$file")" >>"$control"
+    basename "$file" >>"$STAGE/ran"
+    if grep -qa CRASH "$file"; then
+        printf '==1==ERROR: AddressSanitizer: heap-use-after-free on 0x6\n    #0 0x5 in planted a.c\n' >&2
+        exit 1
+    fi
+    if grep -qa WAIT "$file"; then
+        : >"$STAGE/waits"
+        while [ ! -e "$STAGE/go" ]; do sleep 0.02; done
+    fi
+    echo "FT $i $(grep -ao 'f[0-9][0-9]*f' "$file" | tr -d f | tr '\n' ' ')" >>"$control"
+    echo "COV $i" >>"$control"
+    i=$((i + 1))
+done <"$STAGE/names"
+"##;
+
 /// See the module.
 pub struct Stage {
     folder: TempDir,
@@ -42,6 +67,15 @@ impl Stage {
     pub fn program(&self, name: &str, script: &str) {
         let path = file(&self.path("bin"), name, format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A fuzz target, where cargo-fuzz would have built it.
+    pub fn target(&self, name: &str, script: &str) {
+        self.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
+        let release = self.project().join("target/x86_64-unknown-linux-gnu/release");
+        fs::create_dir_all(&release).unwrap();
+        let program = file(&release, name, script);
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// A command of the program in the working copy, with compilers that compile anything.

@@ -1,0 +1,232 @@
+//! What is done after fuzzing, each a command of this program in a process of its own: it is tested by itself, can be
+//! cut off, and goes on where it was when the campaign is taken up again.
+
+mod kept;
+mod told;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::de::DeserializeOwned;
+use tandem::targets::TARGETS;
+
+use super::findings;
+use super::runner::{Done, Runner};
+use super::steps::{self, Ran};
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
+use crate::build::worker::this_program;
+use crate::fuzzing::session::tail;
+
+/// A step that may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StepArg {
+    /// Run findings again and make them smaller.
+    Triage,
+    /// Merge what adds coverage into corpus databases.
+    Distill,
+    /// Replay these and count what each check did.
+    Replay,
+    /// Count what they reach.
+    Coverage,
+}
+
+/// Building a lane takes so much CPU time, where nothing is known of this machine.
+const BUILD_CPU: Duration = Duration::from_secs(150);
+/// A step with less time is left out.
+const STEP_MIN: Duration = Duration::from_secs(2);
+/// What is kept free at the end: for the record, the report, the message.
+const LAST: Duration = Duration::from_secs(3);
+/// Longest search for a smaller case of a bug, in seconds.
+const MINIMIZE_S_MAX: u64 = 300;
+
+/// What is done, and with what.
+pub(crate) struct After<'a> {
+    /// The working copy.
+    pub project: &'a Path,
+    /// What was fuzzed; its lane is the first of those that did, and measures for `distill`.
+    pub flavor: &'a Flavor,
+    /// The words of a command line that ask for it, without its lane.
+    pub build: &'a [String],
+    /// Names of the targets that were fuzzed.
+    pub targets: &'a [String],
+    /// Where `triage` keeps what it knows.
+    pub triage: PathBuf,
+    /// Where the corpus databases are that are written to.
+    pub merge_into: PathBuf,
+    /// Processes at a time.
+    pub jobs: usize,
+    /// For cargo-fuzz.
+    pub toolchain: Option<&'a str>,
+    /// Whether what is missing may be installed.
+    pub may_install: bool,
+    /// A planted bug.
+    pub plant: Option<&'a str>,
+    /// Steps that are left out.
+    pub without: &'a [StepArg],
+    /// Who is told.
+    pub notify: Option<&'a str>,
+    /// When all must be over, by the time of the campaign.
+    pub until: Duration,
+}
+
+/// What a command printed.
+struct Output {
+    done: Done,
+    json: Vec<u8>,
+}
+
+impl After<'_> {
+    /// Does all of it, as far as there is time.
+    ///
+    /// # Errors
+    /// Where the record cannot be written.
+    pub(crate) fn all(&self, runner: &mut Runner<'_>) -> Result<()> {
+        self.triage(runner)?;
+        fs::create_dir_all(&self.merge_into).with_context(|| format!("{}", self.merge_into.display()))?;
+        for target in self.targets {
+            self.step(runner, StepArg::Distill, &format!("distill {target}"), |runner, name| {
+                self.distill(runner, name, target)
+            })?;
+        }
+        for target in TARGETS.map(|target| target.name) {
+            self.step(runner, StepArg::Replay, &format!("replay {target}"), |runner, name| {
+                self.replay(runner, name, target)
+            })?;
+        }
+        runner.step("findings", |runner| self.findings(runner))?;
+        self.step(runner, StepArg::Coverage, "coverage", |runner, name| self.coverage(runner, name))?;
+        runner.step("trend", |runner| self.trend(runner))
+    }
+
+    /// A step that may be left out.
+    fn step(
+        &self,
+        runner: &mut Runner<'_>,
+        kind: StepArg,
+        name: &str,
+        work: impl FnOnce(&mut Runner<'_>, &str) -> Result<Done>,
+    ) -> Result<()> {
+        runner.step(name, |runner| {
+            if self.without.contains(&kind) {
+                return Ok(Done::Skipped("--without says so".to_owned()));
+            }
+            work(runner, name)
+        })
+    }
+
+    /// Time that is left.
+    fn left(&self, runner: &Runner<'_>) -> Duration {
+        self.until.saturating_sub(runner.now() + LAST)
+    }
+
+    /// Why this lane cannot be used now: it would have to be built, and there is no time to.
+    fn why_not(&self, runner: &Runner<'_>, lane: Lane) -> Option<String> {
+        let flavor = self.flavor.in_lane(lane);
+        if flavor.is_this_program() || flavor.folder(self.project, false).exists() {
+            return None;
+        }
+        let measured = runner.step_of("build").map_or(0.0, |step| step.seconds);
+        let guess = BUILD_CPU / u32::try_from(crate::cmd::cores()).unwrap_or(1).max(1);
+        let needed = Duration::from_secs_f64(measured.max(0.0)).max(guess);
+        let left = self.left(runner);
+        (left < needed).then(|| {
+            format!(
+                "no time: the lane {lane} is not built, which takes about {} s, and {} s are left",
+                needed.as_secs(),
+                left.as_secs()
+            )
+        })
+    }
+
+    /// Runs a command of this program with a share of the time that is left.
+    fn child(
+        &self,
+        runner: &mut Runner<'_>,
+        name: &str,
+        share: f64,
+        words: impl FnOnce(Duration) -> Vec<OsString>,
+    ) -> Result<Output> {
+        let time = self.left(runner).mul_f64(share);
+        if time < STEP_MIN {
+            return Ok(Output { done: Done::Skipped("no time was left".to_owned()), json: Vec::new() });
+        }
+        let folder = runner.state.folder().join("steps");
+        fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+        let file = |end: &str| folder.join(format!("{}.{end}", name.replace(' ', "-")));
+        let create = |path: &Path| File::create(path).with_context(|| format!("{}", path.display()));
+        let (out, log) = (file("json"), file("log"));
+        let mut command = Command::new(this_program()?);
+        command.args(words(time)).arg("--json").stdin(Stdio::null());
+        command.stdout(create(&out)?).stderr(create(&log)?);
+        let (stop, mut saved) = (runner.stop(), Ok(()));
+        let ran = steps::run(&mut command, time, stop, |elapsed| {
+            let (so_far, most) = (elapsed.as_secs(), time.as_secs());
+            runner.show(&format!("{name} for {so_far} of at most {most} s"));
+            if saved.is_ok() {
+                saved = runner.save_now_and_then();
+            }
+        })?;
+        saved?;
+        let json = fs::read(&out).with_context(|| format!("{}", out.display()))?;
+        let done = match ran {
+            Ran::Ended(status) if matches!(status.code(), Some(0 | 1)) => Done::Well,
+            Ran::Ended(status) => {
+                let said = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+                Done::Failed(format!("{status}: {}", tail(&said, 3)))
+            }
+            Ran::Cut => Done::Skipped(format!("cut off after {} s: its time was over", time.as_secs())),
+            Ran::Stopped => Done::Stopped,
+        };
+        Ok(Output { done, json })
+    }
+
+    /// The words that all commands take.
+    fn words(&self, verb: &str, lane: Option<Lane>) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec![verb.into()];
+        words.extend(lane.map(|lane| format!("--lane={lane}").into()));
+        words.extend(self.build.iter().map(OsString::from));
+        if !self.may_install {
+            words.push("--no-install".into());
+        }
+        words
+    }
+
+    fn triage(&self, runner: &mut Runner<'_>) -> Result<()> {
+        let piles = findings::piles(&runner.state.memory);
+        let count = piles.len();
+        for (at, ((lane, target), paths)) in piles.into_iter().enumerate() {
+            let name = format!("triage {target} in {lane}");
+            self.step(runner, StepArg::Triage, &name, |runner, name| {
+                if let Some(why) = self.why_not(runner, lane) {
+                    return Ok(Done::Skipped(why));
+                }
+                // What is left after it has to do with as much.
+                let share = 0.5 / (count - at) as f64;
+                let words = |time: Duration| self.triage_words(lane, &target, paths, time);
+                Ok(self.child(runner, name, share, words)?.done)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn triage_words(&self, lane: Lane, target: &str, paths: Vec<PathBuf>, time: Duration) -> Vec<OsString> {
+        let mut words = self.words("triage", Some(lane));
+        let seconds = (time.as_secs() / 3).clamp(1, MINIMIZE_S_MAX);
+        words.extend([format!("--max-time-s={seconds}").into(), format!("--jobs={}", self.jobs).into()]);
+        words.extend(["--target".into(), target.into(), "--state".into(), self.triage.clone().into()]);
+        words.extend(["--corpus".into(), self.project.join("corpus").into()]);
+        words.extend(self.plant.iter().flat_map(|plant| ["--plant".into(), OsString::from(plant)]));
+        words.extend(paths.into_iter().map(OsString::from));
+        words
+    }
+}
+
+fn parse<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T> {
+    serde_json::from_slice(json).with_context(|| format!("reading what `{what} --json` printed"))
+}

@@ -1,0 +1,255 @@
+//! What is kept: corpora, what their cases do, what they reach.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use tandem::corpus::Corpus;
+use tandem::targets::TARGETS;
+
+use super::{After, Output, parse};
+use crate::build::lane::Lane;
+use crate::campaign::record::{Check, Gap, Night, Reached, Slow};
+use crate::campaign::runner::{Done, Runner};
+use crate::campaign::state::Case;
+use crate::coverage::lane::Coverage;
+use crate::files;
+use crate::replay::FoundBug;
+use crate::replay::protocol::OracleCounts;
+
+/// Slow cases in the record.
+const SLOWEST: usize = 20;
+
+impl After<'_> {
+    /// The corpus database of a target that is written to; a copy of the shipped one where there is none yet.
+    fn database(&self, target: &str) -> Result<PathBuf> {
+        let name = format!("{target}.db");
+        let (into, shipped) = (self.merge_into.join(&name), self.project.join("corpus").join(&name));
+        if !into.exists() && shipped.exists() {
+            let content = fs::read(&shipped).with_context(|| format!("{}", shipped.display()))?;
+            files::write(&into, &content)?;
+        }
+        Ok(into)
+    }
+
+    pub(super) fn distill(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
+        let into = self.database(target)?;
+        let ahead = self.targets.iter().skip_while(|other| *other != target).count();
+        let Output { done, json } = self.child(runner, name, 0.45 / ahead.max(1) as f64, |_| {
+            let mut words = self.words("distill", Some(self.flavor.lane));
+            words.extend([target.into(), "--into".into(), into.into()]);
+            words.extend(["--project".into(), self.project.into()]);
+            words.extend(self.toolchain.iter().flat_map(|name| ["--toolchain".into(), OsString::from(name)]));
+            words
+        })?;
+        if matches!(done, Done::Well) {
+            self.note_crashed(runner, target, &json)?;
+        }
+        Ok(done)
+    }
+
+    /// Cases that ended the target while they were measured are findings like others.
+    fn note_crashed(&self, runner: &mut Runner<'_>, target: &str, json: &[u8]) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Document {
+            targets: Vec<Summary>,
+        }
+        #[derive(Deserialize)]
+        struct Summary {
+            crashed: Vec<Crashed>,
+        }
+        #[derive(Deserialize)]
+        struct Crashed {
+            signature: String,
+            saved: PathBuf,
+        }
+        let document: Document = parse("distill", json)?;
+        let lane = self.flavor.lane.name().to_owned();
+        for crashed in document.targets.into_iter().flat_map(|summary| summary.crashed) {
+            runner.state.memory.cases.insert(Case {
+                path: self.project.join(crashed.saved),
+                signature: crashed.signature,
+                target: target.to_owned(),
+                lane: lane.clone(),
+                message: None,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn replay(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
+        let database = self.database(target)?;
+        if !database.exists() {
+            return Ok(Done::Skipped(format!("{} is not there", database.display())));
+        }
+        if let Some(why) = self.why_not(runner, Lane::Release) {
+            return Ok(Done::Skipped(why));
+        }
+        let folder = runner.state.folder().join("replay");
+        let Output { done, json } = self.child(runner, name, 0.4, |_| {
+            let mut words = self.words("run", None);
+            words.extend([database.into(), format!("--jobs={}", self.jobs).into()]);
+            words.extend([format!("--slowest={SLOWEST}").into(), "--save-dir".into(), folder.into()]);
+            words.extend(self.plant.iter().flat_map(|plant| ["--plant".into(), OsString::from(plant)]));
+            words
+        })?;
+        // One that was cut off says what it did until then.
+        if !json.is_empty() && !matches!(done, Done::Stopped) {
+            self.note_replay(runner, target, &json)?;
+        }
+        Ok(done)
+    }
+
+    fn note_replay(&self, runner: &mut Runner<'_>, target: &str, json: &[u8]) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Document {
+            lane: String,
+            findings: Vec<Found>,
+            oracles: BTreeMap<String, OracleCounts>,
+            slowest: Vec<SlowCase>,
+        }
+        #[derive(Deserialize)]
+        struct Found {
+            target: String,
+            bugs: Vec<FoundBug>,
+            saved: Option<PathBuf>,
+        }
+        #[derive(Deserialize)]
+        struct SlowCase {
+            case: String,
+            cpu_ns: u64,
+            vm_steps: u64,
+        }
+        let Document { lane, findings, oracles, slowest } = parse("run", json)?;
+        let campaign = &mut runner.state.campaign;
+        for (name, counts) in oracles {
+            let is_it = |check: &&mut Check| check.name == name && check.lane == lane;
+            if campaign.checks.iter_mut().find(is_it).is_none() {
+                let (passed, failed, skipped) = (0, 0, BTreeMap::new());
+                campaign.checks.push(Check {
+                    name: name.clone(),
+                    lane: lane.clone(),
+                    passed,
+                    failed,
+                    skipped,
+                });
+            }
+            let check = campaign.checks.iter_mut().find(is_it).expect("it was put there");
+            check.passed += counts.passed;
+            check.failed += counts.failed;
+            for (reason, count) in counts.skipped {
+                *check.skipped.entry(reason).or_default() += count;
+            }
+        }
+        campaign.slowest.extend(slowest.into_iter().map(|slow| Slow {
+            case: slow.case,
+            target: target.to_owned(),
+            cpu_ms: slow.cpu_ns / 1_000_000,
+            vm_steps: slow.vm_steps,
+        }));
+        campaign.slowest.sort_by_key(|slow| std::cmp::Reverse(slow.cpu_ms));
+        campaign.slowest.truncate(SLOWEST);
+        for Found { target, bugs, saved } in findings {
+            let (Some(path), Some(bug)) = (saved, bugs.into_iter().next()) else {
+                continue;
+            };
+            let (signature, message, lane) = (bug.signature, Some(bug.message), lane.clone());
+            runner.state.memory.cases.insert(Case { path, signature, target, lane, message });
+        }
+        Ok(())
+    }
+
+    pub(super) fn coverage(&self, runner: &mut Runner<'_>, name: &str) -> Result<Done> {
+        if let Some(why) = self.why_not(runner, Lane::Coverage) {
+            return Ok(Done::Skipped(why));
+        }
+        let mut databases: Vec<PathBuf> =
+            TARGETS.iter().map(|target| self.database(target.name)).collect::<Result<_>>()?;
+        databases.retain(|path| path.exists());
+        if databases.is_empty() {
+            return Ok(Done::Skipped(format!("no corpus database is in {}", self.merge_into.display())));
+        }
+        let Output { done, json } = self.child(runner, name, 1.0, |_| {
+            let mut words = self.words("coverage", None);
+            words.extend(["--project".into(), self.project.into(), format!("--jobs={}", self.jobs).into()]);
+            words.extend(databases.into_iter().map(OsString::from));
+            words
+        })?;
+        if matches!(done, Done::Well) {
+            let (reached, gaps) = reached(&json)?;
+            runner.state.campaign.coverage = Some(reached);
+            runner.state.campaign.gaps = gaps;
+        }
+        Ok(done)
+    }
+
+    pub(super) fn trend(&self, runner: &mut Runner<'_>) -> Result<Done> {
+        let campaign = &runner.state.campaign;
+        let Some(reached) = &campaign.coverage else {
+            runner.state.campaign.trend = runner.state.trend()?;
+            return Ok(Done::Skipped("what the corpora reach was not counted tonight".to_owned()));
+        };
+        let mut corpus_cases = 0;
+        for target in TARGETS.map(|target| target.name) {
+            let path = self.merge_into.join(format!("{target}.db"));
+            corpus_cases += if path.exists() { Corpus::load(&path)?.len() as u64 } else { 0 };
+        }
+        let night = Night {
+            id: campaign.id.clone(),
+            started: campaign.started,
+            total: reached.total,
+            executions: campaign.executions(),
+            corpus_cases,
+            new_findings: campaign.findings.iter().filter(|finding| finding.is_news()).count() as u64,
+        };
+        runner.state.add_night(night)?;
+        Ok(Done::Well)
+    }
+}
+
+/// What `coverage --json` says: all of it, and what nothing reaches where it was asked for that.
+fn reached(json: &[u8]) -> Result<(Reached, Vec<Gap>)> {
+    #[derive(Deserialize)]
+    struct Document {
+        cases: u64,
+        #[serde(flatten)]
+        total: Coverage,
+        /// The same with what is below it.
+        reached: Option<Reached>,
+        #[serde(default)]
+        gaps: Vec<Gap>,
+    }
+    let Document { cases, total, reached, gaps } = parse("coverage", json)?;
+    let all = || Reached { cases, total, modules: Vec::new(), html: None };
+    Ok((reached.unwrap_or_else(all), gaps))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_is_read_with_modules_and_without() {
+        let count = |covered: u64| serde_json::json!({ "covered": covered, "total": 9 });
+        let all = |branches| {
+            serde_json::json!({
+                "branches": count(branches), "lines": count(2), "functions": count(3), "regions": count(4)
+            })
+        };
+        let mut document = all(1);
+        document["cases"] = 7.into();
+        let (plain, gaps) = reached(document.to_string().as_bytes()).unwrap();
+        assert_eq!((plain.cases, plain.total.branches.covered, gaps.len()), (7, 1, 0));
+        document["reached"] = serde_json::json!({
+            "cases": 7, "total": all(5), "modules": [{ "name": "btree.c", "reached": all(1) }], "html": null
+        });
+        let gap = serde_json::json!({ "kind": "sql-function", "name": "x", "size": 3, "module": null, "target": "sql" });
+        document["gaps"] = serde_json::json!([gap]);
+        let (whole, gaps) = reached(document.to_string().as_bytes()).unwrap();
+        assert_eq!((whole.total.branches.covered, whole.modules.len(), gaps[0].size), (5, 1, 3));
+        assert!(format!("{:#}", reached(b"{").unwrap_err()).contains("`coverage --json`"));
+    }
+}

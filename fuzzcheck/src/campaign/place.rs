@@ -1,0 +1,46 @@
+//! What a campaign fuzzes, with what and where, for its record.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::record::{Build, Machine};
+use crate::build::flavor::Flavor;
+use crate::build::worker::Identity;
+
+/// The build of a flavor. The options are those of the bundled SQLite; of another, nobody has asked it yet.
+pub(crate) fn build(flavor: &Flavor, project: &Path, toolchain: Option<&str>) -> Build {
+    let bundled = Identity::of_this_program();
+    let (version, source_id, compile_options) = match &flavor.sqlite {
+        Some(sqlite) => (sqlite.version.clone(), sqlite.source_id.clone(), Vec::new()),
+        None => (bundled.version, bundled.source_id, bundled.compile_options),
+    };
+    let commit = said(Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(project));
+    let own = env!("CARGO_PKG_VERSION");
+    let mut rustc = Command::new("rustc");
+    rustc.args(toolchain.map(|name| format!("+{name}"))).arg("--version").current_dir(project);
+    Build {
+        version,
+        source_id,
+        compile_options,
+        tandem: commit.map_or_else(|| own.to_owned(), |commit| format!("{own} ({commit})")),
+        rustc: said(&mut rustc).unwrap_or_default(),
+    }
+}
+
+/// This machine.
+pub(crate) fn machine() -> Machine {
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());
+    Machine {
+        cores: crate::cmd::cores(),
+        memory_bytes: kib.and_then(|kib| kib.parse::<u64>().ok()).map(|kib| kib * 1024),
+        system: said(Command::new("uname").arg("-srm")).unwrap_or_default(),
+    }
+}
+
+/// The line that a program prints; `None` where it does not run.
+fn said(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}

@@ -1,0 +1,312 @@
+//! Runs a campaign: turns of arms until their time is over, then steps, and writes down what was done as it goes on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::clock::Clock;
+use super::fuzzer::{Fuzz, Moment};
+use super::limits::Disk;
+use super::record::{Campaign, Sample, SittingEnd, Step, StepEnd, Turn};
+use super::schedule::{Next, Schedule, TurnEnd};
+use super::state::State;
+use super::view::View;
+
+/// How often the record is written while something goes on.
+const SAVE_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the disk is looked at.
+const DISK_INTERVAL: Duration = Duration::from_secs(20);
+/// Samples of a campaign are no closer, and about this many.
+const SAMPLE_INTERVAL_MIN: Duration = Duration::from_secs(5);
+const SAMPLES: u32 = 500;
+/// A pause is spent in pieces, so that an interruption is seen.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Failures of an arm that are told in full; there may be thousands.
+const FAILURES_MAX: usize = 20;
+
+/// How fuzzing ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FuzzEnd {
+    /// Its time is over.
+    Over,
+    /// The campaign is interrupted.
+    Stopped,
+    /// The disk is full, as far as it may be.
+    DiskFull,
+    /// No arm comes to fuzz.
+    Hopeless,
+}
+
+/// What a step came to.
+pub(crate) enum Done {
+    /// It is done.
+    Well,
+    /// It was left out, or cut off, and why.
+    Skipped(String),
+    /// It failed, and why; the campaign goes on.
+    Failed(String),
+    /// The campaign is interrupted: the next sitting does it again.
+    Stopped,
+}
+
+/// See the module.
+pub(crate) struct Runner<'a> {
+    /// The campaign.
+    pub state: State,
+    clock: &'a dyn Clock,
+    stop: &'a AtomicBool,
+    /// What earlier sittings have used.
+    used_before: Duration,
+    /// When this sitting began, by the clock.
+    began: Duration,
+    saved: Duration,
+    looked: Duration,
+    sampled: Duration,
+    view: View,
+}
+
+impl<'a> Runner<'a> {
+    /// Goes on with a campaign, from when the clock began; an interruption sets `stop`.
+    pub(crate) fn new(state: State, clock: &'a dyn Clock, stop: &'a AtomicBool, view: View) -> Self {
+        let used_before = Duration::from_secs_f64(state.campaign.used_s.max(0.0));
+        let [began, saved, looked, sampled] = [Duration::ZERO; 4];
+        Self { state, clock, stop, used_before, began, saved, looked, sampled, view }
+    }
+
+    /// Time that the campaign has used, without pauses.
+    pub(crate) fn now(&self) -> Duration {
+        self.used_before + self.clock.now().saturating_sub(self.began)
+    }
+
+    /// Whether it is interrupted.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// What an interruption sets.
+    pub(crate) fn stop(&self) -> &'a AtomicBool {
+        self.stop
+    }
+
+    /// Shows where the campaign is, now and then; `phase` is what it does now, in words.
+    pub(crate) fn show(&mut self, phase: &str) {
+        self.view.show(&self.state.campaign, phase);
+    }
+
+    /// Says something at once, where progress is said.
+    pub(crate) fn say(&self, text: &str) {
+        self.view.line(text);
+    }
+
+    /// Writes down what was done so far.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(crate) fn save(&mut self) -> Result<()> {
+        let seconds = (self.clock.now().saturating_sub(self.began)).as_secs_f64();
+        if let Some(sitting) = self.state.campaign.sittings.last_mut() {
+            sitting.seconds = seconds;
+        }
+        self.state.campaign.used_s = self.now().as_secs_f64();
+        self.saved = self.clock.now();
+        self.state.save()
+    }
+
+    /// As [`Runner::save`], if that was not done just now.
+    ///
+    /// # Errors
+    /// As [`Runner::save`].
+    pub(crate) fn save_now_and_then(&mut self) -> Result<()> {
+        if self.clock.now().saturating_sub(self.saved) >= SAVE_INTERVAL { self.save() } else { Ok(()) }
+    }
+
+    /// Ends the sitting.
+    ///
+    /// # Errors
+    /// Where the record cannot be written.
+    pub(crate) fn end_sitting(&mut self, end: SittingEnd) -> Result<()> {
+        if let Some(sitting) = self.state.campaign.sittings.last_mut() {
+            sitting.end = end;
+        }
+        self.save()
+    }
+
+    /// Does a step unless it is done, and notes how it ended.
+    ///
+    /// # Errors
+    /// Where the record cannot be written.
+    pub(crate) fn step(&mut self, name: &str, work: impl FnOnce(&mut Self) -> Result<Done>) -> Result<()> {
+        let is_over = |step: &Step| step.end != StepEnd::Open;
+        if self.is_stopped() || self.step_of(name).is_some_and(is_over) {
+            return Ok(());
+        }
+        if self.step_of(name).is_none() {
+            let step = Step { name: name.to_owned(), end: StepEnd::Open, seconds: 0.0, why: None };
+            self.state.campaign.steps.push(step);
+        }
+        self.save()?;
+        let started = self.now();
+        let (end, why) = match work(self) {
+            Ok(Done::Well) => (StepEnd::Done, None),
+            Ok(Done::Skipped(why)) => (StepEnd::Skipped, Some(why)),
+            Ok(Done::Failed(why)) => (StepEnd::Failed, Some(why)),
+            Ok(Done::Stopped) => (StepEnd::Open, None),
+            Err(error) => (StepEnd::Failed, Some(format!("{error:#}"))),
+        };
+        if let Some(why) = &why {
+            let what = if end == StepEnd::Failed { "failed" } else { "not done" };
+            eprintln!("fuzzcheck: {name}: {what}: {why}");
+        }
+        let seconds = self.now().saturating_sub(started).as_secs_f64();
+        let steps = &mut self.state.campaign.steps;
+        if let Some(step) = steps.iter_mut().rfind(|step| step.name == name) {
+            (step.end, step.why) = (end, why);
+            step.seconds += seconds;
+        }
+        self.save()
+    }
+
+    /// Lets a step be done again that an earlier sitting has done.
+    pub(crate) fn reopen(&mut self, name: &str) {
+        let steps = self.state.campaign.steps.iter_mut();
+        steps.filter(|step| step.name == name).for_each(|step| step.end = StepEnd::Open);
+    }
+
+    /// The record; nothing changes any more.
+    pub(crate) fn finish(self) -> Campaign {
+        self.view.finish();
+        self.state.campaign
+    }
+
+    /// A step of the record.
+    pub(crate) fn step_of(&self, name: &str) -> Option<&Step> {
+        self.state.campaign.steps.iter().rfind(|step| step.name == name)
+    }
+
+    /// Fuzzes until this time of the campaign.
+    ///
+    /// # Errors
+    /// Where the record cannot be written.
+    pub(crate) fn fuzz(&mut self, fuzzer: &mut dyn Fuzz, until: Duration, disk: &Disk) -> Result<FuzzEnd> {
+        let arms = self.state.campaign.arms.iter();
+        let shares = arms.map(|arm| (arm.weight, Duration::from_secs_f64(arm.seconds().max(0.0))));
+        let mut schedule = Schedule::new(shares, self.now(), until);
+        loop {
+            if self.is_stopped() {
+                return Ok(FuzzEnd::Stopped);
+            }
+            if self.is_disk_full(disk) {
+                return Ok(FuzzEnd::DiskFull);
+            }
+            match schedule.next(self.now()) {
+                Next::Over => return Ok(FuzzEnd::Over),
+                Next::Hopeless => return Ok(FuzzEnd::Hopeless),
+                Next::Rest(time) => self.rest(time)?,
+                Next::Turn(arm, time) => {
+                    let began = self.now();
+                    let end = self.turn(fuzzer, arm, time, disk)?;
+                    let now = self.now();
+                    schedule.ended(arm, now.saturating_sub(began), &end, now);
+                }
+            }
+        }
+    }
+
+    /// Waits, in pieces.
+    fn rest(&mut self, time: Duration) -> Result<()> {
+        let until = self.clock.now() + time;
+        while self.clock.now() < until && !self.is_stopped() {
+            self.clock.sleep(PAUSE.min(until.saturating_sub(self.clock.now())));
+            self.show("all arms rest: none of them gets further than its beginning");
+            self.save_now_and_then()?;
+        }
+        Ok(())
+    }
+
+    fn is_disk_full(&mut self, disk: &Disk) -> bool {
+        let now = self.clock.now() + DISK_INTERVAL;
+        if now.saturating_sub(self.looked) < DISK_INTERVAL {
+            return false;
+        }
+        self.looked = now;
+        let looked = disk.look(&self.state.memory.by_signature());
+        if looked.removed > 0 {
+            eprintln!(
+                "fuzzcheck: --max-disk-gib: {} files that can be missed were removed; {} MiB are left",
+                looked.removed,
+                looked.bytes >> 20
+            );
+        }
+        looked.is_over
+    }
+
+    /// One turn. What fails in it is its own failure, and noted.
+    fn turn(&mut self, fuzzer: &mut dyn Fuzz, arm: usize, time: Duration, disk: &Disk) -> Result<TurnEnd> {
+        self.state.campaign.arms[arm].sittings.push(Turn::default());
+        self.save()?;
+        let stop = AtomicBool::new(false);
+        let mut saved = Ok(());
+        let end = fuzzer.turn(arm, time, &stop, &mut |moment| {
+            self.note(arm, moment);
+            if saved.is_ok() {
+                saved = self.save_now_and_then();
+            }
+            if self.is_stopped() || saved.is_err() || self.is_disk_full_soon(disk) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        });
+        saved?;
+        let turn = self.state.campaign.arms[arm].sittings.last();
+        let has_fuzzed = turn.is_some_and(|turn| turn.executions > 0);
+        let end = end.unwrap_or_else(|error| TurnEnd::Failed { why: format!("{error:#}"), has_fuzzed });
+        let record = &mut self.state.campaign.arms[arm];
+        let why = match &end {
+            TurnEnd::Over => None,
+            TurnEnd::CrashesAtOnce => Some("every process ends with a finding as soon as it begins"),
+            TurnEnd::Failed { why, .. } => Some(why.as_str()),
+        };
+        if let Some(why) = why {
+            // The same again says nothing new.
+            if record.failures.last().is_none_or(|last| last != why) {
+                eprintln!("fuzzcheck: {} in the lane {}: {why}", record.target, record.lane);
+            }
+            if record.failures.len() < FAILURES_MAX {
+                record.failures.push(why.to_owned());
+            }
+        }
+        self.save()?;
+        Ok(end)
+    }
+
+    /// Looks at the disk within a turn; that it is full is seen again after it.
+    fn is_disk_full_soon(&mut self, disk: &Disk) -> bool {
+        let is_full = self.is_disk_full(disk);
+        if is_full {
+            self.looked = Duration::ZERO;
+        }
+        is_full
+    }
+
+    /// Writes down how a turn goes on.
+    fn note(&mut self, arm: usize, moment: &Moment) {
+        let now = self.now();
+        let budget = Duration::from_secs_f64(self.state.campaign.budget_s.max(0.0));
+        let record = &mut self.state.campaign.arms[arm];
+        if let Some(turn) = record.sittings.last_mut() {
+            turn.clone_from(&moment.turn);
+        }
+        self.state.memory.cases.extend(moment.cases.iter().cloned());
+        let Moment { edges, features, corpus_cases, .. } = *moment;
+        let is_due = now.saturating_sub(self.sampled) >= SAMPLE_INTERVAL_MIN.max(budget / SAMPLES);
+        if is_due && edges > 0 {
+            self.sampled = now;
+            let (seconds, executions) = (now.as_secs_f64(), record.executions());
+            record.samples.push(Sample { seconds, executions, edges, features, corpus_cases });
+        }
+        self.view.show(&self.state.campaign, "fuzzing");
+    }
+}
+
+#[cfg(test)]
+mod tests;

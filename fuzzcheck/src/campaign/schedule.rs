@@ -1,0 +1,223 @@
+//! Whose turn it is.
+//!
+//! Arms have turns one after the other: who has had least of the time that its weight gives it is next. A round, in
+//! which each has one turn, is short against the whole, so that every arm has had a turn early, and what one adds to the
+//! corpus of its target the next ones have. An arm that does not come to fuzz at all is let rest, each time longer; a
+//! process that dies after it has fuzzed for a while is no reason to.
+
+use std::time::Duration;
+
+/// Rounds that there are at least, as far as turns of [`TURN_MIN`] allow it.
+const ROUNDS_MIN: u32 = 3;
+/// Longest round.
+const ROUND_MAX: Duration = Duration::from_secs(30 * 60);
+/// A shorter turn is not worth its beginning: the corpus is loaded anew, which may take half a minute. Where there is not
+/// even time for two such rounds, turns are shorter all the same.
+const TURN_MIN: Duration = Duration::from_secs(60);
+/// Rest after the first turn that came to nothing; twice as long after each further one.
+const REST_MIN: Duration = Duration::from_secs(5);
+/// Longest rest.
+const REST_MAX: Duration = Duration::from_secs(15 * 60);
+/// When all arms have failed this often in a row, they will not do better.
+const STRIKES_MAX: u32 = 6;
+
+/// How much of a budget is kept for what comes after fuzzing. Building the lane that counts coverage and replaying the
+/// corpora take minutes whatever the budget; merging back takes longer the more there was found.
+pub(crate) fn time_for_after(budget: Duration) -> Duration {
+    (Duration::from_secs(6 * 60) + budget.mul_f64(0.08)).min(budget.mul_f64(0.4))
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TurnEnd {
+    /// Its time was over.
+    Over,
+    /// Processes end with a finding as soon as they begin.
+    CrashesAtOnce,
+    /// Something else than a finding ended a process.
+    Failed {
+        /// What it said.
+        why: String,
+        /// Whether it had fuzzed before.
+        has_fuzzed: bool,
+    },
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// A turn of this arm, this long.
+    Turn(usize, Duration),
+    /// All arms rest for this long.
+    Rest(Duration),
+    /// The time is used up.
+    Over,
+    /// No arm comes to fuzz, and none will.
+    Hopeless,
+}
+
+/// An arm.
+#[derive(Debug, Clone)]
+struct Share {
+    weight: f64,
+    used: Duration,
+    /// Turns in a row that came to nothing.
+    strikes: u32,
+    rests_until: Duration,
+}
+
+/// See the module. Times are those of the campaign, without pauses.
+#[derive(Debug, Clone)]
+pub(crate) struct Schedule {
+    shares: Vec<Share>,
+    round: Duration,
+    turn_min: Duration,
+    until: Duration,
+}
+
+impl Schedule {
+    /// Of arms with a weight above 0 and what each has used already, from `now` to `until`.
+    pub(crate) fn new(
+        arms: impl IntoIterator<Item = (f64, Duration)>,
+        now: Duration,
+        until: Duration,
+    ) -> Self {
+        let share = |(weight, used)| Share { weight, used, strikes: 0, rests_until: Duration::ZERO };
+        let shares: Vec<Share> = arms.into_iter().map(share).collect();
+        let time = until.saturating_sub(now);
+        let round = (time / ROUNDS_MIN).min(ROUND_MAX);
+        let arms = u32::try_from(shares.len()).unwrap_or(u32::MAX).max(1);
+        let turn_min = TURN_MIN.min(time / 2 / arms);
+        Self { shares, round, turn_min, until }
+    }
+
+    /// What to do at this time.
+    pub(crate) fn next(&self, now: Duration) -> Next {
+        let left = self.until.saturating_sub(now);
+        if left.is_zero() {
+            return Next::Over;
+        }
+        if self.shares.iter().all(|share| share.strikes >= STRIKES_MAX) {
+            return Next::Hopeless;
+        }
+        let has_had = |share: &Share| share.used.as_secs_f64() / share.weight;
+        let ready = self.shares.iter().enumerate().filter(|(_, share)| share.rests_until <= now);
+        let next = ready.min_by(|(_, a), (_, b)| has_had(a).total_cmp(&has_had(b)));
+        let Some((arm, share)) = next else {
+            let first = self.shares.iter().map(|share| share.rests_until).min().unwrap_or(now);
+            return Next::Rest(first.saturating_sub(now).min(left));
+        };
+        let all: f64 = self.shares.iter().map(|share| share.weight).sum();
+        let turn = self.round.mul_f64(share.weight / all).max(self.turn_min);
+        // What would be left for one more is too short.
+        Next::Turn(arm, if left < turn + self.turn_min { left } else { turn })
+    }
+
+    /// Notes a turn that ended at this time.
+    pub(crate) fn ended(&mut self, arm: usize, used: Duration, end: &TurnEnd, now: Duration) {
+        let share = &mut self.shares[arm];
+        share.used += used;
+        match end {
+            TurnEnd::Over | TurnEnd::Failed { has_fuzzed: true, .. } => share.strikes = 0,
+            TurnEnd::CrashesAtOnce | TurnEnd::Failed { has_fuzzed: false, .. } => {
+                let rest = REST_MIN.saturating_mul(1 << share.strikes.min(16)).min(REST_MAX);
+                // What crashes at once does fuzz, a little each time.
+                let counts = matches!(end, TurnEnd::Failed { .. }) || share.strikes + 1 < STRIKES_MAX;
+                share.strikes += u32::from(counts);
+                share.rests_until = now + rest;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// Runs turns to the end; the arms, each with its time.
+    fn run(schedule: &mut Schedule, mut end: impl FnMut(usize) -> TurnEnd) -> (Vec<(usize, u64)>, Duration) {
+        let (mut turns, mut now) = (Vec::new(), Duration::ZERO);
+        loop {
+            match schedule.next(now) {
+                Next::Turn(arm, time) => {
+                    let end = end(arm);
+                    let time = if end == TurnEnd::Over { time } else { seconds(1) };
+                    now += time;
+                    schedule.ended(arm, time, &end, now);
+                    turns.push((arm, time.as_secs()));
+                }
+                Next::Rest(time) => now += time,
+                Next::Over | Next::Hopeless => return (turns, now),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_for_the_end_grows_with_the_budget_and_never_takes_all() {
+        let minutes = [1, 20, 60, 480].map(|minutes| time_for_after(seconds(60 * minutes)).as_secs() / 6);
+        assert_eq!(minutes, [4, 76, 108, 444]);
+    }
+
+    #[test]
+    fn weights_are_kept_and_every_arm_has_a_turn_early() {
+        let mut schedule = Schedule::new(
+            [(6.0, seconds(0)), (2.0, seconds(0)), (2.0, seconds(0))],
+            seconds(0),
+            seconds(3600),
+        );
+        let (turns, now) = run(&mut schedule, |_| TurnEnd::Over);
+        assert_eq!(turns[..3], [(0, 720), (1, 240), (2, 240)]);
+        assert_eq!(now, seconds(3600));
+        let of = |arm: usize| turns.iter().filter(|turn| turn.0 == arm).map(|turn| turn.1).sum::<u64>();
+        assert_eq!([of(0), of(1), of(2)], [2160, 720, 720]);
+    }
+
+    #[test]
+    fn a_campaign_that_is_taken_up_gives_those_their_turn_who_have_had_less() {
+        let schedule = Schedule::new([(1.0, seconds(100)), (1.0, seconds(90))], seconds(190), seconds(1000));
+        assert!(matches!(schedule.next(seconds(190)), Next::Turn(1, _)));
+        assert_eq!(schedule.next(seconds(1000)), Next::Over);
+        // A short rest is no turn of its own.
+        assert_eq!(schedule.next(seconds(900)), Next::Turn(1, seconds(100)));
+    }
+
+    #[test]
+    fn in_a_short_time_all_arms_have_a_short_turn() {
+        let arms = [(6.0, seconds(0)), (2.0, seconds(0)), (2.0, seconds(0))];
+        let (turns, now) = run(&mut Schedule::new(arms, seconds(0), seconds(90)), |_| TurnEnd::Over);
+        assert_eq!((&turns[..3], now), (&[(0, 18), (1, 15), (2, 15)][..], seconds(90)));
+    }
+
+    #[test]
+    fn what_crashes_at_once_rests_longer_each_time_and_the_others_go_on() {
+        let mut schedule = Schedule::new([(1.0, seconds(0)), (1.0, seconds(0))], seconds(0), seconds(1000));
+        let (turns, now) =
+            run(&mut schedule, |arm| if arm == 0 { TurnEnd::CrashesAtOnce } else { TurnEnd::Over });
+        let brief = turns.iter().filter(|turn| turn.0 == 0).count();
+        assert!((4..=9).contains(&brief), "{turns:?}");
+        assert!(turns.iter().filter(|turn| turn.0 == 1).map(|turn| turn.1).sum::<u64>() > 950, "{turns:?}");
+        assert_eq!(now, seconds(1000));
+    }
+
+    #[test]
+    fn a_process_that_dies_after_fuzzing_is_begun_again_at_once() {
+        let mut schedule = Schedule::new([(1.0, seconds(0))], seconds(0), seconds(100));
+        let died = TurnEnd::Failed { why: "killed".to_owned(), has_fuzzed: true };
+        let (turns, now) = run(&mut schedule, |_| died.clone());
+        assert_eq!((turns.len(), now), (100, seconds(100)));
+    }
+
+    #[test]
+    fn arms_that_never_fuzz_end_it() {
+        let mut schedule =
+            Schedule::new([(1.0, seconds(0)), (1.0, seconds(0))], seconds(0), seconds(100_000));
+        let blind = TurnEnd::Failed { why: "blind".to_owned(), has_fuzzed: false };
+        let (turns, now) = run(&mut schedule, |_| blind.clone());
+        assert_eq!(turns.len() as u32, 2 * STRIKES_MAX);
+        assert!(now < seconds(600), "{now:?}");
+    }
+}

@@ -1,0 +1,411 @@
+//! The folder of a campaign.
+//!
+//! ```text
+//! fuzz/nightly/lock                  held while one is at work; the system lets go of it however that one ends
+//! fuzz/nightly/trend.json            earlier nights
+//! fuzz/nightly/findings/             one file per bug, over all nights
+//! fuzz/nightly/ID/campaign.json      the record
+//! fuzz/nightly/ID/runner.json        what the runner has to know beside it
+//! ```
+//!
+//! Both files are replaced as a whole, so that a campaign that was killed is as it was some seconds before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::record::{self, Campaign, Finding, Night, Sitting, SittingEnd};
+use crate::files;
+
+const CAMPAIGN: &str = "campaign.json";
+const RUNNER: &str = "runner.json";
+const LOCK: &str = "lock";
+const TREND: &str = "trend.json";
+/// Nights in the trend.
+const NIGHTS_MAX: usize = 365;
+/// [`Memory::version`].
+const VERSION: u32 = 1;
+
+/// What a campaign fuzzes; one that is taken up must fuzz the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// Names of the targets.
+    pub targets: Vec<String>,
+    /// Names of the lanes that fuzz.
+    pub lanes: Vec<String>,
+    /// Names of those that run again what is new.
+    pub rerun: Vec<String>,
+    /// The words of a command line that ask for the SQLite.
+    pub build: Vec<String>,
+}
+
+/// A case that was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Case {
+    /// The file.
+    pub path: PathBuf,
+    /// What the target said, or the lane that ran it again.
+    pub signature: String,
+    /// Its target.
+    pub target: String,
+    /// The lane that found it.
+    pub lane: String,
+    /// What was said of it, where that is in no log.
+    pub message: Option<String>,
+}
+
+/// What the runner has to know beside the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    version: u32,
+    /// What is fuzzed.
+    pub settings: Settings,
+    /// Signatures that had been seen before the campaign began.
+    pub seen_before: BTreeSet<String>,
+    /// What was found in it.
+    pub cases: BTreeSet<Case>,
+    /// Signatures that someone was told of.
+    pub notified: BTreeSet<String>,
+}
+
+impl Memory {
+    /// The paths of the cases of each signature.
+    pub(crate) fn by_signature(&self) -> BTreeMap<String, Vec<PathBuf>> {
+        let mut all: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for case in &self.cases {
+            all.entry(case.signature.clone()).or_default().push(case.path.clone());
+        }
+        all
+    }
+}
+
+/// A campaign that goes on.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The record.
+    pub campaign: Campaign,
+    /// What else is to be known.
+    pub memory: Memory,
+    /// Whether it was taken up.
+    pub is_resumed: bool,
+    root: PathBuf,
+    _lock: File,
+}
+
+impl State {
+    /// Takes up the unfinished campaign of a folder, or begins one: `begin` makes its record, with its name.
+    ///
+    /// # Errors
+    /// Another process is at work there; the unfinished one fuzzes something else; files that cannot be read or written.
+    pub(crate) fn open(
+        root: &Path,
+        settings: &Settings,
+        is_fresh: bool,
+        begin: impl FnOnce(String, Timestamp) -> Result<(Campaign, BTreeSet<String>)>,
+    ) -> Result<Self> {
+        fs::create_dir_all(root).with_context(|| format!("{}", root.display()))?;
+        let lock = lock(root)?;
+        let unfinished = if is_fresh { None } else { unfinished(root)? };
+        let is_resumed = unfinished.is_some();
+        let (mut campaign, memory) = match unfinished {
+            Some((campaign, memory)) => {
+                let name = &campaign.id;
+                if memory.settings != *settings {
+                    let folder = root.join(name);
+                    bail!(
+                        "{}: this campaign is not through, and fuzzes something else ({}, not {}): give the same \
+                         arguments to go on with it, or --fresh to begin another",
+                        folder.display(),
+                        in_words(&memory.settings),
+                        in_words(settings)
+                    );
+                }
+                (campaign, memory)
+            }
+            None => {
+                let now = Timestamp::now();
+                let (campaign, seen_before) = begin(new_folder(root, now)?, now)?;
+                let (cases, notified) = (BTreeSet::new(), BTreeSet::new());
+                let settings = settings.clone();
+                (campaign, Memory { version: VERSION, settings, seen_before, cases, notified })
+            }
+        };
+        for sitting in campaign.sittings.iter_mut().filter(|sitting| sitting.end == SittingEnd::Open) {
+            sitting.end = SittingEnd::Killed;
+        }
+        campaign.sittings.push(Sitting { started: Timestamp::now(), seconds: 0.0, end: SittingEnd::Open });
+        let state = Self { campaign, memory, is_resumed, root: root.to_owned(), _lock: lock };
+        state.save()?;
+        Ok(state)
+    }
+
+    /// The folder of the campaign.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.root.join(&self.campaign.id)
+    }
+
+    /// The folder of all campaigns.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The record, as a file.
+    pub(crate) fn record(&self) -> PathBuf {
+        self.folder().join(CAMPAIGN)
+    }
+
+    /// Writes all.
+    ///
+    /// # Errors
+    /// Where it cannot be written; the old files are then as they were.
+    pub(crate) fn save(&self) -> Result<()> {
+        files::write(&self.folder().join(RUNNER), &serde_json::to_vec_pretty(&self.memory)?)?;
+        files::write(&self.record(), &serde_json::to_vec_pretty(&self.campaign)?)
+    }
+
+    /// Reads the earlier nights.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub(crate) fn trend(&self) -> Result<Vec<Night>> {
+        let path = self.root.join(TREND);
+        if path.exists() { read(&path, "remove it to begin a new trend") } else { Ok(Vec::new()) }
+    }
+
+    /// Puts the night of this campaign behind the earlier ones.
+    ///
+    /// # Errors
+    /// Where they cannot be read or written.
+    pub(crate) fn add_night(&mut self, night: Night) -> Result<()> {
+        let mut nights = self.trend()?;
+        // One that was killed between this and its end does so again.
+        nights.retain(|other| other.id != night.id);
+        nights.push(night);
+        nights.drain(..nights.len().saturating_sub(NIGHTS_MAX));
+        files::write(&self.root.join(TREND), &serde_json::to_vec_pretty(&nights)?)?;
+        self.campaign.trend = nights;
+        Ok(())
+    }
+}
+
+impl Campaign {
+    /// Cases that libFuzzer ran, in all arms and sittings.
+    pub(crate) fn executions(&self) -> u64 {
+        self.arms.iter().map(record::Arm::executions).sum()
+    }
+}
+
+impl record::Arm {
+    /// Cases that libFuzzer ran.
+    pub(crate) fn executions(&self) -> u64 {
+        self.sittings.iter().map(|turn| turn.executions).sum()
+    }
+
+    /// Time of fuzzing, in seconds.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.sittings.iter().map(|turn| turn.seconds).sum()
+    }
+}
+
+impl Finding {
+    /// Whether someone has to look: nobody knows it, and no night has seen it before.
+    pub(crate) fn is_news(&self) -> bool {
+        self.is_new && self.known_as.is_none()
+    }
+}
+
+/// Holds the folder until the file is closed.
+fn lock(root: &Path) -> Result<File> {
+    let path = root.join(LOCK);
+    let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
+    let mut file = open.with_context(|| format!("{}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {
+            let id = std::process::id().to_string();
+            let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
+            written.with_context(|| format!("{}", path.display()))?;
+            Ok(file)
+        }
+        Err(fs::TryLockError::WouldBlock) => {
+            let holder = fs::read_to_string(&path).unwrap_or_default();
+            bail!(
+                "{}: another `fuzzcheck nightly` is at work there (process {}): wait for it, or name another --folder",
+                root.display(),
+                holder.trim()
+            )
+        }
+        Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("{}", path.display())),
+    }
+}
+
+/// A folder of its own for a campaign that begins now; its name.
+fn new_folder(root: &Path, now: Timestamp) -> Result<String> {
+    let name = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let others = (2..).map(|number| format!("{name}-{number}"));
+    for name in std::iter::once(name.clone()).chain(others) {
+        let folder = root.join(&name);
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(name),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| format!("{}", folder.display())),
+        }
+    }
+    unreachable!("there is always a further number")
+}
+
+/// The last campaign, if it is not through.
+fn unfinished(root: &Path) -> Result<Option<(Campaign, Memory)>> {
+    let last = files::in_folder(root)?.into_iter().rfind(|path| path.join(CAMPAIGN).is_file());
+    let Some(folder) = last else {
+        return Ok(None);
+    };
+    let hint = "--fresh begins another campaign";
+    let campaign: Campaign = read(&folder.join(CAMPAIGN), hint)?;
+    let memory: Memory = read(&folder.join(RUNNER), hint)?;
+    if campaign.version > record::VERSION || memory.version > VERSION {
+        bail!("{}: a later Tandem has begun this campaign; {hint}", folder.display());
+    }
+    Ok(campaign.ended.is_none().then_some((campaign, memory)))
+}
+
+fn read<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<T> {
+    let text = fs::read(path).with_context(|| format!("{}", path.display()))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("{}: this is not what `nightly` writes: {hint}", path.display()))
+}
+
+fn in_words(settings: &Settings) -> String {
+    let Settings { targets, lanes, rerun, build } = settings;
+    let words = [
+        format!("--targets {}", targets.join(",")),
+        format!("--lanes {}", lanes.join(",")),
+        if rerun.is_empty() { "--no-rerun".to_owned() } else { format!("--rerun {}", rerun.join(",")) },
+        build.join(" "),
+    ];
+    words.join(" ").trim().to_owned()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::campaign::record::{Arm, Build, Machine};
+
+    /// A campaign with these arms, by target.
+    pub(crate) fn campaign(id: String, started: Timestamp, arms: &[(&str, f64)]) -> Campaign {
+        let text = String::new;
+        let arm = |&(target, weight): &(&str, f64)| Arm {
+            target: target.to_owned(),
+            lane: "asan".to_owned(),
+            rerun: vec![],
+            weight,
+            sittings: vec![],
+            samples: vec![],
+            failures: vec![],
+        };
+        Campaign {
+            version: record::VERSION,
+            id,
+            started,
+            ended: None,
+            budget_s: 1000.0,
+            used_s: 0.0,
+            sittings: vec![],
+            build: Build {
+                version: text(),
+                source_id: text(),
+                compile_options: vec![],
+                tandem: text(),
+                rustc: text(),
+            },
+            machine: Machine { cores: 2, memory_bytes: None, system: text() },
+            arms: arms.iter().map(arm).collect(),
+            findings: vec![],
+            checks: vec![],
+            slowest: vec![],
+            coverage: None,
+            trend: vec![],
+            gaps: vec![],
+            steps: vec![],
+        }
+    }
+
+    pub(crate) fn settings() -> Settings {
+        Settings {
+            targets: vec!["sql".to_owned()],
+            lanes: vec!["asan".to_owned()],
+            rerun: vec![],
+            build: vec![],
+        }
+    }
+
+    pub(crate) fn open(root: &Path, is_fresh: bool, arms: &[(&str, f64)]) -> Result<State> {
+        State::open(root, &settings(), is_fresh, |id, now| {
+            Ok((campaign(id, now, arms), BTreeSet::from(["seen/before/-".to_owned()])))
+        })
+    }
+
+    #[test]
+    fn an_unfinished_campaign_is_taken_up_and_a_finished_one_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let state = open(root.path(), false, &[("sql", 1.0)]).unwrap();
+        assert!(!state.is_resumed);
+        let error = format!("{:#}", open(root.path(), false, &[]).unwrap_err());
+        assert!(error.contains("at work") && error.contains(&std::process::id().to_string()), "{error}");
+        // The lock of a process that is gone is nobody's.
+        let id = state.campaign.id.clone();
+        drop(state);
+        let mut state = open(root.path(), false, &[]).unwrap();
+        assert!(state.is_resumed && state.campaign.id == id && state.campaign.arms.len() == 1);
+        let ends: Vec<SittingEnd> = state.campaign.sittings.iter().map(|sitting| sitting.end).collect();
+        assert_eq!(ends, [SittingEnd::Killed, SittingEnd::Open]);
+
+        state.campaign.ended = Some(Timestamp::now());
+        state.save().unwrap();
+        drop(state);
+        let next = open(root.path(), false, &[]).unwrap();
+        assert!(!next.is_resumed && next.campaign.id != id);
+        drop(next);
+        assert!(!open(root.path(), true, &[]).unwrap().is_resumed);
+    }
+
+    #[test]
+    fn another_campaign_is_not_mixed_with_it_and_damage_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let state = open(root.path(), false, &[("sql", 1.0)]).unwrap();
+        let record = state.record();
+        drop(state);
+        let other = Settings { lanes: vec!["release".to_owned()], ..settings() };
+        let error = State::open(root.path(), &other, false, |_, _| unreachable!()).unwrap_err();
+        assert!(error.to_string().contains("--lanes release"), "{error}");
+        fs::write(record, "{").unwrap();
+        let error = format!("{:#}", open(root.path(), false, &[]).unwrap_err());
+        assert!(error.contains("campaign.json") && error.contains("--fresh"), "{error}");
+        open(root.path(), true, &[]).unwrap();
+    }
+
+    #[test]
+    fn the_trend_holds_a_year_and_each_night_once() {
+        let root = tempfile::tempdir().unwrap();
+        let mut state = open(root.path(), false, &[]).unwrap();
+        let night = |number: usize| Night {
+            id: number.to_string(),
+            started: Timestamp::UNIX_EPOCH,
+            total: crate::coverage::lane::Coverage::default(),
+            executions: 0,
+            corpus_cases: 0,
+            new_findings: 0,
+        };
+        let nights: Vec<Night> = (0..398).map(night).collect();
+        fs::write(root.path().join(TREND), serde_json::to_vec(&nights).unwrap()).unwrap();
+        [398, 399, 399].into_iter().for_each(|number| state.add_night(night(number)).unwrap());
+        let trend = state.trend().unwrap();
+        assert_eq!((trend.len(), trend[0].id.as_str(), trend[364].id.as_str()), (365, "35", "399"));
+        assert_eq!(state.campaign.trend, trend);
+    }
+}

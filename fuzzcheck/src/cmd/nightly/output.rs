@@ -1,0 +1,74 @@
+//! What `nightly` prints at its end.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::campaign::record::{Campaign, StepEnd};
+
+/// For people.
+pub(super) fn print(
+    campaign: &Campaign,
+    failures: &[String],
+    record: &Path,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (used, sittings) = (campaign.used_s, campaign.sittings.len());
+    writeln!(out, "campaign {}: {used:.0} of {:.0} s, {sittings} sittings", campaign.id, campaign.budget_s)?;
+    for arm in &campaign.arms {
+        let (executions, seconds) = (arm.executions(), arm.seconds());
+        let last = arm.samples.last();
+        let (edges, cases) = last.map_or((0, 0), |sample| (sample.edges, sample.corpus_cases));
+        let turns = arm.sittings.len();
+        let rate = executions as f64 / seconds.max(0.001);
+        writeln!(
+            out,
+            "{:<8} {:<8} {executions} executions in {seconds:.0} s ({rate:.0}/s), {turns} turns, {edges} edges, {cases} cases",
+            arm.target, arm.lane
+        )?;
+    }
+    for check in &campaign.checks {
+        let skipped: u64 = check.skipped.values().sum();
+        writeln!(
+            out,
+            "{:<15} {} passed, {} failed, {skipped} skipped",
+            check.name, check.passed, check.failed
+        )?;
+    }
+    if let Some(reached) = &campaign.coverage {
+        let branches = reached.total.branches;
+        let (percent, cases) = (branches.percent(), reached.cases);
+        writeln!(
+            out,
+            "branches        {} of {} ({percent:.2} %), by {cases} cases",
+            branches.covered, branches.total
+        )?;
+    }
+    for step in campaign.steps.iter().filter(|step| step.end == StepEnd::Skipped) {
+        writeln!(out, "not done: {}: {}", step.name, step.why.as_deref().unwrap_or("-"))?;
+    }
+    for failure in failures {
+        writeln!(out, "failed: {failure}")?;
+    }
+    for finding in &campaign.findings {
+        let what = match (&finding.known_as, finding.is_new) {
+            (Some(known), _) => format!("known: {known}"),
+            (None, true) => "new".to_owned(),
+            (None, false) => "seen before, not known".to_owned(),
+        };
+        writeln!(out, "{} ({what})", finding.signature)?;
+        writeln!(out, "  cases:  {}", finding.cases)?;
+        writeln!(out, "  replay: {}", finding.replay)?;
+        if let Some(file) = &finding.file {
+            // From the folder of the campaign, `../findings/…`.
+            let root = record.ancestors().nth(2).unwrap_or(record);
+            let path = root.join(file.trim_start_matches("../"));
+            writeln!(out, "  file:   {}", path.display())?;
+        }
+    }
+    let new = campaign.findings.iter().filter(|finding| finding.is_news()).count();
+    let all = campaign.findings.len();
+    writeln!(out, "fuzzcheck: {new} new of {all} bugs; all of it is in {}", record.display())?;
+    Ok(())
+}
