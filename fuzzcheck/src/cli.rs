@@ -8,6 +8,7 @@ pub mod keep;
 pub mod lanes;
 pub mod measure;
 pub mod minimize;
+pub mod ossfuzz;
 pub mod pair;
 pub mod triage;
 
@@ -82,6 +83,12 @@ pub enum Command {
     Journal(inspect::LogArgs),
     /// Sort a pile of cases by the bugs that they show, make the smallest of each smaller, tell new bugs from known ones.
     Triage(triage::TriageArgs),
+    /// Write the words of this SQLite as a dictionary for libFuzzer: keywords, functions, pragmas, modules, collations.
+    Dictionary(ossfuzz::DictionaryArgs),
+    /// Check a folder that fuzz/build.sh filled as OSS-Fuzz will, and more strictly; without docker.
+    ///
+    /// Exit codes: 0 all checks passed, 1 some did not, 2 wrong usage or a folder without targets.
+    CheckOssFuzz(ossfuzz::CheckArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.
@@ -272,6 +279,9 @@ pub struct ExportTo {
     /// A database that SQLite's own fuzzcheck reads.
     #[arg(long, value_name = "DB")]
     pub fuzzdata: Option<PathBuf>,
+    /// A zip as OSS-Fuzz takes seeds: one file per case named by its id; without cases of known bugs.
+    #[arg(long, value_name = "FILE")]
+    pub zip: Option<PathBuf>,
 }
 
 /// Arguments of `seeds`.

@@ -20,6 +20,7 @@ mod fuzzing;
 mod handover;
 mod lanes;
 mod minimizing;
+mod ossfuzz;
 pub mod pairing;
 pub mod replay;
 mod source;

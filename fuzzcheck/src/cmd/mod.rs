@@ -1,7 +1,9 @@
 //! The subcommands, one file each.
 
+mod check_oss_fuzz;
 mod compare_mutators;
 mod coverage;
+mod dictionary;
 mod distill;
 mod export;
 mod fuzz;
@@ -67,6 +69,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Wal(args)) => inspect::wal(&args),
         Some(Command::Journal(args)) => inspect::journal(&args),
         Some(Command::Triage(args)) => triage::run(&args),
+        Some(Command::Dictionary(args)) => dictionary::run(&args),
+        Some(Command::CheckOssFuzz(args)) => check_oss_fuzz::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;
