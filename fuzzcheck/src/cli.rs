@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod distill;
+pub mod doctor;
 pub mod flavor;
 pub mod handover;
 pub mod inspect;
@@ -10,6 +11,7 @@ pub mod measure;
 pub mod minimize;
 pub mod ossfuzz;
 pub mod pair;
+pub mod report;
 pub mod triage;
 
 use std::path::PathBuf;
@@ -89,6 +91,10 @@ pub enum Command {
     ///
     /// Exit codes: 0 all checks passed, 1 some did not, 2 wrong usage or a folder without targets.
     CheckOssFuzz(ossfuzz::CheckArgs),
+    /// See whether this machine can fuzz, and what to do where it cannot. Exit codes: 0 it can, 1 it cannot.
+    Doctor(doctor::DoctorArgs),
+    /// Write the report of a campaign once more: report.html, junit.xml, report.json.
+    Report(report::ReportArgs),
     /// Plant each known bug and see that it is found.
     Selftest,
     /// Say which SQLite is in this program.

@@ -8,13 +8,14 @@
 #![forbid(unsafe_code)]
 
 mod build;
-#[expect(dead_code, reason = "the runner and the report that use it are written at the same time")]
 mod campaign;
 pub mod cli;
 mod cmd;
+mod command_line;
 mod comparison;
 mod coverage;
 mod distilling;
+mod doctor;
 mod files;
 mod fuzzing;
 mod handover;

@@ -9,7 +9,7 @@ use anyhow::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Prints to standard output with `write`, to the last byte: `println!` panics where the disk is full or
 /// the reader is gone, and what stays in a buffer at the end is lost without a word.
@@ -69,6 +69,14 @@ impl Ticker {
         } else if self.printed.elapsed() >= LINE_INTERVAL {
             self.printed = Instant::now();
             eprintln!("{}", text());
+        }
+    }
+
+    /// Prints a line that stays.
+    pub(crate) fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
         }
     }
 

@@ -124,6 +124,16 @@ fn ctrl_c_ends_the_session_with_its_summary() {
     assert!(ran.out.starts_with("sql: 9 executions in "), "{ran:?}");
 }
 
+#[test]
+fn a_session_ends_when_its_cpu_time_is_used_up() {
+    // It spins until it is asked to end.
+    let stage =
+        Stage::new("trap 'exit 72' INT; echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2; while :; do :; done");
+    let ran = stage.fuzz("--max-cpu-s 1 --json").expect(0);
+    let used = ran.json()["cpu_seconds"].as_f64().unwrap();
+    assert!((1.0..30.0).contains(&used), "{used}");
+}
+
 /// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
 fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
     stage.program("cargo", if knows_fuzz { "exit 0" } else { "exit 101" });

@@ -1,7 +1,7 @@
 //! `fuzzcheck handover`: what it writes is executed, and is what the case is.
 //!
-//! The Rust tests that it writes stand in this folder as ordinary tests (`handed_over_*.rs`); one for a bug that is
-//! not fixed is seen to fail by `handed_over_red.rs`. Here they are compared with what is written now.
+//! A Rust test that it writes stands in this folder as an ordinary test (`handed_over_odd.rs`); one for each kind of
+//! finding is seen to pass without its bug, and to fail with it, by `handed_over_red.rs`. Here they are compared with what is written now.
 
 mod common;
 
@@ -89,13 +89,13 @@ fn written_tests() -> Vec<(&'static str, TestCase, &'static str)> {
         .with(Setting::OptimizationsOff, 0x41)
         .with(Setting::PendingBytePage, 3)
         .with(Setting::RowsMax, 9);
-    let writing = TestCase { sql: TestCase::from_sql(WRITING).sql, ..logged("") };
-    let script = TestCase { sql: TestCase::from_sql(format!("DROP TABLE t; {WRITING}")).sql, ..writing };
+    let called = logged("SELECT b FROM t; SELECT planted(); SELECT a FROM t;");
+    let written = TestCase::from_sql(format!("{WRITING} SELECT planted();"));
     vec![
-        ("handed_over_code.rs", script, "--plant wrong-reads"),
-        ("handed_over_format.rs", TestCase::from_sql(WRITING), "--plant lost-freelist"),
-        ("handed_over_memory.rs", TestCase::from_sql(CALLING), "--plant leak"),
         ("handed_over_odd.rs", odd, "--without-finding"),
+        ("handed_over/code.rs", called, "--plant internal-error"),
+        ("handed_over/format.rs", written, "--plant lost-freelist --signature format/never-used/after-close"),
+        ("handed_over/memory.rs", TestCase::from_sql(CALLING), "--plant leak"),
         ("handed_over/integrity.rs", TestCase::from_sql(GEOPOLY_KEY.script), "--meet-known-bugs"),
     ]
 }

@@ -193,6 +193,15 @@ fn killed_at_any_moment_it_goes_on_and_loses_nothing() {
 }
 
 #[test]
+fn attempts_are_bounded() {
+    let folder = folder();
+    let (summary, _) = minimized(folder.path(), "--plant segfault --max-attempts 3 --jobs 1", SCRIPT);
+    assert_eq!(summary["attempts"], 3);
+    let (summary, smaller) = minimized(folder.path(), "--plant segfault --jobs 1", SCRIPT);
+    assert!(summary["attempts_before"] == 3 && smaller.files.is_empty(), "{summary}");
+}
+
+#[test]
 fn what_shows_no_bug_or_another_is_refused() {
     let folder = folder();
     let path = file(folder.path(), "fine.sql", "SELECT 1;");

@@ -109,3 +109,28 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
     fuzzcheck_on("import --into", &[&corpus, &many]).expect(0);
     assert_eq!((list(&[&corpus]).len(), names_in(&place).len()), (cases + 4_000, 1));
 }
+
+/// Each candidate that is accepted ends its worker, so that much is left to be done after the first one.
+#[test]
+fn ctrl_c_in_minimize_keeps_the_best_case() {
+    let folder = folder();
+    let script = "CREATE TABLE a(b); INSERT INTO a VALUES(1), (2); SELECT 1; SELECT 2; SELECT 3;
+        SELECT b, planted() FROM a LEFT JOIN (SELECT 1 AS c) ON b = c WHERE b > 0 ORDER BY b; SELECT 4;";
+    let case = file(folder.path(), "case.sql", script);
+    let to = folder.path().join("smaller");
+    let words = "minimize --jobs 1 --plant segfault --to";
+    let mut child = start(words, &[&to, &case]);
+    let length = |path: &Path| {
+        let best = TestCase::decode_strict(&fs::read(path).ok()?).expect("it is whole at any moment");
+        Some(best.sql.as_bytes().len())
+    };
+    while length(&to).is_none_or(|bytes| bytes >= script.len()) {
+        assert!(child.try_wait().expect("it is ours").is_none(), "it ended by itself");
+        sleep(TURN);
+    }
+    let ran = interrupt(child).expect_error(&["interrupted", "the best case so far is", "smaller"]);
+    assert!(length(&to).is_some_and(|bytes| bytes < script.len()), "{ran:?}");
+    // The same command goes on, and ends.
+    let again = fuzzcheck_on(words, &[&to, &case]).expect(0);
+    assert!(again.out.contains("crash/SIGSEGV/sqlite3VdbeExec:Function"), "{again:?}");
+}

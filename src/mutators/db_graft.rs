@@ -123,7 +123,7 @@ fn with_name(sql: &str, old: &str, new: &str) -> String {
     };
     match sql::tokenize(bytes).into_iter().find(is_old) {
         Some(token) => {
-            let quoted = format!("\"{}\"", new.replace('"', "\"\""));
+            let quoted = sql::quoted(new, '"');
             String::from_utf8_lossy(&splice(bytes, token.range, quoted.as_bytes())).into_owned()
         }
         None => sql.to_owned(),

@@ -13,7 +13,7 @@ use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::{Geometry, MAGIC, damage, header, recover, rows, space};
 use crate::sql::tree::{self, Binder, Kind, Node};
 use crate::sql::vocabulary::Vocabulary;
-use crate::sql::{Names, same_name};
+use crate::sql::{self, Names, same_name};
 use crate::testcase::{FileName, JOURNAL, TestCase, WAL};
 
 /// Rows of the schema that are mended at a time.
@@ -232,7 +232,7 @@ fn bound(row: &SchemaRow, mut tree: Node, names: &Names) -> Option<Ailment> {
 fn replacement(row: &SchemaRow) -> Ailment {
     match row.kind.as_str() {
         "table" if !row.is_virtual() => {
-            Ailment::Sql(format!("CREATE TABLE \"{}\"(a, b, c)", row.name.replace('"', "\"\"")))
+            Ailment::Sql(format!("CREATE TABLE {}(a, b, c)", sql::quoted(&row.name, '"')))
         }
         _ => Ailment::Hopeless,
     }

@@ -11,6 +11,6 @@ pub mod tree;
 pub mod vocabulary;
 
 pub use keywords::{KEYWORDS, keyword};
-pub use names::{IndexName, Names, TableName, bare, same_name};
+pub use names::{IndexName, Names, TableName, bare, quoted, readable, same_name};
 pub use split::statements;
 pub use token::{Token, TokenKind, tokenize};

@@ -51,6 +51,19 @@ pub fn bare(name: &str) -> &str {
     quotes.into_iter().find_map(|(open, close)| quoted(open, close)).unwrap_or(name)
 }
 
+/// A name in quotes: between `quote`, those within doubled. `"` is for names, `'` for text and for where SQLite takes either.
+pub fn quoted(name: &str, quote: char) -> String {
+    format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
+}
+
+/// A name as a person writes it: without quotes where it needs none.
+pub fn readable(name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && super::keyword(name.as_bytes()).is_none();
+    if is_plain { name.to_owned() } else { quoted(name, '"') }
+}
+
 /// True if both name the same, quotes and case apart.
 pub fn same_name(a: &str, b: &str) -> bool {
     bare(a).eq_ignore_ascii_case(bare(b))
@@ -264,6 +277,16 @@ impl<'a> Words<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_has_quotes_where_it_needs_them() {
+        let all = [("t_1", "t_1"), ("a b", "\"a b\""), ("order", "\"order\""), ("1", "\"1\""), ("", "\"\"")];
+        for (name, written) in all {
+            assert_eq!(readable(name), written);
+            assert_eq!(bare(written), name);
+        }
+        assert_eq!([quoted("a\"b'", '"'), quoted("a\"b'", '\'')], ["\"a\"\"b'\"", "'a\"b'''"]);
+    }
 
     #[test]
     fn finds_what_a_script_defines() {

@@ -7,6 +7,7 @@
 use crate::dbfile::schema;
 use crate::engine::Value;
 use crate::engine::sqlite::{Program, Session};
+use crate::sql;
 use crate::testcase::TestCase;
 
 /// Most tables that get their own statements.
@@ -56,9 +57,9 @@ struct Table {
 impl Table {
     /// A statement with the table's name in it.
     fn fill(&self, statement: &str) -> String {
-        let node = quote(&format!("{}_node", self.name), '"');
-        let statement = statement.replace("$T", &quote(&self.name, '"'));
-        statement.replace("$S", &quote(&self.name, '\'')).replace("$N", &node)
+        let node = sql::quoted(&format!("{}_node", self.name), '"');
+        let statement = statement.replace("$T", &sql::quoted(&self.name, '"'));
+        statement.replace("$S", &sql::quoted(&self.name, '\'')).replace("$N", &node)
     }
 
     fn kind_statements(&self) -> std::slice::Iter<'static, &'static str> {
@@ -144,11 +145,6 @@ fn run_on<'a>(session: &mut Session<'_>, table: &Table, statements: impl Iterato
     for statement in statements {
         session.run(table.fill(statement).as_bytes(), 0..0);
     }
-}
-
-fn quote(name: &str, quote: char) -> String {
-    let doubled = name.replace(quote, &format!("{quote}{quote}"));
-    format!("{quote}{doubled}{quote}")
 }
 
 fn tables(session: &Session<'_>) -> Vec<Table> {

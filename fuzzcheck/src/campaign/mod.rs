@@ -4,3 +4,6 @@
 //! was killed goes on from it; the report page, JUnit and JSON are made of it and of nothing else.
 
 pub(crate) mod record;
+pub(crate) mod report;
+#[expect(dead_code, reason = "the runner that shows it is written at the same time")]
+pub(crate) mod view;

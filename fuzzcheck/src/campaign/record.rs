@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::lane::Coverage;
@@ -15,7 +16,7 @@ use crate::coverage::lane::Coverage;
 pub(crate) const VERSION: u32 = 1;
 
 /// One campaign.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Campaign {
     /// [`VERSION`].
     pub version: u32,
@@ -54,7 +55,7 @@ pub(crate) struct Campaign {
 }
 
 /// A time in which the campaign ran without being interrupted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Sitting {
     /// When it began.
     pub started: Timestamp,
@@ -65,7 +66,7 @@ pub(crate) struct Sitting {
 }
 
 /// How a sitting ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SittingEnd {
     /// It goes on, or it was killed and nobody has taken the campaign up since.
@@ -79,7 +80,7 @@ pub(crate) enum SittingEnd {
 }
 
 /// The SQLite.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Build {
     /// `sqlite3_libversion()`.
     pub version: String,
@@ -94,7 +95,7 @@ pub(crate) struct Build {
 }
 
 /// The machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Machine {
     /// Cores that may be used.
     pub cores: usize,
@@ -105,7 +106,7 @@ pub(crate) struct Machine {
 }
 
 /// A target in a lane.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Arm {
     /// Name of the target.
     pub target: String,
@@ -124,7 +125,7 @@ pub(crate) struct Arm {
 }
 
 /// One turn of an arm.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Turn {
     /// Wall time of fuzzing.
     pub seconds: f64,
@@ -141,7 +142,7 @@ pub(crate) struct Turn {
 }
 
 /// A moment of an arm.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Sample {
     /// Since the campaign began, without pauses.
     pub seconds: f64,
@@ -156,7 +157,7 @@ pub(crate) struct Sample {
 }
 
 /// A bug, known or new.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Finding {
     /// `oracle/kind/detail`.
     pub signature: String,
@@ -166,8 +167,9 @@ pub(crate) struct Finding {
     pub is_new: bool,
     /// Cases that show it.
     pub cases: u64,
-    /// When it was seen first and last, over all nights.
+    /// When it was seen first, over all nights.
     pub first_seen: Timestamp,
+    /// When it was seen last.
     pub last_seen: Timestamp,
     /// Name of the target of its smallest case.
     pub target: String,
@@ -188,21 +190,22 @@ pub(crate) struct Finding {
 }
 
 /// What a check did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Check {
     /// Its name.
     pub name: String,
     /// The lane in which the cases ran.
     pub lane: String,
-    /// How often it passed and failed.
+    /// How often it passed.
     pub passed: u64,
+    /// How often it failed.
     pub failed: u64,
     /// How often it had nothing to say, by reason.
     pub skipped: BTreeMap<String, u64>,
 }
 
 /// A slow case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Slow {
     /// Its name.
     pub case: String,
@@ -215,7 +218,7 @@ pub(crate) struct Slow {
 }
 
 /// What is reached of sqlite3.c.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Reached {
     /// Cases that were replayed.
     pub cases: u64,
@@ -228,7 +231,7 @@ pub(crate) struct Reached {
 }
 
 /// A source file of SQLite, as the amalgamation names it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Module {
     /// `btree.c`.
     pub name: String,
@@ -237,7 +240,7 @@ pub(crate) struct Module {
 }
 
 /// A night in the trend.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Night {
     /// [`Campaign::id`].
     pub id: String,
@@ -254,7 +257,7 @@ pub(crate) struct Night {
 }
 
 /// Something that no case reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Gap {
     /// What it is.
     pub kind: GapKind,
@@ -269,7 +272,7 @@ pub(crate) struct Gap {
 }
 
 /// Kinds of things that can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum GapKind {
     /// A function of sqlite3.c.
@@ -285,7 +288,7 @@ pub(crate) enum GapKind {
 }
 
 /// Something that the campaign does beside fuzzing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Step {
     /// `build`, `triage`, `distill`, `coverage`, …
     pub name: String,
@@ -298,7 +301,7 @@ pub(crate) struct Step {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum StepEnd {
     /// It goes on, or was killed.

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tandem::corpus::Corpus;
 use tandem::corpus::seeding::{self, Beginning};
@@ -20,6 +19,7 @@ use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{FuzzArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::command_line;
 use crate::fuzzing::checks::{Check, LaneCheck, PairCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::Plan;
@@ -27,10 +27,7 @@ use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
 use crate::pairing::named;
 use crate::replay::Options;
-use crate::ui;
-
-/// How often a line is printed where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+use crate::ui::{self, shell_quoted};
 
 pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
@@ -61,7 +58,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let stop = interrupt_flag()?;
     let mut display = Display::new(plan.time);
     let (progress, elapsed) = Session::new(&plan, &stop, follower).run(|session| display.show(session))?;
-    display.finish();
+    display.ticker.finish();
     if progress.executions() == 0 && !stop.load(Ordering::Relaxed) {
         bail!("the target {} executed nothing", target.name);
     }
@@ -115,21 +112,16 @@ fn follow(
     Follower::new(checks, target, plan.corpus(), seen, plan.artifacts(), plan.sample()).map(Some)
 }
 
-/// Shows how a session goes on: a line that changes on a terminal, a line now and then otherwise.
+/// Shows how a session goes on.
 struct Display {
-    bar: Option<ProgressBar>,
+    ticker: ui::Ticker,
     time: Option<Duration>,
-    printed: Instant,
     signatures: usize,
 }
 
 impl Display {
     fn new(time: Option<Duration>) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed");
-            ProgressBar::new_spinner().with_style(style)
-        });
-        Self { bar, time, printed: Instant::now(), signatures: 0 }
+        Self { ticker: ui::Ticker::new(), time, signatures: 0 }
     }
 
     fn show(&mut self, session: &Session<'_>) {
@@ -137,47 +129,22 @@ impl Display {
         if progress.found.len() > self.signatures {
             self.signatures = progress.found.len();
             let all: Vec<&str> = progress.found.keys().map(String::as_str).collect();
-            self.line(&format!("findings so far: {}", all.join(", ")));
+            self.ticker.line(&format!("findings so far: {}", all.join(", ")));
         }
-        let is_due = self.printed.elapsed() >= LINE_INTERVAL;
-        if self.bar.is_none() && !is_due {
-            return;
-        }
-        let status = progress.status();
-        let of = self.time.map(|time| format!(" of {}", time.as_secs())).unwrap_or_default();
-        let text = format!(
-            "{}{of} s: {} executions, {}/s, {} edges, {} features, {} cases in the corpus, {} findings",
-            session.elapsed().as_secs(),
-            progress.executions(),
-            (progress.executions() as f64 / session.elapsed().as_secs_f64()).round(),
-            status.edges,
-            status.features,
-            status.corpus_cases,
-            progress.cases(),
-        );
-        match &self.bar {
-            Some(bar) => {
-                bar.set_message(text);
-                bar.tick();
-            }
-            None => {
-                self.printed = Instant::now();
-                eprintln!("{text}");
-            }
-        }
-    }
-
-    fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
-        }
-    }
-
-    fn finish(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
+        self.ticker.show(|| {
+            let status = progress.status();
+            let of = self.time.map(|time| format!(" of {}", time.as_secs())).unwrap_or_default();
+            format!(
+                "{}{of} s: {} executions, {}/s, {} edges, {} features, {} cases in the corpus, {} findings",
+                session.elapsed().as_secs(),
+                progress.executions(),
+                (progress.executions() as f64 / session.elapsed().as_secs_f64()).round(),
+                status.edges,
+                status.features,
+                status.corpus_cases,
+                progress.cases(),
+            )
+        });
     }
 }
 
@@ -269,14 +236,13 @@ impl Summary {
 
 impl Finding {
     fn new(plan: &Plan, signature: &str, replay: Option<&str>, cases: Vec<PathBuf>) -> Self {
-        let (target, case) = (plan.target, cases[0].display());
+        let (target, case) = (plan.target, cases[0].display().to_string());
         let program = plan.program().map(|program| short(plan, &program));
         // For the default, the line before has what was fuzzed.
         let is_default = plan.flavor.is_default_for_fuzzing();
         let words = if is_default { Vec::new() } else { plan.flavor.arguments(Lane::Release) };
-        let build: String = words.iter().map(|word| format!("{word} ")).collect();
         let toolchain = plan.toolchain.as_ref().map(|name| format!("+{name} ")).unwrap_or_default();
-        let by_worker = format!("cargo fuzzcheck run {build}--target {target} {case}");
+        let by_worker = command_line::run(&words, target, &cases[0]);
         let environment: String = plan.flavor.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
         Self {
             signature: signature.to_owned(),
@@ -284,11 +250,13 @@ impl Finding {
                 // What a check saw, the target does not.
                 (Some(replay), _) => replay.to_owned(),
                 // cargo-fuzz would build its default.
-                (None, Ok(program)) if !is_default => format!("{environment}{} {case}", program.display()),
-                _ => format!("cargo {toolchain}fuzz run {target} {case}"),
+                (None, Ok(program)) if !is_default => {
+                    format!("{environment}{} {}", program.display(), shell_quoted(&case))
+                }
+                _ => format!("cargo {toolchain}fuzz run {target} {}", shell_quoted(&case)),
             },
             replay_without_libfuzzer: replay.map_or(by_worker, str::to_owned),
-            show: format!("cargo fuzzcheck show {case}"),
+            show: command_line::fuzzcheck("show", [&case]),
             keep: super::keep::command(&words, target, signature, &cases[0]),
             cases,
         }
@@ -298,4 +266,37 @@ impl Finding {
 /// A path as it is in the working copy.
 fn short(plan: &Plan, path: &Path) -> PathBuf {
     path.strip_prefix(&plan.project).unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn followed(words: &[&str]) -> Vec<Lane> {
+        let words = ["fuzzcheck", "fuzz", "sql"].iter().chain(words);
+        let Some(Command::Fuzz(args)) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("another command");
+        };
+        lanes_that_follow(&args, &Flavor::new(&args.flavor, &Lane::FUZZED).unwrap())
+    }
+
+    const HEADER: &str =
+        "#define SQLITE_VERSION \"3.40.0\"\n#define SQLITE_SOURCE_ID \"2022-11-16 12:10:08 0\"\n";
+
+    #[test]
+    fn the_debug_lane_follows_where_nobody_has_fuzzed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("sqlite3.c"), "").unwrap();
+        std::fs::write(folder.path().join("sqlite3.h"), HEADER).unwrap();
+        let other = format!("--sqlite={}", folder.path().display());
+        assert_eq!(followed(&[]), []);
+        assert_eq!(followed(&[&other]), [Lane::Debug]);
+        assert_eq!(followed(&[&other, "--no-rerun"]), []);
+        assert_eq!(followed(&[&other, "--lane", "debug"]), []);
+        assert_eq!(followed(&[&other, "--rerun", "asan,ubsan"]), [Lane::Asan, Lane::Ubsan]);
+        assert_eq!(followed(&["--rerun", "debug"]), [Lane::Debug]);
+    }
 }

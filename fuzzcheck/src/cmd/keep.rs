@@ -18,9 +18,9 @@ use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::keep::{BugKind, KeepArgs};
 use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::command_line;
 use crate::replay::{FoundBug, Options, run_all};
 use crate::source::{self, Kept, NamedCase};
-use crate::ui::shell_quoted;
 use crate::{files, ui};
 
 /// Most bytes of a name.
@@ -278,12 +278,10 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
 
 /// The command that keeps the case of a file as that of a known bug, which a build of these words shows.
 pub(super) fn command(build: &[String], target: &str, signature: &str, case: &Path) -> String {
-    let build: String = build.iter().map(|word| format!("{word} ")).collect();
-    let (name, signature) = (name_of(signature), shell_quoted(signature));
-    let case = shell_quoted(&case.display().to_string());
-    format!(
-        "cargo fuzzcheck keep {build}--target {target} --name {name} --signature {signature} --reason 'not reported yet' {case}"
-    )
+    let (name, case) = (name_of(signature), case.display().to_string());
+    let rest = ["--target", target, "--name", &name, "--signature", signature];
+    let words = build.iter().map(String::as_str).chain(rest);
+    command_line::fuzzcheck("keep", words.chain(["--reason", "not reported yet", &case]))
 }
 
 /// A name for a finding, from its signature; a person may know a better one.

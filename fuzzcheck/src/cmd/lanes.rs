@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,6 +21,7 @@ use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::lanes::LanesArgs;
 use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::command_line;
 use crate::lanes::{Comparison, compare};
 use crate::replay::protocol::CaseDigest;
 use crate::replay::report::{Done, Report};
@@ -189,18 +191,19 @@ impl Compared {
 }
 
 fn result(worker: &Worker, mut compared: Compared, report: Report) -> LaneResult {
-    let words = worker.flavor.arguments(Lane::Release).join(" ");
+    let build = worker.flavor.arguments(Lane::Release);
     let findings = report.findings.iter().map(|finding| {
         let name = &finding.case.name;
         // `path:id` is how a case of a corpus is named, and `run` takes the two apart.
-        let place = match name.rsplit_once(':') {
-            Some((path, id)) => format!("{path} --case {id}"),
-            None => name.clone(),
-        };
+        let mut words = build.clone();
+        let path = name.rsplit_once(':').map_or(name.as_str(), |(path, id)| {
+            words.extend(["--case", id].map(str::to_owned));
+            path
+        });
         Finding {
             case: name.clone(),
             signature: finding.bugs[0].signature.clone(),
-            replay: format!("cargo fuzzcheck run {words} --target {} {place}", finding.case.target.name),
+            replay: command_line::run(&words, finding.case.target.name, Path::new(path)),
         }
     });
     compared.different.sort_by(|a, b| a.case.cmp(&b.case));

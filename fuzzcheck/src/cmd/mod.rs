@@ -5,6 +5,7 @@ mod compare_mutators;
 mod coverage;
 mod dictionary;
 mod distill;
+mod doctor;
 mod export;
 mod fuzz;
 mod handover;
@@ -17,6 +18,7 @@ mod lookup;
 mod minimize;
 mod output;
 mod pair;
+mod report;
 mod run;
 mod seeds;
 mod selftest;
@@ -71,6 +73,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Triage(args)) => triage::run(&args),
         Some(Command::Dictionary(args)) => dictionary::run(&args),
         Some(Command::CheckOssFuzz(args)) => check_oss_fuzz::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Selftest) => selftest::run(),
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;

@@ -15,12 +15,11 @@ use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::command_line;
 use crate::replay::protocol::{Limits, OracleCounts};
 use crate::replay::report::{Done, Report, Silent};
 use crate::replay::{FoundBug, Options};
 use crate::source::Kept;
-pub(super) use crate::ui::shell_quoted;
-
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 2;
 
@@ -39,7 +38,6 @@ pub(super) fn run_command(
     // What SQLite may hold is the only limit that a case can bring along, and its file does not carry it.
     let heap_bytes = [how.limits.heap_bytes, heap_bytes].into_iter().flatten().min();
     let arguments = [
-        Some(format!("--target={}", target.name)),
         flag(how.is_twice, "--twice"),
         flag(how.meets_known_bugs, "--meet-known-bugs"),
         how.plant.as_ref().map(|name| format!("--plant={name}")),
@@ -51,11 +49,9 @@ pub(super) fn run_command(
         option("--timeout-ms", changed(how.timeout_ms, TIMEOUT_MS)),
         option("--worker-memory-mib", changed(how.worker_memory_mib, WORKER_MEMORY_MIB)),
     ];
-    let path = path.display().to_string();
     let build = flavor.arguments(Lane::Release);
-    let arguments = build.into_iter().chain(arguments.into_iter().flatten()).chain([path]);
-    let arguments: Vec<String> = arguments.map(|word| shell_quoted(&word)).collect();
-    format!("cargo fuzzcheck run {}", arguments.join(" "))
+    let words: Vec<String> = build.into_iter().chain(arguments.into_iter().flatten()).collect();
+    command_line::run(&words, target.name, path)
 }
 
 fn replay_command(path: &Path, case: &Done, args: &RunArgs, worker: &Worker) -> String {

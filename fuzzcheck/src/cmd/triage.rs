@@ -22,6 +22,7 @@ use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::cli::TIMEOUT_MS;
 use crate::cli::triage::TriageArgs;
+use crate::command_line;
 use crate::files;
 use crate::minimizing::Probes;
 use crate::minimizing::work::Work;
@@ -30,7 +31,7 @@ use crate::replay::{Options, run_all};
 use crate::source;
 use crate::triage::known::Known;
 use crate::triage::state::{Bug, State};
-use crate::ui::{self, Progress, shell_quoted};
+use crate::ui::{self, Progress};
 
 /// Cases of a bug, and what the smallest of them says.
 struct Group<'a> {
@@ -225,7 +226,6 @@ impl Summary {
             let path = state.case_path(signature);
             let bytes = std::fs::read(&path).unwrap_or_default();
             let target = target_by_name(Some(&bug.target)).ok()??;
-            let file = shell_quoted(&path.display().to_string());
             Some(Shown {
                 known: known.get(signature).map(str::to_owned),
                 is_new: !before.contains(signature),
@@ -238,7 +238,7 @@ impl Summary {
                 guilty_optimizations: bug.guilty_optimizations.clone(),
                 message: bug.message.clone(),
                 replay: probes.replay(&path, target),
-                show: format!("cargo fuzzcheck show {file}"),
+                show: command_line::fuzzcheck("show", [path.display().to_string()]),
                 keep: super::keep::command(probes.run_words(), target.name, signature, &path),
                 signature: signature.clone(),
                 smallest: path,

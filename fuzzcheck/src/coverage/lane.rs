@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tools::{Tools, prepare};
@@ -19,7 +20,7 @@ use crate::replay::{Options, Report, run_all};
 use crate::source::{Cases, NamedCase};
 
 /// How many of a kind of thing there are, and how many ran.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Count {
     /// Those that ran.
     pub covered: u64,
@@ -36,7 +37,7 @@ impl Count {
 }
 
 /// What ran of sqlite3.c, in the words of `llvm-cov export -summary-only`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Coverage {
     /// Outcomes of conditions: two for each.
     pub branches: Count,

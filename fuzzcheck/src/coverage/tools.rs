@@ -57,7 +57,10 @@ fn clang_major(project: &Path) -> Option<u32> {
 }
 
 /// The tools that belong to the compiler of the lane, if it links a program that counts.
-fn find(project: &Path) -> Result<Tools, String> {
+///
+/// # Errors
+/// What is missing.
+pub(crate) fn find(project: &Path) -> Result<Tools, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
     std::fs::write(&source, "int main(void) { return 0; }\n").map_err(|error| error.to_string())?;
@@ -82,7 +85,7 @@ fn in_words(version: Option<u32>) -> String {
 }
 
 /// The packages that bring what is missing, beside clang of the given version, where there is one.
-fn packages(manager: &str, clang: Option<u32>) -> Vec<String> {
+pub(crate) fn packages(manager: &str, clang: Option<u32>) -> Vec<String> {
     let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     if manager != "apt-get" {
         return named(&["clang", "compiler-rt", "llvm"]);

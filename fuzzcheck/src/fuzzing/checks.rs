@@ -1,11 +1,14 @@
 //! What may be done with every new case of a fuzzer: running it in another lane, comparing it with another build.
 
+use std::path::Path;
+
 use anyhow::Result;
 use tandem::targets::Target;
 
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::command_line;
 use crate::pairing::{self, Build};
 use crate::replay::client::Client;
 use crate::replay::protocol::{Job, target_index};
@@ -18,7 +21,7 @@ pub(crate) trait Check: Send {
     fn name(&self) -> String;
 
     /// The command that does the same with the case of a file.
-    fn replay(&self, case: &str, target: &Target) -> String;
+    fn replay(&self, case: &Path, target: &Target) -> String;
 
     /// Runs cases; the bugs that they show, each with the index of its case.
     ///
@@ -58,9 +61,8 @@ impl Check for LaneCheck {
         self.name.clone()
     }
 
-    fn replay(&self, case: &str, target: &Target) -> String {
-        let words: String = self.words.iter().map(|word| format!("{word} ")).collect();
-        format!("cargo fuzzcheck run {words}--target {} {case}", target.name)
+    fn replay(&self, case: &Path, target: &Target) -> String {
+        command_line::run(&self.words, target.name, case)
     }
 
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
@@ -113,8 +115,8 @@ impl Check for PairCheck {
         self.name.clone()
     }
 
-    fn replay(&self, case: &str, target: &Target) -> String {
-        format!("cargo fuzzcheck pair {} {case} --target {}", self.builds.join(" "), target.name)
+    fn replay(&self, case: &Path, target: &Target) -> String {
+        command_line::pair(&self.builds, &[], target.name, case)
     }
 
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {

@@ -147,7 +147,7 @@ impl Follower {
             counts.findings += found.len() as u64;
             for (at, bug) in found {
                 let path = keep(&cases[at], &self.artifacts)?;
-                let replay = check.replay(&path.display().to_string(), self.target);
+                let replay = check.replay(&path, self.target);
                 caught(Caught { check: check.name(), replay, bug, path });
             }
         }
@@ -166,7 +166,7 @@ impl Follower {
         let case = [NamedCase { name, target: self.target, case, heap_bytes: None, kept: None }];
         for check in &mut self.checks {
             if let Some((_, bug)) = check.check(&case)?.into_iter().next() {
-                let replay = check.replay(&path.display().to_string(), self.target);
+                let replay = check.replay(path, self.target);
                 return Ok(Some(Caught { check: check.name(), replay, bug, path: path.to_owned() }));
             }
         }
@@ -199,7 +199,7 @@ mod tests {
             "planted".to_owned()
         }
 
-        fn replay(&self, _: &str, target: &Target) -> String {
+        fn replay(&self, _: &Path, target: &Target) -> String {
             format!("again {}", target.name)
         }
 

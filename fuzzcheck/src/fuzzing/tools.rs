@@ -3,7 +3,7 @@
 //! Each is tried, not looked up: what counts is that it compiles with coverage and AddressSanitizer.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -64,12 +64,12 @@ pub(crate) fn host(project: &Path, toolchain: Option<&str>) -> Result<String> {
 }
 
 /// The rest of the line of a text that begins with `name`.
-fn field<'t>(text: &'t str, name: &str) -> &'t str {
+pub(crate) fn field<'t>(text: &'t str, name: &str) -> &'t str {
     text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default()
 }
 
 /// What `rustc -vV` prints.
-fn rustc_version(project: &Path, toolchain: Option<&str>) -> Result<String> {
+pub(crate) fn rustc_version(project: &Path, toolchain: Option<&str>) -> Result<String> {
     let mut command = Command::new("rustc");
     command.args(toolchain.map(|name| format!("+{name}"))).arg("-vV").current_dir(project);
     let output = command.output().context("rustc is not on PATH: install Rust from https://rustup.rs")?;
@@ -82,7 +82,11 @@ fn rustc_version(project: &Path, toolchain: Option<&str>) -> Result<String> {
     Ok(text.into_owned())
 }
 
-fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
+/// Sees that Rust is new enough and has AddressSanitizer here.
+///
+/// # Errors
+/// It is not, or there is no such toolchain.
+pub(crate) fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> {
     let text = rustc_version(project, toolchain)?;
     let field = |name: &str| field(&text, name);
     let minor: u32 = field("release: 1.").split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
@@ -180,18 +184,29 @@ fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Compiles `source` as the fuzz build does, with the compiler of the environment or ours in `.cargo/`.
-fn compiles(project: &Path, wrapper: &str, language: &str, source: &str) -> Result<(), String> {
+/// The compiler of the fuzz build: that of the environment or ours in `.cargo/`.
+pub(crate) fn compiler(project: &Path, wrapper: &str) -> Command {
     let chosen = std::env::var_os(if wrapper == "cc" { "CC" } else { "CXX" });
-    let compiler = chosen.map_or_else(|| project.join(".cargo").join(wrapper), Into::into);
-    let mut child = Command::new(&compiler)
-        .env("CARGO_CFG_FUZZING", "")
+    let mut command =
+        Command::new(chosen.map_or_else(|| project.join(".cargo").join(wrapper), PathBuf::from));
+    command.env("CARGO_CFG_FUZZING", "");
+    command
+}
+
+/// Compiles `source` as the fuzz build does, with that compiler.
+///
+/// # Errors
+/// What the compiler says.
+pub(crate) fn compiles(project: &Path, wrapper: &str, language: &str, source: &str) -> Result<(), String> {
+    let mut command = compiler(project, wrapper);
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
         .args(["-fsanitize=address", "-x", language, "-c", "-", "-o", "/dev/null"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{}: {error}", compiler.display()))?;
+        .map_err(|error| format!("{name}: {error}"))?;
     // A compiler that does not start closes its input; its status says so.
     let _ = child.stdin.take().map(|mut input| input.write_all(source.as_bytes()));
     let output = child.wait_with_output().map_err(|error| error.to_string())?;

@@ -114,6 +114,7 @@ fn title(signature: &str) -> String {
     let is_verb = !detail.is_empty() && detail.bytes().all(|byte| byte.is_ascii_uppercase());
     let place = match detail {
         "-" | "" => String::new(),
+        "after-close" => " after the connection was closed".to_owned(),
         verb if is_verb => format!(" at {verb}"),
         function => format!(" in {function}()"),
     };

@@ -22,6 +22,30 @@ pub(crate) const TRIALS: u32 = 5;
 /// Hears of each smaller case, and of the pass that found it.
 type OnSmaller<'a> = Box<dyn FnMut(&TestCase, &'static str) + 'a>;
 
+/// The bug to keep.
+#[derive(Clone, Copy)]
+pub(crate) struct Bug<'a> {
+    /// What its case runs on.
+    pub target: &'static Target,
+    /// Its signature.
+    pub signature: &'a str,
+    /// Runs of [`TRIALS`] in which it showed.
+    pub hits: u32,
+}
+
+/// How a smaller case is looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Search {
+    /// Candidates at a time.
+    pub jobs: usize,
+    /// CPU milliseconds after which a candidate counts as hanging.
+    pub timeout_ms: u64,
+    /// How long.
+    pub time: Duration,
+    /// Set to end it early.
+    pub stop: Arc<AtomicBool>,
+}
+
 /// See the module.
 pub(crate) struct WorkerJudge<'a> {
     probes: Vec<Probe>,
@@ -38,31 +62,25 @@ pub(crate) struct WorkerJudge<'a> {
 }
 
 impl<'a> WorkerJudge<'a> {
-    /// A judge with so many probes, for a bug that shows in `hits` of [`TRIALS`] runs.
+    /// A judge of what is still this bug, which keeps the best case in `state`.
     ///
     /// # Errors
     /// Where workers cannot be started.
-    #[allow(clippy::too_many_arguments)] // each is another thing, and there is one caller
     pub(crate) fn new(
         probes: &Probes,
-        jobs: usize,
-        timeout_ms: u64,
-        target: &'static Target,
-        signature: &str,
-        hits: u32,
-        time: Duration,
-        stop: Arc<AtomicBool>,
+        bug: Bug<'_>,
+        search: Search,
         state: State,
         on_smaller: impl FnMut(&TestCase, &'static str) + 'a,
     ) -> Result<Self> {
-        let start = || probes.start(Some(timeout_ms));
+        let start = || probes.start(Some(search.timeout_ms));
         Ok(Self {
-            probes: (0..jobs.max(1)).map(|_| start()).collect::<Result<_>>()?,
-            target,
-            signature: signature.to_owned(),
-            repeats: repeats(hits),
-            deadline: Instant::now() + time,
-            stop,
+            probes: (0..search.jobs.max(1)).map(|_| start()).collect::<Result<_>>()?,
+            target: bug.target,
+            signature: bug.signature.to_owned(),
+            repeats: repeats(bug.hits),
+            deadline: Instant::now() + search.time,
+            stop: search.stop,
             state,
             history: Vec::new(),
             on_smaller: Box::new(on_smaller),

@@ -10,6 +10,7 @@ use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::WORKER_MEMORY_MIB;
+use crate::command_line;
 use crate::pairing::{self, Build, named};
 use crate::replay::client::Client;
 use crate::replay::protocol::{Job, target_index};
@@ -146,12 +147,9 @@ impl Probes {
 
     /// The command that shows the bugs of the case in a file.
     pub(crate) fn replay(&self, path: &Path, target: &Target) -> String {
-        let words: String = self.words.iter().map(|word| format!("{word} ")).collect();
-        let verb = if self.builds.len() == 2 { "pair" } else { "run" };
-        let path = crate::ui::shell_quoted(&path.display().to_string());
         if self.builds.len() == 2 {
-            return format!("cargo fuzzcheck {verb} {words}{path} --target {}", target.name);
+            return command_line::pair(&self.words, &[], target.name, path);
         }
-        format!("cargo fuzzcheck {verb} {words}--target {} {path}", target.name)
+        command_line::run(&self.words, target.name, path)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -12,7 +12,7 @@ use tandem::targets::{DB_FILE, DB_SQL, Target};
 use tandem::testcase::{FileName, Setting};
 use tandem::{TestCase, dbfile, sql};
 
-use super::judge::{self, TRIALS, WorkerJudge};
+use super::judge::{self, Bug, Search, TRIALS, WorkerJudge};
 use super::optimizations::guilty;
 use super::state::State;
 use super::{Probe, Probes};
@@ -133,20 +133,14 @@ impl Work<'_> {
         let earlier_attempts = state.attempts();
         let was_minimal = state.is_minimal();
         let (case, target) = self.begin(earlier.unwrap_or_else(|| original.clone()), target, &signature)?;
-        let jobs = self.limits.jobs.map_or_else(cores, usize::from);
-        let time = Duration::from_secs(self.limits.max_time_s);
-        let mut judge = WorkerJudge::new(
-            self.probes,
-            jobs,
+        let search = Search {
+            jobs: self.limits.jobs.map_or_else(cores, usize::from),
             timeout_ms,
-            target,
-            &signature,
-            hits,
-            time,
-            Arc::clone(&self.stop),
-            state,
-            show,
-        )?;
+            time: Duration::from_secs(self.limits.max_time_s),
+            stop: Arc::clone(&self.stop),
+        };
+        let bug = Bug { target, signature: &signature, hits };
+        let mut judge = WorkerJudge::new(self.probes, bug, search, state, show)?;
         let attempts_max = if was_minimal { 0 } else { self.limits.max_attempts };
         let done = minimize(case.clone(), &self.parts, attempts_max.max(1), &mut judge)?;
         let best = match done.accepted {
@@ -155,7 +149,10 @@ impl Work<'_> {
         };
         judge.finish(done.attempts, was_minimal || done.end == End::Minimal)?;
         let mut probe = self.probes.start(None)?;
-        let message = message(&mut probe, &best, target, &signature)?;
+        // A hang takes all of its time to say what it is; who interrupts does not wait for that.
+        let is_interrupted = self.stop.load(Ordering::Relaxed);
+        let message =
+            if is_interrupted { String::new() } else { message(&mut probe, &best, target, &signature)? };
         let may_be_a_plan =
             ["code/", "integrity/", "pair/"].iter().any(|oracle| signature.starts_with(oracle));
         let off = best.config.get(Setting::OptimizationsOff);
@@ -163,7 +160,7 @@ impl Work<'_> {
             let config = best.config.with(Setting::OptimizationsOff, off);
             judge::shows(&mut probe, &TestCase { config, ..best.clone() }, target, &signature, 1)
         };
-        let guilty = if may_be_a_plan { guilty(off, &mut shows)? } else { Vec::new() };
+        let guilty = if may_be_a_plan && !is_interrupted { guilty(off, &mut shows)? } else { Vec::new() };
         Ok(Smaller {
             sizes: [Size::of(original), Size::of(&best)],
             signature,

@@ -8,6 +8,7 @@ use crate::engine::plant::Plant;
 use crate::engine::transcript::{EndState, RowsDigest, StatementRecord, TableDigest, Transcript};
 use crate::engine::{Code, Engine, StatementObserver, Value};
 use crate::faults::vfs::Machine;
+use crate::sql;
 use crate::testcase::TestCase;
 
 /// VM steps and bytes that reading the schema and all tables may take: generous, for it is no part of the case.
@@ -99,7 +100,7 @@ fn end_state(connection: &Connection<'_>) -> Option<EndState> {
 
 /// The content of a table, if it can be read.
 fn table(connection: &Connection<'_>, name: &str) -> Option<TableDigest> {
-    let quoted = format!("main.\"{}\"", name.replace('"', "\"\""));
+    let quoted = format!("main.{}", sql::quoted(name, '"'));
     if let Some(rows) = session::query(connection, &format!("SELECT rowid, * FROM {quoted}")) {
         let (mut digest, mut with_rowid) = (RowsDigest::default(), RowsDigest::default());
         for row in &rows {

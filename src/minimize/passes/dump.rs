@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::dbfile::record::{self, Value};
 use crate::dbfile::schema::{self, SchemaRow};
-use crate::dbfile::{Geometry, header, rows};
+use crate::dbfile::{Geometry, describe, header, rows};
+use crate::sql;
 
 /// Most rows of a table.
 const ROWS_MAX: usize = 200;
@@ -12,7 +13,7 @@ const ROWS_MAX: usize = 200;
 const BYTES_MAX: usize = 400_000;
 
 /// The script; `None` where there is nothing to write. Indexes, views and triggers come when the rows are there.
-pub(super) fn sql(image: &[u8], has_rows: bool) -> Option<Vec<u8>> {
+pub(super) fn script(image: &[u8], has_rows: bool) -> Option<Vec<u8>> {
     let all = schema::rows(image);
     let mut out = settings(image);
     for row in
@@ -80,18 +81,12 @@ fn table(out: &mut String, image: &[u8], row: &SchemaRow, all: &[SchemaRow]) {
             continue;
         }
         let literals: Vec<String> = values[skipped..].iter().map(|value| literal(value, encoding)).collect();
-        put(out, format_args!("INSERT INTO {} VALUES({});\n", quoted(&row.name), literals.join(",")));
+        put(out, format_args!("INSERT INTO {} VALUES({});\n", sql::readable(&row.name), literals.join(",")));
     }
 }
 
-fn quoted(name: &str) -> String {
-    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && name.starts_with(|first: char| first.is_ascii_alphabetic());
-    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
 /// A value as it stands in SQL.
-pub(super) fn literal(value: &Value, encoding: u32) -> String {
+fn literal(value: &Value, encoding: u32) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::Integer(number) => number.to_string(),
@@ -100,10 +95,11 @@ pub(super) fn literal(value: &Value, encoding: u32) -> String {
             if *number > 0.0 { "9e999" } else { "-9e999" }.to_owned()
         }
         Value::Real(number) => format!("{number:?}"),
-        Value::Text(text) => format!("'{}'", schema::decode(text, encoding).replace('\'', "''")),
-        Value::Blob(bytes) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("x'{digits}'")
-        }
+        Value::Text(text) => match schema::decode(text, encoding) {
+            // A script ends at a NUL.
+            text if text.contains('\0') => format!("CAST(x'{}' AS TEXT)", describe::hex(text.as_bytes())),
+            text => sql::quoted(&text, '\''),
+        },
+        Value::Blob(bytes) => format!("x'{}'", describe::hex(bytes)),
     }
 }

@@ -28,7 +28,7 @@ impl Pass for AsSql {
         let image = recover::recovered(image, log, journal).unwrap_or(image.into());
         let mut sql = match at.start {
             0 => Vec::new(),
-            way => dump::sql(&image, way == 2)?,
+            way => dump::script(&image, way == 2)?,
         };
         sql.extend_from_slice(case.sql.as_bytes());
         Some(TestCase { files: FileSet::default(), sql: Script::new(sql), ..case.clone() })

@@ -11,7 +11,7 @@ use tandem::testcase::CaseId;
 
 use crate::cli::TIMEOUT_MS;
 use crate::cli::pair::PairArgs;
-use crate::cmd::output::shell_quoted;
+use crate::command_line;
 use crate::pairing::report::{Found, PairReport};
 
 /// Version of the JSON document.
@@ -23,17 +23,13 @@ fn replay_command(path: &Path, found: &Found, args: &PairArgs) -> String {
     let heap_bytes = [args.limit_heap_bytes, found.example.heap_bytes].into_iter().flatten().min();
     let timeout_ms = (args.timeout_ms != TIMEOUT_MS).then_some(args.timeout_ms);
     let words = [
-        Some(shell_quoted(&args.a)),
-        Some(shell_quoted(&args.b)),
-        Some(format!("--target={}", found.example.target.name)),
         args.plant_a.as_ref().map(|name| format!("--plant-a={name}")),
         args.plant_b.as_ref().map(|name| format!("--plant-b={name}")),
         heap_bytes.map(|bytes| format!("--limit-heap-bytes={bytes}")),
         timeout_ms.map(|ms| format!("--timeout-ms={ms}")),
-        Some(shell_quoted(&path.display().to_string())),
     ];
     let words: Vec<String> = words.into_iter().flatten().collect();
-    format!("cargo fuzzcheck pair {}", words.join(" "))
+    command_line::pair(&[args.a.clone(), args.b.clone()], &words, found.example.target.name, path)
 }
 
 pub(super) fn print_text(

@@ -1,0 +1,197 @@
+//! How a campaign went on: speed, edges and corpus of each arm over time, and the sittings.
+
+use maud::{Markup, html};
+
+use super::findings::breakable;
+use super::html::{empty, section as titled};
+use super::plot::{Along, Plot, Series, Stretches, legend};
+use super::summary::{name, work};
+use super::text::{count, moment, rate, span};
+use crate::campaign::record::{Arm, Campaign, Sample, SittingEnd};
+
+/// Most samples of an arm that are drawn: more than a plot has pixels is not seen.
+const SAMPLES_DRAWN: usize = 160;
+/// A gap this many times as long as usual between two samples is a pause of the arm, of which no speed is shown.
+const PAUSE: f64 = 4.0;
+
+/// The section.
+pub(super) fn section(campaign: &Campaign) -> Markup {
+    let marks = boundaries(campaign);
+    let drawn: Vec<(&Arm, Vec<Sample>)> =
+        campaign.arms.iter().map(|arm| (arm, thinned(&arm.samples))).collect();
+    let series = |points: &dyn Fn(&[Sample]) -> Stretches| -> Vec<Series> {
+        drawn.iter().map(|(arm, samples)| Series { label: name(arm), stretches: points(samples) }).collect()
+    };
+    let speed = series(&speeds);
+    let edges = series(&|samples| vec![samples.iter().map(|at| (at.seconds, at.edges as f64)).collect()]);
+    let cases =
+        series(&|samples| vec![samples.iter().map(|at| (at.seconds, at.corpus_cases as f64)).collect()]);
+    let plot = |title, unit, series, from_zero| {
+        Plot { title, unit, along: Along::Time, from_zero, series, marks: &marks }.render()
+    };
+    let content = html! {
+        @if campaign.arms.is_empty() {
+            (empty("No target was fuzzed."))
+        } @else {
+            (legend(campaign.arms.iter().map(name)))
+            div.plots {
+                (plot("Speed", "executions a second", &speed, true))
+                (plot("Edges", "as libFuzzer counts them", &edges, false))
+                (plot("Corpus", "cases", &cases, false))
+            }
+            p.note {
+                "Time is time of the campaign, without pauses."
+                @if !marks.is_empty() { " \u{2016} is where it was taken up again." }
+            }
+            (arms(campaign))
+        }
+        (sittings(campaign))
+    };
+    titled("progress", "by target and lane", content)
+}
+
+/// Where one sitting ends and the next begins, in seconds without pauses.
+fn boundaries(campaign: &Campaign) -> Vec<f64> {
+    let mut at = 0.0;
+    let ends = campaign.sittings.iter().map(|sitting| {
+        at += sitting.seconds;
+        at
+    });
+    let mut ends: Vec<f64> = ends.collect();
+    ends.pop();
+    ends
+}
+
+/// Few enough samples to be drawn, the last among them.
+fn thinned(samples: &[Sample]) -> Vec<Sample> {
+    let every = samples.len().div_ceil(SAMPLES_DRAWN).max(1);
+    let mut some: Vec<Sample> = samples.iter().copied().step_by(every).collect();
+    if let Some(last) = samples.last().filter(|last| some.last() != Some(last)) {
+        some.push(*last);
+    }
+    some
+}
+
+/// Executions per second between samples, in stretches between which the arm did nothing.
+fn speeds(samples: &[Sample]) -> Stretches {
+    let mut lengths: Vec<f64> = samples.windows(2).map(|pair| pair[1].seconds - pair[0].seconds).collect();
+    lengths.sort_by(f64::total_cmp);
+    let usual = lengths.get(lengths.len() / 2).copied().unwrap_or_default();
+    let mut stretches = vec![Vec::new()];
+    for pair in samples.windows(2) {
+        let seconds = pair[1].seconds - pair[0].seconds;
+        if seconds > PAUSE * usual {
+            stretches.push(Vec::new());
+        } else if let (Some(speed), Some(stretch)) =
+            (rate(pair[1].executions.saturating_sub(pair[0].executions), seconds), stretches.last_mut())
+        {
+            stretch.push((pair[1].seconds, speed));
+        }
+    }
+    stretches
+}
+
+/// What is said of each arm.
+const COLUMNS: [&str; 7] = ["Executions", "A second", "Edges", "Corpus", "Restarts", "Run again", "Time"];
+
+fn arms(campaign: &Campaign) -> Markup {
+    html! {
+        table.stack {
+            caption { "What each target did" }
+            thead { tr {
+                th scope="col" { "Target and lane" }
+                @for column in COLUMNS { th.n scope="col" { (column) } }
+            } }
+            tbody { @for arm in &campaign.arms { (row(arm)) } }
+        }
+    }
+}
+
+fn row(arm: &Arm) -> Markup {
+    let (executions, seconds) = work(arm);
+    let last = arm.samples.last();
+    let of_last =
+        |field: fn(&Sample) -> u64| last.map_or_else(|| "\u{2013}".to_owned(), |last| count(field(last)));
+    let sum = |field: fn(&crate::campaign::record::Turn) -> u64| arm.sittings.iter().map(field).sum::<u64>();
+    let speed =
+        rate(executions, seconds).map_or_else(|| "\u{2013}".to_owned(), |speed| count(speed.round() as u64));
+    let rerun = if arm.rerun.is_empty() {
+        "\u{2013}".to_owned()
+    } else {
+        format!("{} in {}", count(sum(|turn| turn.rerun_cases)), arm.rerun.join(", "))
+    };
+    html! {
+        tr {
+            th scope="row" { (breakable(&name(arm))) }
+            td.n data-label="Executions" { (count(executions)) }
+            td.n data-label="A second" { (speed) }
+            td.n data-label="Edges" { (of_last(|last| last.edges)) }
+            td.n data-label="Corpus" { (of_last(|last| last.corpus_cases)) }
+            td.n data-label="Restarts" { (count(sum(|turn| turn.restarts))) }
+            td.n data-label="Run again" { (rerun) }
+            td.n data-label="Time" { (span(seconds)) }
+        }
+        @for failure in &arm.failures { tr.wide { td colspan="8" { "\u{2715} " (name(arm)) ": " (failure) } } }
+    }
+}
+
+/// The sittings, with the pauses between them.
+fn sittings(campaign: &Campaign) -> Markup {
+    let word = |end| match end {
+        SittingEnd::Open => "open: it goes on, or was killed and not taken up again",
+        SittingEnd::Killed => "killed",
+        SittingEnd::Interrupted => "interrupted",
+        SittingEnd::Through => "through",
+    };
+    let pause = |index: usize| {
+        let (before, next) = (campaign.sittings.get(index)?, campaign.sittings.get(index + 1)?);
+        Some(next.started.duration_since(before.started).as_secs_f64() - before.seconds)
+    };
+    html! {
+        ol.sittings {
+            @for (index, sitting) in campaign.sittings.iter().enumerate() {
+                li {
+                    (moment(sitting.started)) ": " (span(sitting.seconds)) ", " (word(sitting.end))
+                    @if let Some(pause) = pause(index) { ". Pause \u{2016}" (index + 1) ": " (span(pause)) }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::report::made::campaign;
+
+    fn sample(seconds: f64, executions: u64) -> Sample {
+        Sample { seconds, executions, edges: 1, features: 1, corpus_cases: 1 }
+    }
+
+    #[test]
+    fn a_pause_of_an_arm_is_no_slow_stretch() {
+        let samples = [(0.0, 0), (10.0, 100), (20.0, 300), (500.0, 300), (510.0, 350)];
+        let samples = samples.map(|(seconds, executions)| sample(seconds, executions));
+        assert_eq!(speeds(&samples), [vec![(10.0, 10.0), (20.0, 20.0)], vec![(510.0, 5.0)]]);
+        assert_eq!(speeds(&samples[..1]), [vec![]]);
+        // A clock that stood still, and a count that went back.
+        assert_eq!(speeds(&[sample(1.0, 5), sample(1.0, 9), sample(2.0, 3)]), [vec![(2.0, 0.0)]]);
+    }
+
+    #[test]
+    fn many_samples_become_few_and_keep_the_last() {
+        let many: Vec<Sample> = (0..10_000).map(|index| sample(f64::from(index), 0)).collect();
+        let few = thinned(&many);
+        assert!(few.len() <= SAMPLES_DRAWN + 1 && few.last() == many.last(), "{}", few.len());
+        assert!(thinned(&[]).is_empty());
+    }
+
+    #[test]
+    fn sittings_and_the_pauses_between_them_are_shown() {
+        let page = section(&campaign()).into_string();
+        assert!(page.contains("2 h 20 min, killed. Pause \u{2016}1: 13 min 18 s"), "{page}");
+        assert!(page.contains("<text class=\"mark\"") && page.contains("taken up again"));
+        assert_eq!(boundaries(&campaign()), [8_400.0]);
+        assert_eq!(page.matches("<figure").count(), 3);
+    }
+}

@@ -1,0 +1,190 @@
+//! What a campaign comes to, in one word and a few figures.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::text::rate;
+use crate::campaign::record::{Arm, Campaign, StepEnd};
+
+/// What a campaign came to. What comes first holds where several would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verdict {
+    /// It ran no case: it proves nothing.
+    Failed,
+    /// There are bugs that nobody knew.
+    New,
+    /// It is not through, or a part of it did not run: it proves less than it seems to.
+    Incomplete,
+    /// All bugs that it met are known.
+    Known,
+    /// It met no bug.
+    Clean,
+}
+
+/// The figures.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Summary {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// What is wrong with the campaign itself: why it failed or is incomplete, in words.
+    pub complaints: Vec<String>,
+    /// Signatures that are new.
+    pub new_findings: u64,
+    /// Signatures that are known.
+    pub known_findings: u64,
+    /// Cases that libFuzzer ran, all targets.
+    pub executions: u64,
+    /// Seconds of fuzzing, all targets: of several at a time, the sum.
+    pub fuzzing_s: f64,
+    /// Executions per second of fuzzing; absent where no time was fuzzed.
+    pub executions_per_s: Option<f64>,
+    /// Processes that ended and were begun again.
+    pub restarts: u64,
+    /// How often the campaign was killed.
+    pub kills: u64,
+}
+
+impl Summary {
+    /// Adds up a campaign.
+    pub(crate) fn of(campaign: &Campaign) -> Self {
+        use crate::campaign::record::SittingEnd::Killed;
+        let is_new = campaign.findings.iter().filter(|finding| finding.is_new).count() as u64;
+        let turns = || campaign.arms.iter().flat_map(|arm| &arm.sittings);
+        let executions = turns().map(|turn| turn.executions).sum();
+        let fuzzing_s = turns().map(|turn| turn.seconds).sum();
+        let known_findings = campaign.findings.len() as u64 - is_new;
+        let complaints = complaints(campaign, executions);
+        let verdict = match (executions, is_new, complaints.is_empty(), known_findings) {
+            (0, ..) => Verdict::Failed,
+            (_, 1.., ..) => Verdict::New,
+            (_, 0, false, _) => Verdict::Incomplete,
+            (_, 0, true, 1..) => Verdict::Known,
+            (_, 0, true, 0) => Verdict::Clean,
+        };
+        Self {
+            verdict,
+            complaints,
+            new_findings: is_new,
+            known_findings,
+            executions,
+            fuzzing_s,
+            executions_per_s: rate(executions, fuzzing_s),
+            restarts: turns().map(|turn| turn.restarts).sum(),
+            kills: campaign.sittings.iter().filter(|sitting| sitting.end == Killed).count() as u64,
+        }
+    }
+
+    /// The verdict as a headline.
+    pub(crate) fn headline(&self) -> String {
+        use super::text::counted;
+        match self.verdict {
+            Verdict::Failed => "Failed: no case was run".to_owned(),
+            Verdict::New => counted(self.new_findings, "new finding"),
+            Verdict::Incomplete => "Incomplete".to_owned(),
+            Verdict::Known => format!("{}, all known", counted(self.known_findings, "finding")),
+            Verdict::Clean => "No findings".to_owned(),
+        }
+    }
+}
+
+/// Name of an arm: target and lane.
+pub(crate) fn name(arm: &Arm) -> String {
+    format!("{}/{}", arm.target, arm.lane)
+}
+
+/// Cases that an arm ran, and the seconds that it took.
+pub(crate) fn work(arm: &Arm) -> (u64, f64) {
+    let executions = arm.sittings.iter().map(|turn| turn.executions).sum();
+    (executions, arm.sittings.iter().map(|turn| turn.seconds).sum())
+}
+
+fn complaints(campaign: &Campaign, executions: u64) -> Vec<String> {
+    let mut all = Vec::new();
+    if campaign.arms.is_empty() {
+        all.push("no target was fuzzed".to_owned());
+    } else if executions == 0 {
+        all.push("no target ran a case".to_owned());
+    }
+    for arm in campaign.arms.iter().filter(|arm| work(arm).0 == 0) {
+        let why = arm.failures.last().map_or("it had no turn", String::as_str);
+        all.push(format!("{} ran no case: {why}", name(arm)));
+    }
+    for arm in campaign.arms.iter().filter(|arm| work(arm).0 > 0) {
+        all.extend(arm.failures.iter().map(|why| format!("{}: {why}", name(arm))));
+    }
+    for step in campaign.steps.iter().filter(|step| step.end == StepEnd::Failed) {
+        let why = step.why.as_deref().unwrap_or("nothing said why");
+        all.push(format!("the step {} failed: {why}", step.name));
+    }
+    let failed: Vec<&str> =
+        campaign.checks.iter().filter(|check| check.failed > 0).map(|check| check.name.as_str()).collect();
+    if campaign.findings.is_empty() && !failed.is_empty() {
+        all.push(format!("checks failed of which no finding tells: {}", failed.join(", ")));
+    }
+    if campaign.ended.is_none() {
+        all.push(
+            "it is not through: it still runs, or was killed; `fuzzcheck nightly` takes it up again"
+                .to_owned(),
+        );
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::record::Check;
+    use crate::campaign::report::made::campaign;
+
+    #[test]
+    fn a_campaign_that_ran_nothing_has_failed_whatever_else_it_says() {
+        let mut none = campaign();
+        none.findings.clear();
+        none.arms.iter_mut().flat_map(|arm| &mut arm.sittings).for_each(|turn| turn.executions = 0);
+        let summary = Summary::of(&none);
+        assert_eq!(summary.verdict, Verdict::Failed);
+        assert!(summary.complaints.iter().any(|why| why.contains("no target ran a case")), "{summary:?}");
+        none.arms.clear();
+        let summary = Summary::of(&none);
+        assert_eq!((summary.verdict, summary.executions_per_s), (Verdict::Failed, None));
+        assert_eq!(summary.complaints[0], "no target was fuzzed");
+    }
+
+    #[test]
+    fn what_did_not_run_is_never_called_clean() {
+        let mut whole = campaign();
+        assert_eq!(Summary::of(&whole).verdict, Verdict::New);
+        whole.findings.retain(|finding| !finding.is_new);
+        whole.steps.iter_mut().for_each(|step| step.end = StepEnd::Done);
+        whole.arms.iter_mut().for_each(|arm| arm.failures.clear());
+        assert_eq!(Summary::of(&whole).verdict, Verdict::Known);
+        whole.findings.clear();
+        whole.checks.iter_mut().for_each(|check| check.failed = 0);
+        assert_eq!(Summary::of(&whole).verdict, Verdict::Clean);
+        assert_eq!(Summary::of(&whole).complaints, [""; 0]);
+
+        let red: [fn(&mut Campaign); 5] = [
+            |made| made.ended = None,
+            |made| made.steps[0].end = StepEnd::Failed,
+            |made| made.arms[1].failures.push("out of memory".to_owned()),
+            |made| made.arms[2].sittings.clear(),
+            |made| {
+                let skipped = std::collections::BTreeMap::new();
+                made.checks.push(Check {
+                    name: "x".into(),
+                    lane: "asan".into(),
+                    passed: 1,
+                    failed: 1,
+                    skipped,
+                });
+            },
+        ];
+        for change in red {
+            let mut changed = whole.clone();
+            change(&mut changed);
+            let summary = Summary::of(&changed);
+            assert_eq!((summary.verdict, summary.complaints.len()), (Verdict::Incomplete, 1), "{summary:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `fuzzcheck doctor`: whether this machine can fuzz, and what to do where it cannot.
+//!
+//! Each probe tries what fuzzing does, or reads what the kernel says, and answers with one [`Check`]. What it looks at is
+//! in [`Place`], so that a test can put something else there and see it fail.
+//!
+//! | module | what it looks at |
+//! |---|---|
+//! | [`toolchain`] | Rust, cargo-fuzz, compilers, sanitizer runtimes |
+//! | [`targets`] | the coverage counters of targets that are built |
+//! | [`system`] | disk, limits, core files, address space, memory |
+//! | [`determinism`] | a few shipped cases, each run twice |
+
+mod determinism;
+mod system;
+mod targets;
+mod toolchain;
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+
+/// Where probes look.
+pub(crate) struct Place<'p> {
+    /// The folder that `proc` is in.
+    pub root: &'p Path,
+    /// The working copy.
+    pub project: &'p Path,
+    /// Toolchain for cargo-fuzz.
+    pub toolchain: Option<&'p str>,
+    /// Bytes that may still be written below a folder.
+    pub free_bytes: &'p dyn Fn(&Path) -> io::Result<u64>,
+    /// Cores that may be used.
+    pub cores: usize,
+    /// A planted bug, for the double run.
+    pub plant: Option<&'p str>,
+    /// Set when nothing more is to be run.
+    pub stop: &'p AtomicBool,
+}
+
+/// How it stands with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// As it should be.
+    Well,
+    /// Fuzzing works, and slower or with less than it could.
+    Warning,
+    /// Fuzzing does not work, or proves nothing.
+    Wrong,
+}
+
+/// What a probe says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// How it stands.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Check {
+    fn well(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, state: State::Well, found: found.into(), fix: None }
+    }
+
+    fn warning(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, state: State::Warning, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    fn wrong(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, state: State::Wrong, found: found.into(), fix: Some(fix.into()) }
+    }
+}
+
+/// All probes, in order; `observer` is told of each as it is done.
+pub(crate) fn examine(place: &Place<'_>, mut observer: impl FnMut(&Check)) -> Vec<Check> {
+    const PROBES: [fn(&Place<'_>) -> Check; 16] = [
+        toolchain::rust,
+        toolchain::cargo_fuzz,
+        toolchain::clang,
+        toolchain::cxx,
+        toolchain::runtimes,
+        toolchain::coverage_tools,
+        targets::counters,
+        system::disk,
+        system::core_files,
+        system::address_space,
+        system::stack,
+        system::overcommit,
+        system::randomization,
+        system::memory,
+        system::cores,
+        determinism::double_run,
+    ];
+    let examine = |probe: fn(&Place<'_>) -> Check| {
+        let check = probe(place);
+        observer(&check);
+        check
+    };
+    PROBES.map(examine).into()
+}
+
+/// The first line of a text, without blanks around it.
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or_default().trim()
+}

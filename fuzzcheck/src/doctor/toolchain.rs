@@ -1,0 +1,152 @@
+//! Rust, cargo-fuzz, clang, and the runtimes that its lanes link.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{Check, Place, first_line};
+use crate::coverage::tools as coverage;
+use crate::fuzzing::tools;
+
+/// Rust, as old as it may be, on a platform that has AddressSanitizer.
+pub(super) fn rust(place: &Place<'_>) -> Check {
+    const NAME: &str = "rust";
+    let checked = tools::check_rust(place.project, place.toolchain);
+    let cargo =
+        version(Command::new("cargo").args(place.toolchain.map(|name| format!("+{name}"))).arg("--version"));
+    match (checked.and_then(|()| tools::rustc_version(place.project, place.toolchain)), cargo) {
+        (Ok(rustc), Ok(cargo)) => Check::well(NAME, format!("{}, {cargo}", first_line(&rustc))),
+        (Ok(_), Err(error)) => Check::wrong(NAME, error, "install cargo: https://rustup.rs"),
+        (Err(error), _) => Check::wrong(NAME, format!("{error:#}"), "rustup update"),
+    }
+}
+
+pub(super) fn cargo_fuzz(place: &Place<'_>) -> Check {
+    const NAME: &str = "cargo-fuzz";
+    let mut command = Command::new("cargo");
+    command.args(["fuzz", "--version"]).current_dir(place.project);
+    match version(&mut command) {
+        Ok(found) => Check::well(NAME, found),
+        Err(error) => Check::wrong(NAME, error, "cargo install cargo-fuzz --locked"),
+    }
+}
+
+/// What compiles SQLite with coverage counters.
+pub(super) fn clang(place: &Place<'_>) -> Check {
+    const NAME: &str = "clang";
+    match tools::compiles(place.project, "cc", "c", "int x;\n") {
+        Ok(()) if std::env::var_os("CC").is_some() => Check::warning(
+            NAME,
+            format!(
+                "{} stands in place of .cargo/cc, which adds the coverage counters",
+                compiler(place.project)
+            ),
+            "unset CC, or have it be clang with -fsanitize=fuzzer-no-link in CFLAGS",
+        ),
+        Ok(()) => Check::well(NAME, format!("{} compiles with AddressSanitizer", compiler(place.project))),
+        Err(message) => {
+            Check::wrong(NAME, first_line(&message), format!("install {}", tools::newest_clang_package()))
+        }
+    }
+}
+
+/// What compiles libFuzzer.
+pub(super) fn cxx(place: &Place<'_>) -> Check {
+    const NAME: &str = "c++";
+    match tools::compiles(place.project, "cxx", "c++", "#include <vector>\nstd::vector<int> x;\n") {
+        Ok(()) => Check::well(NAME, "compiles libFuzzer"),
+        Err(message) => Check::wrong(NAME, first_line(&message), "install g++, or set CXX"),
+    }
+}
+
+/// The runtimes of the version of clang, which the lane `ubsan` links. That of AddressSanitizer comes with Rust.
+pub(super) fn runtimes(place: &Place<'_>) -> Check {
+    const NAME: &str = "sanitizer runtime";
+    let clang = compiler(place.project);
+    match ["undefined", "address"].into_iter().try_for_each(|sanitizer| links(place.project, sanitizer)) {
+        Ok(()) => Check::well(NAME, format!("those of {clang} link and run")),
+        Err(message) => {
+            let package = major(&clang)
+                .map_or_else(|| "compiler-rt".to_owned(), |major| format!("libclang-rt-{major}-dev"));
+            Check::warning(
+                NAME,
+                format!("the lane ubsan cannot be built: {}", first_line(&message)),
+                format!("install {package}, of the same version as clang"),
+            )
+        }
+    }
+}
+
+/// What `fuzzcheck coverage` needs.
+pub(super) fn coverage_tools(place: &Place<'_>) -> Check {
+    const NAME: &str = "coverage tools";
+    match coverage::find(place.project) {
+        Ok(tools) => Check::well(NAME, format!("{}, {}", tools.profdata.display(), tools.cov.display())),
+        Err(message) => {
+            let packages = coverage::packages("apt-get", major(&compiler(place.project)));
+            Check::warning(
+                NAME,
+                format!("coverage cannot be counted: {}", first_line(&message)),
+                format!("install {}", packages.join(" ")),
+            )
+        }
+    }
+}
+
+/// The LLVM of Rust, whose runtime of AddressSanitizer the targets have.
+pub(super) fn llvm_major(place: &Place<'_>) -> Option<u32> {
+    let text = tools::rustc_version(place.project, place.toolchain).ok()?;
+    tools::field(&text, "LLVM version: ").split('.').next()?.parse().ok()
+}
+
+/// The compiler of fuzz builds by name and version.
+fn compiler(project: &Path) -> String {
+    let version = run(tools::compiler(project, "cc").arg("--version"));
+    version.map_or_else(|_| "the compiler".to_owned(), |text| first_line(&text).to_owned())
+}
+
+/// `19` of `Debian clang version 19.1.7 (3)`.
+fn major(version: &str) -> Option<u32> {
+    version.split("version ").nth(1)?.split('.').next()?.parse().ok()
+}
+
+/// Whether a program with a sanitizer is linked and runs.
+fn links(project: &Path, sanitizer: &str) -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
+    std::fs::write(&source, "int main(void) { return 0; }\n").map_err(|error| error.to_string())?;
+    let mut command = tools::compiler(project, "cc");
+    command.arg(format!("-fsanitize={sanitizer}")).arg(&source).arg("-o").arg(&program);
+    // Without libFuzzer, which would bring a main() of its own.
+    command.env("TANDEM_LANE", "asan").env_remove("CARGO_CFG_FUZZING");
+    run(&mut command)?;
+    run(Command::new(&program).env("ASAN_OPTIONS", "detect_leaks=0")).map(|_| ())
+}
+
+/// The first line that a program says of itself.
+fn version(command: &mut Command) -> Result<String, String> {
+    run(command).map(|text| first_line(&text).to_owned())
+}
+
+/// What a program prints; what it complains of where it fails.
+fn run(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match (output.status.success(), first_line(&text(&output.stderr))) {
+        (true, _) => Ok(text(&output.stdout)),
+        (false, "") => Err(format!("{name}: {}", output.status)),
+        (false, line) => Err(line.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_a_compiler_is_read() {
+        assert_eq!(major("Debian clang version 19.1.7 (3+b1)"), Some(19));
+        assert_eq!(major("clang version 22.1.8"), Some(22));
+        assert_eq!(major("the compiler"), None);
+    }
+}
