@@ -10,6 +10,7 @@ pub mod lanes;
 pub mod measure;
 pub mod minimize;
 pub mod nightly;
+pub mod ossfuzz;
 pub mod pair;
 pub mod report;
 pub mod triage;
@@ -90,6 +91,12 @@ pub enum Command {
     Journal(inspect::LogArgs),
     /// Sort a pile of cases by the bugs that they show, make the smallest of each smaller, tell new bugs from known ones.
     Triage(triage::TriageArgs),
+    /// Write the words of this SQLite as a dictionary for libFuzzer: keywords, functions, pragmas, modules, collations.
+    Dictionary(ossfuzz::DictionaryArgs),
+    /// Check a folder that fuzz/build.sh filled as OSS-Fuzz will, and more strictly; without docker.
+    ///
+    /// Exit codes: 0 all checks passed, 1 some did not, 2 wrong usage or a folder without targets.
+    CheckOssFuzz(ossfuzz::CheckArgs),
     /// See whether this machine can fuzz, and what to do where it cannot. Exit codes: 0 it can, 1 it cannot.
     Doctor(doctor::DoctorArgs),
     /// Write the report of a campaign once more: report.html, junit.xml, report.json.
@@ -284,6 +291,9 @@ pub struct ExportTo {
     /// A database that SQLite's own fuzzcheck reads.
     #[arg(long, value_name = "DB")]
     pub fuzzdata: Option<PathBuf>,
+    /// A zip as OSS-Fuzz takes seeds: one file per case named by its id; without cases of known bugs.
+    #[arg(long, value_name = "FILE")]
+    pub zip: Option<PathBuf>,
 }
 
 /// Arguments of `seeds`.

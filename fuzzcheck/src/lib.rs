@@ -22,6 +22,7 @@ mod guard;
 mod handover;
 mod lanes;
 mod minimizing;
+mod ossfuzz;
 pub mod pairing;
 pub mod replay;
 mod source;

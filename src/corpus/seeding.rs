@@ -43,10 +43,16 @@ pub fn export(corpus: &Corpus, folder: &Path, beginning: Beginning) -> Result<us
     Ok(count)
 }
 
+/// Whether the program is one that leaves the working copy: OSS-Fuzz's, whose seeds lie in a zip beside it, and which opens
+/// no file but those that it is given. `fuzz/build.sh` sets it while it builds.
+const IS_AWAY: bool = option_env!("TANDEM_AWAY").is_some();
+
 /// Fills the folder that libFuzzer was given as its corpus with the shipped seeds of the target, if it
-/// is empty and the seeds are there: this is so in a working copy, and not on OSS-Fuzz, which brings
-/// seeds of its own.
+/// is empty and the seeds are there. Never in a program that leaves the working copy.
 pub fn seed_empty_folder(target: &str) {
+    if IS_AWAY {
+        return;
+    }
     let Some(folder) = corpus_argument(std::env::args().skip(1)) else {
         return;
     };

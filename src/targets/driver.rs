@@ -23,6 +23,13 @@ const DEFAULT_FLAGS: [&CStr; 5] =
     [c"-entropic=0", c"-print_funcs=0", MAX_LEN, c"-timeout=60", c"-detect_leaks=0"];
 const MAX_LEN: &CStr = c"-max_len=1000000";
 
+/// The value of a flag that is set by default, for what is written beside a target.
+pub fn default_flag(name: &str) -> Option<&'static str> {
+    let flags =
+        DEFAULT_FLAGS.iter().filter_map(|flag| flag.to_str().ok()?.strip_prefix('-')?.split_once('='));
+    flags.into_iter().find(|(own, _)| *own == name).map(|(_, value)| value)
+}
+
 /// What AddressSanitizer is told unless ASAN_OPTIONS says otherwise: shorter stacks of allocations, and a
 /// quarantine of freed memory that fits a processor's cache better than the default of 256 MiB. Most cases
 /// allocate less than that, so that what they free is still there when they end. No

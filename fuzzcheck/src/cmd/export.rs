@@ -1,6 +1,6 @@
 //! `fuzzcheck export`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use tandem::corpus::fuzzdata;
 
 use super::{in_words, paths_or_corpus, target_by_name, tell_skipped};
 use crate::cli::ExportArgs;
+use crate::ossfuzz::seed_zip;
 use crate::source::{self, NamedCase};
 use crate::{files, ui};
 
@@ -37,6 +38,8 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
         ui::line(format_args!("{}: {}", file.display(), named.name))?;
     } else if let Some(database) = &args.to.fuzzdata {
         to_fuzzdata(&chosen, database)?;
+    } else if let Some(file) = &args.to.zip {
+        to_zip(&chosen, file)?;
     }
     Ok(code)
 }
@@ -53,6 +56,21 @@ fn to_folder(cases: &[NamedCase], folder: &Path, is_one_target: bool) -> Result<
         written.insert(path);
     }
     ui::line(format_args!("{}: {} cases in {} files", folder.display(), cases.len(), written.len()))
+}
+
+/// Writes a flat zip, without the cases of known bugs: those would end a fuzzer at once. The same cases give the same
+/// bytes.
+fn to_zip(cases: &[NamedCase], file: &Path) -> Result<()> {
+    files::refuse_special(file)?;
+    files::refuse_corpus(file)?;
+    let usable = cases.iter().filter(|named| named.known().is_none());
+    let seeds: BTreeMap<String, Vec<u8>> =
+        usable.map(|named| (named.case.id().to_string(), named.case.encode())).collect();
+    if seeds.is_empty() {
+        bail!("{}: all {} cases show known bugs: there is none to begin with", file.display(), cases.len());
+    }
+    files::write(file, &seed_zip::write(&seeds)?)?;
+    ui::line(format_args!("{}: {} cases in {} files", file.display(), cases.len(), seeds.len()))
 }
 
 fn to_fuzzdata(cases: &[NamedCase], database: &Path) -> Result<()> {

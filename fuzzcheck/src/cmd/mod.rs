@@ -1,7 +1,9 @@
 //! The subcommands, one file each.
 
+mod check_oss_fuzz;
 mod compare_mutators;
 mod coverage;
+mod dictionary;
 mod distill;
 mod doctor;
 mod export;
@@ -71,6 +73,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Wal(args)) => inspect::wal(&args),
         Some(Command::Journal(args)) => inspect::journal(&args),
         Some(Command::Triage(args)) => triage::run(&args),
+        Some(Command::Dictionary(args)) => dictionary::run(&args),
+        Some(Command::CheckOssFuzz(args)) => check_oss_fuzz::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Selftest) => selftest::run(),

@@ -39,7 +39,7 @@ impl Instrumentation {
 
     /// What to tell the user where SQLite would be fuzzed blind.
     pub fn complaint(&self) -> Option<String> {
-        (self.found < self.wanted).then(|| {
+        (self.found < self.wanted && !counts_for_llvm_cov()).then(|| {
             format!(
                 "tandem: SQLite in this target has no coverage counters ({} of {} functions looked for have them, \
                  {} counters in the program): it would be fuzzed blind.\n\
@@ -72,6 +72,11 @@ std::arch::global_asm!(
     "tandem_counters:",
     ".quad __start___sancov_cntrs",
     ".quad __stop___sancov_cntrs",
+    ".weak __start___llvm_prf_cnts",
+    ".globl tandem_profile",
+    ".hidden tandem_profile",
+    "tandem_profile:",
+    ".quad __start___llvm_prf_cnts",
     ".popsection",
 );
 
@@ -94,6 +99,21 @@ fn pc_table() -> &'static [[usize; 2]] {
 #[cfg(not(all(fuzzing, target_os = "linux", target_pointer_width = "64")))]
 fn pc_table() -> &'static [[usize; 2]] {
     &[]
+}
+
+/// Whether this program is one of `-Cinstrument-coverage` or `-fprofile-instr-generate`.
+#[cfg(all(fuzzing, target_os = "linux", target_pointer_width = "64"))]
+fn counts_for_llvm_cov() -> bool {
+    unsafe extern "C" {
+        static tandem_profile: usize;
+    }
+    // SAFETY: a word, filled in by the linker; zero where there is no such section.
+    unsafe { tandem_profile != 0 }
+}
+
+#[cfg(not(all(fuzzing, target_os = "linux", target_pointer_width = "64")))]
+fn counts_for_llvm_cov() -> bool {
+    false
 }
 
 /// Calls `visit` with the index and the value of each counter that is not zero: the edges that ran since

@@ -1,0 +1,366 @@
+//! The rules of OSS-Fuzz's presubmit check and of ClusterFuzzLite, over the files that are handed to them; and what holds
+//! for workflows and the container file. Each rule is seen to complain.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use common::{names_in, project};
+use fuzzcheck::cli::Cli;
+use tandem::targets::TARGETS;
+
+/// Sections that `project.yaml` may have (VALID_SECTION_NAMES of OSS-Fuzz's infra/presubmit.py).
+const SECTIONS: [&str; 19] = [
+    "architectures",
+    "auto_ccs",
+    "blackbox",
+    "builds_per_day",
+    "coverage_extra_args",
+    "disabled",
+    "file_github_issue",
+    "fuzzing_engines",
+    "help_url",
+    "homepage",
+    "labels",
+    "language",
+    "main_repo",
+    "primary_contact",
+    "run_tests",
+    "sanitizers",
+    "selective_unpack",
+    "vendor_ccs",
+    "view_restrictions",
+];
+/// What a file has that says under which licence it is.
+const LICENCE: &str = "http://www.apache.org/licenses/LICENSE-2.0";
+
+fn text(path: &str) -> String {
+    fs::read_to_string(project().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Keys of the first level with what follows on their line.
+fn keys(yaml: &str) -> Vec<(&str, &str)> {
+    let is_key = |line: &&str| !line.is_empty() && !line.starts_with([' ', '#', '-']);
+    let split = |line| str::split_once(line, ':').map(|(key, value)| (key, value.trim().trim_matches('"')));
+    yaml.lines().filter(is_key).filter_map(split).collect()
+}
+
+fn value<'a>(yaml: &'a str, key: &str) -> Option<&'a str> {
+    keys(yaml).into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+}
+
+/// The entries of a list.
+fn entries<'a>(yaml: &'a str, key: &str) -> Vec<&'a str> {
+    let lines = yaml.lines().skip_while(|line| !line.starts_with(&format!("{key}:"))).skip(1);
+    lines.map_while(|line| line.strip_prefix("  - ")).collect()
+}
+
+fn problems_of_project(yaml: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (key, _) in keys(yaml) {
+        if !SECTIONS.contains(&key) {
+            problems.push(format!("section {key}"));
+        }
+    }
+    for key in ["homepage", "language", "main_repo", "primary_contact"] {
+        if value(yaml, key).is_none_or(str::is_empty) {
+            problems.push(format!("no {key}"));
+        }
+    }
+    if value(yaml, "language") != Some("rust") {
+        problems.push("language".to_owned());
+    }
+    if !value(yaml, "primary_contact").is_some_and(|mail| mail.contains('@') && mail.contains('.')) {
+        problems.push("mail".to_owned());
+    }
+    // All that there is for Rust.
+    for (key, only) in [("sanitizers", "address"), ("fuzzing_engines", "libfuzzer")] {
+        if entries(yaml, key) != [only] {
+            problems.push(format!("{key}: {:?}", entries(yaml, key)));
+        }
+    }
+    problems.extend((!yaml.contains(LICENCE)).then(|| "licence".to_owned()));
+    problems
+}
+
+fn problems_of_dockerfile(docker: &str, from: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let docker = docker.replace("\\\n", " ");
+    let first = docker.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+    if first != Some(from) {
+        problems.push(format!("{first:?} instead of {from}"));
+    }
+    for line in docker.lines().filter(|line| line.contains("apt-get install")) {
+        let (update, install) = (line.find("apt-get update"), line.find("apt-get install"));
+        if update.is_none() || update > install {
+            problems.push(format!("no update before: {line}"));
+        }
+    }
+    let name =
+        docker.split("$SRC/").nth(1).and_then(|rest| rest.split(['"', ' ', '\n']).next()).unwrap_or_default();
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_name) || name.contains("google") {
+        problems.push(format!("name {name}"));
+    }
+    // What is fetched without a version or a checksum.
+    problems.extend(docker.lines().any(|line| line.starts_with("ADD ")).then(|| "ADD".to_owned()));
+    if !docker.lines().any(|line| line.starts_with("COPY") && line.ends_with("build.sh $SRC/")) {
+        problems.push("build.sh is not copied".to_owned());
+    }
+    problems.extend((!docker.contains(LICENCE)).then(|| "licence".to_owned()));
+    problems
+}
+
+fn problems_of_script(path: &Path) -> Vec<String> {
+    let script = fs::read_to_string(path).unwrap();
+    let mut problems = Vec::new();
+    let code = |line: &str| line.split('#').next().unwrap_or_default().contains("-lFuzzingEngine");
+    problems.extend(script.lines().any(code).then(|| "-lFuzzingEngine".to_owned()));
+    problems.extend((!script.starts_with("#!/bin/bash -eu\n")).then(|| "#!/bin/bash -eu".to_owned()));
+    problems.extend((!script.contains(LICENCE)).then(|| "licence".to_owned()));
+    let mode = fs::metadata(path).unwrap().permissions().mode();
+    problems.extend((mode & 0o111 != 0o111).then(|| "not executable".to_owned()));
+    problems
+}
+
+/// Actions that are not pinned to a commit, with the version that it is in a comment.
+fn loose_actions(workflow: &str) -> Vec<&str> {
+    let is_pinned = |action: &&str| {
+        let (_, version) = action.split_once('@').unwrap_or_default();
+        let (commit, name) = version.split_once(" # ").unwrap_or_default();
+        commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) && name.starts_with('v')
+    };
+    let actions =
+        workflow.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "));
+    actions.filter(|action| !is_pinned(action)).collect()
+}
+
+fn workflows() -> Vec<PathBuf> {
+    let folder = project().join(".github/workflows");
+    names_in(&folder).iter().map(|name| folder.join(name)).collect()
+}
+
+#[test]
+fn what_goes_to_oss_fuzz_is_in_order() {
+    let yaml = text("fuzz/oss-fuzz/project.yaml");
+    assert_eq!(problems_of_project(&yaml), [""; 0]);
+    let docker = text("fuzz/oss-fuzz/Dockerfile");
+    assert_eq!(problems_of_dockerfile(&docker, "FROM gcr.io/oss-fuzz-base/base-builder-rust"), [""; 0]);
+    // One place, said twice; and three times, once it is published.
+    let repository =
+        docker.lines().find_map(|line| line.strip_prefix("ARG REPOSITORY=")).expect("a repository");
+    assert_eq!(value(&yaml, "main_repo"), Some(repository));
+    let manifest = text("Cargo.toml");
+    if let Some(line) = manifest.lines().find(|line| line.starts_with("repository")) {
+        assert!(line.contains(&format!("\"{repository}\"")), "{line}");
+    } else {
+        assert!(repository.contains("/OWNER/"), "Cargo.toml does not say `repository = \"{repository}\"`");
+    }
+    // No zip, nothing else.
+    let folder = project().join("fuzz/oss-fuzz");
+    assert_eq!(names_in(&folder), ["Dockerfile", "build.sh", "project.yaml"]);
+}
+
+#[test]
+fn what_goes_to_clusterfuzzlite_is_in_order() {
+    let folder = project().join(".clusterfuzzlite");
+    assert_eq!(names_in(&folder), ["Dockerfile", "build.sh", "project.yaml"]);
+    assert_eq!(keys(&text(".clusterfuzzlite/project.yaml")), [("language", "rust")]);
+    let docker = text(".clusterfuzzlite/Dockerfile");
+    assert_eq!(problems_of_dockerfile(&docker, "FROM gcr.io/oss-fuzz-base/base-builder-rust:v1"), [""; 0]);
+    assert!(docker.contains("\nCOPY . $SRC/sqlite-tandem\n"), "{docker}");
+}
+
+#[test]
+fn scripts_are_in_order() {
+    for script in
+        ["fuzz/build.sh", "fuzz/build_local.sh", "fuzz/oss-fuzz/build.sh", ".clusterfuzzlite/build.sh"]
+    {
+        assert_eq!(problems_of_script(&project().join(script)), [""; 0], "{script}");
+    }
+}
+
+#[test]
+fn the_rules_are_seen_to_complain() {
+    let yaml = text("fuzz/oss-fuzz/project.yaml");
+    for (from, to, words) in [
+        ("language: rust", "language: c++", "language"),
+        ("homepage:", "home:", "section home"),
+        ("@", " at ", "mail"),
+        ("  - address", "  - address\n  - memory", "sanitizers"),
+        ("  - libfuzzer", "  - afl", "fuzzing_engines"),
+        (LICENCE, "", "licence"),
+        ("main_repo", "#main_repo", "no main_repo"),
+    ] {
+        let problems = problems_of_project(&yaml.replace(from, to));
+        assert!(problems.iter().any(|problem| problem.contains(words)), "{from}: {problems:?}");
+    }
+    let (docker, from) = (text("fuzz/oss-fuzz/Dockerfile"), "FROM gcr.io/oss-fuzz-base/base-builder-rust");
+    for (before, after, words) in [
+        ("base-builder-rust", "base-builder", "instead of"),
+        ("WORKDIR", "RUN apt-get install -y zip && apt-get update\nWORKDIR", "no update"),
+        ("WORKDIR", "RUN apt-get install -y \\\n zip\nWORKDIR", "no update"),
+        ("WORKDIR", "ADD https://example.com/x.zip /\nWORKDIR", "ADD"),
+        ("sqlite-tandem", "SQLite.Tandem", "name"),
+        ("sqlite-tandem", "googlefuzz", "name"),
+        ("COPY", "#COPY", "not copied"),
+        (LICENCE, "", "licence"),
+    ] {
+        let problems = problems_of_dockerfile(&docker.replace(before, after), from);
+        assert!(problems.iter().any(|problem| problem.contains(words)), "{after}: {problems:?}");
+    }
+    let folder = common::folder();
+    let script = common::file(folder.path(), "build.sh", "#!/bin/sh\n$CXX -lFuzzingEngine # linked\n");
+    assert_eq!(problems_of_script(&script).len(), 4);
+    assert_eq!(loose_actions("- uses: a/b@v4\n  uses: c/d@main # v1\n").len(), 2);
+}
+
+#[test]
+fn workflows_use_pinned_actions_and_few_rights() {
+    assert_eq!(workflows().len(), 6);
+    for path in workflows() {
+        let workflow = fs::read_to_string(&path).unwrap();
+        let name = path.display();
+        assert_eq!(loose_actions(&workflow), [""; 0], "{name}");
+        assert!(workflow.contains("uses: "), "{name}");
+        assert!(
+            workflow.contains("\npermissions: read-all\n")
+                || workflow.contains("\npermissions:\n  contents: read\n"),
+            "{name}"
+        );
+        assert!(!workflow.contains("pull_request_target"), "{name}: code of strangers with our rights");
+        assert!(workflow.contains("runs-on: ubuntu-24.04"), "{name}");
+    }
+}
+
+#[test]
+fn workflows_of_clusterfuzzlite_do_each_thing_once() {
+    let has = |name: &str, lines: &[&str]| {
+        let workflow = text(&format!(".github/workflows/{name}.yml"));
+        for line in lines {
+            assert!(workflow.lines().any(|own| own.trim() == *line), "{name}: {line}");
+        }
+        let languages = workflow.lines().filter(|line| line.trim() == "language: rust").count();
+        assert_eq!(languages, workflow.matches("actions/build_fuzzers@").count(), "{name}");
+    };
+    has("cflite_pr", &["mode: code-change", "fuzz-seconds: 600", "pull_request:"]);
+    has("cflite_build", &["upload-build: true", "push:"]);
+    has("cflite_batch", &["mode: batch", "schedule:"]);
+    has("cflite_cron", &["mode: prune", "mode: coverage", "sanitizer: coverage", "schedule:"]);
+}
+
+/// Lines of a workflow or the README that call this program are understood by it.
+#[test]
+fn workflows_call_commands_that_there_are() {
+    let mut count = 0;
+    for path in workflows() {
+        let workflow = fs::read_to_string(&path).unwrap();
+        let lines = workflow.lines().filter_map(|line| line.split("cargo fuzzcheck ").nth(1));
+        for line in lines.filter(|line| !line.starts_with("nightly ")) {
+            let line = line.replace("${{ matrix.target }}", "db_sql");
+            let words = ["fuzzcheck"].into_iter().chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_ok(), "{}: {line}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 0);
+    let workflow = text(".github/workflows/pull_request.yml");
+    let matrix =
+        workflow.lines().find_map(|line| line.trim().strip_prefix("target: [")).expect("a list of targets");
+    let listed: BTreeSet<&str> = matrix.trim_end_matches(']').split(", ").collect();
+    assert_eq!(listed, TARGETS.iter().map(|target| target.name).collect());
+}
+
+#[test]
+fn the_options_of_a_target_are_those_that_it_has_by_itself() {
+    let options = text("fuzz/target.options");
+    for flag in ["max_len", "detect_leaks"] {
+        let own = tandem::targets::driver::default_flag(flag).expect("a flag by default");
+        assert!(options.contains(&format!("\n{flag} = {own}\n")), "{flag} = {own}: {options}");
+    }
+}
+
+/// The container is built from the repository alone, by commands that CI runs, too. (No daemon is there to try it with.)
+#[test]
+fn the_container_is_built_from_the_repository_alone() {
+    let container = text("fuzz/Containerfile").replace("\\\n", " ");
+    let instructions: Vec<(&str, &str)> = container
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| line.split_once(' ').expect("an instruction"))
+        .collect();
+    let of = |name: &str| {
+        instructions.iter().filter(|(own, _)| *own == name).map(|(_, rest)| *rest).collect::<Vec<_>>()
+    };
+    let [from] = of("FROM")[..] else { panic!("one image") };
+    let version = from.strip_prefix("docker.io/library/rust:").and_then(|rest| rest.split('-').next());
+    let newer = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    let manifest = text("Cargo.toml");
+    let least = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).expect("a version");
+    assert!(version.and_then(newer) >= newer(least.trim_end_matches('"')), "{from}");
+    assert!(of("ADD").is_empty() && of("COPY") == [". ."], "{instructions:?}");
+    // What git does not take along stays outside, too.
+    let outside = text("fuzz/Containerfile.dockerignore");
+    for name in text("fuzz/.gitignore").lines().filter(|name| *name != "target") {
+        assert!(outside.lines().any(|line| line == format!("fuzz/{name}")), "{name}");
+    }
+    assert!(outside.lines().any(|line| line == "target"), "{outside}");
+    assert_eq!(of("ENTRYPOINT"), [r#"["cargo", "fuzzcheck", "nightly"]"#]);
+    let mut runs = of("RUN").into_iter();
+    let apt = runs.next().expect("packages");
+    assert!(apt.starts_with("apt-get update ") && !apt.contains("curl"), "{apt}");
+    let workflow = text(".github/workflows/nightly.yml");
+    let ci = text(".ci/run");
+    for run in runs {
+        let is_run_elsewhere = workflow.lines().chain(ci.lines()).any(|line| line.trim() == run);
+        // What `cargo fuzzcheck` builds before it runs.
+        assert!(is_run_elsewhere || run == "cargo build --locked --release --package fuzzcheck", "{run}");
+    }
+}
+
+fn problems_of_changelog(text: &str) -> Vec<String> {
+    const KINDS: [&str; 6] = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
+    let mut problems = Vec::new();
+    let mut sections = 0;
+    for line in text.lines() {
+        if let Some(section) = line.strip_prefix("## ") {
+            let is_first = sections == 0;
+            sections += 1;
+            let is_release = section.starts_with('[') && section.contains("] - 20");
+            if is_first && section != "[Unreleased]" || !is_first && !is_release {
+                problems.push(format!("section {section}"));
+            }
+        } else if let Some(kind) = line.strip_prefix("### ")
+            && !KINDS.contains(&kind)
+        {
+            problems.push(format!("kind {kind}"));
+        }
+    }
+    problems.extend((sections == 0).then(|| "no section".to_owned()));
+    problems
+}
+
+#[test]
+fn the_changelog_has_its_form_and_names_commands_that_there_are() {
+    let changelog = text("fuzzcheck/CHANGELOG.md");
+    assert_eq!(problems_of_changelog(&changelog), [""; 0]);
+    for (bad, words) in [
+        ("# Changelog", "no section"),
+        ("## [0.1.0] - 2026-01-01", "section"),
+        ("## [Unreleased]\n### New", "kind New"),
+        ("## [Unreleased]\n## 0.1.0", "section 0.1.0"),
+    ] {
+        assert!(problems_of_changelog(bad).concat().contains(words), "{bad}");
+    }
+    let commands: Vec<&str> =
+        changelog.split("`fuzzcheck ").skip(1).filter_map(|rest| rest.split(['`', ' ']).next()).collect();
+    assert!(commands.len() > 5, "{commands:?}");
+    for command in commands {
+        let known = <Cli as clap::CommandFactory>::command();
+        assert!(known.find_subcommand(command).is_some(), "fuzzcheck {command}");
+    }
+}
