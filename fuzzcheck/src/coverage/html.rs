@@ -240,9 +240,9 @@ fn row(text: &mut String, name: &str, of: &Coverage) {
     let cell = |count: Count| format!("{} of {}", count.covered, count.total);
     let Coverage { branches, lines, functions, regions } = *of;
     let share = branches.percent();
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "<tr><td>{name}<td>{}<td>{share:.2} %<td><meter max=100 value={share:.1}></meter><td>{}<td>{:.2} %<td>{}<td>{}\n",
+        "<tr><td>{name}<td>{}<td>{share:.2} %<td><meter max=100 value={share:.1}></meter><td>{}<td>{:.2} %<td>{}<td>{}",
         cell(branches),
         cell(lines),
         lines.percent(),

@@ -1,12 +1,14 @@
 //! Who refers to whom in an amalgamation: functions, the tables and macros through which they are called, opcodes,
 //! result codes.
 //!
-//! Read from the text, by SQLite's own style: a function ends with the first brace in the first column. That finds
-//! calls through tables of pointers, which a compiler's call graph lacks.
+//! Read from the text, which finds calls through tables of pointers, too, and code that is not compiled as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::coverage::export::Function;
+
+/// The table through which extensions that are loaded call all of the interface: it leads nowhere here.
+const EXTENSION_API: &str = "sqlite3Apis";
 
 /// Something in the text that refers to names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,8 @@ impl Graph {
         for (index, function) in functions.iter().enumerate() {
             let first = (function.line as usize).saturating_sub(1).min(lines.len());
             graph.add_tables(&lines, at.min(first)..first);
-            let last = end_of_body(&lines, first);
+            let next = functions.get(index + 1).map_or(lines.len(), |next| next.line as usize - 1);
+            let last = end_of_body(&lines, first, next.clamp(first, lines.len()));
             graph.push(&lines, &function.name, first..last, Some(index));
             at = last;
         }
@@ -59,16 +62,17 @@ impl Graph {
     }
 
     /// The functions that mention a name, by index, directly or through tables and macros.
-    pub(crate) fn callers(&self, name: &str) -> BTreeSet<usize> {
-        let (mut found, mut seen, mut next) = (BTreeSet::new(), BTreeSet::new(), vec![name.to_owned()]);
+    pub(crate) fn callers(&self, first: &str) -> BTreeSet<usize> {
+        let (mut found, mut seen, mut next) = (BTreeSet::new(), BTreeSet::new(), vec![first.to_owned()]);
         while let Some(name) = next.pop() {
             for &node in self.mentioned_by.get(&name).into_iter().flatten() {
                 let node = &self.nodes[node];
                 match node.function {
-                    Some(function) => {
-                        found.insert(function);
+                    // Recursion is no caller.
+                    Some(function) => _ = (node.name != first).then(|| found.insert(function)),
+                    None if node.name != EXTENSION_API && seen.insert(node.name.clone()) => {
+                        next.push(node.name.clone())
                     }
-                    None if seen.insert(node.name.clone()) => next.push(node.name.clone()),
                     None => {}
                 }
             }
@@ -91,7 +95,8 @@ impl Graph {
             let (mut next, mut found) = (Vec::new(), Vec::new());
             for &name in &level {
                 let nodes = self.mentioned_by.get(name).map_or(&[][..], Vec::as_slice);
-                let others = nodes.iter().map(|&node| &self.nodes[node]).filter(|node| node.name != name);
+                let others = nodes.iter().map(|&node| &self.nodes[node]);
+                let others = others.filter(|node| node.name != name && node.name != EXTENSION_API);
                 let mut has_any = false;
                 for node in others {
                     let is_known = node.function.map_or(Some(false), &is_reached);
@@ -136,7 +141,7 @@ impl Graph {
                 self.push(lines, name, at..last + 1, None);
                 at = last;
             } else if let Some(name) = table_name(line) {
-                let last = if line.contains('}') { at + 1 } else { end_of_body(lines, at).min(range.end) };
+                let last = end_of_body(lines, at, range.end);
                 self.push(lines, name, at..last, None);
                 at = last - 1;
             }
@@ -158,15 +163,23 @@ impl Graph {
     }
 }
 
-/// One behind the last line of what begins at `first`.
-fn end_of_body(lines: &[&str], first: usize) -> usize {
-    let starts_and_ends =
-        lines.get(first).is_some_and(|line| line.contains('{') && line.trim_end().ends_with('}'));
-    if starts_and_ends {
-        return first + 1;
-    }
-    let end = lines.iter().skip(first).position(|line| line.starts_with('}'));
-    end.map_or(lines.len(), |at| first + at + 1)
+/// One behind the last line of what begins at `first`, within the lines before `limit`: where its braces are closed. Where
+/// conditional compilation has more of one kind than of the other, at the first brace in the first column.
+fn end_of_body(lines: &[&str], first: usize, limit: usize) -> usize {
+    let (mut depth, mut end) = (0_i64, None);
+    scan(&lines[first..limit], |index, word| {
+        depth += match word {
+            "{" => 1,
+            "}" => -1,
+            _ => 0,
+        };
+        if word == "}" && depth <= 0 {
+            end = Some(index);
+        }
+        end.is_none()
+    });
+    let end = end.or_else(|| lines[first..limit].iter().position(|line| line.starts_with('}')));
+    end.map_or(limit, |at| first + at + 1)
 }
 
 /// The name that a line of `#define` defines, if it takes arguments or stands for a name.
@@ -193,8 +206,18 @@ fn is_word(c: char) -> bool {
 
 /// Calls `visit` with each identifier in lines of C, without those in comments and strings.
 pub(crate) fn words<'t>(lines: &[&'t str], mut visit: impl FnMut(&'t str)) {
+    scan(lines, |_, word| {
+        if !matches!(word, "{" | "}") {
+            visit(word);
+        }
+        true
+    });
+}
+
+/// The same with curly braces and the index of the line, until `visit` has enough.
+fn scan<'t>(lines: &[&'t str], mut visit: impl FnMut(usize, &'t str) -> bool) {
     let mut is_comment = false;
-    for line in lines {
+    for (index, line) in lines.iter().enumerate() {
         let bytes = line.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
@@ -215,11 +238,14 @@ pub(crate) fn words<'t>(lines: &[&'t str], mut visit: impl FnMut(&'t str)) {
                 at += 1;
             } else if rest[0].is_ascii_alphanumeric() || rest[0] == b'_' {
                 let length = rest.iter().take_while(|&&byte| is_word(char::from(byte))).count();
-                if !rest[0].is_ascii_digit() {
-                    visit(&line[at..at + length]);
+                if !rest[0].is_ascii_digit() && !visit(index, &line[at..at + length]) {
+                    return;
                 }
                 at += length;
             } else {
+                if matches!(rest[0], b'{' | b'}') && !visit(index, &line[at..=at]) {
+                    return;
+                }
                 at += 1;
             }
         }
@@ -253,7 +279,21 @@ int sqlite3_api(void){
   return island();
 }
 static int island(void){
+#ifdef ONE
+  if( 1 ){
+#else
+  if( 2 ){
+#endif
+  }
   return SQLITE_PERM;
+}
+static int machine(int op){
+  switch( op ){
+case 1: {
+  break;
+}
+case 2: { leaf('{'); }
+  }
 }
 ";
 
@@ -266,6 +306,7 @@ static int island(void){
             ("start", "int start"),
             ("sqlite3_api", "int sqlite3_api"),
             ("island", "static int island"),
+            ("machine", "static int machine"),
         ];
         let new = |(name, begin): (&str, &str)| Function {
             name: name.to_owned(),
@@ -284,8 +325,10 @@ static int island(void){
         assert_eq!(way("leaf").map(through), Ok((3, "viaMacro CALL_LEAF".to_owned())));
         assert_eq!(way("SQLITE_PERM"), Err(BTreeSet::from(["sqlite3_api".to_owned()])));
         assert_eq!(way("hidden"), Err(BTreeSet::from(["hidden".to_owned()])));
-        assert_eq!(graph.callers("leaf"), BTreeSet::from([1]));
+        assert_eq!(graph.callers("leaf"), BTreeSet::from([1, 6]));
         assert_eq!(graph.lines_of(1), Some((3, 6)));
         assert_eq!(graph.lines_of(0), Some((2, 2)));
+        // Braces in the first column within, and one too many where only one of two branches is compiled.
+        assert_eq!((graph.lines_of(5), graph.lines_of(6)), (Some((21, 29)), Some((30, 37))));
     }
 }

@@ -39,7 +39,10 @@ pub(super) fn implementations(
             // API is what declares, not what is declared.
             own.extend(known.get(word).filter(|_| !word.starts_with("sqlite3_")).copied());
         });
-        own.extend(known.get(format!("{name}StepFunc").as_str()).copied());
+        // The macros of window functions make names of their own.
+        for end in ["StepFunc", "InvFunc", "ValueFunc", "FinalizeFunc"] {
+            own.extend(known.get(format!("{name}{end}").as_str()).copied());
+        }
         found.entry(name).or_default().extend(own);
     }
     found.retain(|_, own| !own.is_empty());
