@@ -10,6 +10,11 @@ use crate::coverage::export::Function;
 /// The table through which extensions that are loaded call all of the interface: it leads nowhere here.
 const EXTENSION_API: &str = "sqlite3Apis";
 
+/// Whether a name is one of SQLite's interface, which nothing within it need call.
+pub(crate) fn is_api(name: &str) -> bool {
+    name.starts_with("sqlite3_")
+}
+
 /// Something in the text that refers to names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
@@ -124,6 +129,11 @@ impl Graph {
                 return Ok(Way { from, through });
             }
             level = next;
+        }
+        // Those that call each other in a circle, and macros that nobody uses, have no end of their own.
+        if !roots.iter().any(|root| is_api(root)) {
+            let all = came_from.keys().copied().chain([name]).filter(|name| is_api(name));
+            roots.extend(all.map(str::to_owned).collect::<Vec<_>>());
         }
         Err(roots)
     }
@@ -276,8 +286,9 @@ int start(void){
   return use(&aModule);
 }
 int sqlite3_api(void){
-  return island();
+  return island() + sqlite3_circle();
 }
+int sqlite3_circle(void){ return sqlite3_api(); }
 static int island(void){
 #ifdef ONE
   if( 1 ){
@@ -305,6 +316,7 @@ case 2: { leaf('{'); }
             ("xMethod", "static int xMethod"),
             ("start", "int start"),
             ("sqlite3_api", "int sqlite3_api"),
+            ("sqlite3_circle", "int sqlite3_circle"),
             ("island", "static int island"),
             ("machine", "static int machine"),
         ];
@@ -323,12 +335,13 @@ case 2: { leaf('{'); }
         let through = |way: Way| (way.from, way.through.join(" "));
         assert_eq!(way("xMethod").map(through), Ok((3, "aModule".to_owned())));
         assert_eq!(way("leaf").map(through), Ok((3, "viaMacro CALL_LEAF".to_owned())));
-        assert_eq!(way("SQLITE_PERM"), Err(BTreeSet::from(["sqlite3_api".to_owned()])));
+        let api = ["sqlite3_api", "sqlite3_circle"].map(str::to_owned);
+        assert_eq!(way("SQLITE_PERM"), Err(BTreeSet::from(api)));
         assert_eq!(way("hidden"), Err(BTreeSet::from(["hidden".to_owned()])));
-        assert_eq!(graph.callers("leaf"), BTreeSet::from([1, 6]));
+        assert_eq!(graph.callers("leaf"), BTreeSet::from([1, 7]));
         assert_eq!(graph.lines_of(1), Some((3, 6)));
         assert_eq!(graph.lines_of(0), Some((2, 2)));
         // Braces in the first column within, and one too many where only one of two branches is compiled.
-        assert_eq!((graph.lines_of(5), graph.lines_of(6)), (Some((21, 29)), Some((30, 37))));
+        assert_eq!((graph.lines_of(6), graph.lines_of(7)), (Some((22, 30)), Some((31, 38))));
     }
 }
