@@ -101,8 +101,12 @@ impl Inventory {
             let mut names = BTreeSet::new();
             for Frame { name, file, line } in frames {
                 if file.file_name().is_some_and(|name| name == "sqlite3.c") && names.insert(name.clone()) {
-                    let known = inventory.functions.entry(name).or_insert((0, line));
-                    *known = (known.0 + 1, known.1.min(line));
+                    let (edges, first) = inventory.functions.entry(name).or_insert((0, 0));
+                    *edges += 1;
+                    // What the compiler made up is on line 0.
+                    if line > 0 && (*first == 0 || line < *first) {
+                        *first = line;
+                    }
                     if inventory.source.as_os_str().is_empty() {
                         inventory.source = file;
                     }
