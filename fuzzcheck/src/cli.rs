@@ -3,6 +3,8 @@
 pub mod distill;
 pub mod doctor;
 pub mod flavor;
+pub mod focus;
+pub mod gaps;
 pub mod handover;
 pub mod inspect;
 pub mod keep;
@@ -77,6 +79,8 @@ pub enum Command {
     Lanes(lanes::LanesArgs),
     /// Count the branches, lines, functions and regions of sqlite3.c that cases reach.
     Coverage(measure::CoverageArgs),
+    /// List what no case reaches: functions, opcodes, SQL functions, pragmas, result codes; with the target that could.
+    Gaps(gaps::GapsArgs),
     /// Fuzz with our mutations, with libFuzzer's and without each family of ours: the same seeds, the same time.
     CompareMutators(measure::CompareArgs),
     /// Run cases on two builds of SQLite and compare what they did: rows, errors, schema, content.
@@ -106,6 +110,9 @@ pub enum Command {
     /// Say which SQLite is in this program.
     #[command(hide = true)]
     Identity,
+    /// Say which SQL functions and pragmas are in it.
+    #[command(hide = true)]
+    Names,
     /// A worker process of `run`; speaks a protocol of its own.
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -334,6 +341,9 @@ pub struct FuzzArgs {
     /// With --rerun or --pair: every how many cases one is in the sample.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub sample_every: u32,
+    /// Where fuzzing is turned to.
+    #[command(flatten)]
+    pub focus: focus::FocusArgs,
     /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,

@@ -1,59 +1,16 @@
-//! `fuzzcheck compare-mutators` and `fuzzcheck coverage` with stand-ins for cargo, clang, llvm and the target, so
+//! `fuzzcheck compare-mutators` with stand-ins for cargo, clang, llvm and the target, so
 //! that they are tested without any of them. `.ci/run` runs the real ones.
 
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Ran, command, file, finish, folder, fuzzcheck_on, names_in, project, read};
+use common::counting::Stage;
+use common::{Ran, file, fuzzcheck_on, names_in};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-
-/// The compiler of the working copy: knows where its tools are, and links anything.
-const CC: &str = r#"
-case "$1" in
--dumpversion) echo 22.1.8;;
---print-prog-name=*) echo "$STAGE/bin/${1#*=}";;
-*) [ ! -e "$STAGE/no-clang" ];;
-esac
-"#;
-
-/// `cargo fuzz build sql` and `cargo rustc …`. The lane's worker is the real one, which says in its profile how
-/// many it was; the program counts nothing itself.
-const CARGO: &str = r#"
-case "$1 $2" in
-"fuzz --version") ;;
-"fuzz build") mkdir -p "target/$HOST/release"; cp "$STAGE/sql" "target/$HOST/release/sql";;
-rustc*)
-    [ "$TANDEM_LANE" = coverage ] || exit 1
-    lane=target/lanes/coverage/lane
-    mkdir -p $lane
-    printf '#!/bin/sh\n[ "$1" = identity ] || echo raw >"$LLVM_PROFILE_FILE$$"\nexec "$FUZZCHECK" "$@"\n' >$lane/fuzzcheck
-    chmod +x $lane/fuzzcheck;;
-esac
-"#;
-
-/// What a replay reaches is a line, however many workers it had, and merging appends lines: 100 branches for
-/// one, 10 more for each further.
-const PROFDATA: &str = r#"
-[ "$1" = --version ] && { echo "LLVM version 22.1.8"; exit; }
-out=$4; shift 4
-case "$1" in
-*.profraw*) echo replayed >"$out";;
-*) cat "$@" >"$out.new" && mv "$out.new" "$out";;
-esac
-"#;
-const COV: &str = r#"
-[ "$1" = --version ] && { echo "Debian LLVM version 22.1.8"; exit; }
-n=$((90 + 10 * $(wc -l <"$4")))
-c="{\"count\":1000,\"covered\":$n,\"percent\":1}"
-echo "{\"data\":[{\"files\":[{\"filename\":\"/a/sqlite3.c\",\"summary\":{\"branches\":$c,\"lines\":$c,\"functions\":$c,\"regions\":$c}}]}]}"
-"#;
 
 /// The target: plants statistics, then works until it is told to end.
 const TARGET: &str = r##"
@@ -74,68 +31,15 @@ const STATS: &str = r#"{
                   "crossover": {"turns": 10, "features": 20, "edges": 1}}
 }"#;
 
-struct Stage {
-    folder: TempDir,
-}
-
-impl Stage {
-    fn new(target: &str) -> Self {
-        let stage = Self { folder: folder() };
-        for name in ["project/fuzz", "project/.cargo", "bin"] {
-            fs::create_dir_all(stage.path(name)).unwrap();
-        }
-        file(&stage.path("project/fuzz"), "Cargo.toml", "");
-        file(stage.folder.path(), "stats.json", STATS);
-        stage.program("project/.cargo/cc", CC);
-        stage.program("bin/cargo", CARGO);
-        stage.program("bin/rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
-        stage.program("bin/true", "exit 0");
-        stage.program("bin/llvm-profdata", PROFDATA);
-        stage.program("bin/llvm-cov", COV);
-        stage.program("sql", target);
-        stage
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn program(&self, name: &str, script: &str) {
-        let path = file(self.folder.path(), name, format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn command(&self, words: &str) -> Command {
-        let mut command = command();
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
-        command.env("CC", "true").env("CXX", "true").env("STAGE", self.folder.path());
-        command.env("HOST", "x86_64-unknown-linux-gnu").env_remove("CARGO_TARGET_DIR");
-        command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"));
-        command.args(words.split_whitespace()).arg("--project").arg(self.path("project"));
-        command
-    }
-
-    fn compare(&self, words: &str) -> Ran {
-        finish(&mut self.command(&format!("compare-mutators --target sql --seconds 1 --no-install {words}")))
-    }
-
-    fn arguments(&self) -> String {
-        String::from_utf8(read(&self.path("arguments"))).unwrap()
-    }
-
-    /// The folder of the one comparison.
-    fn kept(&self) -> PathBuf {
-        let all = self.path("project/target/compare-mutators");
-        let names = names_in(&all);
-        assert_eq!(names.len(), 1, "{names:?}");
-        all.join(&names[0])
-    }
+fn with_stats(target: &str) -> Stage {
+    let stage = Stage::new(target);
+    file(stage.folder.path(), "stats.json", STATS);
+    stage
 }
 
 #[test]
 fn a_comparison_prints_what_targets_and_llvm_say() {
-    let stage = Stage::new(TARGET);
+    let stage = with_stats(TARGET);
     let ran = stage.compare("--repeats 2 --arm libfuzzer --arm all --arm all").expect(0);
     let rows: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("| all ")).collect();
     // Seeds reach 100 branches, seeds and corpus 110.
@@ -179,7 +83,7 @@ fi
 trap 'echo stat::number_of_executed_units: 1200 >&2; exit 0' INT
 while :; do :; done
 "##;
-    let stage = Stage::new(finding);
+    let stage = with_stats(finding);
     fs::create_dir(stage.path("seeds")).unwrap();
     file(&stage.path("seeds"), "one", "SELECT 1;");
     file(&stage.path("seeds"), "two", [0xff, 0, 1]);
@@ -200,11 +104,11 @@ while :; do :; done
 
 #[test]
 fn what_proves_nothing_is_an_error() {
-    let stage = Stage::new("cp \"$STAGE/stats.json\" \"$TANDEM_STATS\"; echo 'tandem: blind' >&2; exit 2");
+    let stage = with_stats("cp \"$STAGE/stats.json\" \"$TANDEM_STATS\"; echo 'tandem: blind' >&2; exit 2");
     stage.compare("--arm all").expect_error(&["arm all ended with", "blind"]);
-    let idle = Stage::new(&TARGET.replace("1200", "0"));
+    let idle = with_stats(&TARGET.replace("1200", "0"));
     idle.compare("--arm all").expect_error(&["executed nothing"]);
-    let stage = Stage::new(TARGET);
+    let stage = with_stats(TARGET);
     fs::create_dir(stage.path("empty")).unwrap();
     stage.compare(&format!("--seeds {}", stage.path("empty").display())).expect_error(&["no seeds"]);
 
@@ -221,7 +125,7 @@ fn what_proves_nothing_is_an_error() {
 
 #[test]
 fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
-    let stage = Stage::new(TARGET);
+    let stage = with_stats(TARGET);
     stage.compare("--arm libfuzzer").expect(0);
     fs::remove_file(stage.path("ready")).unwrap();
     let mut command =
@@ -246,40 +150,4 @@ fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
     let arms = ran.json()["arms"].as_array().unwrap().len();
     assert_eq!(arms, 1, "{ran:?}");
     assert!(ran.err.contains("the same command goes on from here"), "{ran:?}");
-}
-
-#[test]
-fn coverage_counts_what_workers_reach() {
-    let stage = Stage::new("");
-    let seeds = project().join("corpus/sql.db");
-    let coverage = |words: &str| finish(stage.command(&format!("coverage --no-install {words}")).arg(&seeds));
-    let ran = coverage("--jobs 1").expect(0);
-    assert_eq!(ran.out.lines().next(), Some("branches       100 of    1000  10.00 %"), "{ran:?}");
-    let summary = coverage("--jobs 1 --json").expect(0).json();
-    assert_eq!((&summary["branches"]["covered"], &summary["lines"]["total"]), (&100.into(), &1000.into()));
-    assert!(summary["cases"].as_u64().unwrap() > 60);
-
-    fuzzcheck_on("coverage --target nope", &[]).expect_error(&["no target is named `nope`"]);
-    let empty = folder();
-    fuzzcheck_on("coverage", &[empty.path()]).expect_error(&["no cases there"]);
-
-    // A build that counts nothing says so.
-    stage.program("bin/cargo", &CARGO.replace("echo raw >\"$LLVM_PROFILE_FILE$$\"", ":"));
-    coverage("--jobs 1").expect_error(&["counted nothing"]);
-}
-
-#[test]
-fn what_is_missing_to_count_is_named() {
-    let stage = Stage::new("");
-    let seeds = project().join("corpus/sql.db");
-    let coverage = || {
-        let mut command = stage.command("coverage --no-install");
-        finish(command.env("PATH", format!("{}:/usr/bin:/bin", stage.path("bin").display())).arg(&seeds))
-    };
-    stage.program("bin/apt-get", "exit 0");
-    stage.program("bin/llvm-cov", "echo 'LLVM version 14.0.6'");
-    coverage().expect_error(&["has version 14, clang 22", "libclang-rt-22-dev llvm-22"]);
-    stage.program("bin/llvm-cov", COV);
-    file(stage.folder.path(), "no-clang", "");
-    coverage().expect_error(&["is missing", "apt-get update && apt-get install"]);
 }

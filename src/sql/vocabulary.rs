@@ -31,6 +31,21 @@ pub struct Vocabulary {
 /// and takes them, from a bound value without being asked to.
 pub const DENIED_FUNCTIONS: [&str; 2] = ["load_extension", "fts3_tokenizer"];
 
+/// Pragmas that write to the host, leave something behind in the process, or print.
+const DENIED_PRAGMAS: [&str; 6] = [
+    "temp_store_directory",
+    "data_store_directory",
+    "lock_proxy_file",
+    "parser_trace",
+    "sql_trace",
+    "activate_extensions",
+];
+
+/// True for a pragma that a script may not run; its name in lower case.
+pub fn is_denied_pragma(name: &str) -> bool {
+    DENIED_PRAGMAS.contains(&name) || name.starts_with("vdbe_")
+}
+
 impl Vocabulary {
     /// From the rows of `pragma_function_list` and its kin.
     pub fn new(

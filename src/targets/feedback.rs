@@ -39,7 +39,7 @@ impl Feedback {
     }
 
     fn note(&mut self, index: usize, count: u8, news: &mut News) {
-        let (before, range) = (self.seen[index], RANGES[usize::from(count)]);
+        let (before, range) = (self.seen[index], range_of(count));
         if before & range == 0 {
             self.seen[index] = before | range;
             news.features += 1;
@@ -52,6 +52,11 @@ impl Feedback {
         self.total.features += news.features;
         news
     }
+}
+
+/// The range of a count as a bit.
+pub(super) fn range_of(count: u8) -> u8 {
+    RANGES[usize::from(count)]
 }
 
 /// The range of each count as a bit, as in libFuzzer's `CounterToFeature`: 1, 2, 3, 4-7, 8-15, 16-31, 32-127, 128-.

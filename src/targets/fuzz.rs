@@ -11,6 +11,7 @@ use super::adaptive::Adaptive;
 use super::arena::ARENA;
 use super::arm::Arm;
 use super::feedback::Feedback;
+use super::focus::{self, Focus, Inventory};
 use super::sample::Sampler;
 use super::stats::Recorder;
 use super::{Judged, Target, wanted};
@@ -81,6 +82,7 @@ struct State {
     operators: Vec<&'static str>,
     recorder: Option<Recorder>,
     sampler: Option<Sampler>,
+    focus: Option<Focus>,
     /// Whether the handlers of [`stack::report_signals`] are there.
     reports_signals: bool,
 }
@@ -106,6 +108,7 @@ impl State {
             operators,
             recorder,
             sampler,
+            focus: None,
             // AddressSanitizer tells of faults itself.
             reports_signals: cfg!(tandem_asan),
         }
@@ -115,8 +118,10 @@ impl State {
     fn learn(&mut self, case: &TestCase, judged: &Judged) {
         let operators = std::mem::take(&mut self.operators);
         let news = self.feedback.look();
+        let focus = self.focus.as_mut().map(|focus| focus.look(case, !operators.is_empty()));
+        let there = focus.map_or(0, |news| or_exit(focus::VARIABLE, news));
         if let Some(adaptive) = &mut self.adaptive {
-            adaptive.credit(&operators, news.features);
+            adaptive.credit(&operators, news.features + focus::CREDIT * there);
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.note(case, &judged.observation, &operators, news, self.feedback.total());
@@ -169,6 +174,11 @@ pub fn initialize(target: &Target) {
     if let Some(folder) = std::env::var_os(wanted::VARIABLE).filter(|folder| !folder.is_empty()) {
         or_exit(wanted::VARIABLE, wanted::check(folder.as_ref()));
     }
+    if let Some(path) = std::env::var_os(focus::LIST_VARIABLE) {
+        let inventory = serde_json::to_vec(&Inventory::of_this_program()).map_err(std::io::Error::from);
+        or_exit(focus::LIST_VARIABLE, inventory.and_then(|text| std::fs::write(path, text)));
+        std::process::exit(0);
+    }
     crate::corpus::seeding::seed_empty_folder(target.name);
     let mut executor = Executor::isolated();
     if let Ok(name) = std::env::var(VFS_VARIABLE) {
@@ -179,7 +189,10 @@ pub fn initialize(target: &Target) {
     }
     let arm: Arm = std::env::var(MUTATORS_VARIABLE)
         .map_or_else(|_| Arm::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
-    STATE.set(Some(State::new(target, executor, arm)));
+    let mut state = State::new(target, executor, arm);
+    state.focus =
+        std::env::var_os(focus::VARIABLE).map(|path| or_exit(focus::VARIABLE, Focus::read(path.as_ref())));
+    STATE.set(Some(state));
 }
 
 /// What the environment asks for, or the end of the process with a message and exit code 2.
@@ -241,6 +254,7 @@ pub fn mutate<T: TargetType>(
                 return byte_mutator(data, size, max_size);
             }
             let seed = u64::from(seed);
+            let size = state.focus.as_mut().map_or(size, |focus| focus.turn(data, size, max_size, seed));
             if let Some(weights) = state.adaptive.as_mut().and_then(|adaptive| adaptive.next_mutation(seed)) {
                 state.setup.weights = weights;
             }

@@ -9,6 +9,7 @@ pub mod arm;
 mod battery;
 pub mod driver;
 mod feedback;
+pub mod focus;
 pub mod fuzz;
 mod ossfuzz;
 mod sample;

@@ -25,6 +25,9 @@ pub struct CoverageArgs {
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
+    /// What else is made of it.
+    #[command(flatten)]
+    pub more: super::gaps::CoverageMoreArgs,
     /// The working copy, where it is not the one that this program was built from.
     #[arg(long, value_name = "DIR", hide = true)]
     pub project: Option<PathBuf>,

@@ -35,6 +35,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
         jobs: 1,
         arguments: Vec::new(),
         sample_every: None,
+        focus: None,
     };
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;

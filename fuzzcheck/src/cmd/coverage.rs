@@ -1,94 +1,258 @@
 //! `fuzzcheck coverage`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use jiff::Timestamp;
 use serde::Serialize;
+use tandem::targets::Target;
 
 use super::cores;
 use super::{EXIT_ERROR, interrupt_flag, project, target_by_name, tell_skipped};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane as BuildLane;
+use crate::campaign::record::{Gap, Reached};
 use crate::cli::measure::CoverageArgs;
+use crate::coverage::html;
 use crate::coverage::lane::{Count, Coverage, Lane, cases};
+use crate::coverage::measure::{Measured, Order};
+use crate::coverage::saved::{Saved, compare};
+use crate::coverage::trend::{Entry, Trend};
+use crate::gaps;
 use crate::ui::{self, Progress};
+
+/// Gaps that are printed beside the table; `fuzzcheck gaps` has them all.
+const GAPS_SHOWN: usize = 20;
 
 /// What the cases reach, for machines.
 #[derive(Serialize)]
-struct Summary {
+struct Summary<'a> {
     version: u32,
     cases: u64,
     cases_with_findings: usize,
     #[serde(flatten)]
     coverage: Coverage,
+    /// The same again with the modules, as a campaign keeps it.
+    reached: Reached,
+    /// Whether the source has marks where its files begin.
+    has_modules: bool,
     /// What `--extra-c` built in, by path.
-    extra: BTreeMap<PathBuf, Coverage>,
+    extra: &'a BTreeMap<PathBuf, Coverage>,
+    /// With `--gaps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gaps: Option<Vec<Gap>>,
+}
+
+/// Where to measure, and with what.
+pub(super) struct Setup {
+    lane: Lane,
+    target: Option<&'static Target>,
+    jobs: usize,
+    stop: std::sync::Arc<AtomicBool>,
+}
+
+impl Setup {
+    /// Runs the cases of `sources`; the exit code tells of files that were none.
+    pub(super) fn measure(&self, sources: &[PathBuf], total: usize) -> Result<Measured> {
+        let mut progress = Progress::new(total);
+        let order = Order { sources, target: self.target, jobs: self.jobs, stop: &self.stop };
+        let measured = Measured::new(&self.lane, &order, || progress.case_done(false));
+        progress.finish();
+        let measured = measured?;
+        if self.stop.load(Ordering::Relaxed) {
+            bail!("interrupted: not all cases were run");
+        }
+        for (name, message) in &measured.harness_errors {
+            eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
+        }
+        Ok(measured)
+    }
+
+    /// Its program.
+    pub(super) fn program(&self) -> &Path {
+        &self.lane.worker.program
+    }
+}
+
+/// What the arguments of `coverage` and `gaps` have in common.
+pub(super) struct Wanted<'a> {
+    pub(super) sources: &'a [PathBuf],
+    pub(super) target: Option<&'a str>,
+    pub(super) jobs: Option<u16>,
+    pub(super) flavor: &'a crate::cli::flavor::FlavorArgs,
+    pub(super) may_install: bool,
+    pub(super) project: Option<&'a Path>,
+}
+
+impl Wanted<'_> {
+    /// The given sources, or the shipped corpora.
+    pub(super) fn sources(&self) -> Vec<PathBuf> {
+        if !self.sources.is_empty() {
+            return self.sources.to_vec();
+        }
+        let shipped = self.target.map_or_else(|| "corpus".to_owned(), |name| format!("corpus/{name}.db"));
+        vec![self.project().join(shipped)]
+    }
+
+    fn project(&self) -> PathBuf {
+        self.project.map_or_else(project, Path::to_owned)
+    }
+
+    /// Sees that there are cases, before anything is built; how many, and the exit code for files that are none.
+    pub(super) fn count(&self, sources: &[PathBuf]) -> Result<(usize, ExitCode)> {
+        let all = cases(sources, target_by_name(self.target)?)?;
+        let skipped = tell_skipped(&all);
+        if all.total == 0 {
+            let places: Vec<String> = sources.iter().map(|path| path.display().to_string()).collect();
+            bail!("{}: no cases there; name corpus databases, folders or files", places.join(", "));
+        }
+        Ok((all.total, skipped))
+    }
+
+    /// Builds the lane.
+    pub(super) fn build(&self) -> Result<Setup> {
+        let flavor = Flavor::new(self.flavor, &[BuildLane::Coverage])?;
+        let lane = Lane::build(&flavor, &self.project(), self.may_install)?;
+        let jobs = self.jobs.map_or_else(cores, usize::from);
+        Ok(Setup { lane, target: target_by_name(self.target)?, jobs, stop: interrupt_flag()? })
+    }
 }
 
 pub(super) fn run(args: &CoverageArgs) -> Result<ExitCode> {
-    let target = target_by_name(args.target.as_deref())?;
-    let project = args.project.clone().unwrap_or_else(project);
-    let shipped = target.map_or_else(|| "corpus".to_owned(), |target| format!("corpus/{}.db", target.name));
-    let sources = if args.sources.is_empty() { vec![project.join(shipped)] } else { args.sources.clone() };
-    let all = cases(&sources, target)?;
-    let skipped = tell_skipped(&all);
-    if all.total == 0 {
-        let places: Vec<String> = sources.iter().map(|path| path.display().to_string()).collect();
-        bail!("{}: no cases there; name corpus databases, folders or files", places.join(", "));
+    let wanted = Wanted {
+        sources: &args.sources,
+        target: args.target.as_deref(),
+        jobs: args.jobs,
+        flavor: &args.flavor,
+        may_install: !args.no_install,
+        project: args.project.as_deref(),
+    };
+    if let Some([a, b]) = args.more.compare.as_deref() {
+        return run_compare(args, &wanted, [a, b]);
     }
-    let flavor = Flavor::new(&args.flavor, &[BuildLane::Coverage])?;
-    let lane = Lane::build(&flavor, &project, !args.no_install)?;
-    let stop = interrupt_flag()?;
-    let folder = tempfile::tempdir().context("making a temporary folder")?;
-    let profile: PathBuf = folder.path().join("all.profdata");
-    let mut progress = Progress::new(all.total);
-    let jobs = args.jobs.map_or_else(cores, usize::from);
-    let report = lane.replay(all, jobs, &stop, &profile, || progress.case_done(false));
-    progress.finish();
-    let report = report?;
-    let files = lane.by_file(&profile)?;
+    // What cannot be written is known before minutes of work.
+    args.more.html.as_deref().map_or(Ok(()), html::check_place)?;
+    args.more.save.as_deref().map_or(Ok(()), Saved::check_place)?;
+    let mut trend = args.more.trend.as_deref().map(Trend::read).transpose()?;
+    let sources = wanted.sources();
+    let (total, skipped) = wanted.count(&sources)?;
+    let setup = wanted.build()?;
+    let measured = setup.measure(&sources, total)?;
+    let mut reached = measured.reached();
+    if let Some(folder) = &args.more.html {
+        let index = html::write(&measured, folder)?;
+        eprintln!("fuzzcheck: the source with its counts is in {}", index.display());
+        reached.html = Some(index.display().to_string());
+    }
+    if let Some(path) = &args.more.save {
+        Saved::of(&measured).write(path)?;
+        eprintln!("fuzzcheck: what was reached is kept in {}, for --compare", path.display());
+    }
+    if let (Some(trend), Some(path)) = (&mut trend, &args.more.trend) {
+        trend.add(Entry::of(&measured, Timestamp::now()));
+        trend.write(path)?;
+    }
+    let gaps = args.more.gaps.then(|| anyhow::Ok(gaps::find(&measured, &gaps::Names::of(setup.program())?)));
     let summary = Summary {
         version: 1,
-        cases: report.cases,
-        cases_with_findings: report.findings.len(),
-        coverage: files.sqlite,
-        extra: files.extra,
+        cases: measured.cases,
+        cases_with_findings: measured.cases_with_findings,
+        coverage: measured.files.sqlite,
+        reached,
+        has_modules: measured.modules.are_marked(),
+        extra: &measured.files.extra,
+        gaps: gaps.transpose()?,
     };
     if args.json {
         let document = serde_json::to_string_pretty(&summary)?;
         ui::line(format_args!("{document}"))?;
     } else {
-        print(&summary)?;
+        ui::print(|out| print(&summary, out))?;
+        trend.map_or(Ok(()), |trend| ui::print(|out| trend.print(out)))?;
     }
-    if stop.load(Ordering::Relaxed) {
-        eprintln!("fuzzcheck: interrupted: not all cases were run");
-        return Ok(ExitCode::from(EXIT_ERROR));
-    }
-    for (name, message) in &report.harness_errors {
-        eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
-    }
-    Ok(if report.harness_errors.is_empty() { skipped } else { ExitCode::from(EXIT_ERROR) })
+    Ok(if measured.harness_errors.is_empty() { skipped } else { ExitCode::from(EXIT_ERROR) })
 }
 
-fn print(summary: &Summary) -> Result<()> {
+/// `--compare`: what is a saved file is read, what is not is run.
+fn run_compare(args: &CoverageArgs, wanted: &Wanted<'_>, places: [&PathBuf; 2]) -> Result<ExitCode> {
+    let mut saved = [None, None];
+    let mut totals = [0, 0];
+    let mut code = ExitCode::SUCCESS;
+    for (i, place) in places.into_iter().enumerate() {
+        if Saved::is_at(place)? {
+            saved[i] = Some(Saved::read(place)?);
+        } else {
+            let (total, skipped) = wanted.count(std::slice::from_ref(place))?;
+            totals[i] = total;
+            if skipped != ExitCode::SUCCESS {
+                code = skipped;
+            }
+        }
+    }
+    let setup = saved.iter().any(Option::is_none).then(|| wanted.build()).transpose()?;
+    for (i, place) in places.into_iter().enumerate() {
+        if let (None, Some(setup)) = (&saved[i], &setup) {
+            let measured = setup.measure(std::slice::from_ref(place), totals[i])?;
+            if !measured.harness_errors.is_empty() {
+                code = ExitCode::from(EXIT_ERROR);
+            }
+            saved[i] = Some(Saved::of(&measured));
+        }
+    }
+    let [Some(first), Some(second)] = saved else { bail!("one of the two was not measured") };
+    let names = places.map(|place| place.display().to_string());
+    let comparison = compare(names, &first, &second)?;
+    if args.json {
+        let document = serde_json::to_string_pretty(&comparison)?;
+        ui::line(format_args!("{document}"))?;
+    } else {
+        ui::print(|out| comparison.print(out))?;
+    }
+    Ok(code)
+}
+
+fn print(summary: &Summary<'_>, out: &mut dyn Write) -> Result<()> {
     let Coverage { branches, lines, functions, regions } = summary.coverage;
-    ui::print(|out| {
-        for (name, count) in
-            [("branches", branches), ("lines", lines), ("functions", functions), ("regions", regions)]
-        {
-            let Count { covered, total } = count;
-            writeln!(out, "{name:<10} {covered:>7} of {total:>7}  {:5.2} %", count.percent())?;
+    if summary.has_modules {
+        writeln!(out, "{:<20} {:>22} {:>25} {:>13}", "module", "branches", "lines", "functions")?;
+        for module in &summary.reached.modules {
+            let Coverage { branches, lines, functions, .. } = module.reached;
+            writeln!(
+                out,
+                "{:<20} {:>5} of {:>5} {:6.2} % {:>6} of {:>6} {:6.2} % {:>4} of {:>4}",
+                module.name,
+                branches.covered,
+                branches.total,
+                branches.percent(),
+                lines.covered,
+                lines.total,
+                lines.percent(),
+                functions.covered,
+                functions.total
+            )?;
         }
-        for (path, Coverage { branches, functions, .. }) in &summary.extra {
-            let (path, functions) = (path.display(), functions.covered);
-            let Count { covered, total } = branches;
-            writeln!(out, "{path}: branches {covered} of {total}, {functions} functions ran")?;
-        }
-        let (cases, findings) = (summary.cases, summary.cases_with_findings);
-        writeln!(out, "fuzzcheck: sqlite3.c as reached by {cases} cases, {findings} of them with findings")?;
-        Ok(())
-    })
+    } else {
+        writeln!(out, "sqlite3.c does not mark where its source files begin: it is one module")?;
+    }
+    for (name, count) in
+        [("branches", branches), ("lines", lines), ("functions", functions), ("regions", regions)]
+    {
+        let Count { covered, total } = count;
+        writeln!(out, "{name:<10} {covered:>7} of {total:>7}  {:5.2} %", count.percent())?;
+    }
+    for (path, Coverage { branches, functions, .. }) in summary.extra {
+        let (path, functions) = (path.display(), functions.covered);
+        let Count { covered, total } = branches;
+        writeln!(out, "{path}: branches {covered} of {total}, {functions} functions ran")?;
+    }
+    if let Some(all) = &summary.gaps {
+        gaps::print(&all[..all.len().min(GAPS_SHOWN)], all.len(), out)?;
+    }
+    let (cases, findings) = (summary.cases, summary.cases_with_findings);
+    writeln!(out, "fuzzcheck: sqlite3.c as reached by {cases} cases, {findings} of them with findings")?;
+    Ok(())
 }

@@ -41,6 +41,7 @@ pub(super) fn run(args: &DistillArgs) -> Result<ExitCode> {
             jobs: 1,
             arguments: Vec::new(),
             sample_every: None,
+            focus: None,
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tandem::corpus::Corpus;
 use tandem::corpus::seeding::{self, Beginning};
 use tandem::targets::Target;
+use tandem::targets::focus::Report;
 
 use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
 use crate::build::flavor::Flavor;
@@ -20,6 +21,7 @@ use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{FuzzArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
+use crate::focus::{self, Prepared};
 use crate::fuzzing::checks::{Check, LaneCheck, PairCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::{self, Plan};
@@ -33,7 +35,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
     let flavor = Flavor::new(&args.flavor, &Lane::FUZZED)?;
     let rerun = lanes_that_follow(args, &flavor);
-    let plan = Plan {
+    let mut plan = Plan {
         flavor,
         project: args.project.clone().unwrap_or_else(project),
         target: target.name,
@@ -43,6 +45,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
         jobs: usize::from(args.jobs),
         arguments: args.libfuzzer.clone(),
         sample_every: (!rerun.is_empty() || args.pair.is_some()).then_some(args.sample_every),
+        focus: None,
     };
     plan.check_project()?;
     tools::prepare(&plan.project, plan.toolchain.as_deref(), !args.no_install)?;
@@ -53,6 +56,8 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus(), beginning)?;
     eprintln!("fuzzcheck: {seeds} cases from {} in {}", shipped.display(), plan.corpus().display());
     plan.build()?;
+    let focus = prepare_focus(args, &plan)?;
+    plan.focus = focus.as_ref().map(Prepared::order);
     let follower = follow(args, &rerun, &plan, target, seen)?;
 
     let stop = interrupt_flag()?;
@@ -62,7 +67,8 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     if progress.executions() == 0 && !stop.load(Ordering::Relaxed) {
         bail!("the target {} executed nothing", target.name);
     }
-    let summary = Summary::new(&plan, &progress, elapsed);
+    let mut summary = Summary::new(&plan, &progress, elapsed);
+    summary.focus = focus.map(|focus| focus.report()).transpose()?;
     if args.json {
         let document = serde_json::to_string_pretty(&summary)?;
         ui::line(format_args!("{document}"))?;
@@ -70,6 +76,18 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
         ui::print(|out| summary.print(out))?;
     }
     Ok(if summary.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+}
+
+/// What the target is turned to, if that is asked for.
+fn prepare_focus(args: &FuzzArgs, plan: &Plan) -> Result<Option<Prepared>> {
+    let words = &args.focus.focus;
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let environment = plan.flavor.run_environment();
+    let prepared = Prepared::new(&plan.program()?, &environment, words, !args.focus.count_focus_only)?;
+    eprintln!("fuzzcheck: focus on {}", prepared.in_words());
+    Ok(Some(prepared))
 }
 
 /// The lanes in which new cases run again.
@@ -162,6 +180,9 @@ struct Summary {
     rerun: BTreeMap<String, Counts>,
     findings: Vec<Finding>,
     slow: Vec<PathBuf>,
+    /// What came of `--focus`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    focus: Option<Report>,
 }
 
 #[derive(Serialize)]
@@ -194,6 +215,7 @@ impl Summary {
             rerun: progress.followed.clone(),
             findings: findings.collect(),
             slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
+            focus: None,
         }
     }
 
@@ -214,6 +236,7 @@ impl Summary {
         for (check, Counts { kept, sampled, findings }) in &self.rerun {
             writeln!(out, "{check}: ran {kept} new cases and a sample of {sampled}: {findings} findings")?;
         }
+        self.focus.as_ref().map_or(Ok(()), |report| focus::print(report, out))?;
         for slow in &self.slow {
             writeln!(out, "slow: {}", slow.display())?;
         }

@@ -8,6 +8,7 @@ mod distill;
 mod doctor;
 mod export;
 mod fuzz;
+mod gaps;
 mod handover;
 mod import;
 mod inspect;
@@ -66,6 +67,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Distill(args)) => distill::run(&args),
         Some(Command::Lanes(args)) => lanes::run(&args),
         Some(Command::Coverage(args)) => coverage::run(&args),
+        Some(Command::Gaps(args)) => gaps::run(&args),
         Some(Command::CompareMutators(args)) => compare_mutators::run(&args),
         Some(Command::Pair(args)) => pair::run(&args),
         Some(Command::Minimize(args)) => minimize::run(&args),
@@ -81,6 +83,10 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Identity) => {
             let identity = serde_json::to_string(&crate::build::worker::Identity::of_this_program())?;
             ui::line(format_args!("{identity}")).map(|()| ExitCode::SUCCESS)
+        }
+        Some(Command::Names) => {
+            let names = serde_json::to_string(&crate::gaps::Names::of_this_program())?;
+            ui::line(format_args!("{names}")).map(|()| ExitCode::SUCCESS)
         }
         Some(Command::Worker(args)) => worker::run(&args),
     };

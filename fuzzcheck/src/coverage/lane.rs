@@ -10,12 +10,14 @@ use anyhow::{Context, Result, bail};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::export::Detail;
 use super::tools::{Tools, prepare};
 use crate::build;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
 use crate::cli;
 use crate::files;
+use crate::replay::report::Done;
 use crate::replay::{Options, Report, run_all};
 use crate::source::{Cases, NamedCase};
 
@@ -57,6 +59,8 @@ const OWN_FILES: [&str; 2] = ["absent.c", "extra.c"];
 pub(crate) struct Files {
     /// sqlite3.c.
     pub sqlite: Coverage,
+    /// Where it is.
+    pub source: PathBuf,
     /// What `--extra-c` built in, by path.
     pub extra: BTreeMap<PathBuf, Coverage>,
 }
@@ -82,19 +86,20 @@ impl Files {
         for File { filename, summary } in export.data.into_iter().flat_map(|data| data.files) {
             let name = filename.file_name().and_then(OsStr::to_str).unwrap_or_default();
             if name == "sqlite3.c" {
-                sqlite = Some(summary);
+                sqlite = Some((filename, summary));
             } else if name.ends_with(".c") && !OWN_FILES.contains(&name) {
                 extra.insert(filename, summary);
             }
         }
-        let sqlite = sqlite.context("the coverage build counts nothing in sqlite3.c")?;
-        Ok(Self { sqlite, extra })
+        let (source, sqlite) = sqlite.context("the coverage build counts nothing in sqlite3.c")?;
+        Ok(Self { sqlite, source, extra })
     }
 }
 
 /// The build.
 pub(crate) struct Lane {
-    worker: Worker,
+    /// Its program.
+    pub worker: Worker,
     folder: PathBuf,
     tools: Tools,
 }
@@ -117,11 +122,26 @@ impl Lane {
     /// Where no case was run, or a worker cannot be started, or nothing was counted.
     pub(crate) fn replay(
         &self,
-        mut cases: Cases,
+        cases: Cases,
         jobs: usize,
         stop: &AtomicBool,
         profile: &Path,
         mut observer: impl FnMut(),
+    ) -> Result<Report> {
+        self.replay_observed(cases, jobs, stop, profile, |_| observer())
+    }
+
+    /// The same; `observer` sees what each case did, with a digest of it.
+    ///
+    /// # Errors
+    /// As [`Lane::replay`].
+    pub(crate) fn replay_observed(
+        &self,
+        mut cases: Cases,
+        jobs: usize,
+        stop: &AtomicBool,
+        profile: &Path,
+        observer: impl FnMut(&Done),
     ) -> Result<Report> {
         let counts = tempfile::tempdir_in(&self.folder).context("making a folder for profiles")?;
         let options = Options {
@@ -129,10 +149,11 @@ impl Lane {
             worker_memory_mib: cli::WORKER_MEMORY_MIB,
             // A file per process, mapped into its memory.
             profile: Some(counts.path().join("%p%c.profraw")),
+            has_digests: true,
             ..Options::default()
         };
         let options = self.worker.options(options);
-        let report = run_all(&self.worker.program, &options, jobs, &mut cases.cases, stop, |_| observer())?;
+        let report = run_all(&self.worker.program, &options, jobs, &mut cases.cases, stop, observer)?;
         if report.cases == 0 {
             bail!("no case was run");
         }
@@ -170,6 +191,22 @@ impl Lane {
         let mut command = Command::new(&self.tools.cov);
         command.args(["export", "-summary-only", "-instr-profile"]).arg(profile).arg(&self.worker.program);
         Files::parse(&output(&mut command)?)
+    }
+
+    /// What a profile reached in each function and line of the file `source`, which is sqlite3.c.
+    ///
+    /// # Errors
+    /// As llvm-cov says; where what it says does not add up to `summary`, or cannot be read.
+    pub(crate) fn detail(&self, profile: &Path, source: &Path, summary: Option<&Coverage>) -> Result<Detail> {
+        let said = |words: &[&str]| -> Result<String> {
+            let mut command = Command::new(&self.tools.cov);
+            command.args(words).arg("-instr-profile").arg(profile).arg(&self.worker.program).arg(source);
+            Ok(String::from_utf8_lossy(&output(&mut command)?).into_owned())
+        };
+        let detail =
+            Detail::parse(&said(&["report", "-show-functions"])?, &said(&["export", "-format=lcov"])?)?;
+        summary.map_or(Ok(()), |summary| detail.check(summary))?;
+        Ok(detail)
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tandem::targets::focus;
 
 use super::tools;
 use crate::build::flavor::Flavor;
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub arguments: Vec<String>,
     /// Every how many cases one is left for the lanes that follow; `None` without such.
     pub sample_every: Option<u32>,
+    /// A file that turns the target towards functions ([`tandem::targets::focus::Order`]).
+    pub focus: Option<PathBuf>,
 }
 
 impl Plan {
@@ -151,6 +154,7 @@ impl Plan {
         let mut command = self.cargo("run");
         let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
         command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
+        command.envs(self.focus.iter().map(|path| (focus::VARIABLE, path)));
         match part {
             Some(folder) => _ = command.arg(folder),
             None if self.name() != self.target => _ = command.arg(self.corpus()),

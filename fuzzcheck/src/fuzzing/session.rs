@@ -197,7 +197,8 @@ impl<'a> Session<'a> {
         let Some((now, before)) = cpu::of_all().zip(self.cpu_before) else {
             return;
         };
-        let used = now.saturating_sub(before);
+        // A process whose parent has ended first is nobody's, and its time is counted no more.
+        let used = now.saturating_sub(before).max(self.progress().cpu_time.unwrap_or_default());
         self.progress().cpu_time = Some(used);
         if self.plan.cpu_time.is_some_and(|most| used >= most) {
             self.is_used_up.store(true, Ordering::Relaxed);

@@ -116,6 +116,11 @@ fn counts_for_llvm_cov() -> bool {
     false
 }
 
+/// The address of each instrumented block, in the order of the counters.
+pub fn addresses() -> impl Iterator<Item = usize> {
+    pc_table().iter().map(|[address, _]| *address)
+}
+
 /// Calls `visit` with the index and the value of each counter that is not zero: the edges that ran since
 /// libFuzzer cleared them, which it does before each run. A counter wraps.
 pub fn for_each_hit(visit: impl FnMut(usize, u8)) {

@@ -8,20 +8,10 @@ use rusqlite::ffi;
 
 use crate::engine::Taint;
 use crate::known;
-use crate::sql::vocabulary::DENIED_FUNCTIONS;
+use crate::sql::vocabulary::{DENIED_FUNCTIONS, is_denied_pragma};
 
 /// Longest busy timeout that a script may set, in milliseconds, as in SQLite's fuzzcheck.
 const BUSY_TIMEOUT_MS_MAX: u64 = 100;
-
-/// Pragmas that write to the host, leave something behind in the process, or print.
-const DENIED_PRAGMAS: [&str; 6] = [
-    "temp_store_directory",
-    "data_store_directory",
-    "lock_proxy_file",
-    "parser_trace",
-    "sql_trace",
-    "activate_extensions",
-];
 
 /// What SQLite asks its authorizer (<https://sqlite.org/c3ref/c_alter_table.html>).
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +86,7 @@ fn attach(name: Option<&[u8]>) -> (bool, Taint) {
 fn pragma(name: &[u8], value: Option<&[u8]>) -> (bool, Taint) {
     let name = name.to_ascii_lowercase();
     let name = std::str::from_utf8(&name).unwrap_or_default();
-    if DENIED_PRAGMAS.contains(&name) || name.starts_with("vdbe_") {
+    if is_denied_pragma(name) {
         return (false, Taint::NONE);
     }
     let Some(value) = value else {

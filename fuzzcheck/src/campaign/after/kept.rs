@@ -20,6 +20,8 @@ use crate::files;
 use crate::replay::FoundBug;
 use crate::replay::protocol::OracleCounts;
 
+/// The folder with the source and what is reached of it, in that of the campaign.
+const PAGES: &str = "coverage";
 /// Slow cases in the record.
 const SLOWEST: usize = 20;
 
@@ -172,14 +174,17 @@ impl After<'_> {
         if databases.is_empty() {
             return Ok(Done::Skipped(format!("no corpus database is in {}", self.merge_into.display())));
         }
+        let pages = runner.state.folder().join(PAGES);
         let Output { done, json } = self.child(runner, name, 1.0, |_| {
             let mut words = self.words("coverage", None);
             words.extend(["--project".into(), self.project.into(), format!("--jobs={}", self.jobs).into()]);
+            words.extend(["--gaps".into(), "--html".into(), pages.into()]);
             words.extend(databases.into_iter().map(OsString::from));
             words
         })?;
         if matches!(done, Done::Well) {
-            let (reached, gaps) = reached(&json)?;
+            let (mut reached, gaps) = reached(&json)?;
+            reached.html = Some(format!("{PAGES}/index.html"));
             runner.state.campaign.coverage = Some(reached);
             runner.state.campaign.gaps = gaps;
         }

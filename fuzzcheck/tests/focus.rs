@@ -1,0 +1,63 @@
+//! `fuzzcheck fuzz --focus` with stand-ins for cargo and the target. `.ci/run` turns a real one.
+
+mod common;
+
+use common::counting::{CARGO, Stage};
+use common::{Ran, file, finish};
+
+/// The target: lists its functions.
+const TARGET: &str = r#"
+[ -n "$TANDEM_FOCUS_LIST" ] || exit 1
+printf '{"source":"%s","functions":{"first":[3,3],"second":[1,6]}}' "$STAGE/sqlite3.c" >"$TANDEM_FOCUS_LIST"
+"#;
+
+/// `cargo fuzz run sql`: keeps the order that it was given, and reports what a target would.
+const RUN: &str = r#""fuzz run")
+    cp "$TANDEM_FOCUS" "$STAGE/order.json"
+    reports=$(sed 's/.*"reports":"\([^"]*\)".*/\1/' "$TANDEM_FOCUS")
+    mkdir -p "$reports"
+    printf '{"runs":1000,"reached":20,"turned":400,"functions":{"second":{"edges":4,"seen":[0,2],"runs":20}}}' \
+        >"$reports/$$.json"
+    echo stat::number_of_executed_units: 1200 >&2
+    sleep 1;;
+"#;
+
+fn on_stage(stage: &Stage, words: &str) -> Ran {
+    finish(&mut stage.command(&format!("fuzz sql --no-install --max-total-time-s 1 {words}")))
+}
+
+#[test]
+fn a_focus_is_resolved_and_its_hits_are_counted() {
+    let stage = Stage::new(TARGET);
+    let at = "\"fuzz --version\") ;;\n";
+    stage.program("bin/cargo", &CARGO.replace(at, &format!("{at}{RUN}")));
+    let ran = on_stage(&stage, "--focus second").expect(0);
+    assert!(ran.err.contains("focus on 1 functions, 1 that call them, 0 that call these"), "{ran:?}");
+    assert!(ran.out.contains("mutated inputs reached it (2.00 %), 2 of 4 edges"), "{ran:?}");
+    let order = std::fs::read_to_string(stage.path("order.json")).unwrap();
+    assert!(order.contains(r#""levels":[["second"],["first"]],"turns":true"#), "{order}");
+    // By module and by diff, and only counted.
+    let diff = file(
+        stage.folder.path(),
+        "change.diff",
+        "--- a/b.c\n+++ b/b.c\n@@ -1 +1 @@\n-int second(){ return 3; }\n+int second(){ return 2; }\n",
+    );
+    for word in ["b.c", &diff.display().to_string()] {
+        let ran = on_stage(&stage, &format!("--json --count-focus-only --focus {word}")).expect(0);
+        assert_eq!(ran.json()["focus"]["functions"]["second"]["edges"], 4, "{ran:?}");
+        let order = std::fs::read_to_string(stage.path("order.json")).unwrap();
+        assert!(order.contains(r#""levels":[["second"],["first"]],"turns":false"#), "{order}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named_before_anything_is_fuzzed() {
+    let stage = Stage::new(TARGET);
+    on_stage(&stage, "--focus secnd").expect_error(&["--focus secnd", "near are second, "]);
+    let empty = file(stage.folder.path(), "empty.diff", "");
+    on_stage(&stage, &format!("--focus {}", empty.display())).expect_error(&["empty.diff", "no hunks"]);
+    on_stage(&stage, "--count-focus-only").expect_error(&["--focus"]);
+    stage.program("sql", "exit 0");
+    on_stage(&stage, "--focus second").expect_error(&["listed no functions"]);
+    assert!(!stage.path("order.json").exists());
+}
