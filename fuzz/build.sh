@@ -20,6 +20,7 @@
 #
 # What it reads of the environment that OSS-Fuzz sets: OUT, WORK, SANITIZER, FUZZING_ENGINE, and, through cargo and the cc
 # crate, CC, CXX, CFLAGS, CXXFLAGS, RUSTFLAGS, RUSTUP_TOOLCHAIN, CUSTOM_LIBFUZZER_PATH, CUSTOM_LIBFUZZER_STD_CXX.
+# Of its own: FUZZCHECK, the program of this project where it is built already.
 
 fail() {
     echo "fuzz/build.sh: $*" >&2
@@ -77,8 +78,12 @@ else
     built=$target_dir/$(rustc -vV | sed -n 's/^host: //p')/release
 fi
 
-# What runs here and not in $OUT is built without what is for the targets.
+# What runs here and not in $OUT is built without what is for the targets; FUZZCHECK may name one that is there already.
 fuzzcheck() {
+    if [ -n "${FUZZCHECK:-}" ]; then
+        "$FUZZCHECK" "$@"
+        return
+    fi
     env -u TANDEM_AWAY -u CC -u CXX -u CFLAGS -u CXXFLAGS -u RUSTFLAGS \
         cargo run --locked --release --quiet --package fuzzcheck -- "$@"
 }
