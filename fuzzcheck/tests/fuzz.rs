@@ -134,6 +134,18 @@ fn a_session_ends_when_its_cpu_time_is_used_up() {
     assert!((1.0..30.0).contains(&used), "{used}");
 }
 
+#[test]
+fn what_there_is_no_time_to_run_again_is_counted() {
+    let stage = Stage::new(
+        "trap 'exit 72' INT; echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2; cd \"$STAGE/project/fuzz/corpus/sql\"\n\
+         i=0; while [ $i -lt 5000 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done; while :; do :; done",
+    );
+    let summary = stage.fuzz("--max-cpu-s 1 --rerun release --json").expect(0).json();
+    let count = |value: &serde_json::Value| value.as_u64().unwrap();
+    let (left, kept) = (count(&summary["not_run_again"]), count(&summary["rerun"]["lane release"]["kept"]));
+    assert!(left > 0 && left + kept > 100, "{summary}");
+}
+
 /// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
 fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
     stage.program("cargo", if knows_fuzz { "exit 0" } else { "exit 101" });

@@ -178,6 +178,8 @@ struct Summary {
     corpus: PathBuf,
     /// What the lanes that follow did.
     rerun: BTreeMap<String, Counts>,
+    /// New cases that there was no time to run in them.
+    not_run_again: u64,
     findings: Vec<Finding>,
     slow: Vec<PathBuf>,
     /// What came of `--focus`.
@@ -213,6 +215,7 @@ impl Summary {
             corpus_cases: status.corpus_cases,
             corpus: short(plan, &plan.corpus()),
             rerun: progress.followed.clone(),
+            not_run_again: progress.left,
             findings: findings.collect(),
             slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
             focus: None,
@@ -237,6 +240,10 @@ impl Summary {
             writeln!(out, "{check}: ran {kept} new cases and a sample of {sampled}: {findings} findings")?;
         }
         self.focus.as_ref().map_or(Ok(()), |report| focus::print(report, out))?;
+        if self.not_run_again > 0 {
+            let (cases, corpus) = (self.not_run_again, self.corpus.display());
+            writeln!(out, "{cases} new cases were not run again: there was no time; they are in {corpus}")?;
+        }
         for slow in &self.slow {
             writeln!(out, "slow: {}", slow.display())?;
         }

@@ -89,12 +89,20 @@ impl Follower {
         &self.counts
     }
 
+    /// How many cases of the corpus it has not come to.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub(crate) fn left(&self) -> Result<u64> {
+        Ok(names(&self.corpus)?.difference(&self.seen).count() as u64)
+    }
+
     /// The cases of the corpus that it need not run again, by name.
     pub(crate) fn into_seen(self) -> BTreeSet<OsString> {
         self.seen
     }
 
-    /// Follows until `is_over`, then runs what is left, unless `stop` is set; tells `caught` of each finding.
+    /// Follows until `is_over`, then runs what is left; `stop` ends it at the next batch. Tells `caught` of each finding.
     /// Others may use the follower between two batches.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ pub(crate) struct Progress {
     pub slow: Vec<PathBuf>,
     /// What the checks of what was new did, by name.
     pub followed: BTreeMap<String, Counts>,
+    /// New cases that there was no time to run again.
+    pub left: u64,
     /// CPU time of all processes.
     pub cpu_time: Option<Duration>,
     /// Processes that have ended and were begun again.
@@ -93,6 +95,11 @@ pub(crate) struct Session<'a> {
 
 /// How long a process may take to end after it was told to.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the lanes that follow may go on with what is left when fuzzing is over.
+fn catching_up_max(fuzzed: Duration) -> Duration {
+    Duration::from_secs(10).max(fuzzed / 10)
+}
+
 /// How often the CPU time is looked at, which reads all of `/proc`.
 const CPU_TIME_INTERVAL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
@@ -153,23 +160,36 @@ impl<'a> Session<'a> {
         let failed = std::thread::scope(|scope| -> Result<()> {
             let jobs: Vec<_> =
                 (0..self.plan.jobs).map(|job| scope.spawn(move || session.keep_fuzzing(job))).collect();
-            let is_over = Arc::new(AtomicBool::new(false));
+            // Whether nothing new comes any more, and whether what is left is left.
+            let [is_over, is_enough] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
             let following = self.follower.as_ref().map(|follower| {
-                let is_over = Arc::clone(&is_over);
+                let (is_over, is_enough) = (Arc::clone(&is_over), Arc::clone(&is_enough));
                 scope.spawn(move || {
-                    Follower::follow(follower, &is_over, session.stop, |caught| session.note(caught))
+                    Follower::follow(follower, &is_over, &is_enough, |caught| session.note(caught))
                 })
             });
-            let mut looked = Instant::now();
-            while !jobs.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            let (mut looked, mut fuzzed) = (Instant::now(), None);
+            loop {
                 std::thread::sleep(TICK);
+                if jobs.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                    is_over.store(true, Ordering::Relaxed);
+                    if following.as_ref().is_none_or(std::thread::ScopedJoinHandle::is_finished) {
+                        break;
+                    }
+                    let fuzzed = *fuzzed.get_or_insert_with(|| session.elapsed());
+                    if session.elapsed() >= fuzzed + catching_up_max(fuzzed) {
+                        is_enough.store(true, Ordering::Relaxed);
+                    }
+                }
+                if session.is_stopped() {
+                    is_enough.store(true, Ordering::Relaxed);
+                }
                 if looked.elapsed() >= CPU_TIME_INTERVAL {
                     looked = Instant::now();
                     session.look_at_cpu_time();
                 }
                 show(session);
             }
-            is_over.store(true, Ordering::Relaxed);
             let followed =
                 following.map_or(Ok(()), |thread| thread.join().expect("the follower does not panic"));
             jobs.into_iter().try_for_each(|job| job.join().expect("a job does not panic"))?;
@@ -182,6 +202,7 @@ impl<'a> Session<'a> {
         if let Some(follower) = self.follower {
             let follower = follower.into_inner().unwrap_or_else(PoisonError::into_inner);
             progress.followed = follower.counts().clone();
+            progress.left = follower.left()?;
             progress.seen = follower.into_seen();
         }
         Ok((progress, elapsed))
