@@ -33,8 +33,11 @@ pub(super) fn cargo_fuzz(place: &Place<'_>) -> Check {
 /// What compiles SQLite with coverage counters.
 pub(super) fn clang(place: &Place<'_>) -> Check {
     const NAME: &str = "clang";
+    // `cargo fuzzcheck` sets it, as `.cargo/config.toml` says.
+    let own = place.project.join(".cargo/cc");
+    let is_replaced = std::env::var_os("CC").is_some_and(|compiler| Path::new(&compiler) != own);
     match tools::compiles(place.project, "cc", "c", "int x;\n") {
-        Ok(()) if std::env::var_os("CC").is_some() => Check::warning(
+        Ok(()) if is_replaced => Check::warning(
             NAME,
             format!(
                 "{} stands in place of .cargo/cc, which adds the coverage counters",
