@@ -43,8 +43,8 @@ pub struct NightlyArgs {
     /// Lanes that fuzz, each with every target [default: asan]
     #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
     pub lanes: Vec<Lane>,
-    /// Lanes that run again what is new to the corpus, and a sample of the rest [default: debug, where another SQLite than
-    /// the bundled one is fuzzed]
+    /// Lanes that run again what is new to the corpus, and a sample of the rest [default: debug, in nights of
+    /// an hour or more, and where another SQLite than the bundled one is fuzzed]
     #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
     pub rerun: Vec<Lane>,
     /// Run nothing again.
