@@ -136,14 +136,14 @@ fn a_session_ends_when_its_cpu_time_is_used_up() {
 
 #[test]
 fn what_there_is_no_time_to_run_again_is_counted() {
+    // Most of it comes when the time is over.
     let stage = Stage::new(
-        "trap 'exit 72' INT; echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2; cd \"$STAGE/project/fuzz/corpus/sql\"\n\
-         i=0; while [ $i -lt 5000 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done; while :; do :; done",
+        "late() { i=0; while [ $i -lt 500 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done; exit 72; }\n\
+         trap late INT; cd \"$STAGE/project/fuzz/corpus/sql\"; echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2\n\
+         while :; do :; done",
     );
     let summary = stage.fuzz("--max-cpu-s 1 --rerun release --json").expect(0).json();
-    let count = |value: &serde_json::Value| value.as_u64().unwrap();
-    let (left, kept) = (count(&summary["not_run_again"]), count(&summary["rerun"]["lane release"]["kept"]));
-    assert!(left > 0 && left + kept > 100, "{summary}");
+    assert!(summary["not_run_again"].as_u64().unwrap() > 400, "{summary}");
 }
 
 /// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
