@@ -15,6 +15,7 @@ use crate::build::lane::Lane;
 use crate::campaign::record::{Check, Gap, Night, Reached, Slow};
 use crate::campaign::runner::{Done, Runner};
 use crate::campaign::state::Case;
+use crate::cli::nightly::StepArg;
 use crate::coverage::lane::Coverage;
 use crate::files;
 use crate::replay::FoundBug;
@@ -40,7 +41,11 @@ impl After<'_> {
     pub(super) fn distill(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
         let into = self.database(target)?;
         let ahead = self.targets.iter().skip_while(|other| *other != target).count();
-        let Output { done, json } = self.child(runner, name, 0.45 / ahead.max(1) as f64, |_| {
+        // What is not counted afterwards leaves its time to merging.
+        let is_counted =
+            !self.without.contains(&StepArg::Coverage) && self.why_not(runner, Lane::Coverage).is_none();
+        let share = if is_counted { 0.45 } else { 0.8 };
+        let Output { done, json } = self.child(runner, name, share / ahead.max(1) as f64, |_| {
             let mut words = self.words("distill", Some(self.flavor.lane));
             words.extend([target.into(), "--into".into(), into.into()]);
             words.extend(["--project".into(), self.project.into()]);

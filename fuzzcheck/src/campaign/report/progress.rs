@@ -23,9 +23,8 @@ pub(super) fn section(campaign: &Campaign) -> Markup {
         drawn.iter().map(|(arm, samples)| Series { label: name(arm), stretches: points(samples) }).collect()
     };
     let speed = series(&speeds);
-    let edges = series(&|samples| vec![samples.iter().map(|at| (at.seconds, at.edges as f64)).collect()]);
-    let cases =
-        series(&|samples| vec![samples.iter().map(|at| (at.seconds, at.corpus_cases as f64)).collect()]);
+    let edges = series(&|samples| vec![most(samples, |at| at.edges)]);
+    let cases = series(&|samples| vec![most(samples, |at| at.corpus_cases)]);
     let plot = |title, unit, series, from_zero| {
         Plot { title, unit, along: Along::Time, from_zero, series, marks: &marks }.render()
     };
@@ -109,9 +108,9 @@ fn arms(campaign: &Campaign) -> Markup {
 
 fn row(arm: &Arm) -> Markup {
     let (executions, seconds) = work(arm);
-    let last = arm.samples.last();
-    let of_last =
-        |field: fn(&Sample) -> u64| last.map_or_else(|| "\u{2013}".to_owned(), |last| count(field(last)));
+    let most = |field: fn(&Sample) -> u64| {
+        arm.samples.iter().map(field).max().map_or_else(|| "\u{2013}".to_owned(), count)
+    };
     let sum = |field: fn(&crate::campaign::record::Turn) -> u64| arm.sittings.iter().map(field).sum::<u64>();
     let speed =
         rate(executions, seconds).map_or_else(|| "\u{2013}".to_owned(), |speed| count(speed.round() as u64));
@@ -125,8 +124,8 @@ fn row(arm: &Arm) -> Markup {
             th scope="row" { (breakable(&name(arm))) }
             td.n data-label="Executions" { (count(executions)) }
             td.n data-label="A second" { (speed) }
-            td.n data-label="Edges" { (of_last(|last| last.edges)) }
-            td.n data-label="Corpus" { (of_last(|last| last.corpus_cases)) }
+            td.n data-label="Edges" { (most(|at| at.edges)) }
+            td.n data-label="Corpus" { (most(|at| at.corpus_cases)) }
             td.n data-label="Restarts" { (count(sum(|turn| turn.restarts))) }
             td.n data-label="Run again" { (rerun) }
             td.n data-label="Time" { (span(seconds)) }
@@ -159,6 +158,15 @@ fn sittings(campaign: &Campaign) -> Markup {
     }
 }
 
+/// The most so far over time: libFuzzer counts from nothing each time that it is begun, while it reads its corpus.
+fn most(samples: &[Sample], of: fn(&Sample) -> u64) -> Vec<(f64, f64)> {
+    let so_far = samples.iter().scan(0, |most: &mut u64, at| {
+        *most = (*most).max(of(at));
+        Some((at.seconds, *most as f64))
+    });
+    so_far.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +184,12 @@ mod tests {
         assert_eq!(speeds(&samples[..1]), [vec![]]);
         // A clock that stood still, and a count that went back.
         assert_eq!(speeds(&[sample(1.0, 5), sample(1.0, 9), sample(2.0, 3)]), [vec![(2.0, 0.0)]]);
+    }
+
+    #[test]
+    fn what_libfuzzer_counts_anew_does_not_go_back() {
+        let samples = [5, 9, 2, 9, 11].map(|edges| Sample { edges, ..sample(1.0, 0) });
+        assert!(most(&samples, |at| at.edges).iter().map(|(_, edges)| *edges).eq([5.0, 9.0, 9.0, 9.0, 11.0]));
     }
 
     #[test]
