@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use common::{Ran, command, corpus_copy, file, folder, fuzzcheck_on, list, names_in, read};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::fuzzdata;
 
@@ -42,6 +42,9 @@ fn interrupt(mut child: Child) -> Ran {
     }
     let group = Pid::from_child(&child);
     kill_process_group(group, Signal::INT).expect("it is ours");
+    // As `timeout` does, which sends it to the process and to its group: that is one Ctrl-C.
+    sleep(20 * TURN);
+    kill_process(group, Signal::INT).ok();
     child.wait_with_output().expect("it ends").into()
 }
 

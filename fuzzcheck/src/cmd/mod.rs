@@ -31,7 +31,8 @@ mod worker;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tandem::targets::{TARGETS, Target};
@@ -104,13 +105,28 @@ fn tell_skipped(cases: &Cases) -> ExitCode {
     if cases.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ERROR) }
 }
 
+/// Two signals closer than this are one: `timeout` sends its own to the process and to its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(500);
+
 /// A flag that Ctrl-C sets, and what else asks a program to end; a second time ends it at once.
 fn interrupt_flag() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
+    let [flag, is_asked] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (first, second) = (Arc::clone(&flag), Arc::clone(&is_asked));
+    std::thread::spawn(move || {
+        while !first.load(Ordering::Relaxed) {
+            std::thread::sleep(ONE_SIGNAL / 5);
+        }
+        std::thread::sleep(ONE_SIGNAL);
+        second.store(true, Ordering::Relaxed);
+    });
     for &signal in signal_hook::consts::TERM_SIGNALS {
-        signal_hook::flag::register_conditional_shutdown(signal, i32::from(EXIT_ERROR), Arc::clone(&flag))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-            .context("catching Ctrl-C")?;
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            i32::from(EXIT_ERROR),
+            Arc::clone(&is_asked),
+        )
+        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+        .context("catching Ctrl-C")?;
     }
     Ok(flag)
 }
