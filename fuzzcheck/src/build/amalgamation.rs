@@ -20,8 +20,9 @@ pub(crate) struct Sqlite {
     pub folder: PathBuf,
     /// As `sqlite3_libversion()` says it.
     pub version: String,
-    /// As `sqlite3_sourceid()` says it.
-    pub source_id: String,
+    /// What `sqlite3_sourceid()` may say, the likeliest first: an amalgamation that was edited calls itself by another
+    /// one of the two.
+    pub source_ids: Vec<String>,
     /// The words of the command line that name it.
     pub argument: String,
 }
@@ -62,13 +63,19 @@ impl Sqlite {
             })?;
             anyhow::Ok(String::from_utf8_lossy(&bytes).into_owned())
         };
-        let (code, header_text) = (text(&code)?, text(&header)?);
+        let (code_text, header_text) = (text(&code)?, text(&header)?);
         let defined = |name: &str| {
             let value = wanted::defined(&header_text, name);
             value.with_context(|| format!("{}: it does not define {name}", header.display()))
         };
         let version = defined("SQLITE_VERSION")?.to_owned();
-        let source_id = defined("SQLITE_SOURCE_ID")?.to_owned();
+        let mut source_ids = wanted::source_ids(&code_text);
+        if source_ids.is_empty() {
+            bail!("{}: it does not define SQLITE_SOURCE_ID", code.display());
+        }
+        if is_edited(&code_text) {
+            source_ids.reverse();
+        }
         let number: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
         if number.as_slice() < OLDEST.as_slice() {
             bail!(
@@ -76,12 +83,21 @@ impl Sqlite {
                 folder.display()
             );
         }
-        let absent = absent(&code);
+        let absent = absent(&code_text);
         if !absent.is_empty() {
             eprintln!("fuzzcheck: SQLite {version} has no {}: cases run without", absent.join(", no "));
         }
-        Ok(Self { folder: folder.to_owned(), version, source_id, argument })
+        Ok(Self { folder: folder.to_owned(), version, source_ids, argument })
     }
+}
+
+/// Whether an amalgamation has not as many lines any more as it had when it was made, which it looks at itself.
+fn is_edited(code: &str) -> bool {
+    let counted = (1..).zip(code.lines()).find_map(|(number, line)| {
+        let expected: u64 = line.strip_prefix("#if __LINE__!=")?.trim().parse().ok()?;
+        Some(number != expected)
+    });
+    counted.unwrap_or(false)
 }
 
 /// The functions of `.cargo/absent.c` that the text of an amalgamation does not mention.
@@ -99,11 +115,11 @@ mod tests {
 
     fn amalgamation(version: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("sqlite3.c"), "int sqlite3_hard_heap_limit64(int n){}").unwrap();
-        let header = format!(
-            "#define SQLITE_VERSION_NUMBER 1\n#define SQLITE_VERSION        \"{version}\"\n\
-             #define SQLITE_SOURCE_ID      \"2020 abc\"\n"
-        );
+        let code = "int sqlite3_hard_heap_limit64(int n){}\n#define SQLITE_SOURCE_ID      \"2020 abcd\"\n\
+            #if __LINE__!=3\n#define SQLITE_SOURCE_ID      \"2020 alt2\"\n#endif\n";
+        fs::write(folder.path().join("sqlite3.c"), code).unwrap();
+        let header =
+            format!("#define SQLITE_VERSION_NUMBER 1\n#define SQLITE_VERSION        \"{version}\"\n");
         fs::write(folder.path().join("sqlite3.h"), header).unwrap();
         folder
     }
@@ -112,7 +128,11 @@ mod tests {
     fn a_folder_says_which_sqlite_it_holds() {
         let folder = amalgamation("3.35.4");
         let sqlite = Sqlite::in_folder(folder.path()).unwrap();
-        assert_eq!((sqlite.version.as_str(), sqlite.source_id.as_str()), ("3.35.4", "2020 abc"));
+        assert_eq!(sqlite.version, "3.35.4");
+        assert_eq!(sqlite.source_ids, ["2020 abcd", "2020 alt2"]);
+        let code = folder.path().join("sqlite3.c");
+        fs::write(&code, "\n".to_owned() + &fs::read_to_string(&code).unwrap()).unwrap();
+        assert_eq!(Sqlite::in_folder(folder.path()).unwrap().source_ids, ["2020 alt2", "2020 abcd"]);
         let missing = absent(&fs::read_to_string(folder.path().join("sqlite3.c")).unwrap());
         assert!(
             missing.contains(&"sqlite3_error_offset") && missing.contains(&"sqlite3_db_name"),

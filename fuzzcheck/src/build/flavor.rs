@@ -17,6 +17,8 @@ pub(crate) struct Flavor {
     pub lane: Lane,
     /// Which SQLite; `None` for the one that is bundled.
     pub sqlite: Option<Sqlite>,
+    /// Further flags of the C compiler, behind all others.
+    flags: Vec<String>,
     extra: Option<Extra>,
     /// The VFS through which cases open their files, where it is not our own alone.
     pub vfs: Option<String>,
@@ -32,7 +34,7 @@ struct Extra {
 impl Flavor {
     /// This lane of the bundled SQLite.
     pub(crate) fn bundled(lane: Lane) -> Self {
-        Self { lane, sqlite: None, extra: None, vfs: None }
+        Self { lane, sqlite: None, flags: Vec::new(), extra: None, vfs: None }
     }
 
     /// What the command line and `TANDEM_SQLITE` ask for.
@@ -58,7 +60,11 @@ impl Flavor {
             (None, None, None) => None,
         };
         let extra = Extra::new(&args.extra_c, args.init.as_deref())?;
-        Ok(Self { lane, sqlite, extra, vfs: args.vfs.clone() })
+        let flags: Vec<String> = args.sqlite_flags.split_ascii_whitespace().map(str::to_owned).collect();
+        if let Some(word) = flags.iter().find(|flag| !flag.starts_with('-')) {
+            bail!("--sqlite-flags: `{word}` is no flag of a C compiler, such as -DSQLITE_OMIT_TRIGGER");
+        }
+        Ok(Self { lane, sqlite, flags, extra, vfs: args.vfs.clone() })
     }
 
     /// The same, built in another way.
@@ -100,14 +106,40 @@ impl Flavor {
         if self.lane == Lane::Release { sqlite } else { format!("{sqlite}:{}", self.lane) }
     }
 
-    /// Whether this program itself is such a build, if it is one of release.
+    /// The build that Cargo makes, and into which another SQLite is linked ([`super::relink`]): its Rust is that of this
+    /// one.
+    pub(crate) fn harness(&self) -> Self {
+        Self::bundled(if self.lane.has_address_sanitizer() { Lane::Asan } else { Lane::Release })
+    }
+
+    /// Whether it is such a build itself.
+    pub(crate) fn is_harness(&self) -> bool {
+        self.lane.built_as() == self.harness().lane && self.what().is_empty()
+    }
+
+    /// Whether this program itself is such a build.
     pub(crate) fn is_this_program(&self) -> bool {
-        self.lane.built_as() == Lane::Release && self.sqlite.is_none() && self.extra.is_none()
+        self.is_harness() && self.lane != Lane::Asan
     }
 
     /// Whether it is what `cargo fuzz build` makes by itself.
     pub(crate) fn is_default_for_fuzzing(&self) -> bool {
-        self.lane == Lane::Asan && self.sqlite.is_none() && self.extra.is_none()
+        self.is_harness() && self.lane == Lane::Asan
+    }
+
+    /// Flags of the C compiler behind those with which the bundled SQLite is built.
+    pub(super) fn compiler_flags(&self) -> &[String] {
+        &self.flags
+    }
+
+    /// C files that are built in.
+    pub(super) fn extra_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.extra.iter().flat_map(|extra| &extra.files)
+    }
+
+    /// The entry point of what they define.
+    pub(super) fn init(&self) -> Option<String> {
+        self.extra.as_ref().and_then(|extra| extra.init.clone())
     }
 
     /// What names its folders: the lane, then what differs from the bundled SQLite.
@@ -124,8 +156,9 @@ impl Flavor {
             let path = sqlite.argument.starts_with("--sqlite=").then(|| digest(&sqlite.argument));
             [Some(sqlite.version.clone()), path].into_iter().flatten().collect::<Vec<_>>().join("-")
         });
+        let flags = (!self.flags.is_empty()).then(|| format!("flags-{}", digest(&self.flags.join(" "))));
         let extra = self.extra.as_ref().map(|extra| format!("with-{}", digest(&format!("{extra:?}"))));
-        [sqlite, extra].into_iter().flatten().collect::<Vec<_>>().join("-")
+        [sqlite, flags, extra].into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 
     /// Its target directory, below that of the project.
@@ -170,7 +203,8 @@ impl Flavor {
     pub(crate) fn arguments(&self, default: Lane) -> Vec<String> {
         let lane = (self.lane != default).then(|| format!("--lane={}", self.lane));
         let sqlite = self.sqlite.as_ref().map(|sqlite| sqlite.argument.clone());
-        let mut words: Vec<String> = [lane, sqlite].into_iter().flatten().collect();
+        let flags = (!self.flags.is_empty()).then(|| format!("--sqlite-flags={}", self.flags.join(" ")));
+        let mut words: Vec<String> = [lane, sqlite, flags].into_iter().flatten().collect();
         if let Some(extra) = &self.extra {
             words.extend(extra.files.iter().map(|file| format!("--extra-c={}", file.display())));
             words.extend(extra.init.iter().map(|init| format!("--init={init}")));
@@ -184,6 +218,9 @@ impl std::fmt::Display for Flavor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let version = self.sqlite.as_ref().map_or("bundled", |sqlite| sqlite.version.as_str());
         write!(f, "SQLite {version}, lane {}", self.lane)?;
+        if !self.flags.is_empty() {
+            write!(f, ", {}", self.flags.join(" "))?;
+        }
         self.extra.iter().try_for_each(|extra| {
             write!(f, ", with")?;
             extra.files.iter().try_for_each(|file| write!(f, " {}", file.display()))

@@ -10,6 +10,7 @@ use tandem::engine::sqlite;
 
 use super::flavor::Flavor;
 use super::lane::Lane;
+use super::relink::Harness;
 use crate::fuzzing::tools;
 use crate::replay::Options;
 
@@ -69,15 +70,19 @@ impl Worker {
         if !flavor.lane.builds_with_any_compiler() && flavor.lane != Lane::Coverage {
             tools::need_clang(project, may_install)?;
         }
-        let program = compile(flavor, project)?;
+        let harness =
+            if flavor.harness().is_this_program() { this_program()? } else { compile_harness(flavor, project)? };
+        let program = if flavor.is_harness() {
+            harness
+        } else {
+            Harness::of(&harness)?.with(flavor, project, &flavor.folder(project, false), "fuzzcheck", false)?
+        };
         let identity = identify(&program, flavor)?;
-        let wanted = flavor.sqlite.as_ref().map_or(sqlite::source_id(), |sqlite| sqlite.source_id.clone());
-        if identity.source_id != wanted {
-            bail!(
-                "{} holds SQLite {} and not {wanted}: is CC set to something else than .cargo/cc?",
-                program.display(),
-                identity.source_id
-            );
+        if let Some(sqlite) = &flavor.sqlite
+            && !sqlite.source_ids.contains(&identity.source_id)
+        {
+            // Were the bundled one linked in its place, nothing would be found in what was asked for.
+            bail!("{} holds SQLite {} and not {}", program.display(), identity.source_id, sqlite.source_ids.join(" or "));
         }
         Ok(Self { program, flavor: flavor.clone(), identity })
     }
@@ -106,29 +111,24 @@ pub(crate) fn this_program() -> Result<PathBuf> {
     Ok(replaced.filter(|path| path.exists()).unwrap_or(program))
 }
 
-/// Builds the program.
-fn compile(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
+/// Builds this program with AddressSanitizer.
+fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
+    let flavor = flavor.harness();
     let folder = flavor.folder(project, false);
-    eprintln!("fuzzcheck: building workers ({flavor}) in {}", folder.display());
+    // With a target of its own, build scripts and macros stay without.
+    let host = tools::host(project, None)?;
+    let built = folder.join(&host).join("lane/fuzzcheck");
+    if !built.exists() {
+        eprintln!("fuzzcheck: building workers with AddressSanitizer, once, in {}", folder.display());
+    }
     let mut command = Command::new("cargo");
-    command.args(["rustc", "--profile=lane", "--package", "fuzzcheck", "--bin", "fuzzcheck", "--target-dir"]);
-    command.arg(&folder);
-    let mut built = folder.join("lane");
-    let compiler = project.join(".cargo/cc");
-    if flavor.lane.has_address_sanitizer() {
-        // With a target of its own, build scripts and macros stay without.
-        let host = tools::host(project, None)?;
-        command.args(["--target", &host]);
-        built = folder.join(&host).join("lane");
-        let others = std::env::var("RUSTFLAGS").unwrap_or_default();
-        command.env("RUSTFLAGS", format!("{others} -Zsanitizer=address").trim());
-    }
-    if flavor.lane.is_linked_by_clang() {
-        command.arg("--").arg(format!("-Clinker={}", compiler.display()));
-    }
+    command.args(["build", "--profile=lane", "--package", "fuzzcheck", "--bin", "fuzzcheck", "--target", &host]);
+    command.arg("--target-dir").arg(&folder);
+    let others = std::env::var("RUSTFLAGS").unwrap_or_default();
+    command.env("RUSTFLAGS", format!("{others} -Zsanitizer=address").trim());
     flavor.set_environment(&mut command, false);
     command
-        .env("CC", &compiler)
+        .env("CC", project.join(".cargo/cc"))
         .env("RUST_BACKTRACE", "0")
         .current_dir(project)
         .stdout(std::io::stderr())
@@ -136,7 +136,7 @@ fn compile(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
     if !command.status().context("cannot run cargo")?.success() {
         bail!("the build failed ({flavor}): see above");
     }
-    Ok(built.join("fuzzcheck"))
+    Ok(built)
 }
 
 /// Asks the program.

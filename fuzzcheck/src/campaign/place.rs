@@ -11,7 +11,7 @@ use crate::build::worker::Identity;
 pub(crate) fn build(flavor: &Flavor, project: &Path, toolchain: Option<&str>) -> Build {
     let bundled = Identity::of_this_program();
     let (version, source_id, compile_options) = match &flavor.sqlite {
-        Some(sqlite) => (sqlite.version.clone(), sqlite.source_id.clone(), Vec::new()),
+        Some(sqlite) => (sqlite.version.clone(), sqlite.source_ids[0].clone(), Vec::new()),
         None => (bundled.version, bundled.source_id, bundled.compile_options),
     };
     let commit = said(Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(project));

@@ -186,7 +186,7 @@ fn build(
         });
         saved?;
         match ran? {
-            Ran::Ended(status) if status.success() => {}
+            Ran::Ended(status) if status.success() => plan.link()?,
             Ran::Ended(_) => {
                 return Ok(Done::Failed(format!("`cargo fuzz build {}` failed: see above", target.name)));
             }

@@ -10,6 +10,7 @@ use tandem::targets::focus;
 use super::tools;
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
+use crate::build::relink::Harness;
 use crate::files;
 
 /// The lanes in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
@@ -97,10 +98,20 @@ impl Plan {
     /// # Errors
     /// It is not there.
     pub(crate) fn program(&self) -> Result<PathBuf> {
-        let target = if self.flavor.is_default_for_fuzzing() {
+        if self.flavor.is_harness() {
+            return self.harness();
+        }
+        let program = self.flavor.folder(&self.project, true).join(self.target);
+        if program.is_file() { Ok(program) } else { bail!("there is no {}: it was not built", program.display()) }
+    }
+
+    /// The program that cargo-fuzz builds.
+    fn harness(&self) -> Result<PathBuf> {
+        let harness = self.flavor.harness();
+        let target = if harness.is_default_for_fuzzing() {
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
         } else {
-            self.flavor.folder(&self.project, true)
+            harness.folder(&self.project, true)
         };
         let host = tools::host(&self.project, self.toolchain.as_deref())?;
         let program = self.project.join(target).join(host).join("release").join(self.target);
@@ -118,30 +129,27 @@ impl Plan {
         bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", self.project.display());
     }
 
-    /// `cargo fuzz SUBCOMMAND TARGET`.
+    /// `cargo fuzz SUBCOMMAND TARGET`, of the harness.
     fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new("cargo");
         command.args(self.toolchain.as_ref().map(|name| format!("+{name}")));
         command.args(["fuzz", subcommand, self.target]).current_dir(&self.project);
-        let flavor = &self.flavor;
-        if !flavor.is_default_for_fuzzing() {
-            command.arg("--target-dir").arg(flavor.folder(&self.project, true));
+        let harness = self.flavor.harness();
+        if !harness.is_default_for_fuzzing() {
+            command.arg("--target-dir").arg(harness.folder(&self.project, true)).arg("--sanitizer=none");
         }
-        if !flavor.lane.has_address_sanitizer() {
-            command.arg("--sanitizer=none");
-        }
-        if flavor.lane.is_linked_by_clang() {
-            let compiler = self.project.join(".cargo/cc");
-            let others = std::env::var("RUSTFLAGS").unwrap_or_default();
-            command.env("RUSTFLAGS", format!("{others} -Clinker={}", compiler.display()).trim());
-        }
-        flavor.set_environment(&mut command, true);
-        command.envs(flavor.run_environment().into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
+        harness.set_environment(&mut command, true);
+        self.set_run_environment(&mut command);
+        command
+    }
+
+    fn set_run_environment(&self, command: &mut Command) {
+        let environment = self.flavor.run_environment();
+        command.envs(environment.into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
         // A target has options of its own for AddressSanitizer (`tandem::targets::driver`). Names of functions are
         // found by the session, which reads the target's debug information once and not at each finding.
         let options = std::env::var("ASAN_OPTIONS").unwrap_or_default();
         command.env("ASAN_OPTIONS", format!("{options}:symbolize=0").trim_start_matches(':'));
-        command
     }
 
     /// The folder of a run that begins with a part of the corpus.
@@ -149,22 +157,34 @@ impl Plan {
         self.project.join("fuzz/runs").join(format!("{}-{job}", self.name()))
     }
 
-    /// `cargo fuzz run TARGET`, with the arguments of libFuzzer that do not change, on its corpus or on `part`.
-    pub(super) fn run(&self, part: Option<&Path>) -> Command {
-        let mut command = self.cargo("run");
+    /// The target, by `cargo fuzz run` where cargo-fuzz has built it, with the arguments of libFuzzer that do not change,
+    /// on its corpus or on `part`.
+    ///
+    /// # Errors
+    /// As [`Plan::program`].
+    pub(super) fn run(&self, part: Option<&Path>) -> Result<Command> {
+        let mut command = if self.flavor.is_harness() {
+            self.cargo("run")
+        } else {
+            let mut command = Command::new(self.program()?);
+            command.current_dir(&self.project);
+            self.flavor.set_environment(&mut command, true);
+            self.set_run_environment(&mut command);
+            command
+        };
         let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
         command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
         command.envs(self.focus.iter().map(|path| (focus::VARIABLE, path)));
         match part {
             Some(folder) => _ = command.arg(folder),
-            None if self.name() != self.target => _ = command.arg(self.corpus()),
+            None if self.name() != self.target || !self.flavor.is_harness() => _ = command.arg(self.corpus()),
             None => {}
         }
-        command.args(["--", "-print_final_stats=1"]);
-        if self.name() != self.target {
+        command.args(self.flavor.is_harness().then_some("--")).arg("-print_final_stats=1");
+        if self.name() != self.target || !self.flavor.is_harness() {
             command.arg(format!("-artifact_prefix={}/", self.artifacts().display()));
         }
-        command
+        Ok(command)
     }
 
     /// Builds the target.
@@ -173,10 +193,26 @@ impl Plan {
     /// The build failed; cargo has said why on standard error.
     pub(crate) fn build(&self) -> Result<()> {
         let status = self.build_command()?.status().context("cannot run cargo")?;
-        if status.success() { Ok(()) } else { bail!("`cargo fuzz build {}` failed: see above", self.target) }
+        if !status.success() {
+            bail!("`cargo fuzz build {}` failed: see above", self.target);
+        }
+        self.link()
     }
 
-    /// What builds the target.
+    /// Links the SQLite that is asked for into what [`Plan::build_command`] has built, where it is another.
+    ///
+    /// # Errors
+    /// As [`Harness::with`].
+    pub(crate) fn link(&self) -> Result<()> {
+        if self.flavor.is_harness() {
+            return Ok(());
+        }
+        let folder = self.flavor.folder(&self.project, true);
+        Harness::of(&self.harness()?)?.with(&self.flavor, &self.project, &folder, self.target, true)?;
+        Ok(())
+    }
+
+    /// What builds the target, or the harness of it that [`Plan::link`] is to link.
     ///
     /// # Errors
     /// Where the folder of its artifacts cannot be made.

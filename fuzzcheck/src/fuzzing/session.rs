@@ -244,7 +244,7 @@ impl<'a> Session<'a> {
                 0 => None,
                 _ => Some(Part::new(&self.plan.corpus(), self.plan.part(job), round)?),
             };
-            let mut command = self.plan.run(part.as_ref().map(Part::folder));
+            let mut command = self.plan.run(part.as_ref().map(Part::folder))?;
             command.args(self.seconds_left().map(|seconds| format!("-max_total_time={seconds}")));
             command.args(&self.plan.arguments);
             // A group of its own, so that the signal reaches cargo-fuzz and the target below it.
