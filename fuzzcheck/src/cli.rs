@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod bisect;
 pub mod distill;
 pub mod doctor;
 pub mod flavor;
@@ -57,6 +58,11 @@ pub enum Command {
     Import(ImportArgs),
     /// Take cases out: into a folder, one file, or a fuzzdata database that SQLite's fuzzcheck reads.
     Export(ExportArgs),
+    /// Say since which published release a case shows its bug, and until which.
+    ///
+    /// Halves the releases that crates bundle. Exit codes: 0 told, 2 wrong usage, or a case that shows nothing in any
+    /// release.
+    Bisect(bisect::BisectArgs),
     /// Write a case so that someone without Tandem can use it: bug report, scripts, files, a Rust test.
     ///
     /// The case is run first: report and test say what it showed. Exit codes: 0 written, 2 wrong usage or a case that

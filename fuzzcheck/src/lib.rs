@@ -7,6 +7,7 @@
 //! standard error.
 #![forbid(unsafe_code)]
 
+mod bisecting;
 mod build;
 mod campaign;
 pub mod cli;

@@ -67,6 +67,12 @@ impl Flavor {
         Ok(Self { lane, sqlite, flags, extra, vfs: args.vfs.clone() })
     }
 
+    /// The published release that it is.
+    pub(crate) fn release(&self) -> Option<&str> {
+        let published = self.sqlite.as_ref().filter(|sqlite| sqlite.argument.starts_with("--sqlite-version="));
+        published.map(|sqlite| sqlite.version.as_str())
+    }
+
     /// The same, built in another way.
     pub(crate) fn in_lane(&self, lane: Lane) -> Self {
         Self { lane, ..self.clone() }

@@ -57,11 +57,6 @@ impl Lane {
         matches!(self, Self::Ubsan | Self::Coverage)
     }
 
-    /// Whether it can be built without clang.
-    pub(crate) fn builds_with_any_compiler(self) -> bool {
-        matches!(self.built_as(), Self::Release | Self::Memdebug)
-    }
-
     /// Whether a worker's address space may be limited: shadow memory alone takes terabytes of it.
     pub(crate) fn limits_address_space(self) -> bool {
         !self.has_address_sanitizer() && self != Self::Valgrind

@@ -67,8 +67,10 @@ impl Worker {
             return Ok(Self { program, flavor: flavor.clone(), identity: Identity::of_this_program() });
         }
         // What the coverage lane needs, and more, was seen to by whoever reads its counts.
-        if !flavor.lane.builds_with_any_compiler() && flavor.lane != Lane::Coverage {
-            tools::need_clang(project, may_install)?;
+        match flavor.lane {
+            Lane::Asan | Lane::Debug => tools::need_clang(project, None, may_install)?,
+            Lane::Ubsan => tools::need_clang_runtimes(project, may_install)?,
+            Lane::Release | Lane::Memdebug | Lane::Valgrind | Lane::Coverage => {}
         }
         let harness =
             if flavor.harness().is_this_program() { this_program()? } else { compile_harness(flavor, project)? };

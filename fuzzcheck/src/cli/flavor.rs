@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::build::lane::Lane;
+use crate::build::published::RELEASES;
 
 /// Which SQLite, and how it is built.
 #[derive(Debug, Clone, Default, Args)]
@@ -16,7 +17,8 @@ pub struct FlavorArgs {
     /// A folder with another sqlite3.c and sqlite3.h, 3.26.0 or later [default: TANDEM_SQLITE, or what is bundled]
     #[arg(long, value_name = "DIR")]
     pub sqlite: Option<PathBuf>,
-    /// A published release, such as 3.31.1, from the crate that bundles it.
+    /// A published release, such as 3.31.1, from the crate that bundles it. `run` takes several, as A,B,C or all, and
+    /// prints a table.
     #[arg(long, value_name = "VERSION", conflicts_with = "sqlite")]
     pub sqlite_version: Option<String>,
     /// Further flags of the C compiler for SQLite, such as '-DSQLITE_OMIT_TRIGGER -USQLITE_ENABLE_STAT4'.
@@ -32,4 +34,14 @@ pub struct FlavorArgs {
     /// Open databases through the VFS of this name, which FUNCTION registers over the default one.
     #[arg(long, value_name = "NAME", requires = "init")]
     pub vfs: Option<String>,
+}
+
+impl FlavorArgs {
+    /// The releases, where several are asked for.
+    pub(crate) fn versions(&self) -> Option<Vec<&str>> {
+        match self.sqlite_version.as_deref()? {
+            "all" => Some(RELEASES.iter().map(|release| release.version).collect()),
+            some => some.contains(',').then(|| some.split(',').map(str::trim).collect()),
+        }
+    }
 }

@@ -48,10 +48,13 @@ pub struct HandoverArgs {
     /// Hand over a case that shows no finding, too.
     #[arg(long, conflicts_with = "signature")]
     pub without_finding: bool,
-    /// Run the case on these releases, too, in the same lane, for the table of the report: each is a build, some
-    /// minutes the first time. `all` for all that `--sqlite-version help` lists.
+    /// Run the case on these releases, too, in the same lane, for the table of the report: of each sqlite3.c is compiled
+    /// the first time. `all` for all that `--sqlite-version help` lists.
     #[arg(long, value_name = "VERSION,...", value_delimiter = ',')]
     pub versions: Vec<String>,
+    /// Find out since which release the case shows its bug, and until which, for the report (see `bisect`).
+    #[arg(long)]
+    pub bisect: bool,
     /// The build in which the case is run [default lane: release]
     #[command(flatten)]
     pub flavor: FlavorArgs,

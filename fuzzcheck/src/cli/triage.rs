@@ -21,6 +21,9 @@ pub struct TriageArgs {
     /// Leave the cases as large as they are.
     #[arg(long)]
     pub no_minimize: bool,
+    /// Find out since which release each bug that is not known is there, and until which (see `bisect`).
+    #[arg(long)]
+    pub bisect: bool,
     /// The limits of the search for a smaller case, for each bug.
     #[command(flatten)]
     pub limits: SearchArgs,

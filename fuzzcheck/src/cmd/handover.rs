@@ -14,6 +14,7 @@ use super::lookup::find;
 use super::output::run_command;
 use super::run::check_plant;
 use super::{project, show, target_by_name};
+use crate::bisecting::{Build, Tried, run_in};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::published::RELEASES;
@@ -22,11 +23,10 @@ use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::handover::{FormArg, HandoverArgs};
 use crate::files;
 use crate::handover::finding::Seen;
-use crate::handover::report::{self, Context, Tried};
+use crate::handover::report::{self, Context};
 use crate::handover::{Form, Handed, pair, posix, rust, shell};
-use crate::replay::client::Client;
-use crate::replay::protocol::{CaseResult, Job, target_index};
-use crate::replay::{FoundBug, Options};
+use crate::replay::Options;
+use crate::replay::protocol::CaseResult;
 use crate::source::NamedCase;
 
 /// The name of the file with the case itself.
@@ -49,17 +49,19 @@ pub(super) fn run(args: &HandoverArgs) -> Result<ExitCode> {
     let worker = Worker::build(&flavor, &project(), !args.no_install)?;
     let options = options(args);
     let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, args, &named, &worker)?);
-    let tried = try_releases(&releases, &flavor, args, &named);
+    let (project, options) = (project(), options);
+    let build = Build { flavor: &flavor, project: &project, may_install: !args.no_install, options: &options };
+    let others = try_releases(&releases, &build, args, &named, &seen)?;
     let handed = Handed::new(&named)?;
     let command = run_command(&args.to.join(CASE), named.target, named.heap_bytes, &options, &flavor);
-    let outputs = outputs(args, &named, &handed, &seen, &tried, &command)?;
+    let outputs = outputs(args, &named, &handed, &seen, &others, &command)?;
     write_all(&args.to, &outputs)?;
     if args.json {
-        print_json(args, &handed, &seen, &tried, &outputs, &command)?;
+        print_json(args, &handed, &seen, &others, &outputs, &command)?;
     } else {
-        print_text(args, &seen, &tried, &outputs, &command)?;
+        print_text(args, &seen, &others, &outputs, &command)?;
     }
-    let failed = tried.iter().filter_map(|tried| Some((&tried.version, tried.shown.as_ref().err()?)));
+    let failed = others.tried.iter().filter_map(|tried| Some((&tried.version, tried.shown.as_ref().err()?)));
     let failed: Vec<String> = failed.map(|(version, why)| format!("{version}: {why}")).collect();
     if !failed.is_empty() {
         bail!("all is written, but some releases could not be tried: {}", failed.join("; "));
@@ -93,19 +95,6 @@ fn releases(asked: &[String]) -> Result<BTreeSet<&str>> {
     Ok(asked.iter().map(String::as_str).collect())
 }
 
-/// Runs the case in a build.
-fn run_in(worker: &Worker, options: &Options, named: &NamedCase) -> Result<CaseResult> {
-    let options = Options { has_digests: true, ..worker.options(options.clone()) };
-    let NamedCase { target, heap_bytes, case, .. } = named;
-    let job = Job { index: 1, target: target_index(target), heap_bytes: *heap_bytes, body: case.encode() };
-    let (outcomes, _) = Client::new(&worker.program, &options)?.run_watched(vec![job])?;
-    let outcome = outcomes.into_iter().next().context("the worker says nothing of the case")?;
-    match outcome.harness_error {
-        Some(message) => bail!("a worker failed, which is a bug in Tandem: {message}"),
-        None => Ok(outcome.result),
-    }
-}
-
 /// The result with the bug that is handed over first.
 fn expected(
     mut result: CaseResult,
@@ -134,24 +123,38 @@ fn expected(
     Ok(result)
 }
 
+/// What releases show.
+struct Releases {
+    /// Those that were tried, oldest first.
+    tried: Vec<Tried>,
+    /// Those that show the bug, in words, where they were looked for.
+    range: Option<String>,
+}
+
+/// What the releases show that are asked for.
 fn try_releases(
     releases: &BTreeSet<&str>,
-    flavor: &Flavor,
+    build: &Build<'_>,
     args: &HandoverArgs,
     named: &NamedCase,
-) -> Vec<Tried> {
-    let shown = |version: &str| -> Result<(String, Vec<FoundBug>)> {
-        let worker = Worker::build(&flavor.of_release(version)?, &project(), !args.no_install)?;
-        Ok((worker.identity.source_id.clone(), run_in(&worker, &options(args), named)?.bugs))
-    };
-    let known = RELEASES.iter().map(|release| release.version);
-    known
-        .filter(|version| releases.contains(version))
-        .map(|version| {
-            let shown = shown(version).map_err(|error| format!("{error:#}"));
-            Tried { version: version.to_owned(), shown }
-        })
-        .collect()
+    seen: &Seen,
+) -> Result<Releases> {
+    let (mut tried, mut range) = (Vec::new(), None);
+    if args.bisect {
+        let bug = seen.bug().context("--bisect: the case shows nothing to look for")?;
+        let bisected = build.bisect(named, Some(&bug.signature), build.flavor.release())?;
+        range = Some(match &bisected {
+            Some(bisected) => bisected.in_words(),
+            None => "in none of the published releases".to_owned(),
+        });
+        tried = bisected.map_or_else(Vec::new, |bisected| bisected.tried);
+    }
+    let order: Vec<&str> = RELEASES.iter().map(|release| release.version).collect();
+    let is_left = |version: &&str| releases.contains(*version) && tried.iter().all(|tried| tried.version != **version);
+    let left: Vec<&str> = order.iter().copied().filter(|version| is_left(&version)).collect();
+    left.chunks(2).for_each(|some| tried.extend(build.try_all(some, named)));
+    tried.sort_by_key(|tried| order.iter().position(|version| *version == tried.version));
+    Ok(Releases { tried, range })
 }
 
 /// Everything that is written.
@@ -160,9 +163,11 @@ fn outputs(
     named: &NamedCase,
     handed: &Handed,
     seen: &Seen,
-    tried: &[Tried],
+    others: &Releases,
     command: &str,
 ) -> Result<Vec<Output>> {
+    let Releases { tried, range } = others;
+    let range = range.as_deref();
     let has = |form: FormArg| args.forms.is_empty() || args.forms.contains(&form);
     let whole = |content: Vec<u8>| Form { content, losses: Vec::new() };
     let mut outputs = Vec::new();
@@ -187,7 +192,7 @@ fn outputs(
             |version: &&str| *version != seen.version && tried.iter().all(|tried| tried.version != *version);
         let untried: Vec<&'static str> = known.filter(is_untried).collect();
         let (repro, attachments, untried) = (&repro.content[..], &attachments[..], &untried[..]);
-        report::write(handed, &Context { seen, command, repro, attachments, tried, untried })
+        report::write(handed, &Context { seen, command, repro, attachments, tried, range, untried })
     });
     if has(FormArg::Sh) {
         put("repro.sh".into(), repro);

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod bisect;
 mod check_oss_fuzz;
 mod compare_mutators;
 mod coverage;
@@ -22,6 +23,7 @@ mod output;
 mod pair;
 mod report;
 mod run;
+mod run_versions;
 mod seeds;
 mod selftest;
 mod show;
@@ -60,6 +62,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Bisect(args)) => bisect::run(&args),
         Some(Command::Handover(args)) => handover::run(&args),
         Some(Command::Seeds(args)) => seeds::run(&args),
         Some(Command::Fuzz(args)) => fuzz::run(&args),

@@ -10,7 +10,7 @@ use tandem::engine::plant::{PLANTS, Plant};
 
 use super::output::{print_json, print_text};
 use super::{
-    EXIT_ERROR, EXIT_FINDINGS, cores, in_words, interrupt_flag, paths_or_corpus, project, save_case,
+    EXIT_ERROR, EXIT_FINDINGS, cores, in_words, interrupt_flag, paths_or_corpus, project, run_versions, save_case,
     target_by_name, tell_skipped,
 };
 use crate::build::flavor::Flavor;
@@ -35,9 +35,12 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
+    check_plant(args.plant.as_deref())?;
+    if let Some(versions) = args.flavor.versions() {
+        return run_versions::run(args, &versions);
+    }
     let started = Instant::now();
     let target = target_by_name(args.target.as_deref())?;
-    check_plant(args.plant.as_deref())?;
     let paths = paths_or_corpus(&args.paths);
     let all = source::open(&paths, target)?;
     let has_skipped = !all.skipped.is_empty();
@@ -100,7 +103,7 @@ pub(super) fn check_plant(name: Option<&str>) -> Result<()> {
 }
 
 /// Leaves only the cases that the arguments ask for.
-fn select(mut cases: Cases, args: &RunArgs) -> Cases {
+pub(super) fn select(mut cases: Cases, args: &RunArgs) -> Cases {
     if let Some(part) = &args.case {
         let chosen: Vec<NamedCase> = cases.cases.filter(|named| named.matches(part)).collect();
         cases = Cases { skipped: cases.skipped, ..Cases::default() };
@@ -138,7 +141,7 @@ pub(super) fn options(args: &RunArgs) -> Options {
     }
 }
 
-fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
+pub(super) fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
     let options = options(args);
     let mut progress = Progress::new(cases.total);
     let report = if args.in_process {

@@ -18,9 +18,10 @@ use super::{
     EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
     tell_skipped,
 };
+use crate::bisecting::Build;
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
-use crate::cli::TIMEOUT_MS;
+use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::cli::triage::TriageArgs;
 use crate::command_line;
 use crate::files;
@@ -28,7 +29,7 @@ use crate::minimizing::Probes;
 use crate::minimizing::work::Work;
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::{Options, run_all};
-use crate::source;
+use crate::source::{self, NamedCase};
 use crate::triage::known::Known;
 use crate::triage::state::{Bug, State};
 use crate::ui::{self, Progress};
@@ -75,7 +76,17 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
             state.save()?;
         }
     }
-    let summary = Summary::new(&state, &groups, &before, &known, &probes, &report);
+    let mut summary = Summary::new(&state, &groups, &before, &known, &probes, &report);
+    if args.bisect {
+        let build = Build {
+            flavor: &flavor,
+            project: &project(),
+            may_install: !args.no_install,
+            options: &Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options },
+        };
+        let unknown = summary.bugs.iter_mut().filter(|bug| bug.known.is_none());
+        unknown.take_while(|_| !stop.load(Ordering::Relaxed)).try_for_each(|bug| bisect(bug, &build))?;
+    }
     if args.json {
         let document = serde_json::to_string_pretty(&summary)?;
         ui::line(format_args!("{document}"))?;
@@ -184,6 +195,20 @@ fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<(
     Ok(())
 }
 
+/// Finds out which releases show a bug, by its smallest case.
+fn bisect(bug: &mut Shown, build: &Build<'_>) -> Result<()> {
+    eprintln!("fuzzcheck: {}: looking for the releases that show it", bug.signature);
+    let (case, _) = source::read_case(&bug.smallest)?;
+    let target = target_by_name(Some(&bug.target))?.context("every bug has a target")?;
+    let named = NamedCase { name: bug.smallest.display().to_string(), target, case, heap_bytes: None, kept: None };
+    let bisected = build.bisect(&named, Some(&bug.signature), build.flavor.release())?;
+    bug.releases = Some(match bisected {
+        Some(bisected) => bisected.in_words(),
+        None => "in none of the published releases".to_owned(),
+    });
+    Ok(())
+}
+
 /// For machines.
 #[derive(Serialize)]
 struct Summary {
@@ -206,7 +231,10 @@ struct Shown {
     bytes: u64,
     statements: usize,
     guilty_optimizations: Vec<String>,
+    /// Those that show it, in words, where they were looked for.
+    releases: Option<String>,
     message: String,
+    target: String,
     replay: String,
     show: String,
     keep: String,
@@ -236,7 +264,9 @@ impl Summary {
                 bytes: bytes.len() as u64,
                 statements: crate::minimizing::work::Size::of(&TestCase::decode(&bytes)).statements,
                 guilty_optimizations: bug.guilty_optimizations.clone(),
+                releases: None,
                 message: bug.message.clone(),
+                target: target.name.to_owned(),
                 replay: probes.replay(&path, target),
                 show: command_line::fuzzcheck("show", [path.display().to_string()]),
                 keep: super::keep::command(probes.run_words(), target.name, signature, &path),
@@ -280,6 +310,7 @@ impl Summary {
             if !bug.guilty_optimizations.is_empty() {
                 writeln!(out, "  needs:  the optimization {}", bug.guilty_optimizations.join(", "))?;
             }
+            bug.releases.iter().try_for_each(|releases| writeln!(out, "  SQLite: {releases}"))?;
             writeln!(out, "  replay: {}", bug.replay)?;
             writeln!(out, "  read:   {}", bug.show)?;
             writeln!(out, "  keep:   {}", bug.keep)?;

@@ -2,11 +2,11 @@
 //! the same version, for the files of another cannot be read.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::Result;
 
-use crate::fuzzing::tools::{need, newest_clang_package};
+use crate::fuzzing::tools::{clang_packages, need, said};
 
 /// The programs that read profiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +38,6 @@ fn clang(project: &Path, arguments: &[&str]) -> Result<String, String> {
     // The compiler of the lane, which also links it.
     let mut command = Command::new(project.join(".cargo/cc"));
     said(command.env("TANDEM_LANE", "coverage").args(arguments))
-}
-
-/// What a program prints, without blanks around it; what it complains of where it fails.
-fn said(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
 fn major(version: &str) -> Option<u32> {
@@ -86,15 +78,13 @@ fn in_words(version: Option<u32>) -> String {
 
 /// The packages that bring what is missing, beside clang of the given version, where there is one.
 pub(crate) fn packages(manager: &str, clang: Option<u32>) -> Vec<String> {
-    let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    if manager != "apt-get" {
-        return named(&["clang", "compiler-rt", "llvm"]);
-    }
-    let clang = clang.map_or_else(newest_clang_package, |version| format!("clang-{version}"));
-    match clang.strip_prefix("clang-") {
-        Some(version) => vec![clang.clone(), format!("libclang-rt-{version}-dev"), format!("llvm-{version}")],
-        None => named(&["clang", "llvm"]),
-    }
+    let clang = match clang.filter(|_| manager == "apt-get") {
+        Some(version) => vec![format!("clang-{version}"), format!("libclang-rt-{version}-dev")],
+        None => clang_packages(manager),
+    };
+    let version = clang[0].strip_prefix("clang-").map(|version| format!("-{version}"));
+    let llvm = format!("llvm{}", version.unwrap_or_default());
+    clang.into_iter().chain([llvm]).collect()
 }
 
 #[cfg(test)]

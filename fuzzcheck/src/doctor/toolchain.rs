@@ -1,7 +1,7 @@
 //! Rust, cargo-fuzz, clang, and the runtimes that its lanes link.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::{Check, Place, first_line};
 use crate::coverage::tools as coverage;
@@ -36,7 +36,7 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
     // `cargo fuzzcheck` sets it, as `.cargo/config.toml` says.
     let own = place.project.join(".cargo/cc");
     let is_replaced = std::env::var_os("CC").is_some_and(|compiler| Path::new(&compiler) != own);
-    match tools::compiles(place.project, "cc", "c", "int x;\n") {
+    match tools::runs_with_address_sanitizer(place.project, place.toolchain) {
         Ok(()) if is_replaced => Check::warning(
             NAME,
             format!(
@@ -45,9 +45,10 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
             ),
             "unset CC, or have it be clang with -fsanitize=fuzzer-no-link in CFLAGS",
         ),
-        Ok(()) => Check::well(NAME, format!("{} compiles with AddressSanitizer", compiler(place.project))),
+        Ok(()) => Check::well(NAME, format!("what {} compiles runs with AddressSanitizer", compiler(place.project))),
         Err(message) => {
-            Check::wrong(NAME, first_line(&message), format!("install {}", tools::newest_clang_package()))
+            let packages = tools::clang_packages("apt-get").join(" ");
+            Check::wrong(NAME, first_line(&message), format!("install {packages}"))
         }
     }
 }
@@ -55,7 +56,7 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
 /// What compiles libFuzzer.
 pub(super) fn cxx(place: &Place<'_>) -> Check {
     const NAME: &str = "c++";
-    match tools::compiles(place.project, "cxx", "c++", "#include <vector>\nstd::vector<int> x;\n") {
+    match tools::runs_cxx(place.project) {
         Ok(()) => Check::well(NAME, "compiles libFuzzer"),
         Err(message) => Check::wrong(NAME, first_line(&message), "install g++, or set CXX"),
     }
@@ -65,7 +66,7 @@ pub(super) fn cxx(place: &Place<'_>) -> Check {
 pub(super) fn runtimes(place: &Place<'_>) -> Check {
     const NAME: &str = "sanitizer runtime";
     let clang = compiler(place.project);
-    match ["undefined", "address"].into_iter().try_for_each(|sanitizer| links(place.project, sanitizer)) {
+    match ["undefined", "address"].into_iter().try_for_each(|sanitizer| tools::links(place.project, sanitizer)) {
         Ok(()) => Check::well(NAME, format!("those of {clang} link and run")),
         Err(message) => {
             let package = major(&clang)
@@ -103,7 +104,7 @@ pub(super) fn llvm_major(place: &Place<'_>) -> Option<u32> {
 
 /// The compiler of fuzz builds by name and version.
 fn compiler(project: &Path) -> String {
-    let version = run(tools::compiler(project, "cc").arg("--version"));
+    let version = tools::said(tools::compiler(project, "cc").arg("--version"));
     version.map_or_else(|_| "the compiler".to_owned(), |text| first_line(&text).to_owned())
 }
 
@@ -112,34 +113,9 @@ fn major(version: &str) -> Option<u32> {
     version.split("version ").nth(1)?.split('.').next()?.parse().ok()
 }
 
-/// Whether a program with a sanitizer is linked and runs.
-fn links(project: &Path, sanitizer: &str) -> Result<(), String> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
-    std::fs::write(&source, "int main(void) { return 0; }\n").map_err(|error| error.to_string())?;
-    let mut command = tools::compiler(project, "cc");
-    command.arg(format!("-fsanitize={sanitizer}")).arg(&source).arg("-o").arg(&program);
-    // Without libFuzzer, which would bring a main() of its own.
-    command.env("TANDEM_LANE", "asan").env_remove("CARGO_CFG_FUZZING");
-    run(&mut command)?;
-    run(Command::new(&program).env("ASAN_OPTIONS", "detect_leaks=0")).map(|_| ())
-}
-
 /// The first line that a program says of itself.
 fn version(command: &mut Command) -> Result<String, String> {
-    run(command).map(|text| first_line(&text).to_owned())
-}
-
-/// What a program prints; what it complains of where it fails.
-fn run(command: &mut Command) -> Result<String, String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match (output.status.success(), first_line(&text(&output.stderr))) {
-        (true, _) => Ok(text(&output.stdout)),
-        (false, "") => Err(format!("{name}: {}", output.status)),
-        (false, line) => Err(line.to_owned()),
-    }
+    tools::said(command).map(|text| first_line(&text).to_owned())
 }
 
 #[cfg(test)]

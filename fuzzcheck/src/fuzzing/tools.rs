@@ -1,8 +1,10 @@
-//! What a fuzz build needs beside Rust: cargo-fuzz, clang for SQLite, a C++ compiler for libFuzzer.
+//! What a fuzz build needs beside Rust: clang for SQLite, a C++ compiler for libFuzzer, cargo-fuzz.
 //!
-//! Each is tried, not looked up: what counts is that it compiles with coverage and AddressSanitizer.
+//! Each is tried, not looked up, and before anything is built: a small program is compiled, linked and run in the way in
+//! which the build will do it, the sanitizer's runtime included.
 
-use std::io::Write;
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,11 +13,11 @@ use anyhow::{Context, Result, bail};
 /// Oldest Rust that builds Tandem: `rust-version` in Cargo.toml.
 const RUST_MINOR_MIN: u32 = 91;
 
-/// Package managers: the program, what brings its lists up to date, what installs.
-const MANAGERS: [(&str, &[&str], &[&str]); 5] = [
+/// Package managers: the program, what brings its lists up to date, what installs. Not that of Alpine: Rust has no
+/// AddressSanitizer for its C library.
+const MANAGERS: [(&str, &[&str], &[&str]); 4] = [
     ("apt-get", &["update"], &["install", "-y", "--no-install-recommends"]),
     ("dnf", &[], &["install", "-y"]),
-    ("apk", &[], &["add"]),
     ("pacman", &[], &["-Sy", "--noconfirm"]),
     ("zypper", &[], &["--non-interactive", "install"]),
 ];
@@ -26,32 +28,37 @@ const MANAGERS: [(&str, &[&str], &[&str]); 5] = [
 /// Names what is missing and the command that installs it.
 pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool) -> Result<()> {
     check_rust(project, toolchain)?;
+    need_clang(project, toolchain, may_install)?;
+    let cxx = || runs_cxx(project);
+    need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)?;
     let cargo_fuzz = || succeeds(Command::new("cargo").args(["fuzz", "--version"]));
     if !cargo_fuzz() {
-        let command = ["cargo", "install", "cargo-fuzz", "--locked"];
+        // It starts other programs, and need not be fast.
+        let command = ["cargo", "install", "cargo-fuzz", "--locked", "--debug"];
         install("cargo-fuzz", &[command.map(str::to_owned).to_vec()], may_install)?;
         if !cargo_fuzz() {
             bail!("cargo-fuzz was installed, but `cargo fuzz` does not run: is ~/.cargo/bin on PATH?");
         }
     }
-    need_clang(project, may_install)?;
-    let cxx = || compiles(project, "cxx", "c++", "#include <vector>\nstd::vector<int> x;\n");
-    need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)
+    Ok(())
 }
 
-/// Sees that there is a clang that compiles with AddressSanitizer.
+/// Sees that there is a clang whose code runs with Rust's AddressSanitizer.
 ///
 /// # Errors
 /// As [`prepare`].
-pub(crate) fn need_clang(project: &Path, may_install: bool) -> Result<()> {
-    let works = || compiles(project, "cc", "c", "int x;\n");
-    need(
-        "clang",
-        "SQLite's coverage counters and sanitizers",
-        |_| vec![newest_clang_package()],
-        works,
-        may_install,
-    )
+pub(crate) fn need_clang(project: &Path, toolchain: Option<&str>, may_install: bool) -> Result<()> {
+    let works = || runs_with_address_sanitizer(project, toolchain);
+    need("clang", "SQLite's coverage counters and sanitizers", clang_packages, works, may_install)
+}
+
+/// Sees that there is a clang that links the runtime of its undefined-behavior sanitizer.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn need_clang_runtimes(project: &Path, may_install: bool) -> Result<()> {
+    let works = || links(project, "undefined");
+    need("clang with its runtimes", "the undefined-behavior sanitizer", clang_packages, works, may_install)
 }
 
 /// The platform that the toolchain runs on, for which cargo-fuzz builds.
@@ -169,14 +176,31 @@ fn cxx_package(manager: &str) -> String {
     name.to_owned()
 }
 
-/// The newest clang that apt offers; a distribution's plain `clang` may be years older. Elsewhere `clang`.
-pub(crate) fn newest_clang_package() -> String {
-    let list = Command::new("apt-cache").args(["search", "--names-only", r"^clang-[0-9]+$"]).output();
-    let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let versions =
-        list.lines().filter_map(|line| line.split(' ').next()?.strip_prefix("clang-")?.parse().ok());
-    let newest: Option<u32> = versions.max();
-    newest.map_or_else(|| "clang".to_owned(), |version| format!("clang-{version}"))
+/// The packages of clang and of the runtimes of its sanitizers, which few managers install with it: Fedora and Arch
+/// call them compiler-rt, openSUSE has them in clang itself.
+pub(crate) fn clang_packages(manager: &str) -> Vec<String> {
+    let names: &[&str] = match manager {
+        "apt-get" => return apt_clang(),
+        "zypper" => &["clang"],
+        _ => &["clang", "compiler-rt"],
+    };
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// The newest clang that apt offers with its runtimes; a distribution's plain `clang` may be years older.
+fn apt_clang() -> Vec<String> {
+    let versions = |begin: &str, end: &str| -> BTreeSet<u32> {
+        let pattern = format!("^{begin}[0-9]+{end}$");
+        let list = Command::new("apt-cache").args(["search", "--names-only", &pattern]).output();
+        let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let names = list.lines().filter_map(|line| line.split(' ').next());
+        names.filter_map(|name| name.strip_prefix(begin)?.strip_suffix(end)?.parse().ok()).collect()
+    };
+    let both = &versions("clang-", "") & &versions("libclang-rt-", "-dev");
+    match both.last() {
+        Some(version) => vec![format!("clang-{version}"), format!("libclang-rt-{version}-dev")],
+        None => vec!["clang".to_owned()],
+    }
 }
 
 fn succeeds(command: &mut Command) -> bool {
@@ -193,22 +217,82 @@ pub(crate) fn compiler(project: &Path, wrapper: &str) -> Command {
     command
 }
 
-/// Compiles `source` as the fuzz build does, with that compiler.
+/// Whether C that the compiler of the fuzz build compiles runs in a Rust program with AddressSanitizer.
 ///
 /// # Errors
-/// What the compiler says.
-pub(crate) fn compiles(project: &Path, wrapper: &str, language: &str, source: &str) -> Result<(), String> {
-    let mut command = compiler(project, wrapper);
+/// What compiler, linker or program say.
+pub(crate) fn runs_with_address_sanitizer(project: &Path, toolchain: Option<&str>) -> Result<(), String> {
+    const C: &str = "int probe(const int *value) { return *value; }\n";
+    const RUST: &str = "unsafe extern \"C\" { fn probe(value: *const i32) -> i32; }\n\
+                        fn main() { std::process::exit(unsafe { probe(&0) }) }\n";
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| fs::write(path(name), text).map_err(|error| error.to_string());
+    write("probe.c", C)?;
+    write("main.rs", RUST)?;
+    let mut compile = compiler(project, "cc");
+    said(compile.args(["-fsanitize=address", "-c"]).arg(path("probe.c")).arg("-o").arg(path("probe.o")))?;
+    let mut link = Command::new("rustc");
+    link.args(toolchain.map(|name| format!("+{name}"))).env("RUSTC_BOOTSTRAP", "1").current_dir(folder.path());
+    link.args(["--edition=2024", "-Zsanitizer=address", "-Clink-arg=probe.o", "main.rs", "-o", "main"]);
+    said(&mut link)?;
+    said(Command::new(path("main")).env("ASAN_OPTIONS", "detect_leaks=0")).map(|_| ())
+}
+
+/// Whether clang links a program with a sanitizer of its own, and that runs.
+///
+/// # Errors
+/// As [`runs_with_address_sanitizer`].
+pub(crate) fn links(project: &Path, sanitizer: &str) -> Result<(), String> {
+    let mut command = compiler(project, "cc");
+    // Without libFuzzer, which would bring a main() of its own.
+    command.arg(format!("-fsanitize={sanitizer}")).env("TANDEM_LANE", "asan").env_remove("CARGO_CFG_FUZZING");
+    runs(command, "main.c", "int main(void) { return 0; }\n")
+}
+
+/// Whether a C++ program is compiled, linked and runs.
+///
+/// # Errors
+/// As [`runs_with_address_sanitizer`].
+pub(crate) fn runs_cxx(project: &Path) -> Result<(), String> {
+    let source = "#include <vector>\nint main(int count, char **) { return std::vector<int>(count, 0)[0]; }\n";
+    runs(compiler(project, "cxx"), "main.cc", source)
+}
+
+/// Compiles and links a source file with a compiler, and runs the program.
+fn runs(mut compiler: Command, name: &str, source: &str) -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (path, program) = (folder.path().join(name), folder.path().join("main"));
+    fs::write(&path, source).map_err(|error| error.to_string())?;
+    said(compiler.arg(&path).arg("-o").arg(&program))?;
+    said(Command::new(&program).env("ASAN_OPTIONS", "detect_leaks=0")).map(|_| ())
+}
+
+/// What a program prints.
+///
+/// # Errors
+/// What it complains of where it fails.
+pub(crate) fn said(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .args(["-fsanitize=address", "-x", language, "-c", "-", "-o", "/dev/null"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("{name}: {error}"))?;
-    // A compiler that does not start closes its input; its status says so.
-    let _ = child.stdin.take().map(|mut input| input.write_all(source.as_bytes()));
-    let output = child.wait_with_output().map_err(|error| error.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    match (output.status.success(), text(&output.stderr)) {
+        (true, _) => Ok(text(&output.stdout)),
+        (false, message) if message.is_empty() => Err(format!("{name}: {}", output.status)),
+        (false, message) => Err(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_run_is_told_with_its_words() {
+        let shell = |script: &str| said(Command::new("sh").args(["-c", script]));
+        assert_eq!(shell("echo ' yes '"), Ok("yes".to_owned()));
+        assert_eq!(shell("echo no >&2; exit 3"), Err("no".to_owned()));
+        assert!(shell("exit 3").unwrap_err().contains("exit status: 3"));
+        assert!(said(&mut Command::new("/nonexistent")).unwrap_err().contains("/nonexistent"));
+    }
 }

@@ -7,20 +7,13 @@ use tandem::testcase::escape;
 
 use super::finding::Seen;
 use super::{Form, Handed, settings_in_words};
+use crate::bisecting::Tried;
 use crate::replay::FoundBug;
 
 /// A longer script is not shown in the report, in bytes.
 const SQL_BYTES_MAX: usize = 8 << 10;
 /// A longer shell script stays beside the report, in bytes.
 const REPRO_BYTES_MAX: usize = 6 << 10;
-
-/// What a release of SQLite did with the case.
-pub(crate) struct Tried {
-    /// The version.
-    pub version: String,
-    /// `sqlite3_sourceid()` and the bugs; an error where it could not be tried.
-    pub shown: Result<(String, Vec<FoundBug>), String>,
-}
 
 /// What the report says beside the case.
 pub(crate) struct Context<'a> {
@@ -34,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub attachments: &'a [&'static str],
     /// Other releases.
     pub tried: &'a [Tried],
+    /// The releases that show it, in words, where they were looked for.
+    pub range: Option<&'a str>,
     /// Releases that could have been tried.
     pub untried: &'a [&'static str],
 }
@@ -120,7 +115,11 @@ fn repro(context: &Context<'_>, text: &mut String) {
 fn versions(context: &Context<'_>, text: &mut String) {
     let seen = context.seen;
     let signature = seen.bug().map(|bug| bug.signature.as_str());
-    put!(text, "## Versions\n\n| SQLite | source id | shows it |\n|---|---|---|");
+    put!(text, "## Versions\n");
+    if let Some(range) = context.range {
+        put!(text, "It shows {range}.\n");
+    }
+    put!(text, "| SQLite | source id | shows it |\n|---|---|---|");
     let this = if signature.is_some() { "yes" } else { "no" };
     put!(text, "| {} (this build) | `{}` | {this} |", seen.version, seen.source_id);
     for tried in context.tried {

@@ -3,18 +3,18 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Output;
+use super::{Output, Releases};
+use crate::bisecting::Tried;
 use crate::cli::handover::HandoverArgs;
 use crate::handover::Handed;
 use crate::handover::finding::Seen;
-use crate::handover::report::Tried;
 use crate::replay::FoundBug;
 use crate::ui;
 
 pub(super) fn print_text(
     args: &HandoverArgs,
     seen: &Seen,
-    tried: &[Tried],
+    others: &Releases,
     outputs: &[Output],
     command: &str,
 ) -> Result<()> {
@@ -27,10 +27,11 @@ pub(super) fn print_text(
         for Output { name, form } in outputs {
             writeln!(out, "  {:>9} bytes  {}", form.content.len(), args.to.join(name).display())?;
         }
-        for tried in tried {
+        for tried in &others.tried {
             let shown = tried.shown.as_ref().map_or("not tried", |(_, bugs)| first(bugs));
             writeln!(out, "  SQLite {}: {shown}", tried.version)?;
         }
+        others.range.iter().try_for_each(|range| writeln!(out, "  SQLite: {range}"))?;
         Ok(writeln!(out, "  replay: {command}")?)
     })
 }
@@ -74,13 +75,14 @@ struct JsonHandover<'a> {
     replay: &'a str,
     files: Vec<JsonOutput>,
     versions: Vec<JsonTried<'a>>,
+    range: Option<&'a str>,
 }
 
 pub(super) fn print_json(
     args: &HandoverArgs,
     handed: &Handed,
     seen: &Seen,
-    tried: &[Tried],
+    others: &Releases,
     outputs: &[Output],
     replay: &str,
 ) -> Result<()> {
@@ -97,7 +99,8 @@ pub(super) fn print_json(
         bugs: &seen.bugs,
         replay,
         files: outputs.iter().map(file).collect(),
-        versions: tried.iter().map(JsonTried::of).collect(),
+        versions: others.tried.iter().map(JsonTried::of).collect(),
+        range: others.range.as_deref(),
     };
     ui::print(|out| {
         serde_json::to_writer_pretty(&mut *out, &document).map_err(std::io::Error::from)?;

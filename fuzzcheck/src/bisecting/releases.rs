@@ -1,0 +1,185 @@
+//! Published releases, and what a case shows in them.
+
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Found, Range, Shows, search};
+use crate::build::flavor::Flavor;
+use crate::build::published::RELEASES;
+use crate::build::worker::Worker;
+use crate::replay::client::Client;
+use crate::replay::protocol::{CaseResult, Job, target_index};
+use crate::replay::{FoundBug, Options};
+use crate::source::NamedCase;
+
+/// What a release of SQLite did with a case.
+#[derive(Debug, Clone)]
+pub(crate) struct Tried {
+    /// The version.
+    pub version: String,
+    /// `sqlite3_sourceid()` and the bugs; an error where it could not be tried.
+    pub shown: Result<(String, Vec<FoundBug>), String>,
+}
+
+impl Tried {
+    /// What it showed, in words.
+    pub(crate) fn in_words(&self) -> String {
+        match &self.shown {
+            Ok((_, bugs)) if bugs.is_empty() => "nothing".to_owned(),
+            Ok((_, bugs)) => {
+                bugs.iter().map(|bug| bug.signature.as_str()).collect::<Vec<_>>().join(", ")
+            }
+            Err(why) => format!("not tried: {}", why.lines().next().unwrap_or_default()),
+        }
+    }
+
+    /// Whether it shows the bug of this signature.
+    pub(crate) fn shows(&self, signature: &str) -> Shows {
+        match &self.shown {
+            Ok((_, bugs)) if bugs.iter().any(|bug| bug.signature == signature) => Shows::Bug,
+            Ok(_) => Shows::Not,
+            Err(_) => Shows::Unknown,
+        }
+    }
+}
+
+/// The releases that show a bug.
+pub(crate) struct Bisected {
+    /// The bug.
+    pub signature: String,
+    /// What was tried, oldest first.
+    pub tried: Vec<Tried>,
+    range: Range,
+    found: Found,
+}
+
+impl Bisected {
+    /// The first release that shows it.
+    pub(crate) fn since(&self) -> &'static str {
+        RELEASES[self.range.first].version
+    }
+
+    /// The last release that shows it.
+    pub(crate) fn until(&self) -> &'static str {
+        RELEASES[self.range.last].version
+    }
+
+    /// The last release before that does not; `None` where the bug is as old as what can be tried.
+    pub(crate) fn before(&self) -> Option<&'static str> {
+        self.range.before.map(|at| RELEASES[at].version)
+    }
+
+    /// The first release behind that does not; `None` where the bug is still there.
+    pub(crate) fn after(&self) -> Option<&'static str> {
+        self.range.after.map(|at| RELEASES[at].version)
+    }
+
+    /// Releases that show it outside of that.
+    pub(crate) fn strays(&self) -> Vec<&'static str> {
+        self.found.strays(self.range).into_iter().map(|at| RELEASES[at].version).collect()
+    }
+
+    /// All of it in words.
+    pub(crate) fn in_words(&self) -> String {
+        let before = match self.before() {
+            Some(version) => format!("{version} does not show it"),
+            None => "the oldest release that can be tried".to_owned(),
+        };
+        let after = match self.after() {
+            Some(version) => format!("{version} does not show it"),
+            None => "the newest release that can be tried".to_owned(),
+        };
+        let strays = self.strays();
+        let also = if strays.is_empty() { String::new() } else { format!("; and again in {}", strays.join(", ")) };
+        format!("since {} ({before}), until {} ({after}){also}", self.since(), self.until())
+    }
+}
+
+/// How releases are built, and cases run in them.
+pub(crate) struct Build<'a> {
+    /// The lane, and what is built in beside SQLite.
+    pub flavor: &'a Flavor,
+    /// The working copy.
+    pub project: &'a Path,
+    /// Whether what is missing may be installed.
+    pub may_install: bool,
+    /// How cases run.
+    pub options: &'a Options,
+}
+
+impl Build<'_> {
+    /// Looks for the releases that show `signature`, or whatever the first release that shows anything shows. `hint` is a
+    /// release that is likely to. `None` where none does.
+    ///
+    /// # Errors
+    /// No crate bundles `hint`; no release could be tried at all.
+    pub(crate) fn bisect(
+        &self,
+        named: &NamedCase,
+        signature: Option<&str>,
+        hint: Option<&str>,
+    ) -> Result<Option<Bisected>> {
+        let index = |version: &str| {
+            let at = RELEASES.iter().position(|release| release.version == version);
+            at.with_context(|| format!("no crate is known to bundle SQLite {version}"))
+        };
+        let hint = hint.map(index).transpose()?;
+        let mut signature = signature.map(str::to_owned);
+        let mut all: Vec<Tried> = Vec::new();
+        let searched = search(RELEASES.len(), hint, |batch| {
+            let versions: Vec<&str> = batch.iter().map(|&at| RELEASES[at].version).collect();
+            let tried = self.try_all(&versions, named);
+            tried.iter().for_each(|tried| eprintln!("fuzzcheck: SQLite {}: {}", tried.version, tried.in_words()));
+            let bugs = tried.iter().find_map(|tried| tried.shown.as_ref().ok()?.1.first());
+            if let (None, Some(bug)) = (&signature, bugs) {
+                signature = Some(bug.signature.clone());
+            }
+            let wanted = signature.as_deref().unwrap_or_default();
+            let shows = tried.iter().map(|tried| tried.shows(wanted)).collect();
+            all.extend(tried);
+            Ok(shows)
+        })?;
+        if let Some(Tried { shown: Err(why), .. }) = all.first()
+            && all.iter().all(|tried| tried.shown.is_err())
+        {
+            bail!("no release could be tried: {why}");
+        }
+        all.sort_by_key(|tried| RELEASES.iter().position(|release| release.version == tried.version));
+        let of = |(found, range)| Bisected { signature: signature.unwrap_or_default(), tried: all, range, found };
+        Ok(searched.map(of))
+    }
+
+    /// Runs a case in some releases, each in a thread of its own: compiling SQLite takes one core.
+    pub(crate) fn try_all(&self, releases: &[&str], named: &NamedCase) -> Vec<Tried> {
+        let shown = |version: &str| -> Result<(String, Vec<FoundBug>)> {
+            let worker = Worker::build(&self.flavor.of_release(version)?, self.project, self.may_install)?;
+            Ok((worker.identity.source_id.clone(), run_in(&worker, self.options, named)?.bugs))
+        };
+        let try_one = |version: &str| Tried {
+            version: version.to_owned(),
+            shown: shown(version).map_err(|error| format!("{error:#}")),
+        };
+        thread::scope(|scope| {
+            let tries: Vec<_> = releases.iter().map(|version| scope.spawn(|| try_one(version))).collect();
+            tries.into_iter().map(|tried| tried.join().expect("a try does not panic")).collect()
+        })
+    }
+}
+
+/// Runs a case in a build.
+///
+/// # Errors
+/// Where no worker can be started, or our own code fails.
+pub(crate) fn run_in(worker: &Worker, options: &Options, named: &NamedCase) -> Result<CaseResult> {
+    let options = Options { has_digests: true, ..worker.options(options.clone()) };
+    let NamedCase { target, heap_bytes, case, .. } = named;
+    let job = Job { index: 1, target: target_index(target), heap_bytes: *heap_bytes, body: case.encode() };
+    let (outcomes, _) = Client::new(&worker.program, &options)?.run_watched(vec![job])?;
+    let outcome = outcomes.into_iter().next().context("the worker says nothing of the case")?;
+    match outcome.harness_error {
+        Some(message) => bail!("a worker failed, which is a bug in Tandem: {message}"),
+        None => Ok(outcome.result),
+    }
+}

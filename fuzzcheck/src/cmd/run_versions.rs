@@ -1,0 +1,135 @@
+//! `fuzzcheck run --sqlite-version A,B,C`: a table, case by version.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::run::{execute, select};
+use super::{
+    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name, tell_skipped,
+};
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
+use crate::build::worker::Worker;
+use crate::cli::RunArgs;
+use crate::cli::flavor::FlavorArgs;
+use crate::replay::Report;
+use crate::source;
+use crate::ui;
+
+/// Of more cases, only those that show something have a row.
+const ROWS_WITHOUT_FINDINGS_MAX: usize = 20;
+
+/// What one version did.
+#[derive(Serialize)]
+struct Column {
+    sqlite: String,
+    source_id: String,
+    cases: u64,
+    errors: usize,
+    harness_errors: usize,
+}
+
+/// All versions.
+#[derive(Serialize)]
+struct Table {
+    version: u32,
+    lane: &'static str,
+    versions: Vec<Column>,
+    /// By case, what each version shows; `null` for nothing.
+    cases: BTreeMap<String, Vec<Option<String>>>,
+}
+
+/// Runs the cases in each of these versions.
+pub(super) fn run(args: &RunArgs, versions: &[&str]) -> Result<ExitCode> {
+    let target = target_by_name(args.target.as_deref())?;
+    let paths = paths_or_corpus(&args.paths);
+    let stop = interrupt_flag()?;
+    let mut table = Table { version: 1, lane: "", versions: Vec::new(), cases: BTreeMap::new() };
+    let mut code = ExitCode::SUCCESS;
+    let mut names = Vec::new();
+    for version in versions {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let flavor = FlavorArgs { sqlite_version: Some((*version).to_owned()), ..args.flavor.clone() };
+        let worker = Worker::build(&Flavor::new(&flavor, &Lane::JUDGING)?, &project(), !args.no_install)?;
+        let all = source::open(&paths, target)?;
+        if table.versions.is_empty() {
+            code = tell_skipped(&all);
+            // They are run once more than they are read: their names stand in the rows.
+            names = select(source::open(&paths, target)?, args).cases.map(|named| named.name).collect();
+        }
+        let report = execute(args, &worker, select(all, args), &stop)?;
+        if report.cases == 0 {
+            bail!("no case was run: {}", in_words(&paths));
+        }
+        table.lane = worker.flavor.lane.name();
+        table.add(&worker, &report);
+    }
+    table.fill(&names);
+    if args.json {
+        let document = serde_json::to_string_pretty(&table)?;
+        ui::line(format_args!("{document}"))?;
+    } else {
+        ui::print(|out| table.print(out))?;
+    }
+    if stop.load(Ordering::Relaxed) {
+        eprintln!("fuzzcheck: interrupted: not all versions were run");
+    }
+    let has_failed = stop.load(Ordering::Relaxed)
+        || code != ExitCode::SUCCESS
+        || table.versions.iter().any(|column| column.harness_errors > 0);
+    let has_found = table.versions.iter().any(|column| column.errors > 0);
+    Ok(ExitCode::from(if has_failed { EXIT_ERROR } else { EXIT_FINDINGS * u8::from(has_found) }))
+}
+
+impl Table {
+    fn add(&mut self, worker: &Worker, report: &Report) {
+        for (name, message) in &report.harness_errors {
+            eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
+        }
+        let before = self.versions.len();
+        for finding in &report.findings {
+            let shown = self.cases.entry(finding.case.name.clone()).or_default();
+            shown.resize(before, None);
+            shown.push(Some(finding.bugs[0].signature.clone()));
+        }
+        self.versions.push(Column {
+            sqlite: worker.identity.version.clone(),
+            source_id: worker.identity.source_id.clone(),
+            cases: report.cases,
+            errors: report.findings.len(),
+            harness_errors: report.harness_errors.len(),
+        });
+    }
+
+    /// Gives each row what it lacks: nothing was shown.
+    fn fill(&mut self, names: &[String]) {
+        if names.len() <= ROWS_WITHOUT_FINDINGS_MAX {
+            self.cases.extend(names.iter().filter(|name| !self.cases.contains_key(*name)).map(|name| (name.clone(), Vec::new())).collect::<Vec<_>>());
+        }
+        let count = self.versions.len();
+        self.cases.values_mut().for_each(|shown| shown.resize(count, None));
+    }
+
+    /// In Markdown.
+    fn print(&self, out: &mut dyn Write) -> Result<()> {
+        let row = |cells: &mut dyn Iterator<Item = &str>| format!("| {} |", cells.collect::<Vec<_>>().join(" | "));
+        let versions = self.versions.iter().map(|column| column.sqlite.as_str());
+        writeln!(out, "{}", row(&mut std::iter::once("case").chain(versions)))?;
+        writeln!(out, "|{}", "---|".repeat(self.versions.len() + 1))?;
+        for (name, shown) in &self.cases {
+            let cells = shown.iter().map(|signature| signature.as_deref().unwrap_or("-"));
+            writeln!(out, "{}", row(&mut std::iter::once(name.as_str()).chain(cells)))?;
+        }
+        for Column { sqlite, source_id, cases, errors, .. } in &self.versions {
+            writeln!(out, "fuzzcheck: {sqlite} ({source_id}), lane {}: {errors} errors out of {cases} cases", self.lane)?;
+        }
+        Ok(())
+    }
+}
