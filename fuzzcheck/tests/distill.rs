@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use common::stage::{MEASURES, Stage};
-use common::{Ran, file, finish, list, names_in, read};
+use common::{Ran, file, finish, killed_at_kib, list, names_in, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};
@@ -175,10 +175,7 @@ fn standing(stage: &Stage) -> Child {
     file(&found(stage), "last", script(&[64], &" ".repeat(900)));
     let mut command = command(stage, "");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !stage.path("waits").exists() {
-        sleep(Duration::from_millis(2));
-    }
-    child
+    wait_until(child, "the target comes to its case", || stage.path("waits").exists())
 }
 
 /// The cases that the target has begun.
@@ -278,7 +275,11 @@ fn sigkill_while_it_writes_loses_nothing() {
     file(&found(&stage), "new", script(&[80], "new"));
     distill(&stage, "--dry-run").expect(0);
     let (before, corpus) = (read(&database(&stage)), stage.project().join("corpus"));
-    let mut done = 0;
+    for kib in [16, 500, 2000] {
+        killed_at_kib(kib, &command(&stage, ""));
+        assert!(read(&database(&stage)) == before, "{kib}");
+    }
+    // And at moments that nobody chose, behind the writing, too.
     for turn in 0..12 {
         let mut command = command(&stage, "");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -290,14 +291,12 @@ fn sigkill_while_it_writes_loses_nothing() {
         child.wait().unwrap();
         let now = list(&[&database(&stage)]).len();
         assert!(now == 8 || (now == 7 && read(&database(&stage)) == before), "{now} cases");
-        done += usize::from(now == 8);
         fs::write(database(&stage), &before).unwrap();
         // The next one sees its own temporary file.
         for name in names_in(&corpus).iter().filter(|name| *name != "sql.db") {
             fs::remove_file(corpus.join(name)).unwrap();
         }
     }
-    assert!(done < 12, "none was killed before it was done");
     distill(&stage, "").expect(0);
     assert_eq!((list(&[&database(&stage)]).len(), names_in(&corpus)), (8, vec!["sql.db".to_owned()]));
 }

@@ -5,17 +5,23 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use common::stage::Stage;
-use common::{Ran, command, finish, folder, names_in, project, read};
+use common::{Ran, command, finish, folder, names_in, project, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// Ends the session as Ctrl-C does: when it has done what is looked at, and not when a time is over.
+const END: &str = "end() { trap 'exit 72' INT; kill -INT $PPID; while :; do sleep 0.1; done; }\n";
+
 impl Stage {
-    /// `fuzzcheck fuzz sql`.
+    /// The target does what `script` says, which may `end` the session.
+    fn ending(script: &str) -> Self {
+        Self::new(&format!("{END}{script}"))
+    }
+
+    /// `fuzzcheck fuzz sql`, which ends by itself at last.
     fn command(&self, words: &str) -> Command {
-        self.command_on_project("fuzz sql", words)
+        self.command_on_project("fuzz sql --max-total-time-s 600", words)
     }
 
     fn fuzz(&self, words: &str) -> Ran {
@@ -27,7 +33,7 @@ impl Stage {
     }
 }
 
-/// The first run ends with a finding, whose case is one of the corpus; all further ones find nothing.
+/// The first run ends with a finding, whose case is one of the corpus; the second one finds nothing.
 const ONE_FINDING: &str = r##"
 cd "$STAGE/project"
 if [ ! -e "$STAGE/ran" ]; then
@@ -41,20 +47,19 @@ if [ ! -e "$STAGE/ran" ]; then
     echo 'stat::number_of_executed_units: 11' >&2
     exit 1
 fi
-sleep 1
 echo '#5 DONE   cov: 21 ft: 31 corp: 6/7b lim: 6 exec/s: 7 rss: 8Mb' >&2
+end
 "##;
 
 #[test]
 fn a_finding_is_reported_and_the_session_goes_on() {
-    let stage = Stage::new(ONE_FINDING);
-    let ran = stage.fuzz("--max-total-time-s 2 --json").expect(1);
+    let stage = Stage::ending(ONE_FINDING);
+    let ran = stage.fuzz("--json").expect(1);
     let summary = ran.json();
     let finding = &summary["findings"][0];
     assert_eq!(finding["signature"], "memory/leak/openDatabase");
     assert_eq!(finding["cases"], serde_json::json!(["fuzz/artifacts/sql/crash-01"]));
-    let runs = (summary["executions"].as_u64().unwrap() - 11) / 5;
-    assert!(runs >= 1 && summary["executions"] == 11 + 5 * runs, "{summary}");
+    assert_eq!(summary["executions"], 11 + 5, "{summary}");
     assert_eq!((&summary["edges"], &summary["corpus_cases"]), (&21.into(), &6.into()));
 
     // A case that is a finding would end every further run.
@@ -67,8 +72,8 @@ fn a_finding_is_reported_and_the_session_goes_on() {
 
 #[test]
 fn the_summary_says_how_to_replay_read_and_keep() {
-    let stage = Stage::new(ONE_FINDING);
-    let ran = stage.fuzz("--max-total-time-s 1").expect(1);
+    let stage = Stage::ending(ONE_FINDING);
+    let ran = stage.fuzz("").expect(1);
     assert_eq!(ran.after("replay:"), "cargo fuzz run sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
@@ -79,10 +84,15 @@ fn the_summary_says_how_to_replay_read_and_keep() {
 
 #[test]
 fn a_clean_session_exits_with_0_and_jobs_share_the_corpus() {
-    let done = "sleep 1; echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2";
-    let ran = Stage::new(done).fuzz("--max-total-time-s 1 --jobs 3 --json").expect(0);
+    // The last one of them ends the session.
+    let stage = Stage::ending(
+        "trap 'exit 72' INT; echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2\n\
+         echo >>\"$STAGE/begun\"; [ $(wc -l <\"$STAGE/begun\") = 3 ] && mkdir \"$STAGE/all\" && end\n\
+         while :; do sleep 0.1; done",
+    );
+    let ran = stage.fuzz("--jobs 3 --json").expect(0);
     assert_eq!(ran.json()["findings"], serde_json::json!([]));
-    assert!(ran.json()["executions"].as_u64().unwrap() >= 15, "{ran:?}");
+    assert_eq!(ran.json()["executions"], 15, "{ran:?}");
 }
 
 #[test]
@@ -90,21 +100,26 @@ fn arguments_reach_libfuzzer() {
     let stage = Stage::new("");
     stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
     // With a toolchain, `+nightly` stands before `fuzz`.
-    stage.program("cargo", "shift; case \"$2\" in run) echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; sleep 1;; esac; echo '#5 DONE cov: 2 ft: 3' >&2");
-    stage.fuzz("--max-total-time-s 1 --toolchain nightly -- -dict=x").expect(0);
+    let run =
+        "run) echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end;;";
+    stage.program("cargo", &format!("{END}shift; case \"$2\" in {run} esac"));
+    stage.fuzz("--toolchain nightly -- -dict=x").expect(0);
     let arguments = String::from_utf8(read(&stage.path("arguments"))).unwrap();
-    assert_eq!(arguments.trim(), "fuzz run sql -- -print_final_stats=1 -max_total_time=1 -dict=x none");
+    // What is left of the time when it begins.
+    let rest = arguments.trim().strip_prefix("fuzz run sql -- -print_final_stats=1 -max_total_time=");
+    let (seconds, rest) = rest.and_then(|rest| rest.split_once(' ')).unwrap_or_else(|| panic!("{arguments}"));
+    assert!((1..=600).contains(&seconds.parse().unwrap_or(0)) && rest == "-dict=x none", "{arguments}");
 }
 
 #[test]
 fn what_ends_a_target_without_a_finding_is_an_error() {
     let blind = Stage::new("echo 'tandem: it would be fuzzed blind' >&2; exit 2");
-    blind.fuzz("--max-total-time-s 5").expect_error(&["the target sql ended", "fuzzed blind"]);
+    blind.fuzz("").expect_error(&["the target sql ended", "fuzzed blind"]);
     let idle = Stage::new("sleep 1");
-    idle.fuzz("--max-total-time-s 1").expect_error(&["executed nothing"]);
+    let mut command = idle.command_on_project("fuzz sql --max-total-time-s 1", "");
+    finish(&mut command).expect_error(&["executed nothing"]);
     let broken = Stage::new("");
-    finish(broken.command("--max-total-time-s 1").env("BUILD", "101"))
-        .expect_error(&["`cargo fuzz build sql` failed"]);
+    finish(broken.command("").env("BUILD", "101")).expect_error(&["`cargo fuzz build sql` failed"]);
 }
 
 #[test]
@@ -116,9 +131,7 @@ fn ctrl_c_ends_the_session_with_its_summary() {
     );
     let mut command = stage.command("");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while !stage.path("ready").exists() {
-        sleep(Duration::from_millis(5));
-    }
+    let child = wait_until(child, "the target begins", || stage.path("ready").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ran = Ran::from(child.wait_with_output().unwrap()).expect(0);
     assert!(ran.out.starts_with("sql: 9 executions in "), "{ran:?}");
@@ -134,16 +147,26 @@ fn a_session_ends_when_its_cpu_time_is_used_up() {
     assert!((1.0..30.0).contains(&used), "{used}");
 }
 
+/// Begins a stand-in for valgrind: leaves the program that it is to run with its arguments.
+const WITHOUT_FLAGS: &str =
+    "while case \"$1\" in -*) true;; *) false;; esac; do shift; done; [ $# = 0 ] && exit\n";
+/// Ends the session when a check has kept a case that it found something in.
+const END_WHEN_FOUND: &str =
+    "until set -- fuzz/artifacts/sql/fuzzcheck-*; [ -e \"$1\" ]; do sleep 0.1; done; end";
+
 #[test]
 fn what_there_is_no_time_to_run_again_is_counted() {
-    // Most of it comes when the time is over.
+    // It comes when the time is over, and the first batch of the lane waits for it.
     let stage = Stage::new(
-        "late() { i=0; while [ $i -lt 500 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done; exit 72; }\n\
+        "late() { i=0; while [ $i -lt 200 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done\n\
+         : >\"$STAGE/late\"; exit 72; }\n\
          trap late INT; cd \"$STAGE/project/fuzz/corpus/sql\"; echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2\n\
          while :; do :; done",
     );
-    let summary = stage.fuzz("--max-cpu-s 1 --rerun release --json").expect(0).json();
-    assert!(summary["not_run_again"].as_u64().unwrap() > 400, "{summary}");
+    let waits = "while [ ! -e \"$STAGE/late\" ]; do sleep 0.05; done; exec \"$@\"";
+    stage.program("valgrind", &format!("{WITHOUT_FLAGS}{waits}"));
+    let summary = stage.fuzz("--max-cpu-s 1 --rerun valgrind --json").expect(0).json();
+    assert!(summary["not_run_again"].as_u64().unwrap() >= 200, "{summary}");
 }
 
 /// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
@@ -189,15 +212,16 @@ fn a_folder_that_is_no_working_copy_is_refused() {
 /// answers wrong. A sample is asked for.
 #[test]
 fn what_is_new_is_run_again_and_compared() {
-    let stage = Stage::new(
-        "cd \"$STAGE/project\"; printf 'SELECT 1 AS \"planted()\";' >fuzz/corpus/sql/new\n\
-         echo \"$TANDEM_SAMPLE\" >\"$STAGE/sample\"; printf 'SELECT 2;' >\"${TANDEM_SAMPLE%:*}/1-1\"; sleep 1\n\
-         echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2",
-    );
+    // A batch that has the case has the sample, too.
+    let stage = Stage::ending(&format!(
+        "cd \"$STAGE/project\"; printf 'SELECT 2;' >\"${{TANDEM_SAMPLE%:*}}/1-1\"\n\
+         printf 'SELECT 1 AS \"planted()\";' >\"$STAGE/new\"; mv \"$STAGE/new\" fuzz/corpus/sql/new\n\
+         echo \"$TANDEM_SAMPLE\" >\"$STAGE/sample\"\n\
+         echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2; {END_WHEN_FOUND}"
+    ));
     stage.program("other", "exec \"$FUZZCHECK\" \"$@\" --plant wrong-rows");
     let other = stage.path("bin/other");
-    let words =
-        format!("--max-total-time-s 1 --json --rerun release --sample-every 7 --pair {}", other.display());
+    let words = format!("--json --rerun release --sample-every 7 --pair {}", other.display());
     let mut command = stage.command(&words);
     let ran = finish(command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).expect(1);
     let summary = ran.json();
@@ -218,22 +242,24 @@ fn what_is_new_is_run_again_and_compared() {
     assert!(finding["replay"].as_str().unwrap().starts_with("cargo fuzzcheck pair bundled /"), "{summary}");
 
     let stage = Stage::new("");
-    stage.fuzz("--max-total-time-s 1 --lane valgrind").expect_error(&["--lane valgrind is not for this"]);
-    stage.fuzz("--max-total-time-s 1 --rerun coverage").expect_error(&["not judged", "coverage"]);
-    stage.fuzz("--max-total-time-s 1 --pair nothing").expect_error(&["no build is named `nothing`"]);
+    stage.fuzz("--lane valgrind").expect_error(&["--lane valgrind is not for this"]);
+    stage.fuzz("--rerun coverage").expect_error(&["not judged", "coverage"]);
+    stage.fuzz("--pair nothing").expect_error(&["no build is named `nothing`"]);
 }
 
-/// Runs what it is given with a planted bug: a lane that sees more than others.
-const SEES_MORE: &str = "while case \"$1\" in -*) true;; *) false;; esac; do shift; done; [ $# = 0 ] || exec \"$@\" --plant internal-error";
+/// A lane that sees more than others: what it is given runs with a planted bug.
+fn sees_more() -> String {
+    format!("{WITHOUT_FLAGS}exec \"$@\" --plant internal-error")
+}
 
 #[test]
 fn a_lane_that_follows_finds_what_the_target_does_not() {
-    let stage = Stage::new(
-        "cd \"$STAGE/project\"; printf 'SELECT planted();' >fuzz/corpus/sql/new; sleep 1\n\
-         echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2",
-    );
-    stage.program("valgrind", SEES_MORE);
-    let ran = stage.fuzz("--max-total-time-s 1 --json --rerun valgrind").expect(1).json();
+    let stage = Stage::ending(&format!(
+        "cd \"$STAGE/project\"; printf 'SELECT planted();' >\"$STAGE/new\"; mv \"$STAGE/new\" fuzz/corpus/sql/new\n\
+         echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2; {END_WHEN_FOUND}"
+    ));
+    stage.program("valgrind", &sees_more());
+    let ran = stage.fuzz("--json --rerun valgrind").expect(1).json();
     let finding = &ran["findings"][0];
     assert_eq!(finding["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
     assert!(finding["replay"].as_str().unwrap().contains("run --lane=valgrind --target sql"), "{ran}");
@@ -243,16 +269,16 @@ fn a_lane_that_follows_finds_what_the_target_does_not() {
 /// Without a sanitizer a crash has no name: the lane that follows gives it one.
 #[test]
 fn a_crash_without_a_sanitizer_gets_its_signature_from_a_lane() {
-    let stage = Stage::new(
-        "cd \"$STAGE/project\"; [ -e \"$STAGE/ran\" ] && sleep 1 && exit 0; : >\"$STAGE/ran\"\n\
+    let stage = Stage::ending(
+        "cd \"$STAGE/project\"; [ -e \"$STAGE/ran\" ] && end; : >\"$STAGE/ran\"\n\
          mkdir -p fuzz/artifacts/sql; printf 'SELECT planted();' >fuzz/artifacts/sql/crash-01\n\
          echo '==1== ERROR: libFuzzer: deadly signal' >&2\n\
          echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-01\" >&2\n\
          echo 'stat::number_of_executed_units: 11' >&2; exit 1",
     );
-    stage.program("valgrind", SEES_MORE);
-    let ran = stage.fuzz("--max-total-time-s 1 --json --lane release --rerun valgrind").expect(1).json();
+    stage.program("valgrind", &sees_more());
+    let ran = stage.fuzz("--json --lane release --rerun valgrind").expect(1).json();
     assert_eq!(ran["findings"][0]["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
     let bare = Stage::new("echo '==1== ERROR: libFuzzer: deadly signal' >&2; exit 1");
-    bare.fuzz("--max-total-time-s 1 --lane release").expect_error(&["deadly signal"]);
+    bare.fuzz("--lane release").expect_error(&["deadly signal"]);
 }

@@ -4,9 +4,9 @@ mod common;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{file, folder, fuzzcheck};
+use common::{file, folder, fuzzcheck, wait_until};
 use tandem::TestCase;
 use tandem::engine::sqlite::{Executor, Moment};
 
@@ -162,18 +162,10 @@ fn killed_at_any_moment_it_goes_on_and_loses_nothing() {
     ];
     let mut smallest = usize::MAX;
     for round in 0..5 {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fuzzcheck"))
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fuzzcheck"));
+        let child = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Until there is a best case, and then some.
-        let since = Instant::now();
-        while !to.exists() && child.try_wait().unwrap().is_none() && since.elapsed() < Duration::from_secs(60)
-        {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let mut child = wait_until(child, "there is a best case", || to.exists());
         std::thread::sleep(Duration::from_millis(20 * round));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -8,7 +8,7 @@ use common::{Ran, file, folder, fuzzcheck_on};
 
 fn triage(pile: &Path, folder: &Path, more: &str) -> Ran {
     let state = folder.join("state");
-    let words = format!("triage --plant by-name --max-time-s 60 {more} --state");
+    let words = format!("triage --plant by-name --max-time-s 600 {more} --state");
     fuzzcheck_on(&words, &[&state, pile])
 }
 

@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn a_process_ends_by_itself_in_time_or_is_told_to() {
-        assert!(matches!(ran("exit 1", 10_000, false), Ran::Ended(status) if status.code() == Some(1)));
+        assert!(matches!(ran("exit 1", 600_000, false), Ran::Ended(status) if status.code() == Some(1)));
         // A shell that is just starting another process may miss a signal.
-        assert_eq!(ran("exec sleep 60", 50, false), Ran::Cut);
-        assert_eq!(ran("exec sleep 60", 60_000, true), Ran::Stopped);
+        assert_eq!(ran("exec sleep 600", 50, false), Ran::Cut);
+        assert_eq!(ran("exec sleep 600", 600_000, true), Ran::Stopped);
         let stop = AtomicBool::new(false);
         let missing = run(&mut Command::new("/nonexistent/x"), TICK, &stop, |_| {}).unwrap_err();
         assert!(missing.to_string().contains("/nonexistent/x"));

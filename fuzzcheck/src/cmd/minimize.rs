@@ -30,7 +30,7 @@ pub(super) fn run(args: &MinimizeArgs) -> Result<ExitCode> {
     let options = Options {
         is_twice: args.twice,
         plant: args.plant.clone(),
-        timeout_ms: TIMEOUT_MS,
+        timeout_ms: args.limits.timeout_ms.unwrap_or(TIMEOUT_MS),
         ..Options::default()
     };
     let probes = Probes::new(&flavor, args.pair.as_deref(), &options, &project(), !args.no_install)?;

@@ -110,15 +110,15 @@ impl Follower {
     pub(crate) fn follow(
         this: &Mutex<Self>,
         is_over: &AtomicBool,
-        stop: &AtomicBool,
+        stop: impl Fn() -> bool,
         mut caught: impl FnMut(Caught),
     ) -> Result<()> {
         let lock = || this.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             // Looked at before the folder: what is written until then is still run.
             let is_last = is_over.load(Ordering::Relaxed);
-            while !stop.load(Ordering::Relaxed) && lock().run_batch(&mut caught)? > 0 {}
-            if is_last || stop.load(Ordering::Relaxed) {
+            while !stop() && lock().run_batch(&mut caught)? > 0 {}
+            if is_last || stop() {
                 return Ok(());
             }
             std::thread::sleep(TICK);
@@ -243,10 +243,10 @@ mod tests {
         fs::write(corpus.join("new"), script("SELECT 'bad'".to_owned())).unwrap();
         fs::write(sample.join("7"), script("SELECT 'bad', 'sampled'".to_owned())).unwrap();
         fs::write(sample.join(".8"), b"not yet written").unwrap();
-        let (over, never) = (AtomicBool::new(true), AtomicBool::new(false));
+        let over = AtomicBool::new(true);
         let mut found = Vec::new();
         for _ in 0..2 {
-            Follower::follow(&follower, &over, &never, |caught| found.push(caught)).unwrap();
+            Follower::follow(&follower, &over, || false, |caught| found.push(caught)).unwrap();
         }
         let mut follower = follower.into_inner().unwrap();
         assert_eq!(follower.counts()["planted"], Counts { kept: 101, sampled: 1, findings: 2 });

@@ -165,7 +165,9 @@ impl<'a> Session<'a> {
             let following = self.follower.as_ref().map(|follower| {
                 let (is_over, is_enough) = (Arc::clone(&is_over), Arc::clone(&is_enough));
                 scope.spawn(move || {
-                    Follower::follow(follower, &is_over, &is_enough, |caught| session.note(caught))
+                    // What a process does when it is told to end comes later than this.
+                    let stop = || is_enough.load(Ordering::Relaxed) || session.is_stopped();
+                    Follower::follow(follower, &is_over, stop, |caught| session.note(caught))
                 })
             });
             let (mut looked, mut fuzzed) = (Instant::now(), None);
@@ -180,9 +182,6 @@ impl<'a> Session<'a> {
                     if session.elapsed() >= fuzzed + catching_up_max(fuzzed) {
                         is_enough.store(true, Ordering::Relaxed);
                     }
-                }
-                if session.is_stopped() {
-                    is_enough.store(true, Ordering::Relaxed);
                 }
                 if looked.elapsed() >= CPU_TIME_INTERVAL {
                     looked = Instant::now();

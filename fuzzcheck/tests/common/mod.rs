@@ -7,9 +7,14 @@ pub mod counting;
 pub mod stage;
 
 use std::fs;
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tandem::TestCase;
 use tandem::engine::sqlite::{Executor, Moment};
 use tandem::testcase::OpenConfig;
@@ -100,6 +105,56 @@ pub fn fuzzcheck<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -
 /// Runs the program with words and, behind them, paths.
 pub fn fuzzcheck_on(words: &str, paths: &[&Path]) -> Ran {
     finish(command().args(words.split_whitespace()).args(paths))
+}
+
+/// How long something may take that comes within a second on an idle machine. That it comes is tested, not how soon.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Waits until a process has done something; fails with what it printed if it ends, or does nothing, without that.
+#[track_caller]
+pub fn wait_until(mut child: Child, what: &str, mut is_done: impl FnMut() -> bool) -> Child {
+    let began = Instant::now();
+    loop {
+        // Asked first: what it did last counts.
+        let has_ended = child.try_wait().expect("it is ours").is_some();
+        if is_done() {
+            return child;
+        }
+        if has_ended || began.elapsed() > PATIENCE {
+            child.kill().ok();
+            let (out, err) = (so_far(child.stdout.take()), so_far(child.stderr.take()));
+            panic!("{what}: {}: {out}\n{err}", if has_ended { "it ended before" } else { "not yet" });
+        }
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// What a process has printed; what it began may still hold the pipe.
+fn so_far(pipe: Option<impl Read + AsFd>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        rustix::fs::fcntl_setfl(&pipe, rustix::fs::OFlags::NONBLOCK).expect("it is a pipe");
+        pipe.read_to_end(&mut bytes).ok();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Runs a command that the kernel kills, as SIGKILL would, when it has written so many KiB to one file.
+#[track_caller]
+pub fn killed_at_kib(kib: u64, command: &Command) {
+    let mut shell = Command::new("sh");
+    // Blocks of 512 bytes; and no core.
+    shell.arg("-c").arg(format!("ulimit -c 0; ulimit -f {}; exec \"$0\" \"$@\"", 2 * kib));
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let output = shell.output().expect("there is a shell");
+    let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+    assert_eq!(signal, Some(Signal::XFSZ.as_raw()), "{:#?}", Ran::from(output));
 }
 
 /// The working copy.
