@@ -322,3 +322,10 @@ fn printf_cuts_no_text_that_may_be_and_asks_for_no_more() {
         assert!(refused.heap_peak.1 <= i64::from(most) * 2, "{format}: {:?}", refused.heap_peak);
     }
 }
+
+#[test]
+fn a_page_is_an_allocation_of_its_own() {
+    let sql = "PRAGMA page_size=4096; CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT * FROM t";
+    let largest = run_sql(sql).heap_peak.1;
+    assert!((4096..4 * 4096).contains(&largest), "{largest} bytes at once: pages come from a block");
+}
