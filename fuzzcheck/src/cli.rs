@@ -147,7 +147,7 @@ pub struct RunArgs {
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Folder for the cases of findings [default: fuzz/artifacts/TARGET]
+    /// Folder for the cases of findings [default: where `fuzz` of that build has them, fuzz/artifacts/TARGET or TARGET-BUILD]
     #[arg(long, value_name = "DIR")]
     pub save_dir: Option<PathBuf>,
     /// CPU milliseconds after which a case counts as hanging.
