@@ -135,7 +135,7 @@ pub struct RunArgs {
     /// Leave out the first N cases.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub skip: usize,
-    /// Run single files on this target instead of the one that they seem to be for.
+    /// Run single files on this target, read as it reads them, instead of the one that they seem to be for.
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// Run every case twice and compare what it did.
