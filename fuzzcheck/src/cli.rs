@@ -141,7 +141,7 @@ pub struct RunArgs {
     /// Leave out the first N cases.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub skip: usize,
-    /// Run single files on this target instead of the one that they seem to be for.
+    /// Run single files on this target, read as it reads them, instead of the one that they seem to be for.
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// Run every case twice and compare what it did.
@@ -153,7 +153,7 @@ pub struct RunArgs {
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Folder for the cases of findings [default: fuzz/artifacts/TARGET]
+    /// Folder for the cases of findings [default: where `fuzz` of that build has them, fuzz/artifacts/TARGET or TARGET-BUILD]
     #[arg(long, value_name = "DIR")]
     pub save_dir: Option<PathBuf>,
     /// CPU milliseconds after which a case counts as hanging.

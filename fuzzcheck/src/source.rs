@@ -2,7 +2,9 @@
 //!
 //! A path is one of our corpus databases, one of SQLite's `fuzzdataN.db`, a folder, or a file with one
 //! case. Folders are read to any depth, in the order of names; files whose name begins with a dot or
-//! `README` are passed over.
+//! `README` are passed over. How a file with one case is read: [`mod@single`].
+
+mod single;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -12,13 +14,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use tandem::TestCase;
 use tandem::corpus::fuzzdata::{self, Fuzzdata};
 use tandem::corpus::{Corpus, CorpusError, Details, Entry, Kind, Version, application_id, store};
-use tandem::targets::{DB_FILE, DB_SQL, SQL, Target};
-use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
+use tandem::targets::Target;
 
 use clap::ValueEnum;
 
 use crate::build::lane::Lane;
 use crate::files;
+
+pub(crate) use single::single;
 
 /// A case with where it came from.
 #[derive(Clone)]
@@ -205,43 +208,6 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     }
     all.push(1, std::iter::once(single(path, target)?));
     Ok(())
-}
-
-/// Reads a file with one case, whatever it is; `target` is as in [`open`].
-///
-/// # Errors
-/// As [`read_case`].
-pub(crate) fn single(path: &Path, target: Option<&'static Target>) -> Result<NamedCase> {
-    let (case, form) = read_case(path)?;
-    let target = target.unwrap_or_else(|| target_of(path, form));
-    Ok(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
-}
-
-/// Reads a file with one case.
-///
-/// # Errors
-/// Where it cannot be read or decoded; with its name.
-pub(crate) fn read_case(path: &Path) -> Result<(TestCase, Form)> {
-    let bytes = fs::metadata(path).with_context(|| format!("{}", path.display()))?.len();
-    if bytes > CASE_BYTES_MAX as u64 {
-        return Err(DecodeError::TooLarge { bytes }).with_context(|| format!("{}", path.display()));
-    }
-    let content = fs::read(path).with_context(|| format!("{}", path.display()))?;
-    let case = TestCase::decode_strict(&content).with_context(|| format!("{}", path.display()))?;
-    Ok((case, Form::of(&content)))
-}
-
-/// What a file with one case is for: the target after which its folder is named, as libFuzzer's artifacts
-/// and exported cases lie; else what suits its form. Folders further up say nothing: a working copy may lie
-/// in one named `sql`.
-fn target_of(path: &Path, form: Form) -> &'static Target {
-    let absolute = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = absolute.parent().and_then(|folder| folder.file_name()?.to_str());
-    folder.and_then(Target::by_name).unwrap_or(match form {
-        Form::Envelope | Form::Dbsqlfuzz => &DB_SQL,
-        Form::Database => &DB_FILE,
-        Form::Sql => &SQL,
-    })
 }
 
 /// Reads a corpus database.

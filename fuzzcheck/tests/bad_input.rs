@@ -88,6 +88,24 @@ fn in_a_folder_it_is_left_out_and_told_and_the_rest_is_done() {
 }
 
 #[test]
+fn what_a_fuzzer_kept_is_run_as_its_target_runs_it() {
+    let folder = folder();
+    let kept = folder.path().join("db_sql");
+    fs::create_dir(&kept).expect("it can be made");
+    let case = common::case_with_image("CREATE TABLE t(a);", "SELECT * FROM t;").encode();
+    let cut = file(&kept, "cut", &case[..case.len() - 9]);
+    for path in [&kept, &cut] {
+        assert_eq!(fuzzcheck_on("run", &[path]).expect(0).summary(), (0, 1));
+    }
+    let elsewhere = file(folder.path(), "cut", read(&cut));
+    assert_eq!(fuzzcheck_on("run --target sql", &[&elsewhere]).expect(0).summary(), (0, 1));
+    fuzzcheck_on("run", &[&elsewhere]).expect_error(&["cut: ", "truncated", "named after a target"]);
+    // An empty file is none of a fuzzer's.
+    let empty = file(&kept, "empty", "");
+    fuzzcheck_on("run --target sql", &[&empty]).expect_error(&["empty"]);
+}
+
+#[test]
 fn nothing_to_run_is_an_error_that_says_where_it_looked() {
     let folder = folder();
     let place = folder.path().to_str().expect("UTF-8");

@@ -98,3 +98,12 @@ fn every_crate_of_the_harness_is_listed_as_such() {
     let listed: BTreeSet<&str> = list.split(['|', '\\', ' ', '\n']).filter(|name| !name.is_empty()).collect();
     assert_eq!(listed, built);
 }
+
+/// What is built otherwise for fuzzing, replay does not see: nothing is but what reads the coverage counters.
+#[test]
+fn replay_is_built_as_fuzzing_is() {
+    let mut grep = Command::new("grep");
+    grep.args(["-rlE", r"cfg.*\(.*\bfuzzing\b", "src"]).current_dir(project());
+    let found = String::from_utf8(grep.output().expect("grep is there").stdout).expect("UTF-8");
+    assert_eq!(found.trim_end(), "src/engine/sqlite/instrumentation.rs");
+}

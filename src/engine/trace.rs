@@ -116,9 +116,6 @@ taints! {
     HEAP_LIMIT = 7, "heap-limit";
     /// A `sqlite3_limit` was lowered below what the schema may need.
     LIMITS = 8, "limits";
-    /// A statement that becomes schema text is longer than `SQLITE_PRINTF_PRECISION_LIMIT`, at which
-    /// the build cuts that text.
-    LONG_SCHEMA_TEXT = 9, "long-schema-text";
 }
 
 impl Taint {

@@ -1,10 +1,12 @@
 //! Every target runs on what fuzzing makes of its seeds.
 
 use super::*;
+use crate::engine::sqlite::Moment;
+use crate::engine::{Code, StatementTrace};
 use crate::generators::seeds;
 use crate::mutators::{self, Context};
 use crate::sql::vocabulary::Vocabulary;
-use crate::testcase::{FileName, Script};
+use crate::testcase::{FileName, OpenConfig, Script};
 
 #[test]
 fn a_thousand_mutated_seeds_run_without_findings_and_twice_the_same() {
@@ -68,4 +70,54 @@ fn the_script_of_a_case_means_nothing_to_the_battery() {
     assert_eq!(DB_FILE.judge(&mut executor, &case).observation.trace.difference(&first), None);
     case.files.insert(FileName::main(), b"SQLite format 3\0".to_vec());
     assert!(DB_FILE.judge(&mut executor, &case).observation.trace.difference(&first).is_some());
+}
+
+/// The codes of the statements of a case that nobody has anything to say of.
+#[track_caller]
+fn judge_all(case: &TestCase) -> Vec<Code> {
+    let budget = Budget { vm_steps: 1_000_000, alloc_bytes: 1 << 30, ..DB_SQL.budget };
+    let judged = DB_SQL.judge_within(&mut Executor::shared(), case, &budget);
+    let taint = judged.observation.taint;
+    assert!(judged.verdicts.iter().all(|verdict| *verdict == Verdict::Pass), "{:?}", judged.verdicts);
+    assert!(taint.is_none() && !judged.observation.trace.is_cut_short, "{taint:?}");
+    judged.observation.trace.statements.iter().map(StatementTrace::code).collect()
+}
+
+/// What creates a table of this name with everything that has a long text, and what changes all of that.
+fn long_schema(encoding: &str, name: &[u8]) -> [Vec<u8>; 2] {
+    let column = |i| format!("\"column {i} of a wide table\" TEXT DEFAULT '{i}' CHECK(1)");
+    let columns = (0..900).map(column).collect::<Vec<_>>().join(",\n");
+    let long = "long".repeat(5000);
+    let table = format!("PRAGMA encoding='{encoding}'; CREATE TABLE @(a INTEGER PRIMARY KEY,\n{columns});");
+    let others = format!(
+        "CREATE INDEX i ON @(\"column 7 of a wide table\" /* {columns} */); CREATE VIEW v AS SELECT a, '{long}' FROM @;
+         CREATE TRIGGER r AFTER INSERT ON @ BEGIN SELECT '{long}'; END; INSERT INTO @ DEFAULT VALUES;"
+    );
+    let changes = "VACUUM; ALTER TABLE @ ADD COLUMN y; ALTER TABLE @ RENAME COLUMN y TO z; VACUUM; REINDEX;
+        INSERT INTO @(z) VALUES(1); SELECT * FROM v; ALTER TABLE @ RENAME TO other; SELECT * FROM v; VACUUM";
+    // In UTF-16 SQLite knows what was no UTF-8 by what became of it.
+    let known =
+        if encoding == "UTF-8" { name.to_vec() } else { String::from_utf8_lossy(name).into_owned().into() };
+    let with_name = |text: &str, name: &[u8]| {
+        let parts: Vec<&[u8]> = text.split('@').map(str::as_bytes).collect();
+        parts.join(&[b"\"", name, b"\""].concat()[..])
+    };
+    [[with_name(&table, name), with_name(&others, &known)].concat(), with_name(changes, &known)]
+}
+
+#[test]
+fn long_schema_texts_are_kept_as_they_are() {
+    // The bytes that are no UTF-8 become three each where SQLite makes UTF-16 of them and UTF-8 again.
+    for name in [b"plain".to_vec(), vec![0xff; 400], vec![0xff; 3000]] {
+        for encoding in ["UTF-8", "UTF-16le", "UTF-16be"] {
+            let [made, changed] = long_schema(encoding, &name);
+            let at_once = TestCase::from_sql([&made[..], &changed[..]].concat());
+            let files =
+                Executor::shared().files_after(&OpenConfig::default(), &made, Moment::Closed).unwrap();
+            for case in [at_once, TestCase { files, ..TestCase::from_sql(changed) }] {
+                let codes = judge_all(&case);
+                assert!(codes.iter().all(|code| code.is_success()), "{encoding}: {codes:?}");
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
+use tandem::targets::Target;
 
 use super::amalgamation::Sqlite;
 use super::lane::Lane;
@@ -167,6 +168,23 @@ impl Flavor {
         [sqlite, flags, extra].into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 
+    /// What names the folders of a target's inputs: the target, and the SQLite where it is another: what crashes one
+    /// would end every run of its fuzzer, and is a good case for all others.
+    pub(crate) fn name_of(&self, target: &str) -> String {
+        let what = self.what();
+        if what.is_empty() { target.to_owned() } else { format!("{target}-{what}") }
+    }
+
+    /// The target of which [`Flavor::name_of`] made a name.
+    pub(crate) fn target_of(name: &str) -> Option<&'static Target> {
+        Target::by_name(name.split('-').next()?)
+    }
+
+    /// Where cases of a target that are findings in this build are kept.
+    pub(crate) fn artifacts(&self, project: &Path, target: &str) -> PathBuf {
+        project.join("fuzz/artifacts").join(self.name_of(target))
+    }
+
     /// Its target directory, below that of the project.
     pub(crate) fn folder(&self, project: &Path, is_fuzzed: bool) -> PathBuf {
         let prefix = if is_fuzzed { "fuzz-" } else { "" };
@@ -283,6 +301,10 @@ mod tests {
         let extra = FlavorArgs { extra_c: vec![file], init: Some("f".to_owned()), ..FlavorArgs::default() };
         let flavor = Flavor::new(&extra, &Lane::FUZZED).unwrap();
         assert!(flavor.key().starts_with("asan-with-") && !flavor.is_default_for_fuzzing());
+        let artifacts = |flavor: &Flavor| flavor.artifacts(Path::new("x"), "sql");
+        assert_eq!(artifacts(&bundled), Path::new("x/fuzz/artifacts/sql"));
+        assert_eq!(artifacts(&flavor), Path::new("x/fuzz/artifacts").join(format!("sql-{}", flavor.what())));
+        assert_eq!(Flavor::target_of(&flavor.name_of("sql")).unwrap().name, "sql");
         let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, &Lane::FUZZED).unwrap_err());
         assert!(
             error(FlavorArgs { init: Some("f".to_owned()), ..FlavorArgs::default() }).contains("--extra-c")

@@ -30,8 +30,8 @@ const fn hot(version: &'static str, crate_version: &'static str) -> Release {
     Release { version, name: "libsqlite3-hotbundle", crate_version, folder: "sqlite3" }
 }
 
-/// All of them, oldest first. Read off the crates themselves in November 2026.
-pub(crate) const RELEASES: [Release; 42] = [
+/// All that is in any version of these crates, oldest first. Read off the crates themselves in November 2026.
+pub(crate) const RELEASES: [Release; 44] = [
     sys("3.26.0", "0.12.0"),
     sys("3.27.2", "0.14.0"),
     sys("3.28.0", "0.15.0"),
@@ -70,7 +70,9 @@ pub(crate) const RELEASES: [Release; 42] = [
     hot("3.51.2", "1.510200.0"),
     sys("3.51.3", "0.37.0"),
     hot("3.53.0", "1.530000.0"),
+    sys("3.53.1", "0.38.0"),
     sys("3.53.2", "0.38.2"),
+    hot("3.53.3", "1.530300.0"),
     hot("3.53.4", "1.530400.0"),
     sys("3.54.0", "0.39.0"),
     sys("3.54.1", "0.39.1"),

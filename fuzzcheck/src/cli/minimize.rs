@@ -46,7 +46,7 @@ pub struct MinimizeArgs {
     /// The bug to keep, by its signature [default: the first one that the case shows]
     #[arg(long, value_name = "SIGNATURE")]
     pub signature: Option<String>,
-    /// Where to write the smaller case [default: minimized-from-ID beside the case, or in fuzz/artifacts/TARGET]
+    /// Where to write the smaller case [default: minimized-from-ID beside the case, or where `run` saves those of findings]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
     /// Begin with the case again, and not where an earlier run for the same bug ended.

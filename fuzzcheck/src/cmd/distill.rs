@@ -170,7 +170,7 @@ fn save_crashes(plan: &Plan, target: &Target, all: &Corpus, crashes: &[Crash]) -
         let Some(entry) = all.get(id, target.name) else {
             continue;
         };
-        let path = save_case(prefix, &id.to_string(), target, &entry.body, Some(&plan.artifacts()))?;
+        let path = save_case(prefix, &id.to_string(), &entry.body, &plan.artifacts())?;
         let said = plan.logs().join(path.file_name().unwrap_or_default()).with_extension("txt");
         std::fs::create_dir_all(plan.logs()).with_context(|| format!("{}", plan.logs().display()))?;
         files::write(&said, log.as_bytes())?;

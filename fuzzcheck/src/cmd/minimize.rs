@@ -37,7 +37,7 @@ pub(super) fn run(args: &MinimizeArgs) -> Result<ExitCode> {
     let stop = interrupt_flag()?;
     let path = match &args.to {
         Some(path) => path.clone(),
-        None => default_path(&named)?,
+        None => default_path(&named, &flavor)?,
     };
     crate::files::refuse_corpus(&path)?;
     crate::files::refuse_special(&path)?;
@@ -81,12 +81,12 @@ fn parts(chosen: &[PartArg]) -> Vec<Part> {
 }
 
 /// Beside the case, under the name that libFuzzer gives to such files.
-fn default_path(named: &NamedCase) -> Result<PathBuf> {
+fn default_path(named: &NamedCase, flavor: &Flavor) -> Result<PathBuf> {
     let name = format!("minimized-from-{}", named.case.id().short());
     let case = Path::new(&named.name);
     let folder = match case.parent() {
         Some(folder) if case.is_file() => folder.to_owned(),
-        _ => project().join("fuzz/artifacts").join(named.target.name),
+        _ => flavor.artifacts(&project(), named.target.name),
     };
     std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     Ok(folder.join(name))

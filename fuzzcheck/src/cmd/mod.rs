@@ -134,17 +134,10 @@ fn interrupt_flag() -> Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// Writes the case of a finding into `folder`, or where libFuzzer writes those of its target.
-fn save_case(
-    prefix: &str,
-    name: &str,
-    target: &Target,
-    body: &[u8],
-    folder: Option<&Path>,
-) -> Result<PathBuf> {
-    let folder = folder.map_or_else(|| project().join("fuzz/artifacts").join(target.name), Path::to_owned);
+/// Writes the case of a finding into `folder`.
+fn save_case(prefix: &str, name: &str, body: &[u8], folder: &Path) -> Result<PathBuf> {
     let path = folder.join(format!("{prefix}-{}", CaseId::of_encoded(body).short()));
-    let made = std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()));
+    let made = std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()));
     made.and_then(|()| files::write(&path, body))
         .with_context(|| format!("the case of `{name}` could not be saved"))?;
     Ok(path)

@@ -15,6 +15,8 @@ use super::{
     EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, save_case, target_by_name,
     tell_skipped,
 };
+use crate::build::flavor::Flavor;
+use crate::build::lane::Lane;
 use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::pair::PairArgs;
 use crate::pairing::{Build, Found, PairReport, named, pool};
@@ -42,7 +44,10 @@ pub(super) fn run(args: &PairArgs) -> Result<ExitCode> {
         .findings
         .values()
         .map(|Found { example, .. }| {
-            save_case("pair", &example.name, example.target, &example.body, args.save_dir.as_deref())
+            // What two builds do not agree on is neither's alone.
+            let of_neither = || Flavor::bundled(Lane::Release).artifacts(&project(), example.target.name);
+            let folder = args.save_dir.clone().unwrap_or_else(of_neither);
+            save_case("pair", &example.name, &example.body, &folder)
         })
         .collect();
     let seconds = started.elapsed().as_secs_f64();

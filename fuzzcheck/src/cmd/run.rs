@@ -57,7 +57,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
         bail!("no case was run{}", why_none(&paths, args, found, is_interrupted.load(Ordering::Relaxed)));
     }
     simulate_failure(&mut report);
-    let saved = save_all(&report, args);
+    let saved = save_all(&report, args, &flavor);
     let seconds = started.elapsed().as_secs_f64();
     let print = if args.json { print_json } else { print_text };
     ui::print(|out| print(&report, &saved, args, &worker, seconds, out))?;
@@ -211,12 +211,11 @@ fn simulate_failure(report: &mut Report) {
 }
 
 /// Saves the cases of all findings; where that fails, the others are saved all the same.
-fn save_all(report: &Report, args: &RunArgs) -> Vec<Result<PathBuf>> {
-    report
-        .findings
-        .iter()
-        .map(|Finding { case, .. }| {
-            save_case("fuzzcheck", &case.name, case.target, &case.body, args.save_dir.as_deref())
-        })
-        .collect()
+fn save_all(report: &Report, args: &RunArgs, flavor: &Flavor) -> Vec<Result<PathBuf>> {
+    let save = |Finding { case, .. }: &Finding| {
+        let beside_libfuzzers = || flavor.artifacts(&project(), case.target.name);
+        let folder = args.save_dir.clone().unwrap_or_else(beside_libfuzzers);
+        save_case("fuzzcheck", &case.name, &case.body, &folder)
+    };
+    report.findings.iter().map(save).collect()
 }

@@ -173,8 +173,8 @@ fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<(
     let Some(bug) = state.bugs.get_mut(signature).filter(|bug| !bug.is_minimal) else {
         return Ok(());
     };
-    let (case, _) = source::read_case(&path)?;
     let target = target_by_name(Some(&bug.target))?.context("every bug has a target")?;
+    let case = source::single(&path, Some(target))?.case;
     eprintln!("fuzzcheck: {signature}: {} cases; making the smallest smaller", bug.cases.len());
     // Beside the case, which is whole until there is something better.
     let to = path.with_extension("min");

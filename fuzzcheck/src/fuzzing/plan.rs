@@ -51,16 +51,14 @@ impl Plan {
         self.project.join("fuzz/corpus").join(self.name())
     }
 
-    /// The target, and the SQLite where it is another: what crashes one would end every run of its fuzzer, and is
-    /// a good case for all others.
+    /// See [`Flavor::name_of`].
     pub(crate) fn name(&self) -> String {
-        let what = self.flavor.what();
-        if what.is_empty() { self.target.to_owned() } else { format!("{}-{what}", self.target) }
+        self.flavor.name_of(self.target)
     }
 
     /// Where cases that are findings are kept.
     pub(crate) fn artifacts(&self) -> PathBuf {
-        self.project.join("fuzz/artifacts").join(self.name())
+        self.flavor.artifacts(&self.project, self.target)
     }
 
     /// Where the target leaves a sample of what it runs.

@@ -196,7 +196,8 @@ impl Executor {
         if config.is_on(Setting::RichSchema) {
             self.rich_image.get_or_init(|| {
                 // An older SQLite lacks functions and clauses: it gets the rest.
-                let (files, _) = self.build_files(&OpenConfig::default(), RICH_SCHEMA, Moment::Closed);
+                let (files, _) =
+                    self.build_files(&OpenConfig::default(), RICH_SCHEMA.as_bytes(), Moment::Closed);
                 files.main().unwrap_or_default().to_vec()
             });
         }
@@ -261,16 +262,21 @@ impl Executor {
     ///
     /// # Errors
     /// The statement that failed, with SQLite's message.
-    pub fn files_after(&self, config: &OpenConfig, sql: &str, moment: Moment) -> Result<FileSet, String> {
+    pub fn files_after(
+        &self,
+        config: &OpenConfig,
+        sql: &(impl AsRef<[u8]> + ?Sized),
+        moment: Moment,
+    ) -> Result<FileSet, String> {
         let _exclusive = super::exclusive();
-        match self.build_files(config, sql, moment) {
+        match self.build_files(config, sql.as_ref(), moment) {
             (files, None) => Ok(files),
             (_, Some(error)) => Err(error),
         }
     }
 
     /// The files, and the first statement that failed.
-    fn build_files(&self, config: &OpenConfig, sql: &str, moment: Moment) -> (FileSet, Option<String>) {
+    fn build_files(&self, config: &OpenConfig, sql: &[u8], moment: Moment) -> (FileSet, Option<String>) {
         self.prepare_machine(&FileSet::default(), config, &Budget::UNLIMITED);
         let connection = match Connection::open(&self.vfs, MAIN_PATH) {
             Ok(connection) => connection,
@@ -278,11 +284,12 @@ impl Executor {
         };
         let mut error = None;
         settings::apply(config, &Budget::UNLIMITED, &connection);
-        for range in sql::statements(sql.as_bytes()) {
+        for range in sql::statements(sql) {
             let statement = &sql[range];
-            let is_blank = sql::tokenize(statement.as_bytes()).iter().all(|token| token.kind.is_blank());
+            let is_blank = sql::tokenize(statement).iter().all(|token| token.kind.is_blank());
             if !is_blank && session::query(&connection, statement).is_none() {
-                error.get_or_insert_with(|| format!("{}: {}", statement.trim(), connection.error_message()));
+                let statement = String::from_utf8_lossy(statement.trim_ascii());
+                error.get_or_insert_with(|| format!("{statement}: {}", connection.error_message()));
             }
         }
         let while_open = (moment == Moment::PowerCut).then(|| named_files(&self.vfs.machine()));

@@ -8,16 +8,13 @@ use twox_hash::XxHash3_64;
 
 use super::ffi::{Connection, Phase, Statement};
 use crate::engine::transcript::StatementRecord;
-use crate::engine::{Code, Observation, StatementObserver, StatementTrace, Taint, Trace, Value};
+use crate::engine::{Code, Observation, StatementObserver, StatementTrace, Trace, Value};
 use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
 
 /// Rows are hashed when so many bytes of them are waiting.
 const HASH_BLOCK_BYTES: usize = 1 << 16;
-
-/// `SQLITE_PRINTF_PRECISION_LIMIT` of the build (see .cargo/config.toml), less what CREATE adds.
-const SCHEMA_TEXT_BYTES_MAX: usize = 1000 - 30;
 
 /// After so many refusals in a row no statement is tried that needs the schema: SQLite would read all of
 /// it again, only to find the same damage.
@@ -116,7 +113,6 @@ impl<'c> Session<'c> {
             let end = if is_whole { at.end } else { at.start + read + length };
             let range = (at.start + read).min(end)..end;
             if code != Code::OK || statement.is_some() {
-                self.note_long_schema_text(verb, text.len() - read);
                 self.note_schema_refusal(code, verb);
                 self.refused_by_parser += u64::from(is_parser_error(self.connection, code));
                 self.step_all(code, statement, range, verb);
@@ -159,13 +155,6 @@ impl<'c> Session<'c> {
         } else if prepare != Code::OK || !NEEDS_NO_SCHEMA.contains(&verb) || verb == "PRAGMA" {
             // Something else got through, or what keeps SQLite from the schema may have changed.
             self.schema_refusals = 0;
-        }
-    }
-
-    fn note_long_schema_text(&self, verb: &str, bytes: usize) {
-        if bytes > SCHEMA_TEXT_BYTES_MAX && matches!(verb, "CREATE" | "ALTER") {
-            let taint = &self.connection.watch().taint;
-            taint.set(taint.get() | Taint::LONG_SCHEMA_TEXT);
         }
     }
 
@@ -268,9 +257,12 @@ pub(super) fn row(statement: &Statement<'_>) -> Vec<Value> {
 }
 
 /// See [`Session::query`].
-pub(super) fn query(connection: &Connection<'_>, text: &str) -> Option<Vec<Vec<Value>>> {
+pub(super) fn query(
+    connection: &Connection<'_>,
+    text: &(impl AsRef<[u8]> + ?Sized),
+) -> Option<Vec<Vec<Value>>> {
     connection.watch().phase.set(Phase::Own);
-    let (_, statement, _) = connection.prepare(text.as_bytes());
+    let (_, statement, _) = connection.prepare(text.as_ref());
     let mut statement = statement?;
     let mut rows = Vec::new();
     loop {

@@ -2,6 +2,10 @@
 //!
 //! Every switch is set, also where SQLite's default agrees: a build may have other defaults, and a
 //! case must mean the same there.
+//!
+//! What a build limits more than this file does is another matter: SQLite cuts the text of its own schema at
+//! `SQLITE_PRINTF_PRECISION_LIMIT`. Where that is below [`Setting::LimitLength`], which only `LIBSQLITE3_FLAGS` of
+//! one's own can do, long `CREATE` statements show `code/SQLITE_CORRUPT`, and that build is to blame.
 
 use std::ffi::c_int;
 

@@ -306,3 +306,26 @@ fn cases_go_through_the_vfs_that_is_named() {
     assert!(trace.files.is_empty(), "none is on the disk of its own");
     assert!(other.machine().disk.content(b"main.db").is_some());
 }
+
+#[test]
+fn printf_cuts_no_text_that_may_be_and_asks_for_no_more() {
+    let most = Setting::LimitLength.spec().max - 2;
+    let whole = run_sql(&format!("SELECT 1 WHERE length(printf('%*s', {most}, 'x')) = {most}"));
+    assert_eq!(
+        whole.trace.statements[0].rows, 1,
+        "SQLITE_PRINTF_PRECISION_LIMIT is too low: .cargo/config.toml"
+    );
+    for format in ["%.*d", "%.*f", "%.*c", "%*d", "%0*d", "%,*d", "%*s", "%-*s", "%!*s", "%*q"] {
+        let refused =
+            run_sql(&format!("SELECT printf('{format}', 2147483647, '1'), 1 FROM (VALUES(1),(2),(3))"));
+        assert_eq!(refused.trace.statements[0].code().primary(), 18, "{format}");
+        assert!(refused.heap_peak.1 <= i64::from(most) * 2, "{format}: {:?}", refused.heap_peak);
+    }
+}
+
+#[test]
+fn a_page_is_an_allocation_of_its_own() {
+    let sql = "PRAGMA page_size=4096; CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT * FROM t";
+    let largest = run_sql(sql).heap_peak.1;
+    assert!((4096..4 * 4096).contains(&largest), "{largest} bytes at once: pages come from a block");
+}
