@@ -77,6 +77,67 @@ fn a_limit_of_steps_limits_the_steps() {
     assert!(limited * 4 < free, "{limited} steps with the limit, {free} without");
 }
 
+/// A script whose crash comes after this many rows.
+fn late_crash(folder: &Path, rows: u32) -> std::path::PathBuf {
+    let loop_of = format!("WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT {rows})");
+    file(folder, "late.sql", format!("SELECT count(*) FROM ({loop_of} SELECT x FROM r); SELECT planted();"))
+}
+
+#[test]
+fn what_a_limit_cuts_short_has_not_passed() {
+    let folder = folder();
+    let case = late_crash(folder.path(), 20_000);
+    let run = |words: &str| {
+        let mut command = command();
+        command.args("run --target sql --plant segfault".split(' ')).args(words.split_terminator(' '));
+        finish(command.arg(&case).arg("--save-dir").arg(folder.path()))
+    };
+    let cut = run("").expect(0);
+    let line = cut.out.lines().find(|line| line.starts_with("cut short ")).expect("it is said");
+    assert!(line.contains(" 1 cases") && line.contains("1 by VM steps (--limit-vm-steps)"), "{line}");
+    assert!(cut.out.contains(&format!("\n             {}\n", case.display())), "{}", cut.out);
+    let document = run("--json").expect(0).json();
+    let counted = serde_json::json!({ "limit": "VM steps", "lifted_by": "--limit-vm-steps", "cases": 1 });
+    assert_eq!(document["cut_short"], serde_json::json!([counted]));
+    assert_eq!(document["cut_short_cases"], serde_json::json!([case]));
+
+    let whole = run("--limit-vm-steps 9000000").expect(1);
+    assert!(whole.out.starts_with("crash/SIGSEGV/") && !whole.out.contains("cut short"), "{}", whole.out);
+}
+
+#[test]
+fn each_limit_is_lifted_by_its_option() {
+    let folder = folder();
+    const MANY_ROWS: &str =
+        "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT 400) SELECT x FROM r";
+    const LONG: &str = "--limit-length-bytes=1000000000 --limit-alloc-bytes=9000000000";
+    let [large, huge] = [20, 150].map(|mb| format!("SELECT length(hex(zeroblob({mb}000000)))"));
+    let trials = [
+        ("rows", "--limit-rows=3", "--limit-rows=0", MANY_ROWS),
+        ("VM steps", "--limit-vm-steps=900", "--limit-vm-steps=90000", MANY_ROWS),
+        ("allocated bytes", "--limit-alloc-bytes=90", "--limit-alloc-bytes=90000000", MANY_ROWS),
+        ("disk bytes", "--limit-disk-bytes=9000", "--limit-disk-bytes=90000", "CREATE TABLE t(a, b)"),
+        ("bytes of a value", "", &format!("{LONG} --limit-heap-bytes=0"), &large),
+        ("heap bytes", LONG, &format!("{LONG} --limit-heap-bytes=0"), &large),
+        (
+            "memory of the worker",
+            &format!("{LONG} --limit-heap-bytes=0 --worker-memory-mib=300"),
+            &format!("{LONG} --limit-heap-bytes=0 --worker-memory-mib=2000"),
+            &huge,
+        ),
+    ];
+    for (limit, limited, lifted, sql) in trials {
+        let case = file(folder.path(), "limited.sql", format!("{sql}; SELECT 1"));
+        let cut_short = |words: &str| {
+            let document =
+                fuzzcheck_on(&format!("run --json --target sql {words}"), &[&case]).expect(0).json();
+            document["cut_short"].to_string()
+        };
+        let (with, without) = (cut_short(limited.trim()), cut_short(lifted));
+        assert!(with.contains(&format!("\"{limit}\"")) && without == "[]", "{limit}: {with}, {without}");
+    }
+}
+
 #[test]
 fn some_cases_can_be_chosen() {
     let all = list(&[&corpus()]);

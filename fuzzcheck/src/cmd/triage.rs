@@ -26,6 +26,7 @@ use crate::command_line;
 use crate::files;
 use crate::minimizing::Probes;
 use crate::minimizing::work::Work;
+use crate::replay::cut_short::{self, CutShort};
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::{Options, run_all};
 use crate::source;
@@ -190,6 +191,8 @@ struct Summary {
     version: u32,
     cases: u64,
     cases_without_finding: u64,
+    /// Cases whose rest was not judged, by limit.
+    cut_short: Vec<CutShort>,
     bugs: Vec<Shown>,
 }
 
@@ -249,6 +252,7 @@ impl Summary {
             version: 1,
             cases: report.cases,
             cases_without_finding: report.cases - found as u64,
+            cut_short: report.cut_short_by_limit(),
             bugs: groups.iter().filter_map(shown).collect(),
         }
     }
@@ -286,6 +290,13 @@ impl Summary {
         }
         let known = self.bugs.iter().filter(|bug| bug.known.is_some()).count();
         let new = self.bugs.iter().filter(|bug| bug.known.is_none() && bug.is_new).count();
+        if !self.cut_short.is_empty() {
+            writeln!(
+                out,
+                "cut short, for `run` with another limit: {}",
+                cut_short::in_words(&self.cut_short)
+            )?;
+        }
         let (cases, silent, all) = (self.cases, self.cases_without_finding, self.bugs.len());
         writeln!(
             out,

@@ -239,8 +239,7 @@ fn outcome_of(job: &Job, cause: &Cause, detail: Option<String>) -> Outcome {
     let signature = format!("{kind}/{}/{}", cause.kind, detail.as_deref().unwrap_or("-"));
     let message = cause.message.clone();
     let bugs = if cause.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
-    let result =
-        CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs, digest: None, transcript: None };
+    let result = CaseResult { index: job.index, bugs, ..CaseResult::default() };
     Outcome { result, harness_error: cause.is_harness.then_some(message) }
 }
 
@@ -280,6 +279,7 @@ fn worker_arguments(options: &Options) -> Vec<String> {
         ("heap-bytes", options.limits.heap_bytes),
         ("disk-bytes", options.limits.disk_bytes),
         ("length-bytes", options.limits.length_bytes.map(u64::from)),
+        ("rows", options.limits.rows),
     ];
     let limits = limits.into_iter().filter_map(|(name, value)| Some(format!("--limit-{name}={}", value?)));
     arguments.extend(limits);

@@ -55,7 +55,7 @@ pub fn serve(
         let transcript = Some(engine.transcript(&TestCase::decode(&job.body), &budget));
         batch.engine.clone_from(&identity);
         let cpu_ns = cpu_time_ns() - started;
-        CaseResult { index: job.index, cpu_ns, vm_steps: 0, bugs: vec![], digest: None, transcript }
+        CaseResult { index: job.index, cpu_ns, transcript, ..CaseResult::default() }
     })
 }
 
@@ -167,7 +167,8 @@ impl Runner {
         }
         let trace = &judged.observation.trace;
         let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
-        CaseResult { index: job.index, cpu_ns, vm_steps: trace.vm_steps(), bugs, digest, transcript: None }
+        let (vm_steps, cut_short) = (trace.vm_steps(), judged.observation.cut_short);
+        CaseResult { index: job.index, cpu_ns, vm_steps, bugs, cut_short, digest, transcript: None }
     }
 
     fn second_run(

@@ -280,6 +280,7 @@ pub fn campaign() -> Value {
         "arms": arms(),
         "findings": findings(),
         "checks": checks(),
+        "cut_short": [{ "limit": "VM steps", "lifted_by": "--limit-vm-steps", "cases": 31 }],
         "slowest": (0..8).map(|index| json!({
             "case": format!("corpus/db_sql.db: {:08x}", 0x9e37_79b9_u32.wrapping_mul(index + 1)),
             "target": (["db_sql", "db_file", "sql"])[index as usize % 3],
