@@ -206,6 +206,43 @@ fn the_replay_command_of_a_finding_finds_it_again() {
     }
 }
 
+/// Whichever limit the stack meets first: that of its size, or that of the memory of the worker.
+#[test]
+fn an_endless_recursion_has_one_name_under_all_limits() {
+    let folder = folder();
+    let case = file(folder.path(), "planted.sql", "SELECT planted();");
+    let signature = |stack_kib: &str, words: &str| {
+        let script = format!(
+            "ulimit -s {stack_kib}; exec \"$0\" run --plant recursion {words} --save-dir \"$1\" \"$2\""
+        );
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_fuzzcheck")).arg(folder.path()).arg(&case);
+        finish(&mut command).expect(1).out.lines().next().expect("a signature").to_owned()
+    };
+    let usual = signature("8192", "");
+    assert!(usual.starts_with("crash/stack-overflow/sqlite3"), "{usual}");
+    for (stack_kib, words) in [
+        ("8192", "--worker-memory-mib 0"),
+        ("8192", "--limit-heap-bytes 0 --limit-vm-steps 9000000"),
+        ("4096", ""),
+        ("65536", ""),
+        // The memory of the worker ends before its stack does.
+        ("1000000", "--worker-memory-mib 300"),
+        ("unlimited", "--worker-memory-mib 200"),
+    ] {
+        assert_eq!(signature(stack_kib, words), usual, "{stack_kib} KiB of stack, {words}");
+    }
+}
+
+#[test]
+fn a_panic_of_the_harness_is_no_finding() {
+    let folder = folder();
+    let case = file(folder.path(), "panic.sql", "SELECT planted('panic');");
+    let ran = fuzzcheck_on("run --plant by-name", &[&case]).expect(2);
+    assert_eq!(ran.summary(), (0, 1));
+    assert!(ran.err.contains("panic.sql: a worker failed, which is a bug in Tandem"), "{ran:?}");
+}
+
 #[test]
 fn selftest_catches_every_plant() {
     let ran = fuzzcheck(["selftest"]).expect(0);

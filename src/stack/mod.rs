@@ -10,4 +10,4 @@ mod blame;
 mod capture;
 
 pub use blame::{blame, blame_allocation, is_culprit};
-pub use capture::{LINE_PREFIX, Stack, here, report_signals};
+pub use capture::{LINE_PREFIX, OVERFLOW, Stack, here, report_signals};

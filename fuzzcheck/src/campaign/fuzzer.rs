@@ -147,15 +147,22 @@ impl Fuzz for LibFuzzer {
         if has_follower {
             write_names(&self.seen_path(built), &progress.seen)?;
         }
-        Ok(match progress.failure {
-            Some(ref why) => {
+        Ok(match why_failed(&progress) {
+            Some(why) => {
                 let has_fuzzed = progress.executions() > 0 && elapsed >= FUZZED_MIN;
-                TurnEnd::Failed { why: why.clone(), has_fuzzed }
+                TurnEnd::Failed { why, has_fuzzed }
             }
             None if crashes_at_once => TurnEnd::CrashesAtOnce,
             None => TurnEnd::Over,
         })
     }
+}
+
+/// What went wrong in a turn that is no finding.
+fn why_failed(progress: &Progress) -> Option<String> {
+    let harness_error = progress.harness_errors.first();
+    let harness_error = || harness_error.map(|(path, error)| format!("{}: {error}", path.display()));
+    progress.failure.clone().or_else(harness_error)
 }
 
 fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64) -> Moment {

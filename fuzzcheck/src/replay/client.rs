@@ -234,9 +234,8 @@ impl Client {
 
 /// The outcome of a case that ended its worker; `detail` is what is known of the place where the function is not.
 fn outcome_of(job: &Job, cause: &Cause, detail: Option<String>) -> Outcome {
-    let kind = if cause.kind == "timeout" || cause.kind == "blocked" { "hang" } else { "crash" };
     let detail = cause.function.clone().or(detail);
-    let signature = format!("{kind}/{}/{}", cause.kind, detail.as_deref().unwrap_or("-"));
+    let signature = death::signature(&cause.kind, detail.as_deref());
     let message = cause.message.clone();
     let bugs = if cause.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
     let result = CaseResult { index: job.index, bugs, ..CaseResult::default() };
