@@ -14,6 +14,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::{mem, ptr};
 
+use super::memory::beside_the_limit;
+
 /// What a line begins with that holds a stack: the number of the signal follows, and addresses, innermost first,
 /// relative to the program, all of it in hexadecimal.
 pub const LINE_PREFIX: &str = "tandem-stack:";
@@ -44,7 +46,10 @@ impl Stack {
     /// program exports. Those of Rust are left out: where they are inlined, they are `trace` and `allocate`, without a
     /// path.
     pub fn functions(&self) -> Vec<String> {
-        self.names(|symbol| symbol.filename().and_then(Path::extension).is_none_or(|kind| kind != "rs"))
+        let is_of_c = |symbol: &backtrace::Symbol| {
+            symbol.filename().and_then(Path::extension).is_none_or(|kind| kind != "rs")
+        };
+        beside_the_limit(|| self.names(is_of_c))
     }
 
     fn names(&self, is_wanted: impl Fn(&backtrace::Symbol) -> bool) -> Vec<String> {

@@ -27,8 +27,19 @@ pub(super) struct Cause {
     pub function: Option<String>,
     /// What the worker said last, for a person.
     pub message: String,
-    /// True where our own code is at fault.
-    pub is_harness: bool,
+    /// Who is to blame.
+    pub fault: Fault,
+}
+
+/// Who is to blame for a death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// SQLite, as far as can be told.
+    Sqlite,
+    /// Our own code.
+    Harness,
+    /// The limit on the memory of the worker: our own code did not get what it needed for the case.
+    MemoryLimit,
 }
 
 /// The kind of what asked for more memory than there is: no sanitizer's own.
@@ -45,21 +56,24 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
         kind: kind.to_owned(),
         function,
         message: message.clone(),
-        is_harness: false,
+        fault: Fault::Sqlite,
     };
     if let Some(kill) = kill {
         return cause(if kill == Kill::CpuTime { "timeout" } else { "blocked" }, loop_of(stderr));
     }
     if let Some((kind, function)) = told(stderr) {
-        return cause(&kind, function);
+        // With SQLite on the stack, it is what asks for the memory.
+        let is_own = kind == OUT_OF_MEMORY && function.is_none() && told_signal(stderr).is_some();
+        let fault = if is_own { Fault::MemoryLimit } else { Fault::Sqlite };
+        return Cause { fault, ..cause(&kind, function) };
     }
     if panic_place(stderr).is_some() {
-        return Cause { is_harness: true, ..cause("panic", None) };
+        return Cause { fault: Fault::Harness, ..cause("panic", None) };
     }
     // A sanitizer's handler may come after ours and end the process in another way.
     match told_signal(stderr).or(status.signal().map(signal_name)) {
         Some(signal) => cause(signal, culprit(stderr, false)),
-        None => Cause { is_harness: true, ..cause("exit", None) },
+        None => Cause { fault: Fault::Harness, ..cause("exit", None) },
     }
 }
 
@@ -257,7 +271,7 @@ mod tests {
 
     #[test]
     fn causes_are_told_apart() {
-        let short = |cause: Cause| (cause.kind, cause.function, cause.is_harness);
+        let short = |cause: Cause| (cause.kind, cause.function, cause.fault == Fault::Harness);
         assert_eq!(short(by_signal(11, "")), ("SIGSEGV".to_owned(), None, false));
         let asan = "==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x6\n\
             READ of size 1\n    #0 0x55 in __asan_memcpy (x+1)\n    #1 0x55 in read<u8> /x/mod.rs:1:2\n    \
@@ -286,14 +300,20 @@ mod tests {
             by_signal(6, "thread 'main' has overflowed its stack\nfatal runtime error: stack overflow").kind,
             "stack-overflow"
         );
-        assert!(by_signal(6, "thread 'main' panicked at src/x.rs:1:2:\nno").is_harness);
+        let panic = by_signal(6, "thread 'main' panicked at src/x.rs:1:2:\nno");
+        assert_eq!(panic.fault, Fault::Harness);
+        let starved = |stack: &str| {
+            by_signal(6, &format!("memory allocation of 9 bytes failed\ntandem: signal 6\n{stack}")).fault
+        };
+        assert_eq!(starved("    #0 0x5 in sqlite3Step x.c:1\n"), Fault::Sqlite);
+        assert_eq!(starved(""), Fault::MemoryLimit);
         let large =
             "==7==ERROR: AddressSanitizer: requested allocation size 0x7fffffff\n    #0 0x55 in f x.c:1\n";
         assert_eq!(short(by_signal(6, large)), ("out-of-memory".to_owned(), Some("f".to_owned()), false));
         // UBSan's handler comes behind ours, and exits.
         let told = classify(ExitStatus::from_raw(1 << 8), "tandem: signal 11\n    #0 0x5 in f x.c:1\n", None);
         assert_eq!(short(told), ("SIGSEGV".to_owned(), Some("f".to_owned()), false));
-        assert!(classify(ExitStatus::from_raw(2 << 8), "", None).is_harness);
+        assert_eq!(classify(ExitStatus::from_raw(2 << 8), "", None).fault, Fault::Harness);
         assert_eq!(classify(ExitStatus::from_raw(9), "", Some(Kill::CpuTime)).kind, "timeout");
     }
 

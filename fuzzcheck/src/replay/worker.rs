@@ -107,19 +107,12 @@ fn limit_memory(mib: u64) -> Result<()> {
         return Ok(());
     }
     // With less than it has already, a worker would get as far as the heap that it has freed happens to reach.
-    if let Some(bytes) = address_space_bytes().filter(|&bytes| bytes > mib << 20) {
+    if let Some(bytes) = tandem::stack::address_space_bytes().filter(|&bytes| bytes > mib << 20) {
         bail!("a worker has {} MiB before its first case, and may have {mib}", bytes >> 20);
     }
     let maximum = getrlimit(Resource::As).maximum;
     let current = Some(maximum.map_or(mib << 20, |most| most.min(mib << 20)));
     setrlimit(Resource::As, Rlimit { current, maximum }).context("limiting the memory of a worker")
-}
-
-/// What this process has of its address space, where the system tells.
-fn address_space_bytes() -> Option<u64> {
-    let sizes = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = sizes.split_whitespace().next()?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }
 
 /// Runs and judges cases in this process.
