@@ -147,22 +147,15 @@ impl Fuzz for LibFuzzer {
         if has_follower {
             write_names(&self.seen_path(built), &progress.seen)?;
         }
-        Ok(match why_failed(&progress) {
-            Some(why) => {
+        Ok(match progress.failure {
+            Some(ref why) => {
                 let has_fuzzed = progress.executions() > 0 && elapsed >= FUZZED_MIN;
-                TurnEnd::Failed { why, has_fuzzed }
+                TurnEnd::Failed { why: why.clone(), has_fuzzed }
             }
             None if crashes_at_once => TurnEnd::CrashesAtOnce,
             None => TurnEnd::Over,
         })
     }
-}
-
-/// What went wrong in a turn that is no finding.
-fn why_failed(progress: &Progress) -> Option<String> {
-    let harness_error = progress.harness_errors.first();
-    let harness_error = || harness_error.map(|(path, error)| format!("{}: {error}", path.display()));
-    progress.failure.clone().or_else(harness_error)
 }
 
 fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64) -> Moment {
@@ -178,6 +171,7 @@ fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64)
     let found = progress.found.iter();
     let found: BTreeMap<String, u64> =
         found.map(|(signature, found)| (signature.clone(), found.cases.len() as u64)).collect();
+    let harness_error = |(path, error): &(PathBuf, String)| format!("{}: {error}", path.display());
     Moment {
         turn: Turn {
             seconds: elapsed.as_secs_f64(),
@@ -186,6 +180,7 @@ fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64)
             restarts: progress.restarts,
             rerun_cases,
             found,
+            harness_errors: progress.harness_errors.iter().map(harness_error).collect(),
         },
         edges: status.edges,
         features: status.features,

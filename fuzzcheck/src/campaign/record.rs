@@ -143,6 +143,9 @@ pub(crate) struct Turn {
     pub rerun_cases: u64,
     /// Cases that are findings, by signature.
     pub found: BTreeMap<String, u64>,
+    /// What went wrong in this program itself, each with the case: no findings.
+    #[serde(default)]
+    pub harness_errors: Vec<String>,
 }
 
 /// A moment of an arm.
