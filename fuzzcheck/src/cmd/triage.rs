@@ -291,11 +291,7 @@ impl Summary {
         let known = self.bugs.iter().filter(|bug| bug.known.is_some()).count();
         let new = self.bugs.iter().filter(|bug| bug.known.is_none() && bug.is_new).count();
         if !self.cut_short.is_empty() {
-            writeln!(
-                out,
-                "cut short, for `run` with another limit: {}",
-                cut_short::in_words(&self.cut_short)
-            )?;
+            writeln!(out, "{}", cut_short::for_run(&self.cut_short))?;
         }
         let (cases, silent, all) = (self.cases, self.cases_without_finding, self.bugs.len());
         writeln!(

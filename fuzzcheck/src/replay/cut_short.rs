@@ -46,6 +46,11 @@ pub(crate) fn in_words(all: &[CutShort]) -> String {
     all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// The same for a command that has no options for limits.
+pub(crate) fn for_run(all: &[CutShort]) -> String {
+    format!("cut short, for `run` with another limit: {}", in_words(all))
+}
+
 /// A limit in words, and the option that lifts it.
 fn about(limit: Limit) -> (&'static str, &'static str) {
     match limit {
