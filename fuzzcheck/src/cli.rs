@@ -197,6 +197,10 @@ pub struct LimitArgs {
     /// Rows of all statements of a case together, instead of what the case sets; 0 is no limit.
     #[arg(long, value_name = "ROWS")]
     pub limit_rows: Option<u64>,
+    /// SQLite's own limits on statements, expressions, programs and LIKE patterns where a case sets none, instead of
+    /// smaller ones.
+    #[arg(long)]
+    pub sqlite_limits: bool,
 }
 
 /// Arguments of `list`.

@@ -112,6 +112,8 @@ fn each_limit_is_lifted_by_its_option() {
         "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT 400) SELECT x FROM r";
     const LONG: &str = "--limit-length-bytes=1000000000 --limit-alloc-bytes=9000000000";
     let large = "SELECT length(hex(zeroblob(20000000)))";
+    let columns = vec!["abs(random())".repeat(15).replace(")a", ")+a"); 1900].join(",");
+    let long_program = format!("SELECT {columns} WHERE 0");
     let (unlimited, little, much) = (
         format!("{LONG} --limit-heap-bytes=0"),
         format!("{LONG} --limit-heap-bytes=0 --worker-memory-mib=300"),
@@ -124,6 +126,9 @@ fn each_limit_is_lifted_by_its_option() {
         ("disk bytes", "--limit-disk-bytes=9000", "--limit-disk-bytes=90000", "CREATE TABLE t(a, b)"),
         ("bytes of a value", "", &unlimited, large),
         ("heap bytes", LONG, &unlimited, large),
+        ("sqlite3_limit()", "", "--sqlite-limits", &format!("SELECT 'x' LIKE '{}'", "%x".repeat(99))),
+        ("sqlite3_limit()", "", "--sqlite-limits", &format!("SELECT 1{}", "+1".repeat(600))),
+        ("sqlite3_limit()", "", "--sqlite-limits", &long_program),
         // SQLite gets none, or the harness for what SQLite gives it.
         ("memory of the worker", &little, &much, "SELECT zeroblob(250000000)"),
         ("memory of the worker", &little, &much, "SELECT zeroblob(120000000)"),

@@ -104,6 +104,8 @@ pub enum Limit {
     Rows,
     /// Memory of the process.
     Memory,
+    /// What `sqlite3_limit()` limits beside the length of a value.
+    Sqlite,
 }
 
 /// Why a database may be damaged afterwards without a bug in SQLite. A set.

@@ -37,7 +37,7 @@ pub(super) fn run_command(
     let flag = |is_on: bool, name: &str| is_on.then(|| name.to_owned());
     let option = |name: &str, value: Option<u64>| value.map(|value| format!("{name}={value}"));
     let changed = |value: u64, default: u64| (value != default).then_some(value);
-    let Limits { vm_steps, alloc_bytes, disk_bytes, length_bytes, rows, .. } = how.limits;
+    let Limits { vm_steps, alloc_bytes, disk_bytes, length_bytes, rows, are_sqlites, .. } = how.limits;
     // What SQLite may hold is the only limit that a case can bring along, and its file does not carry it.
     let heap_bytes = how.limits.heap_bytes.or(heap_bytes);
     let arguments = [
@@ -50,6 +50,7 @@ pub(super) fn run_command(
         option("--limit-disk-bytes", disk_bytes),
         option("--limit-length-bytes", length_bytes.map(u64::from)),
         option("--limit-rows", rows),
+        flag(are_sqlites, "--sqlite-limits"),
         option("--timeout-ms", changed(how.timeout_ms, TIMEOUT_MS)),
         option("--worker-memory-mib", changed(how.worker_memory_mib, WORKER_MEMORY_MIB)),
     ];

@@ -32,6 +32,7 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
         disk_bytes: args.limit_disk_bytes,
         length_bytes: args.limit_length_bytes,
         rows: args.limit_rows,
+        are_sqlites: args.sqlite_limits,
     }
 }
 

@@ -284,6 +284,9 @@ fn worker_arguments(options: &Options) -> Vec<String> {
     if options.is_transcribing {
         arguments.push("--transcript".to_owned());
     }
+    if options.limits.are_sqlites {
+        arguments.push("--sqlite-limits".to_owned());
+    }
     arguments.extend(options.plant.iter().map(|name| format!("--plant={name}")));
     let limits = [
         ("vm-steps", options.limits.vm_steps),

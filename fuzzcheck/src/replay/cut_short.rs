@@ -61,5 +61,6 @@ fn about(limit: Limit) -> (&'static str, &'static str) {
         Limit::LengthBytes => ("bytes of a value", "--limit-length-bytes"),
         Limit::Rows => ("rows", "--limit-rows"),
         Limit::Memory => ("memory of the worker", "--worker-memory-mib"),
+        Limit::Sqlite => ("sqlite3_limit()", "--sqlite-limits"),
     }
 }

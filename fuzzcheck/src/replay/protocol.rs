@@ -245,6 +245,8 @@ pub struct Limits {
     pub length_bytes: Option<u32>,
     /// [`Budget::rows`].
     pub rows: Option<u64>,
+    /// No [`Budget::has_small_limits`].
+    pub are_sqlites: bool,
 }
 
 impl Limits {
@@ -259,6 +261,7 @@ impl Limits {
             disk_bytes: self.disk_bytes.map_or(budget.disk_bytes, |bytes| bytes as usize),
             length_bytes: self.length_bytes.unwrap_or(budget.length_bytes),
             rows: self.rows.or(budget.rows),
+            has_small_limits: budget.has_small_limits && !self.are_sqlites,
         }
     }
 }

@@ -35,6 +35,9 @@ pub struct Budget {
     pub length_bytes: u32,
     /// Rows of all statements together, 0 for any number; `None` for what the case sets.
     pub rows: Option<u64>,
+    /// Whether a case that sets none has the other limits of SQLite's own fuzzcheck (`sqlite3_limit`); else it has the
+    /// largest.
+    pub has_small_limits: bool,
 }
 
 impl Budget {
@@ -46,6 +49,7 @@ impl Budget {
         disk_bytes: 64 << 20,
         length_bytes: 1_000_000,
         rows: None,
+        has_small_limits: true,
     };
 }
 

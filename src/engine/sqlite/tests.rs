@@ -13,6 +13,7 @@ const BUDGET: Budget = Budget {
     disk_bytes: 8 << 20,
     length_bytes: 1_000_000,
     rows: None,
+    has_small_limits: true,
 };
 
 fn run(case: &TestCase) -> Observation {
