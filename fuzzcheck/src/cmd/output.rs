@@ -135,7 +135,7 @@ fn print_cut_short(report: &Report, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let by_limit = cut_short::in_words(&report.cut_short_by_limit());
-    writeln!(out, "cut short    {cases} cases, whose rest was not judged: {by_limit}")?;
+    writeln!(out, "cut short    {cases} cases, not run to their end: {by_limit}")?;
     for (name, _) in report.cut_short.values().take(CUT_SHORT_NAMED) {
         writeln!(out, "             {name}")?;
     }

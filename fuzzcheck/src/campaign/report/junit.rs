@@ -158,7 +158,7 @@ fn of_finding(finding: &Finding, suite: &str) -> Case {
 
 fn of_cut_short(cut: &CutShort) -> Case {
     let CutShort { limit, lifted_by, cases } = cut;
-    let why = format!("the rest of {cases} cases was not judged; {lifted_by} lifts the limit");
+    let why = format!("{cases} cases were not run to their end; {lifted_by} lifts the limit");
     let (name, class) = (format!("cut short by {limit}"), "replay".to_owned());
     Case { name, class, seconds: 0.0, outcome: Outcome::Skipped(why) }
 }

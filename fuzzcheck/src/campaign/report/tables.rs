@@ -172,7 +172,7 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
                 tbody { @for check in &campaign.checks { (row(check)) } }
             }
             @if !campaign.cut_short.is_empty() {
-                p { strong { "Cut short" } ", the rest not judged: " (cut_short::in_words(&campaign.cut_short)) "." }
+                p { strong { "Cut short" } ", not run to their end: " (cut_short::in_words(&campaign.cut_short)) "." }
             }
         }
     };
