@@ -8,7 +8,8 @@ use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
 use super::executor::Budget;
-use super::ffi::{Connection, Phase, Statement, process};
+use super::ffi::{Connection, Phase, Statement};
+use super::limits;
 use crate::engine::transcript::StatementRecord;
 use crate::engine::{Code, Limit, Observation, StatementObserver, StatementTrace, Taint, Trace, Value};
 use crate::faults::alloc;
@@ -206,48 +207,9 @@ impl<'c> Session<'c> {
             self.step_rows(&mut statement, &mut trace);
             trace.vm_steps = statement.vm_steps();
         }
-        self.cut_short.extend(self.limit_met(&trace, refused_before));
+        self.cut_short.extend(limits::met(self.connection, self.case, self.budget, &trace, refused_before));
         self.finish_record(&trace);
         self.trace.statements.push(trace);
-    }
-
-    /// The limit for which SQLite gave up a statement with this result, if it is one of the budget's and not one that the
-    /// case sets itself.
-    fn limit_met(&self, trace: &StatementTrace, refused_before: u64) -> Option<Limit> {
-        match trace.code().0 {
-            // What is too long to be prepared is the statement itself.
-            ffi::SQLITE_TOOBIG if trace.prepare != Code::OK => self.small_limit(Setting::LimitSqlLength),
-            ffi::SQLITE_TOOBIG if self.case.config.get(Setting::LimitLength) == 0 => Some(Limit::LengthBytes),
-            ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR_NOMEM => {
-                let sets_heap_limit = self.connection.watch().taint.get().contains(Taint::HEAP_LIMIT);
-                if alloc::counts().refused > refused_before {
-                    Some(Limit::Memory)
-                } else if process::has_met_heap_limit(self.budget.heap_bytes as i64) {
-                    Some(Limit::HeapBytes)
-                } else {
-                    // A program that is too long is out of memory for SQLite.
-                    self.small_limit(Setting::LimitVdbeOp).filter(|_| !sets_heap_limit)
-                }
-            }
-            ffi::SQLITE_ERROR => {
-                // Only the message tells; no verdict rests on it.
-                let message = self.connection.error_message();
-                if message.starts_with("Expression tree is too large") {
-                    self.small_limit(Setting::LimitExprDepth)
-                } else if message == "LIKE or GLOB pattern too complex" {
-                    self.small_limit(Setting::LimitLikePatternLength)
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        }
-    }
-
-    /// [`Limit::Sqlite`], unless the case sets this one itself, or it is SQLite's own.
-    fn small_limit(&self, setting: Setting) -> Option<Limit> {
-        let is_ours = self.budget.has_small_limits && self.case.config.get(setting) == 0;
-        is_ours.then_some(Limit::Sqlite)
     }
 
     fn finish_record(&mut self, trace: &StatementTrace) {
