@@ -191,15 +191,22 @@ pub struct LimitArgs {
     /// Bytes that SQLite may ask its allocator for during a case.
     #[arg(long, value_name = "BYTES")]
     pub limit_alloc_bytes: Option<u64>,
-    /// Bytes that SQLite may hold at a time.
+    /// Bytes that SQLite may hold at a time, instead of what the target or the case sets; 0 is no limit.
     #[arg(long, value_name = "BYTES")]
     pub limit_heap_bytes: Option<u64>,
     /// Bytes on the simulated disk.
     #[arg(long, value_name = "BYTES")]
     pub limit_disk_bytes: Option<u64>,
     /// Bytes of a string, blob or row.
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub limit_length_bytes: Option<u32>,
+    /// Rows of all statements of a case together, instead of what the case sets; 0 is no limit.
+    #[arg(long, value_name = "ROWS")]
+    pub limit_rows: Option<u64>,
+    /// SQLite's own limits on statements, expressions, programs and LIKE patterns where a case sets none, instead of
+    /// smaller ones.
+    #[arg(long)]
+    pub sqlite_limits: bool,
 }
 
 /// Arguments of `list`.

@@ -98,6 +98,18 @@ while :; do :; done
     assert_eq!(names_in(&folder.join("artifacts")), ["crash-01"]);
     assert_eq!(names_in(&folder.join("corpus")), ["000000"], "the finding would end every further process");
     assert!(ran.err.contains("1 cases ended a target; they are in "), "{ran:?}");
+
+    // A panic of the target itself is nothing that a mutation has found.
+    let panics = finding
+        .replace("$1/a", "$1/000001")
+        .replace("    exit 1", "    echo 'panicked at /x/src/sql/token.rs:7:9:' >&2\n    exit 1");
+    let stage = with_stats(&panics);
+    fs::create_dir(stage.path("seeds")).unwrap();
+    file(&stage.path("seeds"), "one", "SELECT 1;");
+    file(&stage.path("seeds"), "two", [0xff, 0, 1]);
+    let words = format!("--arm fixed --json --seeds {}", stage.path("seeds").display());
+    let ran = stage.compare(&words).expect(2);
+    assert!(ran.err.contains("crash-01: the target failed, which is a bug in Tandem"), "{ran:?}");
 }
 
 #[test]

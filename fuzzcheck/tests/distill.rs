@@ -43,6 +43,26 @@ fn distill(stage: &Stage, words: &str) -> Ran {
     finish(&mut command(stage, words))
 }
 
+#[test]
+fn a_panic_of_the_harness_is_an_error_and_its_case_is_kept() {
+    let stage = stage();
+    some(&stage);
+    let asan = "==1==ERROR: AddressSanitizer: heap-use-after-free on 0x6";
+    stage.target("sql", &MEASURES.replace(asan, "panicked at /x/src/sql/token.rs:7:9:"));
+    file(&found(&stage), "bad", script(&[48], "CRASH"));
+    let ran = distill(&stage, "--json").expect(2);
+    assert!(
+        ran.err.contains("which is a bug in Tandem") && ran.err.contains("panicked at token.rs:7"),
+        "{ran:?}"
+    );
+    let done = told(ran);
+    assert_eq!(
+        (done["crashed"].as_array().map(Vec::len), done["harness_errors"].as_array().map(Vec::len)),
+        (Some(0), Some(1))
+    );
+    assert_eq!(names_in(&stage.project().join("fuzz/artifacts/sql")).len(), 1);
+}
+
 /// What is told of the target.
 #[track_caller]
 fn told(ran: Ran) -> serde_json::Value {

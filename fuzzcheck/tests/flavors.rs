@@ -77,6 +77,15 @@ fn lanes_that_agree_are_clean_and_one_that_differs_is_found() {
     assert!(ran.out.contains("valgrind: memory/leak/"), "{ran:?}");
     assert!(ran.out.contains("--lane=valgrind"), "the command that replays it names the lane: {ran:?}");
 
+    let endless = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r) SELECT max(x) FROM r;";
+    let endless = file(stage.folder.path(), "endless.sql", endless);
+    let ran = stage.fuzzcheck(words, &endless).expect(0);
+    for lane in ["release", "valgrind"] {
+        let line =
+            format!("{lane}: cut short, for `run` with another limit: 1 by VM steps (--limit-vm-steps)");
+        assert!(ran.out.contains(&line), "{ran:?}");
+    }
+
     stage.fuzzcheck("lanes --lanes release", &case).expect_error(&["two lanes"]);
     stage.fuzzcheck("lanes --lanes release,coverage", &case).expect_error(&["not judged", "coverage"]);
     stage.fuzzcheck("lanes --lanes release,valgrind", &stage.path("none")).expect_error(&["none"]);

@@ -169,6 +169,38 @@ fn what_there_is_no_time_to_run_again_is_counted() {
     assert!(summary["not_run_again"].as_u64().unwrap() >= 200, "{summary}");
 }
 
+/// Neither where the target panics nor where a worker does that runs a new case again.
+#[test]
+fn what_the_harness_does_wrong_is_no_finding() {
+    let stage = Stage::new(
+        "cd \"$STAGE/project\"; [ -e \"$STAGE/ran\" ] && sleep 1 && exit 0; : >\"$STAGE/ran\"\n\
+         printf \"SELECT planted('panic');\" >fuzz/corpus/sql/new\n\
+         mkdir -p fuzz/artifacts/sql; echo 'SELECT 1;' >fuzz/artifacts/sql/crash-01\n\
+         printf 'thread <unnamed> panicked at /x/src/sql/token.rs:7:9:\\nno\\n==1== ERROR: libFuzzer: deadly signal\\n' >&2\n\
+         echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-01\" >&2\n\
+         echo 'stat::number_of_executed_units: 11' >&2; exit 77",
+    );
+    stage.program("valgrind", &SEES_MORE.replace("internal-error", "by-name"));
+    let ran = stage.fuzz("--max-total-time-s 2 --json --rerun valgrind").expect(2);
+    let summary = ran.json();
+    assert_eq!(summary["findings"], serde_json::json!([]), "{summary}");
+    assert_eq!(summary["rerun"]["lane valgrind"]["findings"], 0, "{summary}");
+    let mut errors: Vec<&str> = summary["harness_errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["case"].as_str().unwrap())
+        .collect();
+    errors.sort_unstable();
+    assert!(errors.len() == 2 && errors[0] == "fuzz/artifacts/sql/crash-01", "{summary}");
+    assert!(errors.iter().all(|case| stage.project().join(case).exists()), "{summary}");
+    for words in
+        ["crash-01: the target failed, which is a bug in Tandem", "panicked at token.rs:7", "lane valgrind: "]
+    {
+        assert!(ran.err.contains(words), "{words}: {ran:?}");
+    }
+}
+
 /// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
 fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
     stage.program("cargo", if knows_fuzz { "exit 0" } else { "exit 101" });

@@ -31,7 +31,7 @@ found() {
     echo 'stat::number_of_executed_units: 11' >&2
     exit 1
 }
-if [ ! -e "$STAGE/ran" ]; then : >"$STAGE/ran"; found crash-01 'SELECT 1; SELECT planted(), 2' crash/something/-; fi
+if [ ! -e "$STAGE/ran" ]; then : >"$STAGE/ran"; found crash-01 'SELECT 1; SELECT planted(), 2' code/something/-; fi
 if [ ! -e "$STAGE/ran2" ]; then : >"$STAGE/ran2"; found crash-02 'SELECT 5' memory/leak/old; fi
 echo '#5 NEW   cov: 21 ft: 31 corp: 6/7b lim: 6 exec/s: 7 rss: 8Mb' >&2
 printf 'SELECT f1f f2f;' >fuzz/corpus/sql/found
@@ -79,6 +79,22 @@ impl Stage {
 
 fn entry(kind: Kind, script: &str) -> Entry {
     Entry::new("sql", kind, "a test", &TestCase::from_sql(script))
+}
+
+/// A target that panics by itself has found nothing: the night has failed in this.
+#[test]
+fn a_panic_of_the_harness_is_no_bug_of_the_night() {
+    let panics = TWO_FINDINGS.replace("src/oracles/mod.rs", "src/sql/token.rs");
+    let stage = Stage::new(&panics);
+    stage.target("sql", MEASURES);
+    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    let ran = stage.nightly("--budget 2m --fuzz-time 2s --without coverage").expect(2);
+    let record = record(&stage.root()).expect("it is written");
+    assert_eq!(record["findings"], serde_json::json!([]), "{record:#}");
+    let errors = &record["arms"][0]["sittings"][0]["harness_errors"];
+    assert_eq!(errors.as_array().map(Vec::len), Some(2), "{record:#}");
+    assert!(ran.out.contains("crash-01: the target failed, which is a bug in Tandem"), "{ran:?}");
+    assert!(stage.project().join("fuzz/artifacts/sql/crash-01").exists());
 }
 
 /// The names of the campaigns.
@@ -130,7 +146,7 @@ fn a_new_bug_is_filed_and_told_once() {
     let new = finding(&first, "code/SQLITE_INTERNAL/SELECT");
     assert_eq!((&new["is_new"], &new["known_as"], &new["cases"]), (&true.into(), &Value::Null, &1.into()));
     // The target had another name for it.
-    assert_eq!(first["arms"][0]["sittings"][0]["found"]["crash/something/-"], 1);
+    assert_eq!(first["arms"][0]["sittings"][0]["found"]["code/something/-"], 1);
     assert_eq!(first["findings"].as_array().unwrap().len(), 2, "{first:#}");
     // It was made smaller.
     assert_eq!(new["sql"].as_str().unwrap().trim(), "SELECT planted()", "{new:#}");

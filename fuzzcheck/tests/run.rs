@@ -79,6 +79,74 @@ fn a_limit_of_steps_limits_the_steps() {
     assert!(limited * 4 < free, "{limited} steps with the limit, {free} without");
 }
 
+/// A script whose crash comes after this many rows.
+fn late_crash(folder: &Path, rows: u32) -> std::path::PathBuf {
+    let loop_of = format!("WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT {rows})");
+    file(folder, "late.sql", format!("SELECT count(*) FROM ({loop_of} SELECT x FROM r); SELECT planted();"))
+}
+
+#[test]
+fn what_a_limit_cuts_short_has_not_passed() {
+    let folder = folder();
+    let case = late_crash(folder.path(), 20_000);
+    let run = |words: &str| {
+        let mut command = command();
+        command.args("run --target sql --plant segfault".split(' ')).args(words.split_terminator(' '));
+        finish(command.arg(&case).arg("--save-dir").arg(folder.path()))
+    };
+    let cut = run("").expect(0);
+    let line = cut.out.lines().find(|line| line.starts_with("cut short ")).expect("it is said");
+    assert!(line.contains(" 1 cases") && line.contains("1 by VM steps (--limit-vm-steps)"), "{line}");
+    assert!(cut.out.contains(&format!("\n             {}\n", case.display())), "{}", cut.out);
+    let document = run("--json").expect(0).json();
+    let counted = serde_json::json!({ "limit": "VM steps", "lifted_by": "--limit-vm-steps", "cases": 1 });
+    assert_eq!(document["cut_short"], serde_json::json!([counted]));
+    assert_eq!(document["cut_short_cases"], serde_json::json!([case]));
+
+    let whole = run("--limit-vm-steps 9000000").expect(1);
+    assert!(whole.out.starts_with("crash/SIGSEGV/") && !whole.out.contains("cut short"), "{}", whole.out);
+}
+
+#[test]
+fn each_limit_is_lifted_by_its_option() {
+    let folder = folder();
+    const MANY_ROWS: &str =
+        "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT 400) SELECT x FROM r";
+    const LONG: &str = "--limit-length-bytes=1000000000 --limit-alloc-bytes=9000000000";
+    let large = "SELECT length(hex(zeroblob(20000000)))";
+    let columns = vec!["abs(random())".repeat(15).replace(")a", ")+a"); 1900].join(",");
+    let long_program = format!("SELECT {columns} WHERE 0");
+    let (unlimited, little, much) = (
+        format!("{LONG} --limit-heap-bytes=0"),
+        format!("{LONG} --limit-heap-bytes=0 --worker-memory-mib=300"),
+        format!("{LONG} --limit-heap-bytes=0 --worker-memory-mib=2000"),
+    );
+    let trials = [
+        ("rows", "--limit-rows=3", "--limit-rows=0", MANY_ROWS),
+        ("VM steps", "--limit-vm-steps=900", "--limit-vm-steps=90000", MANY_ROWS),
+        ("allocated bytes", "--limit-alloc-bytes=90", "--limit-alloc-bytes=90000000", MANY_ROWS),
+        ("disk bytes", "--limit-disk-bytes=9000", "--limit-disk-bytes=90000", "CREATE TABLE t(a, b)"),
+        ("bytes of a value", "", &unlimited, large),
+        ("heap bytes", LONG, &unlimited, large),
+        ("sqlite3_limit()", "", "--sqlite-limits", &format!("SELECT 'x' LIKE '{}'", "%x".repeat(99))),
+        ("sqlite3_limit()", "", "--sqlite-limits", &format!("SELECT 1{}", "+1".repeat(600))),
+        ("sqlite3_limit()", "", "--sqlite-limits", &long_program),
+        // SQLite gets none, or the harness for what SQLite gives it.
+        ("memory of the worker", &little, &much, "SELECT zeroblob(250000000)"),
+        ("memory of the worker", &little, &much, "SELECT zeroblob(120000000)"),
+    ];
+    for (limit, limited, lifted, sql) in trials {
+        let case = file(folder.path(), "limited.sql", format!("{sql}; SELECT 1"));
+        let cut_short = |words: &str| {
+            let document =
+                fuzzcheck_on(&format!("run --json --target sql {words}"), &[&case]).expect(0).json();
+            document["cut_short"].to_string()
+        };
+        let (with, without) = (cut_short(limited.trim()), cut_short(lifted));
+        assert!(with.contains(&format!("\"{limit}\"")) && without == "[]", "{limit}: {with}, {without}");
+    }
+}
+
 #[test]
 fn some_cases_can_be_chosen() {
     let all = list(&[&corpus()]);
@@ -145,6 +213,43 @@ fn the_replay_command_of_a_finding_finds_it_again() {
         assert!(saved.starts_with(&odd) && saved.is_file(), "{}", saved.display());
         replay(&found);
     }
+}
+
+/// Whichever limit the stack meets first: that of its size, or that of the memory of the worker.
+#[test]
+fn an_endless_recursion_has_one_name_under_all_limits() {
+    let folder = folder();
+    let case = file(folder.path(), "planted.sql", "SELECT planted();");
+    let signature = |stack_kib: &str, words: &str| {
+        let script = format!(
+            "ulimit -s {stack_kib}; exec \"$0\" run --plant recursion {words} --save-dir \"$1\" \"$2\""
+        );
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_fuzzcheck")).arg(folder.path()).arg(&case);
+        finish(&mut command).expect(1).out.lines().next().expect("a signature").to_owned()
+    };
+    let usual = signature("8192", "");
+    assert!(usual.starts_with("crash/stack-overflow/sqlite3"), "{usual}");
+    for (stack_kib, words) in [
+        ("8192", "--worker-memory-mib 0"),
+        ("8192", "--limit-heap-bytes 0 --limit-vm-steps 9000000"),
+        ("4096", ""),
+        ("65536", ""),
+        // The memory of the worker ends before its stack does.
+        ("1000000", "--worker-memory-mib 300"),
+        ("unlimited", "--worker-memory-mib 200"),
+    ] {
+        assert_eq!(signature(stack_kib, words), usual, "{stack_kib} KiB of stack, {words}");
+    }
+}
+
+#[test]
+fn a_panic_of_the_harness_is_no_finding() {
+    let folder = folder();
+    let case = file(folder.path(), "panic.sql", "SELECT planted('panic');");
+    let ran = fuzzcheck_on("run --plant by-name", &[&case]).expect(2);
+    assert_eq!(ran.summary(), (0, 1));
+    assert!(ran.err.contains("panic.sql: a worker failed, which is a bug in Tandem"), "{ran:?}");
 }
 
 #[test]

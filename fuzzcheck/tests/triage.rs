@@ -6,6 +6,8 @@ use std::path::Path;
 
 use common::{Ran, file, folder, fuzzcheck_on};
 
+const ENDLESS: &str = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r) SELECT max(x) FROM r;";
+
 fn triage(pile: &Path, folder: &Path, more: &str) -> Ran {
     let state = folder.join("state");
     let words = format!("triage --plant by-name --max-time-s 600 {more} --state");
@@ -24,8 +26,13 @@ fn a_pile_is_sorted_counted_and_made_smaller() {
     }
     file(&pile, "internal.sql", "SELECT 1; SELECT 2, planted('internal-error') FROM (SELECT 3);");
     file(&pile, "fine.sql", "SELECT 4;");
+    file(&pile, "endless.sql", ENDLESS);
     let first = triage(&pile, folder.path(), "--json").expect(1).json();
-    assert_eq!((&first["cases"], &first["cases_without_finding"]), (&5.into(), &1.into()));
+    assert_eq!((&first["cases"], &first["cases_without_finding"]), (&6.into(), &2.into()));
+    assert_eq!(
+        (&first["cut_short"][0]["limit"], &first["cut_short"][0]["cases"]),
+        (&"VM steps".into(), &1.into())
+    );
     let bugs = first["bugs"].as_array().unwrap();
     let of = |signature: &str| bugs.iter().find(|bug| bug["signature"] == signature).unwrap();
     let leak = of("memory/leak/sqlite3VdbeExec");
@@ -54,7 +61,12 @@ fn known_bugs_are_told_from_new_ones() {
     let words = "import --kind known --signature memory/leak/sqlite3VdbeExec --into";
     fuzzcheck_on(words, &[&corpus, &case]).expect(0);
     let corpus = format!("--no-minimize --corpus {}", corpus.display());
+    file(&pile, "endless.sql", ENDLESS);
     let known = triage(&pile, folder.path(), &corpus).expect(0);
+    assert!(
+        known.out.contains("cut short, for `run` with another limit: 1 by VM steps (--limit-vm-steps)"),
+        "{known:?}"
+    );
     assert!(known.out.contains("known.db") && known.out.contains("0 new, 1 known"), "{known:?}");
     file(&pile, "internal.sql", "SELECT planted('internal-error');");
     let new = triage(&pile, folder.path(), &corpus).expect(1);

@@ -32,6 +32,8 @@ pub enum FunctionPlant {
     Hang,
     /// Takes memory until there is none.
     OutOfMemory,
+    /// Calls itself without end, through SQLite.
+    Recursion,
     /// Returns something else every time.
     Nondeterminism,
     /// Fails with `SQLITE_INTERNAL`.
@@ -39,12 +41,12 @@ pub enum FunctionPlant {
     /// Reads a byte behind an allocation, which only a sanitizer sees.
     HeapOverread,
     /// What its argument names: `planted('leak')`, or `flaky`, which fails with `SQLITE_INTERNAL` in about every second
-    /// process. For cases with more than one bug.
+    /// process, or `panic`, which is no bug of SQLite's. For cases with more than one bug.
     ByName,
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 15] = [
+pub const PLANTS: [(&str, Plant); 16] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -54,6 +56,7 @@ pub const PLANTS: [(&str, Plant); 15] = [
     ("segfault", Plant::Function(FunctionPlant::Segfault)),
     ("hang", Plant::Function(FunctionPlant::Hang)),
     ("out-of-memory", Plant::Function(FunctionPlant::OutOfMemory)),
+    ("recursion", Plant::Function(FunctionPlant::Recursion)),
     ("nondeterminism", Plant::Function(FunctionPlant::Nondeterminism)),
     ("internal-error", Plant::Function(FunctionPlant::InternalError)),
     ("heap-overread", Plant::Function(FunctionPlant::HeapOverread)),

@@ -1,7 +1,10 @@
 //! What a run did, as plain data.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign, Range};
+
+use serde::{Deserialize, Serialize};
 
 use super::Code;
 use crate::dbfile::damage::Assessment;
@@ -81,6 +84,28 @@ impl Trace {
             other.files
         ))
     }
+}
+
+/// What one run may use: see [`crate::engine::sqlite::Budget`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// Virtual-machine steps.
+    VmSteps,
+    /// Bytes that SQLite asks for, all together.
+    AllocBytes,
+    /// Bytes that SQLite holds at a time.
+    HeapBytes,
+    /// Bytes on the disk.
+    DiskBytes,
+    /// Bytes of a string, blob or row.
+    LengthBytes,
+    /// Rows of all statements together.
+    Rows,
+    /// Memory of the process.
+    Memory,
+    /// What `sqlite3_limit()` limits beside the length of a value.
+    Sqlite,
 }
 
 /// Why a database may be damaged afterwards without a bug in SQLite. A set.
@@ -174,6 +199,8 @@ impl fmt::Debug for Taint {
 pub struct Observation {
     /// What must be the same every time.
     pub trace: Trace,
+    /// The limits that ended the run, or for which SQLite gave up a statement: what comes after was not seen.
+    pub cut_short: BTreeSet<Limit>,
     /// Why damage would be no bug.
     pub taint: Taint,
     /// Statements that SQLite's parser refused. For statistics: that is known from the text of a message alone.

@@ -36,10 +36,12 @@ pub struct Counts {
     pub calls: u64,
     /// Bytes asked for so far.
     pub bytes: u64,
+    /// Requests that the C library did not meet.
+    pub refused: u64,
 }
 
 thread_local! {
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { live_bytes: 0, live: 0, calls: 0, bytes: 0 }) };
+    static COUNTS: Cell<Counts> = const { Cell::new(Counts { live_bytes: 0, live: 0, calls: 0, bytes: 0, refused: 0 }) };
     static RECORD: RefCell<Option<Record>> = const { RefCell::new(None) };
     static IS_RECORDING: Cell<bool> = const { Cell::new(false) };
 }
@@ -100,7 +102,7 @@ pub fn counts() -> Counts {
         now
     };
     let (live_bytes, live) = (now(ffi::SQLITE_STATUS_MEMORY_USED), now(ffi::SQLITE_STATUS_MALLOC_COUNT));
-    Counts { live_bytes, live, calls: 0, bytes: 0 }
+    Counts { live_bytes, live, calls: 0, bytes: 0, refused: 0 }
 }
 
 fn count(live: i64, live_bytes: i64, asked: u64) {
@@ -110,6 +112,11 @@ fn count(live: i64, live_bytes: i64, asked: u64) {
     counts.calls += u64::from(asked > 0);
     counts.bytes += asked;
     COUNTS.set(counts);
+}
+
+fn count_refusal() {
+    let counts = COUNTS.get();
+    COUNTS.set(Counts { refused: counts.refused + 1, ..counts });
 }
 
 /// Keeps the C library from giving memory back to the system and asking for it again in every case: the
@@ -182,6 +189,7 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
     unsafe {
         let block = libc::malloc(bytes + block::HEADER_BYTES);
         if block.is_null() {
+            count_refusal();
             return block;
         }
         block::set_size(block, bytes);
@@ -212,6 +220,7 @@ unsafe extern "C" fn reallocate(pointer: *mut c_void, bytes: c_int) -> *mut c_vo
         let old_bytes = block::size(old) as i64;
         let block = libc::realloc(old, bytes + block::HEADER_BYTES);
         if block.is_null() {
+            count_refusal();
             return block;
         }
         block::set_size(block, bytes);

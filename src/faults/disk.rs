@@ -75,12 +75,13 @@ pub struct Disk {
     handles: Vec<Option<Handle>>,
     used_bytes: usize,
     bytes_max: usize,
+    was_full: bool,
 }
 
 impl Disk {
     /// An empty disk of `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { files: Vec::new(), handles: Vec::new(), used_bytes: 0, bytes_max }
+        Self { files: Vec::new(), handles: Vec::new(), used_bytes: 0, bytes_max, was_full: false }
     }
 
     /// Creates the file `name` or replaces its content.
@@ -113,6 +114,11 @@ impl Disk {
     /// Number of open handles.
     pub fn open_handles(&self) -> usize {
         self.handles.iter().flatten().count()
+    }
+
+    /// Whether something did not fit.
+    pub fn was_full(&self) -> bool {
+        self.was_full
     }
 
     /// Opens a file; without a name, a new temporary one.
@@ -297,6 +303,7 @@ impl Disk {
         let old = self.file(id).data.len();
         let used = (self.used_bytes - old).checked_add(size).ok_or(DiskError::Full)?;
         if size > old && used > self.bytes_max {
+            self.was_full = true;
             return Err(DiskError::Full);
         }
         self.used_bytes = used;

@@ -7,7 +7,7 @@
 //! stands behind it.
 
 /// How the names begin of what is never at fault: sanitizers and the inside of the C library, Rust, this harness.
-const NOT_SQLITE: [&str; 14] = [
+const NOT_SQLITE: [&str; 15] = [
     "__",
     "_GI_",
     "_start",
@@ -17,6 +17,7 @@ const NOT_SQLITE: [&str; 14] = [
     "<",
     "_<",
     "_ZN",
+    "_R",
     "tandem::",
     "fuzzer::",
     "fuzzcheck::",

@@ -14,9 +14,17 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::{mem, ptr};
 
+use super::memory::beside_the_limit;
+
 /// What a line begins with that holds a stack: the number of the signal follows, and addresses, innermost first,
 /// relative to the program, all of it in hexadecimal.
 pub const LINE_PREFIX: &str = "tandem-stack:";
+/// What stands before that line where the stack has overflowed, whatever limit it met: that of its size, or that of all
+/// memory.
+pub const OVERFLOW: &str = "tandem: the stack has overflowed";
+/// Bytes from the stack pointer within which a fault is one of the stack: those of AddressSanitizer.
+const BELOW_STACK_POINTER: usize = 512;
+const ABOVE_STACK_POINTER: usize = 0xffff;
 /// Most frames that are taken.
 const FRAMES_MAX: usize = 128;
 /// Bytes of the stack that handlers run on: the unwinder needs some thousands.
@@ -38,7 +46,10 @@ impl Stack {
     /// program exports. Those of Rust are left out: where they are inlined, they are `trace` and `allocate`, without a
     /// path.
     pub fn functions(&self) -> Vec<String> {
-        self.names(|symbol| symbol.filename().and_then(Path::extension).is_none_or(|kind| kind != "rs"))
+        let is_of_c = |symbol: &backtrace::Symbol| {
+            symbol.filename().and_then(Path::extension).is_none_or(|kind| kind != "rs")
+        };
+        beside_the_limit(|| self.names(is_of_c))
     }
 
     fn names(&self, is_wanted: impl Fn(&backtrace::Symbol) -> bool) -> Vec<String> {
@@ -71,11 +82,15 @@ pub fn here() -> Stack {
 static BEFORE: [OnceLock<libc::sigaction>; 5] = [const { OnceLock::new() }; 5];
 /// Where the program is in memory.
 static BASE: OnceLock<usize> = OnceLock::new();
+/// An address in the stack below which all cases run.
+static STACK_BEGIN: OnceLock<usize> = OnceLock::new();
 
 /// Writes the stack to standard error, in a line that begins with [`LINE_PREFIX`], when a signal ends this process, and
 /// whenever it gets `SIGUSR2`. With AddressSanitizer, which tells of faults itself, only for `abort()` and `SIGUSR2`.
 pub fn report_signals() {
     BASE.get_or_init(program_base);
+    let local = 0_u8;
+    STACK_BEGIN.get_or_init(|| ptr::from_ref(&local).addr());
     // The first unwinding loads what it needs; a handler must not.
     here();
     let fatal = if cfg!(tandem_asan) { &[libc::SIGABRT][..] } else { &FATAL[..] };
@@ -119,17 +134,59 @@ unsafe extern "C" fn tell(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
 }
 
 /// Says where it happened, and leaves the rest to whoever was there before: the fault happens again on return.
-unsafe extern "C" fn die(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
-    // SAFETY: puts back an action that was valid, or the default.
+unsafe extern "C" fn die(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: puts back an action that was valid, or the default; the system gives both structures.
     unsafe {
         let before = FATAL.iter().position(|&known| known == signal).and_then(|at| BEFORE[at].get());
-        let default: libc::sigaction = mem::zeroed();
-        libc::sigaction(signal, before.unwrap_or(&default), ptr::null_mut());
+        let mut action: libc::sigaction = before.copied().unwrap_or_else(|| mem::zeroed());
+        // libFuzzer's would have no stack to run on where that is what overflowed, and could not save the case.
+        action.sa_flags |= libc::SA_ONSTACK;
+        libc::sigaction(signal, &action, ptr::null_mut());
+        if [libc::SIGSEGV, libc::SIGBUS].contains(&signal) && is_overflow((*info).si_addr().addr(), context) {
+            write(b"\n");
+            write(OVERFLOW.as_bytes());
+        }
         print(signal);
         if signal == libc::SIGABRT {
             libc::raise(signal);
         }
     }
+}
+
+/// Whether a fault at this address is one of a stack that could not grow. (Beyond the beginning of the stack, it is some
+/// other one.)
+///
+/// # Safety
+/// `context` is that of a signal.
+unsafe fn is_overflow(address: usize, context: *mut c_void) -> bool {
+    // SAFETY: given.
+    let pointer = unsafe { stack_pointer(context.cast()) };
+    STACK_BEGIN.get().is_some_and(|&begin| address < begin)
+        && pointer.is_some_and(|pointer| {
+            address.saturating_add(BELOW_STACK_POINTER) > pointer
+                && address < pointer.saturating_add(ABOVE_STACK_POINTER)
+        })
+}
+
+/// # Safety
+/// As [`is_overflow`].
+unsafe fn stack_pointer(context: *const libc::ucontext_t) -> Option<usize> {
+    // SAFETY: given.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    return Some(unsafe { (*context).uc_mcontext.gregs[libc::REG_RSP as usize] } as usize);
+    // SAFETY: given.
+    #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+    return Some(unsafe { (*context).uc_mcontext.sp } as usize);
+    #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    {
+        let _ = context;
+        None
+    }
+}
+
+fn write(bytes: &[u8]) {
+    // SAFETY: the bytes live for the call. What cannot be written is lost.
+    unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
 }
 
 /// Writes the line, a piece at a time: nothing is allocated.
@@ -153,8 +210,7 @@ fn print(signal: c_int) {
         }
     }
     push(b"\n");
-    // SAFETY: the bytes live for the call. What cannot be written is lost.
-    unsafe { libc::write(2, line.as_ptr().cast(), length) };
+    write(&line[..length]);
 }
 
 /// Where the program is in memory: what the loader added to its addresses.

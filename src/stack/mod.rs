@@ -8,6 +8,8 @@
 
 mod blame;
 mod capture;
+mod memory;
 
 pub use blame::{blame, blame_allocation, is_culprit};
-pub use capture::{LINE_PREFIX, Stack, here, report_signals};
+pub use capture::{LINE_PREFIX, OVERFLOW, Stack, here, report_signals};
+pub use memory::address_space_bytes;

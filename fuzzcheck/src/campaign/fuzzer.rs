@@ -171,6 +171,7 @@ fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64)
     let found = progress.found.iter();
     let found: BTreeMap<String, u64> =
         found.map(|(signature, found)| (signature.clone(), found.cases.len() as u64)).collect();
+    let harness_error = |(path, error): &(PathBuf, String)| format!("{}: {error}", path.display());
     Moment {
         turn: Turn {
             seconds: elapsed.as_secs_f64(),
@@ -179,6 +180,7 @@ fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64)
             restarts: progress.restarts,
             rerun_cases,
             found,
+            harness_errors: progress.harness_errors.iter().map(harness_error).collect(),
         },
         edges: status.edges,
         features: status.features,

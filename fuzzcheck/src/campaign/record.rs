@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::lane::Coverage;
+use crate::replay::cut_short::CutShort;
 
 /// Version of the format. A reader refuses a later one; new fields that may be absent do not change it.
 pub(crate) const VERSION: u32 = 1;
@@ -42,6 +43,9 @@ pub(crate) struct Campaign {
     pub findings: Vec<Finding>,
     /// What each check did in the replay of what is kept.
     pub checks: Vec<Check>,
+    /// The cases of that replay that a limit cut short, by limit; their rest was not judged.
+    #[serde(default)]
+    pub cut_short: Vec<CutShort>,
     /// The cases of that replay that took longest, slowest first.
     pub slowest: Vec<Slow>,
     /// What the corpora reach at its end.
@@ -139,6 +143,9 @@ pub(crate) struct Turn {
     pub rerun_cases: u64,
     /// Cases that are findings, by signature.
     pub found: BTreeMap<String, u64>,
+    /// What went wrong in this program itself, each with the case: no findings.
+    #[serde(default)]
+    pub harness_errors: Vec<String>,
 }
 
 /// A moment of an arm.

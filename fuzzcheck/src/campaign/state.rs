@@ -327,6 +327,7 @@ pub(crate) mod tests {
             arms: arms.iter().map(arm).collect(),
             findings: vec![],
             checks: vec![],
+            cut_short: vec![],
             slowest: vec![],
             coverage: None,
             trend: vec![],

@@ -20,6 +20,7 @@ use crate::cli::distill::DistillArgs;
 use crate::coverage::lane::cases;
 use crate::distilling::choose::{Choice, choose};
 use crate::distilling::measure::{Crash, Laboratory};
+use crate::fuzzing::log::{Ending, harness_error};
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::tools;
 use crate::source::{self, NamedCase};
@@ -29,7 +30,7 @@ pub(super) fn run(args: &DistillArgs) -> Result<ExitCode> {
     let one = target_by_name(args.target.as_deref())?;
     let targets: Vec<&'static Target> = one.map_or_else(|| TARGETS.to_vec(), |target| vec![target]);
     let stop = interrupt_flag()?;
-    let (mut has_crashes, mut summaries) = (false, Vec::new());
+    let (mut has_crashes, mut has_failed, mut summaries) = (false, false, Vec::new());
     for target in targets {
         let plan = Plan {
             flavor: Flavor::new(&args.flavor, &Lane::FUZZED)?,
@@ -54,6 +55,8 @@ pub(super) fn run(args: &DistillArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_ERROR));
         };
         has_crashes |= !summary.crashed.is_empty();
+        has_failed |= !summary.harness_errors.is_empty();
+        summary.harness_errors.iter().for_each(|error| eprintln!("fuzzcheck: {error}"));
         if !args.json {
             ui::print(|out| summary.print(out))?;
         }
@@ -62,7 +65,11 @@ pub(super) fn run(args: &DistillArgs) -> Result<ExitCode> {
     if args.json {
         ui::print(|out| print_json(&summaries, out))?;
     }
-    Ok(if has_crashes { ExitCode::from(EXIT_FINDINGS) } else { ExitCode::SUCCESS })
+    Ok(match (has_failed, has_crashes) {
+        (true, _) => ExitCode::from(EXIT_ERROR),
+        (false, true) => ExitCode::from(EXIT_FINDINGS),
+        (false, false) => ExitCode::SUCCESS,
+    })
 }
 
 /// The cases of a target, and where they came from.
@@ -148,7 +155,7 @@ fn distill(
         return Ok(None);
     }
     laboratory.forget_others(&mut features, &measured)?;
-    let crashed = save_crashes(plan, target, &inputs.all, &crashes)?;
+    let (crashed, harness_errors) = save_crashes(plan, target, &inputs.all, &crashes)?;
     if crashes.len() == measured.len() {
         bail!("all {} cases end the target: see {}", crashes.len(), plan.artifacts().display());
     }
@@ -160,13 +167,20 @@ fn distill(
     let after = write(&into, target, &inputs, &choice, &crashes, args.dry_run)?;
     let done =
         Done { target, into: &into, inputs: &inputs, after: &after, features: &features, choice: &choice };
-    Ok(Some(Summary::new(&done, args.dry_run, new.len(), crashed)))
+    Ok(Some(Summary::new(&done, args.dry_run, new.len(), crashed, harness_errors)))
 }
 
 /// Copies the cases that ended the target to where those of findings are.
-fn save_crashes(plan: &Plan, target: &Target, all: &Corpus, crashes: &[Crash]) -> Result<Vec<Crashed>> {
-    let mut saved = Vec::new();
-    for Crash { id, prefix, signature, log } in crashes {
+///
+/// Those in which this harness failed are no findings, and told as an error in the second part.
+fn save_crashes(
+    plan: &Plan,
+    target: &Target,
+    all: &Corpus,
+    crashes: &[Crash],
+) -> Result<(Vec<Crashed>, Vec<String>)> {
+    let (mut saved, mut harness_errors) = (Vec::new(), Vec::new());
+    for Crash { id, prefix, ending, log } in crashes {
         let Some(entry) = all.get(id, target.name) else {
             continue;
         };
@@ -175,9 +189,16 @@ fn save_crashes(plan: &Plan, target: &Target, all: &Corpus, crashes: &[Crash]) -
         std::fs::create_dir_all(plan.logs()).with_context(|| format!("{}", plan.logs().display()))?;
         files::write(&said, log.as_bytes())?;
         let saved_as = path.strip_prefix(&plan.project).unwrap_or(&path).to_owned();
-        saved.push(Crashed { id: id.to_string(), signature: signature.clone(), saved: saved_as });
+        match ending {
+            Ending::Finding(signature) => {
+                saved.push(Crashed { id: id.to_string(), signature: signature.clone(), saved: saved_as });
+            }
+            Ending::Harness(what) => {
+                harness_errors.push(format!("{}: {}", saved_as.display(), harness_error(what)))
+            }
+        }
     }
-    Ok(saved)
+    Ok((saved, harness_errors))
 }
 
 /// Writes the corpus database, where that changes it; what is in it then.

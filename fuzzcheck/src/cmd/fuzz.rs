@@ -15,7 +15,7 @@ use tandem::corpus::seeding::{self, Beginning};
 use tandem::targets::Target;
 use tandem::targets::focus::Report;
 
-use super::{EXIT_FINDINGS, interrupt_flag, project, target_by_name};
+use super::{EXIT_ERROR, EXIT_FINDINGS, interrupt_flag, project, target_by_name};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::worker::Worker;
@@ -75,7 +75,14 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     } else {
         ui::print(|out| summary.print(out))?;
     }
-    Ok(if summary.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+    for HarnessError { case, error } in &summary.harness_errors {
+        eprintln!("fuzzcheck: {}: {error}", case.display());
+    }
+    Ok(match (summary.harness_errors.is_empty(), summary.findings.is_empty()) {
+        (false, _) => ExitCode::from(EXIT_ERROR),
+        (true, false) => ExitCode::from(EXIT_FINDINGS),
+        (true, true) => ExitCode::SUCCESS,
+    })
 }
 
 /// What the target is turned to, if that is asked for.
@@ -181,10 +188,18 @@ struct Summary {
     /// New cases that there was no time to run in them.
     not_run_again: u64,
     findings: Vec<Finding>,
+    /// Cases in which this harness failed.
+    harness_errors: Vec<HarnessError>,
     slow: Vec<PathBuf>,
     /// What came of `--focus`.
     #[serde(skip_serializing_if = "Option::is_none")]
     focus: Option<Report>,
+}
+
+#[derive(Serialize)]
+struct HarnessError {
+    case: PathBuf,
+    error: String,
 }
 
 #[derive(Serialize)]
@@ -204,6 +219,10 @@ impl Summary {
             let cases = found.cases.iter().map(|path| short(plan, path)).collect();
             Finding::new(plan, signature, found.replay.as_deref(), cases)
         });
+        let harness_error = |(path, error): &(PathBuf, String)| HarnessError {
+            case: short(plan, path),
+            error: error.clone(),
+        };
         Self {
             version: 1,
             target: plan.target,
@@ -217,6 +236,7 @@ impl Summary {
             rerun: progress.followed.clone(),
             not_run_again: progress.left,
             findings: findings.collect(),
+            harness_errors: progress.harness_errors.iter().map(harness_error).collect(),
             slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
             focus: None,
         }

@@ -23,6 +23,7 @@ use crate::cli::lanes::LanesArgs;
 use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
 use crate::lanes::{Comparison, compare};
+use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::CaseDigest;
 use crate::replay::report::{Done, Report};
 use crate::replay::{Options, run_all};
@@ -46,6 +47,8 @@ struct LaneResult {
     /// Cases that show the bug that they are kept for.
     known: usize,
     harness_errors: Vec<String>,
+    /// Cases whose rest was neither judged nor compared, by limit.
+    cut_short: Vec<CutShort>,
     cpu_seconds: f64,
 }
 
@@ -221,6 +224,7 @@ fn result(worker: &Worker, mut compared: Compared, report: Report) -> LaneResult
             .iter()
             .map(|(case, message)| format!("{case}: {message}"))
             .collect(),
+        cut_short: report.cut_short_by_limit(),
         cpu_seconds: report.cpu_ns as f64 / 1e9,
     }
 }
@@ -252,6 +256,9 @@ fn print(results: &[LaneResult], out: &mut dyn Write) -> Result<()> {
     for lane in results {
         for (reason, count) in &lane.excused {
             writeln!(out, "{}: excused {count}: {reason}", lane.lane)?;
+        }
+        if !lane.cut_short.is_empty() {
+            writeln!(out, "{}: {}", lane.lane, cut_short::for_run(&lane.cut_short))?;
         }
     }
     writeln!(out, "fuzzcheck: {} lanes of SQLite {}", results.len(), results[0].sqlite)?;

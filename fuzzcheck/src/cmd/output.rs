@@ -16,10 +16,13 @@ use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::{RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
+use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::{Limits, OracleCounts};
 use crate::replay::report::{Done, Report, Silent};
 use crate::replay::{FoundBug, Options};
 use crate::source::Kept;
+/// Cases that were cut short and are named.
+const CUT_SHORT_NAMED: usize = 3;
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 2;
 
@@ -34,9 +37,9 @@ pub(super) fn run_command(
     let flag = |is_on: bool, name: &str| is_on.then(|| name.to_owned());
     let option = |name: &str, value: Option<u64>| value.map(|value| format!("{name}={value}"));
     let changed = |value: u64, default: u64| (value != default).then_some(value);
-    let Limits { vm_steps, alloc_bytes, disk_bytes, length_bytes, .. } = how.limits;
+    let Limits { vm_steps, alloc_bytes, disk_bytes, length_bytes, rows, are_sqlites, .. } = how.limits;
     // What SQLite may hold is the only limit that a case can bring along, and its file does not carry it.
-    let heap_bytes = [how.limits.heap_bytes, heap_bytes].into_iter().flatten().min();
+    let heap_bytes = how.limits.heap_bytes.or(heap_bytes);
     let arguments = [
         flag(how.is_twice, "--twice"),
         flag(how.meets_known_bugs, "--meet-known-bugs"),
@@ -46,6 +49,8 @@ pub(super) fn run_command(
         option("--limit-heap-bytes", heap_bytes),
         option("--limit-disk-bytes", disk_bytes),
         option("--limit-length-bytes", length_bytes.map(u64::from)),
+        option("--limit-rows", rows),
+        flag(are_sqlites, "--sqlite-limits"),
         option("--timeout-ms", changed(how.timeout_ms, TIMEOUT_MS)),
         option("--worker-memory-mib", changed(how.worker_memory_mib, WORKER_MEMORY_MIB)),
     ];
@@ -92,6 +97,7 @@ pub(super) fn print_text(
         }
         writeln!(out, "{}", if skipped > 0 { ")" } else { "" })?;
     }
+    print_cut_short(report, out)?;
     for (name, count) in &report.avoided {
         writeln!(out, "avoided      {count} statements that lead to the known bug {name}")?;
     }
@@ -120,6 +126,22 @@ pub(super) fn print_text(
     }
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
+    Ok(())
+}
+
+fn print_cut_short(report: &Report, out: &mut dyn Write) -> Result<()> {
+    let cases = report.cut_short.len();
+    if cases == 0 {
+        return Ok(());
+    }
+    let by_limit = cut_short::in_words(&report.cut_short_by_limit());
+    writeln!(out, "cut short    {cases} cases, not run to their end: {by_limit}")?;
+    for (name, _) in report.cut_short.values().take(CUT_SHORT_NAMED) {
+        writeln!(out, "             {name}")?;
+    }
+    if cases > CUT_SHORT_NAMED {
+        writeln!(out, "             and {} more; --json names all", cases - CUT_SHORT_NAMED)?;
+    }
     Ok(())
 }
 
@@ -177,6 +199,8 @@ struct JsonReport<'a> {
     elsewhere: usize,
     oracles: &'a BTreeMap<String, OracleCounts>,
     avoided_statements: &'a BTreeMap<String, u64>,
+    cut_short: Vec<CutShort>,
+    cut_short_cases: Vec<&'a str>,
     slowest: Vec<JsonSlow<'a>>,
 }
 
@@ -227,6 +251,8 @@ pub(super) fn print_json(
         elsewhere,
         oracles: &report.oracles,
         avoided_statements: &report.avoided,
+        cut_short: report.cut_short_by_limit(),
+        cut_short_cases: report.cut_short.values().map(|(name, _)| name.as_str()).collect(),
         slowest: slowest
             .map(|slow| JsonSlow { case: &slow.name, cpu_ns: slow.cpu_ns, vm_steps: slow.vm_steps })
             .collect(),

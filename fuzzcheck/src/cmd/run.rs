@@ -20,7 +20,7 @@ use crate::cli::{LimitArgs, RunArgs};
 use crate::replay::protocol::{BatchResult, Job, Limits, target_index};
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::worker::Runner;
-use crate::replay::{FoundBug, Options, Outcome, run_all};
+use crate::replay::{CaseResult, FoundBug, Options, Outcome, run_all};
 use crate::source::{self, Cases, NamedCase};
 use crate::ui::{self, Progress};
 
@@ -31,6 +31,8 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
         heap_bytes: args.limit_heap_bytes,
         disk_bytes: args.limit_disk_bytes,
         length_bytes: args.limit_length_bytes,
+        rows: args.limit_rows,
+        are_sqlites: args.sqlite_limits,
     }
 }
 
@@ -188,14 +190,7 @@ fn simulate_failure(report: &mut Report) {
             signature: "test/failure/requested".to_owned(),
             message: "TEST_FAILURE=5 is set in the environment".to_owned(),
         };
-        let result = crate::replay::CaseResult {
-            index: 0,
-            cpu_ns: 0,
-            vm_steps: 0,
-            bugs: vec![bug.clone()],
-            digest: None,
-            transcript: None,
-        };
+        let result = CaseResult { bugs: vec![bug.clone()], ..CaseResult::default() };
         let outcome = Outcome { result, harness_error: None };
         let case = Done {
             name: "TEST_FAILURE".to_owned(),

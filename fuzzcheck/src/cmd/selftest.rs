@@ -36,7 +36,7 @@ const fn trial(plant: &'static str, script: &'static str, signature: &'static st
 }
 
 /// One trial per plant; `selftest` fails if a plant has none.
-const TRIALS: [Trial; 15] = [
+const TRIALS: [Trial; 16] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
@@ -46,6 +46,7 @@ const TRIALS: [Trial; 15] = [
     trial("segfault", CALLING, "crash/SIGSEGV/sqlite3VdbeExec:"),
     trial("hang", CALLING, "hang/timeout/sqlite3VdbeExec:"),
     trial("out-of-memory", CALLING, "crash/out-of-memory/sqlite3VdbeExec:"),
+    trial("recursion", CALLING, "crash/stack-overflow/sqlite3"),
     Trial { is_twice: true, ..trial("nondeterminism", CALLING, "determinism/trace/second-run") },
     trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
     Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },

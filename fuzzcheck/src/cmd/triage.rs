@@ -27,9 +27,10 @@ use crate::command_line;
 use crate::files;
 use crate::minimizing::Probes;
 use crate::minimizing::work::Work;
+use crate::replay::cut_short::{self, CutShort};
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::{Options, run_all};
-use crate::source::{self, NamedCase};
+use crate::source;
 use crate::triage::known::Known;
 use crate::triage::state::{Bug, State};
 use crate::ui::{self, Progress};
@@ -198,9 +199,8 @@ fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<(
 /// Finds out which releases show a bug, by its smallest case.
 fn bisect(bug: &mut Shown, build: &Build<'_>) -> Result<()> {
     eprintln!("fuzzcheck: {}: looking for the releases that show it", bug.signature);
-    let (case, _) = source::read_case(&bug.smallest)?;
     let target = target_by_name(Some(&bug.target))?.context("every bug has a target")?;
-    let named = NamedCase { name: bug.smallest.display().to_string(), target, case, heap_bytes: None, kept: None };
+    let named = source::single(&bug.smallest, Some(target))?;
     let bisected = build.bisect(&named, Some(&bug.signature), build.flavor.release())?;
     bug.releases = Some(match bisected {
         Some(bisected) => bisected.in_words(),
@@ -215,6 +215,8 @@ struct Summary {
     version: u32,
     cases: u64,
     cases_without_finding: u64,
+    /// Cases whose rest was not judged, by limit.
+    cut_short: Vec<CutShort>,
     bugs: Vec<Shown>,
 }
 
@@ -279,6 +281,7 @@ impl Summary {
             version: 1,
             cases: report.cases,
             cases_without_finding: report.cases - found as u64,
+            cut_short: report.cut_short_by_limit(),
             bugs: groups.iter().filter_map(shown).collect(),
         }
     }
@@ -317,6 +320,9 @@ impl Summary {
         }
         let known = self.bugs.iter().filter(|bug| bug.known.is_some()).count();
         let new = self.bugs.iter().filter(|bug| bug.known.is_none() && bug.is_new).count();
+        if !self.cut_short.is_empty() {
+            writeln!(out, "{}", cut_short::for_run(&self.cut_short))?;
+        }
         let (cases, silent, all) = (self.cases, self.cases_without_finding, self.bugs.len());
         writeln!(
             out,

@@ -14,7 +14,7 @@ use tandem::targets::arm::Arm;
 use tandem::targets::stats::Stats;
 
 use crate::coverage::lane::Coverage;
-use crate::fuzzing::log::{self, Status};
+use crate::fuzzing::log::{self, Ending, Status, harness_error};
 use crate::fuzzing::session::{tail, take_out_of_corpus};
 use crate::replay::watchdog::cpu_time;
 
@@ -163,6 +163,9 @@ impl Course<'_> {
         if findings.is_empty() && !ended.is_told {
             let words = tail(&text, 12);
             bail!("the target with arm {} ended with {}:\n{words}", done.arm, ended.status);
+        }
+        if let (Some(case), Ending::Harness(what)) = (findings.first(), log::ending(&text)) {
+            bail!("{}: {}", case.display(), harness_error(&what));
         }
         for finding in &findings {
             take_out_of_corpus(finding, &self.corpus())?;

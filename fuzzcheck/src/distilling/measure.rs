@@ -17,7 +17,8 @@ use tandem::testcase::{CASE_BYTES_MAX, CaseId};
 use super::control::Reader;
 use super::features::Features;
 use crate::build::flavor::Flavor;
-use crate::fuzzing::{log, session};
+use crate::fuzzing::log::{self, Ending, UNKNOWN};
+use crate::fuzzing::session;
 use crate::guard::Guard;
 use crate::{files, ui};
 
@@ -34,8 +35,8 @@ pub(crate) struct Crash {
     pub id: CaseId,
     /// How libFuzzer's artifacts of this kind begin: `crash`, `timeout`, `oom`.
     pub prefix: &'static str,
-    /// What was found.
-    pub signature: String,
+    /// What ended it.
+    pub ending: Ending,
     /// What the target printed.
     pub log: String,
 }
@@ -225,17 +226,17 @@ fn name_of(path: &Path) -> std::borrow::Cow<'_, str> {
 }
 
 fn crash(id: CaseId, status: ExitStatus, text: String) -> Crash {
-    let signature = match log::signature(&text) {
+    let ending = match log::ending(&text) {
         // Nothing was said, as where the kernel ends a process that takes too much memory.
-        unknown if unknown == "crash/unknown/-" => format!("{unknown} ({status})"),
-        signature => signature,
+        Ending::Finding(unknown) if unknown == UNKNOWN => Ending::Finding(format!("{unknown} ({status})")),
+        ending => ending,
     };
-    let prefix = match signature.as_str() {
-        timeout if timeout.starts_with("crash/timeout") => "timeout",
-        memory if memory.starts_with("crash/out-of-memory") => "oom",
+    let prefix = match &ending {
+        Ending::Finding(timeout) if timeout.starts_with("hang/") => "timeout",
+        Ending::Finding(memory) if memory.starts_with("crash/out-of-memory") => "oom",
         _ => "crash",
     };
-    Crash { id, prefix, signature, log: text }
+    Crash { id, prefix, ending, log: text }
 }
 
 /// The count in `INFO: Loaded 1 modules   (76987 inline 8-bit counters): …`.

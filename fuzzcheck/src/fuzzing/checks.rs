@@ -12,8 +12,17 @@ use crate::command_line;
 use crate::pairing::{self, Build};
 use crate::replay::client::Client;
 use crate::replay::protocol::{Job, target_index};
-use crate::replay::{FoundBug, Options};
+use crate::replay::{FoundBug, Options, Outcome};
 use crate::source::NamedCase;
+
+/// What a check saw in a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// A bug of SQLite.
+    Bug(FoundBug),
+    /// One of this harness.
+    HarnessError(String),
+}
 
 /// What is done with every new case.
 pub(crate) trait Check: Send {
@@ -23,11 +32,11 @@ pub(crate) trait Check: Send {
     /// The command that does the same with the case of a file.
     fn replay(&self, case: &Path, target: &Target) -> String;
 
-    /// Runs cases; the bugs that they show, each with the index of its case.
+    /// Runs cases; what they show, each with the index of its case.
     ///
     /// # Errors
     /// Where the harness fails.
-    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>>;
+    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>>;
 }
 
 /// A lane as a check.
@@ -65,7 +74,7 @@ impl Check for LaneCheck {
         command_line::run(&self.words, target.name, case)
     }
 
-    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
+    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>> {
         let first = self.next;
         self.next += cases.len() as u64;
         let job = |(index, case): (u64, &NamedCase)| Job {
@@ -75,18 +84,12 @@ impl Check for LaneCheck {
             body: case.case.encode(),
         };
         let (outcomes, _) = self.client.run_watched((first..).zip(cases).map(job).collect())?;
-        let mut bugs = Vec::new();
-        for outcome in outcomes {
-            let at = (outcome.result.index - first) as usize;
-            if let Some(message) = outcome.harness_error {
-                eprintln!(
-                    "fuzzcheck: {}: a worker failed, which is a bug in Tandem: {message}",
-                    cases[at].name
-                );
-            }
-            bugs.extend(outcome.result.bugs.into_iter().take(1).map(|bug| (at, bug)));
-        }
-        Ok(bugs)
+        let seen = |outcome: Outcome| {
+            let bug = outcome.result.bugs.into_iter().next().map(Seen::Bug);
+            let seen = outcome.harness_error.map(Seen::HarnessError).or(bug)?;
+            Some(((outcome.result.index - first) as usize, seen))
+        };
+        Ok(outcomes.into_iter().filter_map(seen).collect())
     }
 }
 
@@ -119,12 +122,13 @@ impl Check for PairCheck {
         command_line::pair(&self.builds, &[], target.name, case)
     }
 
-    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
+    fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>> {
         let mut bugs = Vec::new();
         for (at, case) in cases.iter().enumerate() {
             // Only what no case before it has shown: one difference may be in every second case.
             for found in self.pairing.check(case.clone())? {
-                bugs.push((at, FoundBug { signature: found.signature, message: found.difference.message }));
+                let bug = FoundBug { signature: found.signature, message: found.difference.message };
+                bugs.push((at, Seen::Bug(bug)));
             }
         }
         Ok(bugs)

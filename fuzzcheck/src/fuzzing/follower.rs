@@ -16,9 +16,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use tandem::targets::Target;
 
-use super::checks::Check;
+use super::checks::{Check, Seen};
 use crate::files;
-use crate::replay::FoundBug;
 use crate::source::NamedCase;
 
 /// How often it looks for new cases.
@@ -55,8 +54,8 @@ pub(crate) struct Caught {
     pub check: String,
     /// The command that finds it again.
     pub replay: String,
-    /// What it found.
-    pub bug: FoundBug,
+    /// What it saw.
+    pub seen: Seen,
     /// The case.
     pub path: PathBuf,
 }
@@ -157,11 +156,11 @@ impl Follower {
             let counts = self.counts.entry(check.name()).or_default();
             counts.kept += kept.len() as u64;
             counts.sampled += sampled.len() as u64;
-            counts.findings += found.len() as u64;
-            for (at, bug) in found {
+            counts.findings += found.iter().filter(|(_, seen)| matches!(seen, Seen::Bug(_))).count() as u64;
+            for (at, seen) in found {
                 let path = keep(&cases[at], &self.artifacts)?;
                 let replay = check.replay(&path, self.target);
-                caught(Caught { check: check.name(), replay, bug, path });
+                caught(Caught { check: check.name(), replay, seen, path });
             }
         }
         Ok(kept.len() + sampled.len())
@@ -178,9 +177,9 @@ impl Follower {
         let name = path.display().to_string();
         let case = [NamedCase { name, target: self.target, case, heap_bytes: None, kept: None }];
         for check in &mut self.checks {
-            if let Some((_, bug)) = check.check(&case)?.into_iter().next() {
+            if let Some((_, seen)) = check.check(&case)?.into_iter().next() {
                 let replay = check.replay(path, self.target);
-                return Ok(Some(Caught { check: check.name(), replay, bug, path: path.to_owned() }));
+                return Ok(Some(Caught { check: check.name(), replay, seen, path: path.to_owned() }));
             }
         }
         Ok(None)
@@ -203,6 +202,11 @@ pub(crate) fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::FoundBug;
+
+    fn planted() -> Seen {
+        Seen::Bug(FoundBug { signature: "planted/bug/-".to_owned(), message: String::new() })
+    }
 
     /// Finds a bug in every case whose script says so.
     struct Planted;
@@ -216,10 +220,9 @@ mod tests {
             format!("again {}", target.name)
         }
 
-        fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, FoundBug)>> {
+        fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>> {
             let is_bad = |case: &NamedCase| case.case.sql.as_bytes().starts_with(b"SELECT 'bad'");
-            let bug = FoundBug { signature: "planted/bug/-".to_owned(), message: String::new() };
-            Ok((0..cases.len()).filter(|&at| is_bad(&cases[at])).map(|at| (at, bug.clone())).collect())
+            Ok((0..cases.len()).filter(|&at| is_bad(&cases[at])).map(|at| (at, planted())).collect())
         }
     }
 
@@ -251,10 +254,10 @@ mod tests {
         let mut follower = follower.into_inner().unwrap();
         assert_eq!(follower.counts()["planted"], Counts { kept: 101, sampled: 1, findings: 2 });
         assert_eq!(found.len(), 2);
-        assert!(found.iter().all(|caught| caught.path.exists() && caught.bug.signature == "planted/bug/-"));
+        assert!(found.iter().all(|caught| caught.path.exists() && caught.seen == planted()));
         assert!(!sample.join("7").exists() && sample.join(".8").exists());
         let bad = follower.look(&corpus.join("old")).unwrap().unwrap();
-        assert_eq!((bad.bug.signature.as_str(), bad.replay.as_str()), ("planted/bug/-", "again sql"));
+        assert_eq!((bad.seen, bad.replay.as_str()), (planted(), "again sql"));
         assert!(follower.look(&corpus.join("5")).unwrap().is_none());
     }
 }

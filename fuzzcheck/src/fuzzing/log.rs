@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tandem::oracles::ORACLES;
 
 use crate::replay::death;
+
+/// The signature of what ended a run without a word, as the kernel does.
+pub(crate) const UNKNOWN: &str = "crash/unknown/-";
 
 /// A status line: `#512 NEW cov: 9 ft: 12 corp: 3/45b lim: 6 exec/s: 7 rss: 8Mb …`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -52,60 +56,62 @@ pub(crate) fn is_finding(artifact: &Path) -> bool {
     ["crash-", "oom-", "timeout-", "leak-"].iter().any(|kind| name.starts_with(kind))
 }
 
-/// The signature of the finding with which a run ended, from all that it printed.
-pub(crate) fn signature(text: &str) -> String {
+/// What ended a run that left an artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// A finding, with its signature.
+    Finding(String),
+    /// A bug in this harness, which is no finding; in words.
+    Harness(String),
+}
+
+/// What is said of the case in which this harness failed.
+pub(crate) fn harness_error(what: &str) -> String {
+    format!("the target failed, which is a bug in Tandem and not in SQLite: {what}; the case is kept")
+}
+
+/// What ended a run, from all that it printed.
+pub(crate) fn ending(text: &str) -> Ending {
     if let Some(signature) = oracle(text) {
-        return signature;
+        return Ending::Finding(signature);
     }
-    if death::has_overflowed(text) {
-        let function = death::culprit(text, true);
-        return format!("crash/stack-overflow/{}", function.as_deref().unwrap_or("-"));
+    if let Some((kind, function)) = death::told(text) {
+        return Ending::Finding(death::signature(&kind, function.as_deref()));
     }
-    if let Some((kind, function)) = death::sanitizer(text) {
-        return format!("crash/{kind}/{}", function.as_deref().unwrap_or("-"));
-    }
-    if let Some(assertion) = death::assertion(text) {
-        return format!("crash/assert/{assertion}");
-    }
-    if let Some(place) = panic_place(text) {
-        return format!("crash/panic/{place}");
+    if let Some(place) = death::panic_place(text) {
+        return Ending::Harness(format!("panicked at {place}"));
     }
     let Some((_, report)) = text.split_once("ERROR: libFuzzer: ") else {
-        return "crash/unknown/-".to_owned();
+        return Ending::Finding(UNKNOWN.to_owned());
     };
     let what = report.split(['\n', '(', ';']).next().unwrap_or_default();
+    if what.trim() == "fuzz target exited" {
+        return Ending::Harness(what.trim().to_owned());
+    }
     let what: Vec<&str> = what.split_ascii_whitespace().take_while(|&word| word != "after").collect();
     // Our own handler speaks before libFuzzer's.
     let function = death::culprit(report, false).or_else(|| death::culprit(text, false));
     let what = what.join("-").to_ascii_lowercase();
     // What `run` says of it.
     let what = death::told_signal(text).filter(|_| what == "deadly-signal").unwrap_or(&what);
-    format!("crash/{what}/{}", function.as_deref().unwrap_or("-"))
+    Ending::Finding(death::signature(what, function.as_deref()))
 }
 
-/// The line after `panicked at src/oracles/…`, up to its message: `integrity/wrong-count/DELETE: …`.
+/// The line after `panicked at src/oracles/…`, up to its message: `integrity/wrong-count/DELETE: …`. An oracle may also
+/// panic by mistake; then no oracle's name stands there.
 fn oracle(text: &str) -> Option<String> {
-    let mut lines = text.lines().skip_while(|line| !(line.contains("panicked at ") && is_oracle(line)));
+    let is_raised = |line: &&str| line.contains("panicked at ") && line.contains("src/oracles/");
+    let mut lines = text.lines().skip_while(|line| !is_raised(line));
     lines.next()?;
-    lines.next()?.split(": ").next().map(str::to_owned)
-}
-
-fn is_oracle(line: &str) -> bool {
-    line.contains("src/oracles/")
-}
-
-/// File and line of any other panic.
-fn panic_place(text: &str) -> Option<&str> {
-    let place = text.split_once("panicked at ")?.1.split_ascii_whitespace().next()?.trim_end_matches(':');
-    let mut parts = place.rsplitn(3, ':');
-    let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
-    let end = file.len() + 1 + line.len();
-    let start = file.rfind('/').map_or(0, |slash| slash + 1);
-    place.get(start..end)
+    let signature = lines.next()?.split(": ").next()?;
+    let (name, _) = signature.split_once('/')?;
+    ORACLES.iter().any(|entry| entry.name == name).then(|| signature.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use tandem::stack::OVERFLOW;
+
     use super::*;
 
     #[test]
@@ -122,6 +128,10 @@ mod tests {
 
     #[test]
     fn findings_have_stable_signatures() {
+        let signature = |text: &str| match ending(text) {
+            Ending::Finding(signature) => signature,
+            Ending::Harness(what) => panic!("{what}"),
+        };
         let oracle = "\nthread '<unnamed>' (7) panicked at src/oracles/mod.rs:72:5:\n\
             code/SQLITE_CORRUPT/VACUUM: impossible result: (x)\n==1== ERROR: libFuzzer: deadly signal\n";
         assert_eq!(signature(oracle), "code/SQLITE_CORRUPT/VACUUM");
@@ -131,13 +141,27 @@ mod tests {
         assert_eq!(signature(assert), "crash/assert/step: p");
         let timeout = "==9== ERROR: libFuzzer: timeout after 60 seconds\n    #0 0x5 in __sanitizer_print (x)\n\
                            #1 0x5 in balance_nonroot sqlite3.c:1:2\n";
-        assert_eq!(signature(timeout), "crash/timeout/balance_nonroot");
+        assert_eq!(signature(timeout), "hang/timeout/balance_nonroot");
         let signal = "#2 INITED exec/s: 0\ntandem: signal 11\n    #0 0x5 in whereLoop sqlite3.c:1:2\n==9== ERROR: libFuzzer: deadly signal\n";
-        assert_eq!(super::signature(signal), "crash/SIGSEGV/whereLoop");
+        assert_eq!(ending(signal), Ending::Finding("crash/SIGSEGV/whereLoop".to_owned()));
         let memory = "==9== ERROR: libFuzzer: out-of-memory (used: 2049Mb; limit: 2048Mb)\n";
         assert_eq!(signature(memory), "crash/out-of-memory/-");
-        let panic = "thread 'main' panicked at /a/src/dbfile/cell.rs:7:9:\nindex out of bounds\n";
-        assert_eq!(signature(panic), "crash/panic/cell.rs:7");
-        assert_eq!(signature("Killed"), "crash/unknown/-");
+        let overflow = format!(
+            "{}\ntandem: signal 11\n{}==9== ERROR: libFuzzer: deadly signal\n",
+            OVERFLOW,
+            "    #0 0x5 in f a.c:1:2\n".repeat(3)
+        );
+        assert_eq!(signature(&overflow), "crash/stack-overflow/f");
+        assert_eq!(signature("Killed"), UNKNOWN);
+    }
+
+    #[test]
+    fn what_this_harness_does_wrong_is_no_finding() {
+        let harness = |what: &str| Ending::Harness(what.to_owned());
+        let panic = "thread 'main' panicked at /a/src/dbfile/cell.rs:7:9:\nindex out of bounds\n==1== ERROR: libFuzzer: deadly signal\n";
+        assert_eq!(ending(panic), harness("panicked at cell.rs:7"));
+        let in_oracle = "thread 'main' panicked at /a/src/oracles/format.rs:7:9:\nindex/out/of bounds: 3\n";
+        assert_eq!(ending(in_oracle), harness("panicked at format.rs:7"));
+        assert_eq!(ending("==9== ERROR: libFuzzer: fuzz target exited\n"), harness("fuzz target exited"));
     }
 }

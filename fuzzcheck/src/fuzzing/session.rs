@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::checks::Seen;
 use super::cpu;
 use super::follower::{Caught, Counts, Follower};
-use super::log::{self, Status};
+use super::log::{self, Ending, Status};
 use super::plan::Plan;
 use super::restart::{self, Part};
 use crate::guard::Guard;
@@ -56,6 +57,8 @@ pub(crate) struct Progress {
     pub restarts: u64,
     /// Processes in a row that ended with a finding almost at once.
     pub brief_in_a_row: u32,
+    /// Cases in which this harness failed, which are no findings, and what it said.
+    pub harness_errors: Vec<(PathBuf, String)>,
     /// What ended a process other than a finding.
     pub failure: Option<String>,
     /// Cases of the corpus that the checks have run or need not run, by name; known at the end.
@@ -323,7 +326,16 @@ impl<'a> Session<'a> {
 
     /// Notes what a check of a new case found.
     fn note(&self, caught: Caught) {
-        let Caught { check, replay, bug, path } = caught;
+        let Caught { check, replay, seen, path } = caught;
+        let bug = match seen {
+            Seen::Bug(bug) => bug,
+            Seen::HarnessError(message) => {
+                let mut progress = self.progress();
+                return progress
+                    .harness_errors
+                    .push((path, log::harness_error(&format!("{check}: {message}"))));
+            }
+        };
         let log = self.plan.logs().join(path.file_name().unwrap_or_default()).with_extension("txt");
         let text = format!("{check}\n{}\n{}\n", bug.signature, bug.message);
         let mut file = std::fs::OpenOptions::new();
@@ -383,7 +395,13 @@ impl<'a> Session<'a> {
                 .and_then(|()| std::fs::write(&log, text))
                 .with_context(|| format!("cannot write {}", log.display()))?;
             take_out_of_corpus(&path, &self.plan.corpus())?;
-            let signature = log::signature(text);
+            let signature = match log::ending(text) {
+                Ending::Finding(signature) => signature,
+                Ending::Harness(what) => {
+                    self.progress().harness_errors.push((path, log::harness_error(&what)));
+                    continue;
+                }
+            };
             match self.look(&path, &signature)? {
                 Some(caught) => self.note(caught),
                 None => self.progress().found.entry(signature).or_default().cases.push(path),

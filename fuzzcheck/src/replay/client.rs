@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tandem::engine::Limit;
 use tempfile::NamedTempFile;
 
-use super::death::{self, Cause, Kill};
+use super::death::{self, Cause, Fault, Kill};
 use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
 use super::symbols::Symbolizer;
 use super::watchdog::{self, Slot};
@@ -106,7 +107,11 @@ impl Client {
                     let is_alone = jobs.len() == 1;
                     let job = jobs.remove(position);
                     // Alone, and with its function known, a second run would say nothing new.
-                    let is_clear = is_alone && cause.function.is_some() && !cause.is_harness;
+                    let is_clear = match cause.fault {
+                        Fault::Sqlite => is_alone && cause.function.is_some(),
+                        Fault::MemoryLimit => true,
+                        Fault::Harness => false,
+                    };
                     outcomes.push(if is_clear {
                         outcome_of(&job, &cause, None)
                     } else {
@@ -201,7 +206,10 @@ impl Client {
             return Ok(None);
         }
         let text = Symbolizer::shared().in_words(&String::from_utf8_lossy(&text), &self.program);
-        Ok(Some(death::classify(status, &text, kill)))
+        let cause = death::classify(status, &text, kill);
+        // Without a limit it is ours that takes all memory.
+        let is_ours = cause.fault == Fault::MemoryLimit && self.options.worker_memory_mib == 0;
+        Ok(Some(Cause { fault: if is_ours { Fault::Harness } else { cause.fault }, ..cause }))
     }
 
     /// Runs a case that ended its worker once more, alone, to learn at which statement it does so.
@@ -234,14 +242,17 @@ impl Client {
 
 /// The outcome of a case that ended its worker; `detail` is what is known of the place where the function is not.
 fn outcome_of(job: &Job, cause: &Cause, detail: Option<String>) -> Outcome {
-    let kind = if cause.kind == "timeout" || cause.kind == "blocked" { "hang" } else { "crash" };
     let detail = cause.function.clone().or(detail);
-    let signature = format!("{kind}/{}/{}", cause.kind, detail.as_deref().unwrap_or("-"));
+    let signature = death::signature(&cause.kind, detail.as_deref());
     let message = cause.message.clone();
-    let bugs = if cause.is_harness { vec![] } else { vec![FoundBug { signature, message: message.clone() }] };
-    let result =
-        CaseResult { index: job.index, cpu_ns: 0, vm_steps: 0, bugs, digest: None, transcript: None };
-    Outcome { result, harness_error: cause.is_harness.then_some(message) }
+    let mut result = CaseResult { index: job.index, ..CaseResult::default() };
+    let mut harness_error = None;
+    match cause.fault {
+        Fault::Sqlite => result.bugs.push(FoundBug { signature, message }),
+        Fault::MemoryLimit => _ = result.cut_short.insert(Limit::Memory),
+        Fault::Harness => harness_error = Some(message),
+    }
+    Outcome { result, harness_error }
 }
 
 fn exchange(process: &mut Process, jobs: &[Job]) -> Result<BatchResult> {
@@ -273,6 +284,9 @@ fn worker_arguments(options: &Options) -> Vec<String> {
     if options.is_transcribing {
         arguments.push("--transcript".to_owned());
     }
+    if options.limits.are_sqlites {
+        arguments.push("--sqlite-limits".to_owned());
+    }
     arguments.extend(options.plant.iter().map(|name| format!("--plant={name}")));
     let limits = [
         ("vm-steps", options.limits.vm_steps),
@@ -280,6 +294,7 @@ fn worker_arguments(options: &Options) -> Vec<String> {
         ("heap-bytes", options.limits.heap_bytes),
         ("disk-bytes", options.limits.disk_bytes),
         ("length-bytes", options.limits.length_bytes.map(u64::from)),
+        ("rows", options.limits.rows),
     ];
     let limits = limits.into_iter().filter_map(|(name, value)| Some(format!("--limit-{name}={}", value?)));
     arguments.extend(limits);

@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use tandem::stack::{blame, is_culprit};
+use tandem::stack::{OVERFLOW, blame, is_culprit};
 
 use super::symbols::SIGNAL_PREFIX;
 
@@ -27,10 +27,23 @@ pub(super) struct Cause {
     pub function: Option<String>,
     /// What the worker said last, for a person.
     pub message: String,
-    /// True where our own code is at fault.
-    pub is_harness: bool,
+    /// Who is to blame.
+    pub fault: Fault,
 }
 
+/// Who is to blame for a death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// SQLite, as far as can be told.
+    Sqlite,
+    /// Our own code.
+    Harness,
+    /// The limit on the memory of the worker: our own code did not get what it needed for the case.
+    MemoryLimit,
+}
+
+/// The kind of what asked for more memory than there is: no sanitizer's own.
+const OUT_OF_MEMORY: &str = "out-of-memory";
 /// Longest message in characters.
 const MESSAGE_CHARS_MAX: usize = 3000;
 /// Longest text of an assertion in a signature, in characters.
@@ -43,33 +56,54 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
         kind: kind.to_owned(),
         function,
         message: message.clone(),
-        is_harness: false,
+        fault: Fault::Sqlite,
     };
     if let Some(kill) = kill {
         return cause(if kill == Kill::CpuTime { "timeout" } else { "blocked" }, loop_of(stderr));
     }
-    if has_overflowed(stderr) {
-        return cause("stack-overflow", culprit(stderr, true));
+    if let Some((kind, function)) = told(stderr) {
+        // With SQLite on the stack, it is what asks for the memory.
+        let is_own = kind == OUT_OF_MEMORY && function.is_none() && told_signal(stderr).is_some();
+        let fault = if is_own { Fault::MemoryLimit } else { Fault::Sqlite };
+        return Cause { fault, ..cause(&kind, function) };
     }
-    if let Some((kind, function)) = sanitizer(stderr) {
-        return cause(&kind, function);
+    if panic_place(stderr).is_some() {
+        return Cause { fault: Fault::Harness, ..cause("panic", None) };
     }
-    if stderr.contains("memory allocation of ") && stderr.contains(" failed") {
-        return cause("out-of-memory", culprit(stderr, false));
+    // A sanitizer's handler may come after ours and end the process in another way.
+    match told_signal(stderr).or(status.signal().map(signal_name)) {
+        Some(signal) => cause(signal, culprit(stderr, false)),
+        None => Cause { fault: Fault::Harness, ..cause("exit", None) },
     }
-    if let Some(assertion) = assertion(stderr) {
-        return cause("assert", Some(assertion));
+}
+
+/// What a process says of the fault that ends it: its kind, and the function where that is known. `None` where only a
+/// signal, an exit code or a panic tells.
+pub(crate) fn told(text: &str) -> Option<(String, Option<String>)> {
+    if has_overflowed(text) {
+        return Some(("stack-overflow".to_owned(), culprit(text, true)));
     }
-    if let Some((kind, function)) = valgrind(stderr) {
-        return cause(&kind, function);
+    let is_out_of_memory = text.contains("memory allocation of ") && text.contains(" failed");
+    if is_out_of_memory || text.contains("hard rss limit exhausted") {
+        return Some((OUT_OF_MEMORY.to_owned(), culprit(text, false)));
     }
-    if stderr.contains("panicked at ") {
-        return Cause { is_harness: true, ..cause("panic", None) };
-    }
-    match status.signal() {
-        Some(signal) => cause(signal_name(signal), culprit(stderr, false)),
-        None => Cause { is_harness: true, ..cause("exit", None) },
-    }
+    sanitizer(text).or_else(|| Some(("assert".to_owned(), Some(assertion(text)?)))).or_else(|| valgrind(text))
+}
+
+/// The signature of a fault, wherever it is seen: what ends a process is a crash, what does not end is a hang.
+pub(crate) fn signature(kind: &str, function: Option<&str>) -> String {
+    let class = if ["timeout", "blocked"].contains(&kind) { "hang" } else { "crash" };
+    format!("{class}/{kind}/{}", function.unwrap_or("-"))
+}
+
+/// File and line of a panic.
+pub(crate) fn panic_place(text: &str) -> Option<&str> {
+    let place = text.split_once("panicked at ")?.1.split_ascii_whitespace().next()?.trim_end_matches(':');
+    let mut parts = place.rsplitn(3, ':');
+    let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+    let end = file.len() + 1 + line.len();
+    let start = file.rfind('/').map_or(0, |slash| slash + 1);
+    place.get(start..end)
 }
 
 /// The end of what was written, or what else is known.
@@ -88,11 +122,15 @@ fn last_words(stderr: &str, otherwise: &str) -> String {
 }
 
 /// Class and function of a sanitizer's report.
-pub(crate) fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
+fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
     if let Some((_, report)) = stderr.split_once("ERROR: AddressSanitizer: ") {
         let class = report.split([' ', ':', '\n']).next().unwrap_or_default();
-        let kind = if class == "allocator" || class == "out" { "out-of-memory" } else { class };
-        return Some((format!("asan-{kind}"), culprit(report, kind == "stack-overflow")));
+        // Too large for AddressSanitizer's allocator is too large for any.
+        let kind = match class {
+            "allocator" | "out" | "requested" | "allocation-size-too-big" => OUT_OF_MEMORY.to_owned(),
+            _ => format!("asan-{class}"),
+        };
+        return Some((kind, culprit(report, false)));
     }
     let (_, report) = stderr.split_once(": runtime error: ")?;
     let words = report.split(['\n', ':']).next().unwrap_or_default().split(' ');
@@ -157,14 +195,16 @@ fn valgrind(stderr: &str) -> Option<(String, Option<String>)> {
     Some((format!("valgrind-{class}"), function.map(str::to_owned)))
 }
 
-/// Whether a stack has overflowed, by Rust's or AddressSanitizer's word.
-pub(crate) fn has_overflowed(stderr: &str) -> bool {
-    stderr.contains("has overflowed its stack") || stderr.contains("ERROR: AddressSanitizer: stack-overflow")
+/// Whether a stack has overflowed, by our own handler's word, Rust's or AddressSanitizer's.
+fn has_overflowed(stderr: &str) -> bool {
+    stderr.contains(OVERFLOW)
+        || stderr.contains("has overflowed its stack")
+        || stderr.contains("ERROR: AddressSanitizer: stack-overflow")
 }
 
 /// Function and text of a failed `assert()`, which the C library tells as
 /// `program: file:line: function: Assertion …`; since 2.38 the function comes with its parameters.
-pub(crate) fn assertion(stderr: &str) -> Option<String> {
+fn assertion(stderr: &str) -> Option<String> {
     let line = stderr.lines().find(|line| line.contains(": Assertion `"))?;
     let (before, text) = line.split_once(": Assertion `")?;
     let function = before.rsplit(": ").next()?.split('(').next()?;
@@ -177,7 +217,9 @@ pub(crate) fn assertion(stderr: &str) -> Option<String> {
 /// The function that went round while the process was asked several times where it is: the innermost that was
 /// there each time.
 fn loop_of(stderr: &str) -> Option<String> {
-    let mut stacks = stacks(stderr).into_iter();
+    let stacks = stacks(stderr);
+    let first = stacks.first()?.clone();
+    let mut stacks = stacks.into_iter();
     let mut common = stacks.next()?;
     for stack in stacks {
         let same =
@@ -191,7 +233,8 @@ fn loop_of(stderr: &str) -> Option<String> {
             *one = name(one);
         }
     }
-    blame(common, false)
+    // Stacks of a recursion that are too deep to be seen to their ends have none in common.
+    if common.is_empty() { blame(first, true) } else { blame(common, false) }
 }
 
 /// A function without the opcode behind it.
@@ -228,7 +271,7 @@ mod tests {
 
     #[test]
     fn causes_are_told_apart() {
-        let short = |cause: Cause| (cause.kind, cause.function, cause.is_harness);
+        let short = |cause: Cause| (cause.kind, cause.function, cause.fault == Fault::Harness);
         assert_eq!(short(by_signal(11, "")), ("SIGSEGV".to_owned(), None, false));
         let asan = "==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x6\n\
             READ of size 1\n    #0 0x55 in __asan_memcpy (x+1)\n    #1 0x55 in read<u8> /x/mod.rs:1:2\n    \
@@ -257,8 +300,20 @@ mod tests {
             by_signal(6, "thread 'main' has overflowed its stack\nfatal runtime error: stack overflow").kind,
             "stack-overflow"
         );
-        assert!(by_signal(6, "thread 'main' panicked at src/x.rs:1:2:\nno").is_harness);
-        assert!(classify(ExitStatus::from_raw(2 << 8), "", None).is_harness);
+        let panic = by_signal(6, "thread 'main' panicked at src/x.rs:1:2:\nno");
+        assert_eq!(panic.fault, Fault::Harness);
+        let starved = |stack: &str| {
+            by_signal(6, &format!("memory allocation of 9 bytes failed\ntandem: signal 6\n{stack}")).fault
+        };
+        assert_eq!(starved("    #0 0x5 in sqlite3Step x.c:1\n"), Fault::Sqlite);
+        assert_eq!(starved(""), Fault::MemoryLimit);
+        let large =
+            "==7==ERROR: AddressSanitizer: requested allocation size 0x7fffffff\n    #0 0x55 in f x.c:1\n";
+        assert_eq!(short(by_signal(6, large)), ("out-of-memory".to_owned(), Some("f".to_owned()), false));
+        // UBSan's handler comes behind ours, and exits.
+        let told = classify(ExitStatus::from_raw(1 << 8), "tandem: signal 11\n    #0 0x5 in f x.c:1\n", None);
+        assert_eq!(short(told), ("SIGSEGV".to_owned(), Some("f".to_owned()), false));
+        assert_eq!(classify(ExitStatus::from_raw(2 << 8), "", None).fault, Fault::Harness);
         assert_eq!(classify(ExitStatus::from_raw(9), "", Some(Kill::CpuTime)).kind, "timeout");
     }
 
@@ -280,5 +335,10 @@ mod tests {
         let other = stack(&["sqlite3VdbeExec:Column", "sqlite3Step"]);
         assert_eq!(hang(&[&text[0], &other[..]].concat()).as_deref(), Some("sqlite3VdbeExec"));
         assert_eq!(hang(""), None);
+        // Deeper than what is taken of it, so that no two of the stacks meet.
+        let deep = ["exprB", "exprA", "listC"];
+        let turned = |by: usize| stack(&(0..60).map(|at| deep[(at + by) % 3]).collect::<Vec<_>>());
+        let other = stack(&["memcpy", "elsewhere"]);
+        assert_eq!(hang(&[turned(0), turned(1), other].concat()).as_deref(), Some("exprA"));
     }
 }

@@ -15,9 +15,11 @@
 //! | [`pool`] | several workers and the watchdog |
 //! | `death` | what the end of a worker means |
 //! | `symbols` | addresses of a stack into functions |
+//! | [`cut_short`] | what a limit kept from being seen |
 //! | [`report`] | what all of it adds up to |
 
 pub mod client;
+pub mod cut_short;
 pub(crate) mod death;
 pub mod pool;
 pub mod protocol;

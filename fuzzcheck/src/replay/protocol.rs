@@ -1,14 +1,14 @@
 //! What parent and worker say to each other: batches of cases one way as binary frames, their results
 //! the other way as a line of JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tandem::engine::sqlite::Budget;
-use tandem::engine::{StatementTrace, Trace, Transcript};
+use tandem::engine::{Limit, StatementTrace, Trace, Transcript};
 use tandem::targets::{TARGETS, Target};
 
 /// Longest encoded case in a frame, in bytes: an envelope of the largest files, and some.
@@ -95,7 +95,7 @@ pub struct FoundBug {
 }
 
 /// What a worker says of one case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
     /// The case.
     pub index: u64,
@@ -106,6 +106,9 @@ pub struct CaseResult {
     /// Bugs, most important first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bugs: Vec<FoundBug>,
+    /// The limits that cut it short.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub cut_short: BTreeSet<Limit>,
     /// What the case did, where that is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<CaseDigest>,
@@ -240,18 +243,25 @@ pub struct Limits {
     pub disk_bytes: Option<u64>,
     /// [`Budget::length_bytes`].
     pub length_bytes: Option<u32>,
+    /// [`Budget::rows`].
+    pub rows: Option<u64>,
+    /// No [`Budget::has_small_limits`].
+    pub are_sqlites: bool,
 }
 
 impl Limits {
-    /// The budget of a target with these limits, and the heap of a case that brings a smaller one.
+    /// The budget of a target with these limits; the heap of a case that brings a smaller one counts where none is given.
     pub fn apply(&self, budget: &Budget, case_heap_bytes: Option<u64>) -> Budget {
-        let heap_bytes = self.heap_bytes.unwrap_or(budget.heap_bytes);
         Budget {
             vm_steps: self.vm_steps.unwrap_or(budget.vm_steps),
             alloc_bytes: self.alloc_bytes.unwrap_or(budget.alloc_bytes),
-            heap_bytes: case_heap_bytes.map_or(heap_bytes, |bytes| bytes.min(heap_bytes)),
+            heap_bytes: self.heap_bytes.unwrap_or_else(|| {
+                case_heap_bytes.map_or(budget.heap_bytes, |own| own.min(budget.heap_bytes))
+            }),
             disk_bytes: self.disk_bytes.map_or(budget.disk_bytes, |bytes| bytes as usize),
             length_bytes: self.length_bytes.unwrap_or(budget.length_bytes),
+            rows: self.rows.or(budget.rows),
+            has_small_limits: budget.has_small_limits && !self.are_sqlites,
         }
     }
 }

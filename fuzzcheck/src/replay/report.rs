@@ -1,10 +1,12 @@
 //! What all runs add up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use tandem::engine::Limit;
 use tandem::targets::Target;
 
 use super::client::Outcome;
+use super::cut_short::CutShort;
 use super::protocol::{BatchResult, FoundBug, OracleCounts};
 use crate::source::Kept;
 
@@ -89,6 +91,8 @@ pub struct Report {
     pub known: Vec<String>,
     /// Cases that are kept for a known bug and do not show it: it is fixed, or not to be seen in this build.
     pub silent: Vec<Silent>,
+    /// Cases that a limit cut short, by their place among all: name and limits.
+    pub cut_short: BTreeMap<u64, (String, BTreeSet<Limit>)>,
     /// Counts by oracle.
     pub oracles: BTreeMap<String, OracleCounts>,
     /// Statements refused because they lead to a known bug, by its name.
@@ -114,6 +118,9 @@ impl Report {
         if let Some(message) = &done.outcome.harness_error {
             self.harness_errors.push((done.name.clone(), message.clone()));
         }
+        if !result.cut_short.is_empty() {
+            self.cut_short.insert(done.index, (done.name.clone(), result.cut_short.clone()));
+        }
         if done.known().is_some() && !done.has_unknown_bugs() {
             match done.kept {
                 Some(kept) if result.bugs.is_empty() => self.silent.push(Silent { case: done.name, kept }),
@@ -133,6 +140,11 @@ impl Report {
             *signatures.entry(finding.bugs[0].signature.as_str()).or_default() += 1;
         }
         signatures
+    }
+
+    /// The cases that were cut short, by limit.
+    pub fn cut_short_by_limit(&self) -> Vec<CutShort> {
+        CutShort::by_limit(self.cut_short.values().map(|(_, limits)| limits))
     }
 
     /// Adds the counts of a batch.

@@ -55,7 +55,7 @@ pub fn serve(
         let transcript = Some(engine.transcript(&TestCase::decode(&job.body), &budget));
         batch.engine.clone_from(&identity);
         let cpu_ns = cpu_time_ns() - started;
-        CaseResult { index: job.index, cpu_ns, vm_steps: 0, bugs: vec![], digest: None, transcript }
+        CaseResult { index: job.index, cpu_ns, transcript, ..CaseResult::default() }
     })
 }
 
@@ -107,19 +107,12 @@ fn limit_memory(mib: u64) -> Result<()> {
         return Ok(());
     }
     // With less than it has already, a worker would get as far as the heap that it has freed happens to reach.
-    if let Some(bytes) = address_space_bytes().filter(|&bytes| bytes > mib << 20) {
+    if let Some(bytes) = tandem::stack::address_space_bytes().filter(|&bytes| bytes > mib << 20) {
         bail!("a worker has {} MiB before its first case, and may have {mib}", bytes >> 20);
     }
     let maximum = getrlimit(Resource::As).maximum;
     let current = Some(maximum.map_or(mib << 20, |most| most.min(mib << 20)));
     setrlimit(Resource::As, Rlimit { current, maximum }).context("limiting the memory of a worker")
-}
-
-/// What this process has of its address space, where the system tells.
-fn address_space_bytes() -> Option<u64> {
-    let sizes = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = sizes.split_whitespace().next()?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }
 
 /// Runs and judges cases in this process.
@@ -167,7 +160,8 @@ impl Runner {
         }
         let trace = &judged.observation.trace;
         let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
-        CaseResult { index: job.index, cpu_ns, vm_steps: trace.vm_steps(), bugs, digest, transcript: None }
+        let (vm_steps, cut_short) = (trace.vm_steps(), judged.observation.cut_short);
+        CaseResult { index: job.index, cpu_ns, vm_steps, bugs, cut_short, digest, transcript: None }
     }
 
     fn second_run(

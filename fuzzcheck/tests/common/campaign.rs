@@ -84,7 +84,7 @@ fn arms() -> Vec<Value> {
         let turn = |seconds: f64, executions: u64, restarts: u64, found: Value| {
             json!({
                 "seconds": seconds, "cpu_s": seconds * 0.97, "executions": executions, "restarts": restarts,
-                "rerun_cases": executions / 100, "found": found,
+                "rerun_cases": executions / 100, "found": found, "harness_errors": [],
             })
         };
         let turns = [turn(SITTINGS_S[0], first, 2, json!({})), turn(SITTINGS_S[1], last - first, 5, found)];
@@ -280,6 +280,7 @@ pub fn campaign() -> Value {
         "arms": arms(),
         "findings": findings(),
         "checks": checks(),
+        "cut_short": [{ "limit": "VM steps", "lifted_by": "--limit-vm-steps", "cases": 31 }],
         "slowest": (0..8).map(|index| json!({
             "case": format!("corpus/db_sql.db: {:08x}", 0x9e37_79b9_u32.wrapping_mul(index + 1)),
             "target": (["db_sql", "db_file", "sql"])[index as usize % 3],

@@ -10,7 +10,7 @@ use super::session::{self, Session};
 use super::{health, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
-use crate::engine::{Code, FileDigest, Observation, StatementObserver, Value};
+use crate::engine::{Code, FileDigest, Limit, Observation, StatementObserver, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;
@@ -33,6 +33,11 @@ pub struct Budget {
     pub disk_bytes: usize,
     /// Bytes of a string, blob or row (`SQLITE_LIMIT_LENGTH`), where the case does not set its own.
     pub length_bytes: u32,
+    /// Rows of all statements together, 0 for any number; `None` for what the case sets.
+    pub rows: Option<u64>,
+    /// Whether a case that sets none has the other limits of SQLite's own fuzzcheck (`sqlite3_limit`); else it has the
+    /// largest.
+    pub has_small_limits: bool,
 }
 
 impl Budget {
@@ -43,6 +48,8 @@ impl Budget {
         heap_bytes: 0,
         disk_bytes: 64 << 20,
         length_bytes: 1_000_000,
+        rows: None,
+        has_small_limits: true,
     };
 }
 
@@ -327,9 +334,10 @@ impl Executor {
                 return observation;
             }
         };
-        let mut session = Session::new(&connection, case, self.on_statement.as_deref());
+        let mut session = Session::new(&connection, case, budget, self.on_statement.as_deref());
         program.run(case, &mut session);
         session.finish(&mut observation);
+        observation.cut_short.extend(self.vfs.machine().disk.was_full().then_some(Limit::DiskBytes));
         observation.taint = connection.watch().taint.get();
         observation.avoided = connection.watch().avoided.take();
 

@@ -15,6 +15,7 @@ mod executor;
 mod ffi;
 mod health;
 pub mod instrumentation;
+mod limits;
 mod policy;
 mod session;
 mod settings;

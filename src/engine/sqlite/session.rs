@@ -1,14 +1,18 @@
 //! The statements of one run.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
+use super::executor::Budget;
 use super::ffi::{Connection, Phase, Statement};
+use super::limits;
 use crate::engine::transcript::StatementRecord;
-use crate::engine::{Code, Observation, StatementObserver, StatementTrace, Trace, Value};
+use crate::engine::{Code, Limit, Observation, StatementObserver, StatementTrace, Trace, Value};
+use crate::faults::alloc;
 use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
@@ -32,6 +36,9 @@ pub struct Session<'c> {
     rows_left: u64,
     observer: Option<&'c StatementObserver>,
     case: &'c TestCase,
+    budget: &'c Budget,
+    /// See [`Observation::cut_short`].
+    cut_short: BTreeSet<Limit>,
     /// True once a statement mentioned the trigram tokenizer.
     script_mentions_trigrams: bool,
     /// Whether a file of the case does; found out when it counts.
@@ -52,11 +59,12 @@ impl<'c> Session<'c> {
     pub(super) fn new(
         connection: &'c Connection<'c>,
         case: &'c TestCase,
+        budget: &'c Budget,
         observer: Option<&'c StatementObserver>,
     ) -> Self {
-        let rows_left = match case.config.get(Setting::RowsMax) {
+        let rows_left = match budget.rows.unwrap_or(case.config.get(Setting::RowsMax).into()) {
             0 => u64::MAX,
-            rows => u64::from(rows),
+            rows => rows,
         };
         Self {
             connection,
@@ -65,6 +73,8 @@ impl<'c> Session<'c> {
             rows_left,
             observer,
             case,
+            budget,
+            cut_short: BTreeSet::new(),
             script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
             files_have_all_pages: OnceCell::new(),
@@ -82,7 +92,7 @@ impl<'c> Session<'c> {
 
     /// True when the budget or the number of rows is used up: nothing more runs.
     pub fn is_over(&self) -> bool {
-        self.rows_left == 0 || self.connection.watch().is_exhausted.get()
+        self.rows_left == 0 || self.connection.watch().exhausted.get().is_some()
     }
 
     /// Runs the statements of `text`, which is normally one: text that is cut into statements by
@@ -175,6 +185,7 @@ impl<'c> Session<'c> {
             vm_steps: 0,
             is_read_only: true,
         };
+        let refused_before = alloc::counts().refused;
         if let Some(records) = &mut self.records {
             records.push(StatementRecord::default());
         }
@@ -185,6 +196,7 @@ impl<'c> Session<'c> {
             self.step_rows(&mut statement, &mut trace);
             trace.vm_steps = statement.vm_steps();
         }
+        self.cut_short.extend(limits::met(self.connection, self.case, self.budget, &trace, refused_before));
         self.finish_record(&trace);
         self.trace.statements.push(trace);
     }
@@ -239,7 +251,11 @@ impl<'c> Session<'c> {
     }
 
     pub(super) fn finish(mut self, observation: &mut Observation) {
-        self.trace.is_cut_short = self.connection.watch().is_exhausted.get();
+        let exhausted = self.connection.watch().exhausted.get();
+        self.trace.is_cut_short = exhausted.is_some();
+        self.cut_short.extend(exhausted);
+        self.cut_short.extend((self.rows_left == 0).then_some(Limit::Rows));
+        observation.cut_short = self.cut_short;
         observation.trace = self.trace;
         observation.refused_by_parser = self.refused_by_parser;
     }

@@ -89,7 +89,8 @@ fn limited(config: &OpenConfig, budget: &Budget) -> impl Iterator<Item = (Settin
     LIMITS.into_iter().map(|(limit, setting, default)| {
         let value = match config.get(setting) {
             0 if limit == ffi::SQLITE_LIMIT_LENGTH => budget.length_bytes as c_int,
-            0 => default,
+            0 if budget.has_small_limits => default,
+            0 => c_int::MAX,
             value => value as c_int,
         };
         (setting, limit, value)

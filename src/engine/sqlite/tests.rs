@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dbfile::{Geometry, header, journal, wal};
-use crate::engine::{Code, Observation, Taint};
+use crate::engine::{Code, Limit, Observation, Taint};
 use crate::faults::vfs::{Machine, Vfs};
 use crate::testcase::{FileName, MAIN_DB, OpenConfig, Script, Setting, TestCase};
 
@@ -12,6 +12,8 @@ const BUDGET: Budget = Budget {
     heap_bytes: 50_000_000,
     disk_bytes: 8 << 20,
     length_bytes: 1_000_000,
+    rows: None,
+    has_small_limits: true,
 };
 
 fn run(case: &TestCase) -> Observation {
@@ -131,6 +133,45 @@ fn a_budget_of_steps_or_bytes_ends_the_run() {
     let greedy = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT 900) SELECT max(hex(zeroblob(400000))) FROM r";
     let observation = run_sql(greedy);
     assert!(observation.trace.is_cut_short && observation.trace.vm_steps() < BUDGET.vm_steps / 2);
+}
+
+#[test]
+fn a_run_tells_which_limits_cut_it_short() {
+    const ENDLESS: &str =
+        "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT 4000) SELECT x FROM r";
+    const GREEDY: &str = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r LIMIT 90) SELECT max(hex(zeroblob(400000))) FROM r";
+    const WRITES: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(900000)),(zeroblob(900000))";
+    let free = Budget { rows: Some(0), ..Budget::UNLIMITED };
+    let trials: [(Limit, &str, Budget); 6] = [
+        (Limit::VmSteps, ENDLESS, Budget { vm_steps: 20_000, ..free }),
+        (Limit::AllocBytes, GREEDY, Budget { alloc_bytes: 8 << 20, ..free }),
+        (Limit::HeapBytes, GREEDY, Budget { heap_bytes: 1 << 20, ..free }),
+        (Limit::DiskBytes, WRITES, Budget { disk_bytes: 1 << 20, ..free }),
+        (Limit::LengthBytes, GREEDY, Budget { length_bytes: 500_000, ..free }),
+        (Limit::Rows, ENDLESS, Budget { rows: Some(7), ..free }),
+    ];
+    for (limit, sql, budget) in trials {
+        let cut_short = |budget| {
+            Executor::shared()
+                .run(&TestCase::from_sql(sql), &ScriptProgram, budget)
+                .cut_short
+                .into_iter()
+                .collect()
+        };
+        let (with, without): (Vec<Limit>, Vec<Limit>) = (cut_short(&budget), cut_short(&free));
+        assert_eq!((with, without), (vec![limit], vec![]), "{sql}");
+    }
+}
+
+#[test]
+fn what_a_case_refuses_itself_is_no_limit_of_the_run() {
+    let mut case = TestCase::from_sql(
+        "SELECT hex(zeroblob(900)); PRAGMA hard_heap_limit=90000; SELECT zeroblob(500000)",
+    );
+    case.config.set(Setting::LimitLength, 1000);
+    let observation = run(&case);
+    assert_eq!(observation.trace.statements[0].code().0, 18, "SQLITE_TOOBIG");
+    assert!(observation.cut_short.is_empty(), "{:?}", observation.cut_short);
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Engine for Executor {
         self.prepare_machine(&case.files, &case.config, budget);
         match self.open(case, budget) {
             Ok(connection) => {
-                self.transcribe(case, &connection, &mut transcript);
+                self.transcribe(case, budget, &connection, &mut transcript);
                 connection.close();
             }
             Err(code) => transcript.statements.push(failed_open(code)),
@@ -53,8 +53,14 @@ impl Engine for Executor {
 }
 
 impl Executor {
-    fn transcribe(&self, case: &TestCase, connection: &Connection<'_>, transcript: &mut Transcript) {
-        let mut session = Session::new(connection, case, self.on_statement.as_deref());
+    fn transcribe(
+        &self,
+        case: &TestCase,
+        budget: &Budget,
+        connection: &Connection<'_>,
+        transcript: &mut Transcript,
+    ) {
+        let mut session = Session::new(connection, case, budget, self.on_statement.as_deref());
         session.record();
         ScriptProgram.run(case, &mut session);
         (transcript.statements, transcript.is_cut_short) = session.into_records();

@@ -19,6 +19,7 @@ use crate::cli::nightly::StepArg;
 use crate::coverage::lane::Coverage;
 use crate::files;
 use crate::replay::FoundBug;
+use crate::replay::cut_short::CutShort;
 use crate::replay::protocol::OracleCounts;
 
 /// The folder with the source and what is reached of it, in that of the campaign.
@@ -116,6 +117,7 @@ impl After<'_> {
             lane: String,
             findings: Vec<Found>,
             oracles: BTreeMap<String, OracleCounts>,
+            cut_short: Vec<CutShort>,
             slowest: Vec<SlowCase>,
         }
         #[derive(Deserialize)]
@@ -130,7 +132,7 @@ impl After<'_> {
             cpu_ns: u64,
             vm_steps: u64,
         }
-        let Document { lane, findings, oracles, slowest } = parse("run", json)?;
+        let Document { lane, findings, oracles, cut_short, slowest } = parse("run", json)?;
         let campaign = &mut runner.state.campaign;
         for (name, counts) in oracles {
             let is_it = |check: &&mut Check| check.name == name && check.lane == lane;
@@ -151,6 +153,7 @@ impl After<'_> {
                 *check.skipped.entry(reason).or_default() += count;
             }
         }
+        CutShort::add(&mut campaign.cut_short, cut_short);
         campaign.slowest.extend(slowest.into_iter().map(|slow| Slow {
             case: slow.case,
             target: target.to_owned(),

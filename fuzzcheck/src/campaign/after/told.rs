@@ -100,6 +100,8 @@ impl After<'_> {
             let why = arm.failures.last().map_or("it had no turn", String::as_str);
             format!("{} in the lane {} executed nothing: {why}", arm.target, arm.lane)
         }));
+        let turns = campaign.arms.iter().flat_map(|arm| &arm.sittings);
+        failures.extend(turns.flat_map(|turn| turn.harness_errors.iter().cloned()));
         let has_news = campaign.findings.iter().any(Finding::is_news);
         let code = if has_news {
             crate::cmd::EXIT_FINDINGS

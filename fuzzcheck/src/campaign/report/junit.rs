@@ -6,6 +6,7 @@ use maud::html;
 use super::summary::{Summary, Verdict, name, work};
 use super::text::visible;
 use crate::campaign::record::{Arm, Campaign, Check, Finding, Step, StepEnd};
+use crate::replay::cut_short::CutShort;
 
 /// What became of a test case.
 enum Outcome {
@@ -91,9 +92,10 @@ fn suites(campaign: &Campaign) -> Vec<Suite> {
     suites.extend(campaign.arms.iter().map(|arm| of_arm(campaign, arm)));
     // What no target found while it fuzzed was there before: the replay shows it.
     let rest = campaign.findings.iter().filter(|finding| finder(campaign, finding).is_none());
+    let cut_short = campaign.cut_short.iter().map(of_cut_short);
     suites.push(Suite {
         name: "replay".to_owned(),
-        cases: rest.map(|finding| of_finding(finding, "replay")).collect(),
+        cases: rest.map(|finding| of_finding(finding, "replay")).chain(cut_short).collect(),
     });
     let mut lanes: Vec<&str> = campaign.checks.iter().map(|check| check.lane.as_str()).collect();
     lanes.sort_unstable();
@@ -152,6 +154,13 @@ fn of_finding(finding: &Finding, suite: &str) -> Case {
         Outcome::Skipped(format!("{known}: {}", finding.message))
     };
     Case { name: finding.signature.clone(), class: suite.to_owned(), seconds: 0.0, outcome }
+}
+
+fn of_cut_short(cut: &CutShort) -> Case {
+    let CutShort { limit, lifted_by, cases } = cut;
+    let why = format!("{cases} cases were not run to their end; {lifted_by} lifts the limit");
+    let (name, class) = (format!("cut short by {limit}"), "replay".to_owned());
+    Case { name, class, seconds: 0.0, outcome: Outcome::Skipped(why) }
 }
 
 fn of_check(campaign: &Campaign, check: &Check) -> Case {
@@ -218,6 +227,9 @@ mod tests {
             (kind, message),
             ("skipped", "known as freelist-leaf-twice: page 7 is twice in the freelist")
         );
+        let (kind, message) = outcome(&document, "replay", "cut short by VM steps");
+        assert_eq!(kind, "skipped");
+        assert!(message.contains("31 cases") && message.contains("--limit-vm-steps"), "{message}");
         assert_eq!(outcome(&document, "db_file/asan", "fuzzing").0, "error");
         assert_eq!(outcome(&document, "checks/release", "close").0, "passed");
         assert_eq!(outcome(&document, "checks/release", "integrity").0, "failure");

@@ -133,6 +133,16 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_before_these_fields_is_read() {
+        let mut old = fixture::campaign();
+        old.as_object_mut().unwrap().remove("cut_short").unwrap();
+        old["arms"][0]["sittings"][0].as_object_mut().unwrap().remove("harness_errors").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(RECORD), old.to_string()).unwrap();
+        assert!(read(folder.path()).unwrap().0.cut_short.is_empty());
+    }
+
+    #[test]
     fn what_is_no_record_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(RECORD);

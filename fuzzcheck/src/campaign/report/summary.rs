@@ -113,6 +113,8 @@ fn complaints(campaign: &Campaign, executions: u64) -> Vec<String> {
     for arm in campaign.arms.iter().filter(|arm| work(arm).0 > 0) {
         all.extend(arm.failures.iter().map(|why| format!("{}: {why}", name(arm))));
     }
+    let turns = campaign.arms.iter().flat_map(|arm| &arm.sittings);
+    all.extend(turns.flat_map(|turn| turn.harness_errors.iter().cloned()));
     for step in campaign.steps.iter().filter(|step| step.end == StepEnd::Failed) {
         let why = step.why.as_deref().unwrap_or("nothing said why");
         all.push(format!("the step {} failed: {why}", step.name));
@@ -164,7 +166,8 @@ mod tests {
         assert_eq!(Summary::of(&whole).verdict, Verdict::Clean);
         assert_eq!(Summary::of(&whole).complaints, [""; 0]);
 
-        let red: [fn(&mut Campaign); 5] = [
+        let red: [fn(&mut Campaign); 6] = [
+            |made| made.arms[0].sittings[0].harness_errors.push("crash-01: it panicked".to_owned()),
             |made| made.ended = None,
             |made| made.steps[0].end = StepEnd::Failed,
             |made| made.arms[1].failures.push("out of memory".to_owned()),

@@ -10,6 +10,7 @@ use super::plot::{Along, Plot, Series};
 use super::text::{count, counted, percent, size, span};
 use crate::campaign::record::{Campaign, Check, Gap, GapKind, Night, Reached, Step, StepEnd};
 use crate::coverage::lane::Count;
+use crate::replay::cut_short;
 
 /// Gaps that are shown at once.
 const GAPS_SHOWN: usize = 40;
@@ -170,6 +171,9 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
                 } }
                 tbody { @for check in &campaign.checks { (row(check)) } }
             }
+            @if !campaign.cut_short.is_empty() {
+                p { strong { "Cut short" } ", not run to their end: " (cut_short::in_words(&campaign.cut_short)) "." }
+            }
         }
     };
     section("checks", "in the replay of what is kept", content)
@@ -317,6 +321,14 @@ mod tests {
         let page = checks(&campaign()).into_string();
         assert_eq!(page.matches("it never had anything to say").count(), 1);
         assert!(page.contains("no SELECT with a WHERE") && page.contains("3,647"));
+    }
+
+    #[test]
+    fn what_was_cut_short_is_told_with_what_lifts_it() {
+        let mut made = campaign();
+        assert!(checks(&made).into_string().contains("31 by VM steps (--limit-vm-steps)"));
+        made.cut_short.clear();
+        assert!(!checks(&made).into_string().contains("Cut short"));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub(super) struct Summary {
     /// Of all cases that were read.
     features_of_all: usize,
     pub(super) crashed: Vec<Crashed>,
+    /// Cases in which this harness failed, in words.
+    pub(super) harness_errors: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -96,7 +98,13 @@ pub(super) struct Done<'a> {
 }
 
 impl Summary {
-    pub(super) fn new(done: &Done<'_>, dry_run: bool, measured: usize, crashed: Vec<Crashed>) -> Self {
+    pub(super) fn new(
+        done: &Done<'_>,
+        dry_run: bool,
+        measured: usize,
+        crashed: Vec<Crashed>,
+        harness_errors: Vec<String>,
+    ) -> Self {
         let &Done { target, into, inputs, after, features, choice } = done;
         let (old, new) = (amounts(&inputs.corpus, target), amounts(after, target));
         let of = |amounts: &BTreeMap<Kind, Amount>, kind| amounts.get(&kind).copied().unwrap_or_default();
@@ -116,6 +124,7 @@ impl Summary {
             edges: Change { before: features.edges(&before), after: features.edges(&choice.features) },
             features_of_all: reached(features, inputs.all.iter().map(|(id, _)| id)).len(),
             crashed,
+            harness_errors,
         }
     }
 

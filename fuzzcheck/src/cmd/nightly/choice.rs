@@ -144,6 +144,7 @@ impl Choice {
             arms: self.arms().map(arm).collect(),
             findings: Vec::new(),
             checks: Vec::new(),
+            cut_short: Vec::new(),
             slowest: Vec::new(),
             coverage: None,
             trend: Vec::new(),

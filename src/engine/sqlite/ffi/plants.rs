@@ -36,6 +36,7 @@ fn function(plant: FunctionPlant) -> Function {
         FunctionPlant::Segfault => segfault,
         FunctionPlant::Hang => hang,
         FunctionPlant::OutOfMemory => out_of_memory,
+        FunctionPlant::Recursion => recursion,
         FunctionPlant::Nondeterminism => nondeterminism,
         FunctionPlant::InternalError => internal_error,
         FunctionPlant::HeapOverread => heap_overread,
@@ -73,6 +74,18 @@ unsafe extern "C" fn out_of_memory(_: Context, _: c_int, _: Values) {
     }
 }
 
+unsafe extern "C" fn recursion(context: Context, _: c_int, _: Values) {
+    // A stack without a limit, too, has an end before the steps of a case do.
+    let room = [0_u8; 512 << 10];
+    black_box(&room);
+    // SAFETY: SQLite calls the function with its context; the text is a C string.
+    unsafe {
+        let db = ffi::sqlite3_context_db_handle(context);
+        ffi::sqlite3_exec(db, c"SELECT planted()".as_ptr(), None, ptr::null_mut(), ptr::null_mut());
+    }
+    black_box(&room);
+}
+
 unsafe extern "C" fn nondeterminism(context: Context, _: c_int, _: Values) {
     static CALLS: AtomicI64 = AtomicI64::new(0);
     // SAFETY: SQLite calls the function with its context.
@@ -93,6 +106,9 @@ unsafe extern "C" fn by_name(context: Context, count: c_int, values: Values) {
         }
         CStr::from_ptr(text.cast())
     };
+    if name == c"panic" {
+        panic!("planted");
+    }
     if name == c"flaky" {
         // Numbers of processes come in steps, whose bits are mixed.
         if std::process::id().wrapping_mul(0x9e37_79b1) >> 31 == 0 {

@@ -129,13 +129,26 @@ unsafe extern "C" fn local_time(seconds: *const c_void, out: *mut c_void) -> c_i
 
 /// Most bytes held at a time, and the largest request, since the last call.
 pub fn take_heap_peak() -> (i64, i64) {
+    heap_peak(true)
+}
+
+fn heap_peak(is_last: bool) -> (i64, i64) {
     let peak = |what| {
         let (mut now, mut highest) = (0, 0);
         // SAFETY: both places live for the call.
-        unsafe { ffi::sqlite3_status64(what, &mut now, &mut highest, 1) };
+        unsafe { ffi::sqlite3_status64(what, &mut now, &mut highest, is_last.into()) };
         highest
     };
     (peak(ffi::SQLITE_STATUS_MEMORY_USED), peak(ffi::SQLITE_STATUS_MALLOC_SIZE))
+}
+
+/// Whether SQLite refused memory for this hard heap limit since the last [`take_heap_peak`], as far as can be told: it is
+/// still the one in force, and the largest request did not fit beside the most that was held.
+pub fn has_met_heap_limit(limit: i64) -> bool {
+    // SAFETY: a negative limit only asks for the present one.
+    let in_force = unsafe { ffi::sqlite3_hard_heap_limit64(-1) };
+    let (held, request) = heap_peak(false);
+    limit > 0 && in_force == limit && held + request >= limit
 }
 
 /// Bytes that SQLite holds in this process.

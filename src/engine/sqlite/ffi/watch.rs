@@ -5,8 +5,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use rusqlite::ffi;
 
-use crate::engine::Taint;
 use crate::engine::sqlite::policy::{self, Request};
+use crate::engine::{Limit, Taint};
 use crate::faults::alloc;
 use crate::known;
 
@@ -46,8 +46,8 @@ pub struct Watch {
     pub bytes_end: Cell<u64>,
     /// What nested statements asked the authorizer so far.
     nested_questions: Cell<u64>,
-    /// True once a budget was used up.
-    pub is_exhausted: Cell<bool>,
+    /// The budget that was used up.
+    pub exhausted: Cell<Option<Limit>>,
 }
 
 impl Watch {
@@ -60,7 +60,7 @@ impl Watch {
             ticks_left: Cell::new(u64::MAX),
             bytes_end: Cell::new(u64::MAX),
             nested_questions: Cell::new(0),
-            is_exhausted: Cell::new(false),
+            exhausted: Cell::new(None),
         }
     }
 
@@ -69,11 +69,14 @@ impl Watch {
         self.ticks_left.set(vm_steps / STEPS_PER_TICK);
         self.bytes_end.set(alloc::counts().bytes.saturating_add(bytes));
         self.nested_questions.set(0);
-        self.is_exhausted.set(false);
+        self.exhausted.set(None);
     }
-}
 
-impl Watch {
+    /// The first budget that is used up is the one that counts.
+    fn exhaust(&self, limit: Limit) {
+        self.exhausted.set(self.exhausted.get().or(Some(limit)));
+    }
+
     /// VACUUM and virtual tables prepare statements of their own while they run, which takes long and
     /// counts few VM steps. What they ask the authorizer measures it.
     fn charge_nested_statement(&self, action: c_int) {
@@ -83,7 +86,9 @@ impl Watch {
         let ticks = asked / QUESTIONS_PER_TICK - before / QUESTIONS_PER_TICK;
         let left = self.ticks_left.get();
         self.ticks_left.set(left.saturating_sub(ticks));
-        self.is_exhausted.set(self.is_exhausted.get() || left < ticks);
+        if left < ticks {
+            self.exhaust(Limit::VmSteps);
+        }
     }
 }
 
@@ -93,10 +98,12 @@ pub(super) unsafe extern "C" fn on_progress(watch: *mut c_void) -> c_int {
     let watch = unsafe { &*watch.cast::<Watch>() };
     let left = watch.ticks_left.get();
     watch.ticks_left.set(left.saturating_sub(1));
-    if left == 0 || alloc::counts().bytes > watch.bytes_end.get() {
-        watch.is_exhausted.set(true);
+    if left == 0 {
+        watch.exhaust(Limit::VmSteps);
+    } else if alloc::counts().bytes > watch.bytes_end.get() {
+        watch.exhaust(Limit::AllocBytes);
     }
-    c_int::from(watch.is_exhausted.get())
+    c_int::from(watch.exhausted.get().is_some())
 }
 
 /// The authorizer: asks the [`policy`].
