@@ -180,7 +180,7 @@ fn what_the_harness_does_wrong_is_no_finding() {
          echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-01\" >&2\n\
          echo 'stat::number_of_executed_units: 11' >&2; exit 77",
     );
-    stage.program("valgrind", &SEES_MORE.replace("internal-error", "by-name"));
+    stage.program("valgrind", &sees_more().replace("internal-error", "by-name"));
     let ran = stage.fuzz("--max-total-time-s 2 --json --rerun valgrind").expect(2);
     let summary = ran.json();
     assert_eq!(summary["findings"], serde_json::json!([]), "{summary}");

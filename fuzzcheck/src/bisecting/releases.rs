@@ -10,6 +10,7 @@ use crate::build::flavor::Flavor;
 use crate::build::published::RELEASES;
 use crate::build::worker::Worker;
 use crate::replay::client::Client;
+use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::{CaseResult, Job, target_index};
 use crate::replay::{FoundBug, Options};
 use crate::source::NamedCase;
@@ -21,16 +22,19 @@ pub(crate) struct Tried {
     pub version: String,
     /// `sqlite3_sourceid()` and the bugs; an error where it could not be tried.
     pub shown: Result<(String, Vec<FoundBug>), String>,
+    /// The limits that ended it early.
+    pub cut_short: Vec<CutShort>,
 }
 
 impl Tried {
     /// What it showed, in words.
     pub(crate) fn in_words(&self) -> String {
         match &self.shown {
-            Ok((_, bugs)) if bugs.is_empty() => "nothing".to_owned(),
-            Ok((_, bugs)) => {
-                bugs.iter().map(|bug| bug.signature.as_str()).collect::<Vec<_>>().join(", ")
+            Ok((_, bugs)) if bugs.is_empty() && !self.cut_short.is_empty() => {
+                format!("nothing, but it was cut short: {}", cut_short::in_words(&self.cut_short))
             }
+            Ok((_, bugs)) if bugs.is_empty() => "nothing".to_owned(),
+            Ok((_, bugs)) => bugs.iter().map(|bug| bug.signature.as_str()).collect::<Vec<_>>().join(", "),
             Err(why) => format!("not tried: {}", why.lines().next().unwrap_or_default()),
         }
     }
@@ -153,13 +157,15 @@ impl Build<'_> {
 
     /// Runs a case in some releases, each in a thread of its own: compiling SQLite takes one core.
     pub(crate) fn try_all(&self, releases: &[&str], named: &NamedCase) -> Vec<Tried> {
-        let shown = |version: &str| -> Result<(String, Vec<FoundBug>)> {
+        let shown = |version: &str| -> Result<(String, CaseResult)> {
             let worker = Worker::build(&self.flavor.of_release(version)?, self.project, self.may_install)?;
-            Ok((worker.identity.source_id.clone(), run_in(&worker, self.options, named)?.bugs))
+            Ok((worker.identity.source_id.clone(), run_in(&worker, self.options, named)?))
         };
-        let try_one = |version: &str| Tried {
-            version: version.to_owned(),
-            shown: shown(version).map_err(|error| format!("{error:#}")),
+        let try_one = |version: &str| {
+            let shown = shown(version).map_err(|error| format!("{error:#}"));
+            let limits = shown.as_ref().map(|(_, result)| CutShort::by_limit([&result.cut_short])).unwrap_or_default();
+            let shown = shown.map(|(source_id, result)| (source_id, result.bugs));
+            Tried { version: version.to_owned(), shown, cut_short: limits }
         };
         thread::scope(|scope| {
             let tries: Vec<_> = releases.iter().map(|version| scope.spawn(|| try_one(version))).collect();

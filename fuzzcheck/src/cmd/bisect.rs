@@ -17,6 +17,7 @@ use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::bisect::BisectArgs;
 use crate::cli::flavor::FlavorArgs;
 use crate::replay::Options;
+use crate::replay::cut_short::CutShort;
 use crate::ui;
 
 /// The lanes in which cases are judged; without assertions many an old bug does not show.
@@ -88,6 +89,7 @@ struct Release<'a> {
     version: &'a str,
     source_id: Option<&'a str>,
     signatures: Vec<&'a str>,
+    cut_short: &'a [CutShort],
     error: Option<&'a str>,
 }
 
@@ -103,6 +105,7 @@ impl<'a> Document<'a> {
                 version: &tried.version,
                 source_id: seen.map(|(source_id, _)| source_id.as_str()),
                 signatures: bugs.collect(),
+                cut_short: &tried.cut_short,
                 error,
             }
         };

@@ -1,6 +1,6 @@
 //! `fuzzcheck run --sqlite-version A,B,C`: a table, case by version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -18,6 +18,7 @@ use crate::build::worker::Worker;
 use crate::cli::RunArgs;
 use crate::cli::flavor::FlavorArgs;
 use crate::replay::Report;
+use crate::replay::cut_short::{self, CutShort};
 use crate::source;
 use crate::ui;
 
@@ -32,6 +33,7 @@ struct Column {
     cases: u64,
     errors: usize,
     harness_errors: usize,
+    cut_short: Vec<CutShort>,
 }
 
 /// All versions.
@@ -40,7 +42,7 @@ struct Table {
     version: u32,
     lane: &'static str,
     versions: Vec<Column>,
-    /// By case, what each version shows; `null` for nothing.
+    /// By case, what each version shows: a signature, or that it was cut short; `null` for nothing.
     cases: BTreeMap<String, Vec<Option<String>>>,
 }
 
@@ -99,12 +101,20 @@ impl Table {
             shown.resize(before, None);
             shown.push(Some(finding.bugs[0].signature.clone()));
         }
+        // A case that was not run to its end has not passed.
+        let names: BTreeSet<&str> = report.findings.iter().map(|finding| finding.case.name.as_str()).collect();
+        for (name, _) in report.cut_short.values().filter(|(name, _)| !names.contains(name.as_str())) {
+            let shown = self.cases.entry(name.clone()).or_default();
+            shown.resize(before, None);
+            shown.push(Some("cut short".to_owned()));
+        }
         self.versions.push(Column {
             sqlite: worker.identity.version.clone(),
             source_id: worker.identity.source_id.clone(),
             cases: report.cases,
             errors: report.findings.len(),
             harness_errors: report.harness_errors.len(),
+            cut_short: report.cut_short_by_limit(),
         });
     }
 
@@ -127,8 +137,13 @@ impl Table {
             let cells = shown.iter().map(|signature| signature.as_deref().unwrap_or("-"));
             writeln!(out, "{}", row(&mut std::iter::once(name.as_str()).chain(cells)))?;
         }
-        for Column { sqlite, source_id, cases, errors, .. } in &self.versions {
-            writeln!(out, "fuzzcheck: {sqlite} ({source_id}), lane {}: {errors} errors out of {cases} cases", self.lane)?;
+        for Column { sqlite, source_id, cases, errors, cut_short, .. } in &self.versions {
+            let cut_short = match cut_short.as_slice() {
+                [] => String::new(),
+                some => format!(", cut short {}", cut_short::in_words(some)),
+            };
+            let lane = self.lane;
+            writeln!(out, "fuzzcheck: {sqlite} ({source_id}), lane {lane}: {errors} errors out of {cases} cases{cut_short}")?;
         }
         Ok(())
     }

@@ -16,6 +16,8 @@ const SOURCE_BYTES_MAX: u64 = 64 << 20;
 const OPCODE_LINES_MAX: usize = 1500;
 /// What stands before the number of the signal of a stack of our own.
 pub(crate) const SIGNAL_PREFIX: &str = "tandem: signal ";
+/// Symbols that a linker sets behind what a program holds, nearest to an address that is in none of its functions.
+const OF_THE_LINKER: [&str; 4] = ["_end", "_edata", "_etext", "__bss_start"];
 /// The function that runs all opcodes; where in it something happened, its name does not say.
 const INTERPRETER: &str = "sqlite3VdbeExec";
 
@@ -117,7 +119,7 @@ impl Symbolizer {
             return Vec::new();
         };
         let probe = address.wrapping_add(loader.relative_address_base());
-        let symbol = loader.find_symbol(probe);
+        let symbol = loader.find_symbol(probe).filter(|name| !OF_THE_LINKER.contains(name));
         let mut frames = Vec::new();
         let mut found = loader.find_frames(probe).ok();
         while let Some(Ok(Some(frame))) = found.as_mut().map(|found| found.next()) {
