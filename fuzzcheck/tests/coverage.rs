@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::counting::{CARGO, COV, Stage};
+use common::counting::{COV, Stage};
 use common::{Ran, file, finish, folder, fuzzcheck_on, project};
 
 #[test]
@@ -25,7 +25,7 @@ fn coverage_counts_what_workers_reach() {
     fuzzcheck_on("coverage", &[empty.path()]).expect_error(&["no cases there"]);
 
     // A build that counts nothing says so.
-    stage.program("bin/cargo", &CARGO.replace("echo raw >\"$LLVM_PROFILE_FILE$$\"", ":"));
+    stage.worker(":");
     coverage("--jobs 1").expect_error(&["counted nothing"]);
 }
 

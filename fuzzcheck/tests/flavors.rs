@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Ran, command, file, finish, folder, project, read};
+use common::{HEADER, Ran, command, file, finish, folder, project, read};
 use tempfile::TempDir;
 
 /// A folder of programs that stand before all others.
@@ -47,10 +47,9 @@ impl Stage {
     fn amalgamation(&self, version: &str, source_id: &str) -> PathBuf {
         let folder = self.path(version);
         fs::create_dir_all(&folder).unwrap();
-        file(&folder, "sqlite3.c", "sqlite3_error_offset(");
-        let text =
-            format!("#define SQLITE_VERSION \"{version}\"\n#define SQLITE_SOURCE_ID \"{source_id}\"\n");
-        file(&folder, "sqlite3.h", text);
+        let code = format!("/* sqlite3_error_offset( */\n#define SQLITE_SOURCE_ID \"{source_id}\"\n");
+        file(&folder, "sqlite3.c", code);
+        file(&folder, "sqlite3.h", format!("#define SQLITE_VERSION \"{version}\"\n{HEADER}"));
         folder
     }
 }
@@ -106,49 +105,91 @@ fn what_valgrind_says_is_a_finding() {
     stage.fuzzcheck("run --lane valgrind", &case).expect_error(&["before its first case", "Invalid read"]);
 }
 
-/// A cargo that builds: the program itself, whatever was asked for.
-const CARGO: &str = r#"
-echo "$TANDEM_LANE $TANDEM_SQLITE $TANDEM_EXTRA_C $TANDEM_EXTRA_INIT $RUSTFLAGS $*" >>"$STAGE/asked"
-while [ "$1" != --target-dir ]; do shift; done
-mkdir -p "$2/lane"; cp "$FUZZCHECK" "$2/lane/fuzzcheck"
-"#;
+/// The amalgamation that is bundled, as somebody has edited it.
+fn edited(stage: &Stage, edit: impl FnOnce(String) -> String) -> PathBuf {
+    let record = Path::new(env!("CARGO_BIN_EXE_fuzzcheck")).with_extension("link").join("compile");
+    let compiled_in = String::from_utf8(read(&record)).unwrap();
+    let bundled = Path::new(compiled_in.lines().next().unwrap()).join("sqlite3");
+    let folder = stage.path("edited");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(bundled.join("sqlite3.h"), folder.join("sqlite3.h")).unwrap();
+    let code = String::from_utf8_lossy(&read(&bundled.join("sqlite3.c"))).into_owned();
+    file(&folder, "sqlite3.c", edit(code));
+    folder
+}
+
+/// For real: the compiler and the linker are those of this machine. Not optimized, which takes some seconds.
+#[test]
+fn an_edited_sqlite_is_compiled_once_and_linked_into_this_program() {
+    let stage = Stage::new();
+    let case = file(stage.folder.path(), "case.sql", "SELECT lower('A'); CREATE TABLE t(a);");
+    // A line more, and a function that breaks off.
+    const LOWER: &str = "static void lowerFunc(sqlite3_context *context, int argc, sqlite3_value **argv){";
+    let folder = edited(&stage, |code| {
+        assert!(code.contains(LOWER));
+        code.replace(LOWER, &format!("{LOWER}\n  if( argc==1 ) *(volatile int*)0 = 1;"))
+    });
+    let run = |words: &str| {
+        let words = format!("run --no-install --sqlite {} {words}", folder.display());
+        stage.on(command(), &words)
+    };
+    let ran =
+        finish(run("--sqlite-flags=-O0 --json --save-dir").arg(stage.path("saved")).arg(&case)).expect(1);
+    let place = ran.err.split("compiling SQLite ").nth(1).and_then(|rest| rest.split(" in ").nth(1));
+    let built = Removed(PathBuf::from(place.expect("it says where").lines().next().unwrap()));
+    let document = ran.json();
+    assert_eq!(document["findings"][0]["bugs"][0]["signature"], "crash/SIGSEGV/lowerFunc", "{document}");
+    assert!(
+        document["sqlite"].as_str().unwrap().ends_with("alt2"),
+        "it says itself that it was edited: {document}"
+    );
+    let replay = document["findings"][0]["replay"].as_str().unwrap();
+    assert!(replay.contains("--sqlite=") && replay.contains("--sqlite-flags=-O0"), "{replay}");
+
+    // It is there now; what is not to be compiled leaves it as it was.
+    let again =
+        finish(run("--sqlite-flags=-O0").arg("--save-dir").arg(stage.path("saved")).arg(&case)).expect(1);
+    assert!(!again.err.contains("compiling"), "{again:?}");
+    let code = String::from_utf8(read(&folder.join("sqlite3.c"))).unwrap();
+    file(&folder, "sqlite3.c", format!("{code}\nthis is no C"));
+    finish(run("--sqlite-flags=-O0").arg(&case)).expect_error(&["sqlite3.c did not compile"]);
+    assert!(built.0.join("fuzzcheck").exists());
+    finish(run("--sqlite-flags=DSQLITE_X").arg(&case)).expect_error(&["DSQLITE_X", "no flag"]);
+}
+
+/// A folder that goes when it is dropped.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
 
 #[test]
-fn another_sqlite_is_built_by_itself_and_must_be_what_was_asked_for() {
+fn a_program_without_a_record_of_its_link_is_told_so() {
     let stage = Stage::new();
-    stage.program("cargo", CARGO);
     let case = file(stage.folder.path(), "case.sql", "SELECT 1;");
-    let run = |folder: &Path, words: &str| {
-        let mut command = stage.on(command(), "run --no-install");
-        command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck")).arg("--sqlite").arg(folder);
-        finish(command.args(words.split_whitespace()).arg(&case))
-    };
+    let alone = stage.path("alone");
+    fs::copy(env!("CARGO_BIN_EXE_fuzzcheck"), &alone).unwrap();
     let other = stage.amalgamation("3.33.0", "2020-08-14 other");
-    run(&other, "").expect_error(&["holds SQLite", "2020-08-14 other", ".cargo/cc"]);
-    let asked = String::from_utf8(read(&stage.path("asked"))).unwrap();
-    assert!(asked.starts_with(&format!("release {} ", other.canonicalize().unwrap().display())), "{asked}");
+    let mut command = stage.on(Command::new(&alone), "run --no-install --sqlite");
+    finish(command.arg(&other).arg(&case)).expect_error(&["alone.link", "cargo fuzzcheck"]);
+}
 
-    let same = stage.amalgamation("3.34.0", &tandem::engine::sqlite::source_id());
-    let ran = run(&same, "--json").expect(0);
-    assert_eq!((&ran.json()["cases"], &ran.json()["lane"]), (&1.into(), &"release".into()));
-    assert!(ran.err.contains("SQLite 3.34.0 has no sqlite3_stmt_isexplain"), "{}", ran.err);
+/// An amalgamation without functions: the linker would take the bundled ones.
+#[test]
+fn an_sqlite_that_is_not_what_was_asked_for_is_refused() {
+    let stage = Stage::new();
+    let case = file(stage.folder.path(), "case.sql", "SELECT 1;");
+    let other = stage.amalgamation("3.33.0", "2020-08-14 other");
+    let ran = stage.fuzzcheck(&format!("run --sqlite {}", other.display()), &case);
+    let ran = ran.expect_error(&["holds SQLite", "and not 2020-08-14 other"]);
+    assert!(ran.err.contains("SQLite 3.33.0 has no sqlite3_stmt_isexplain"), "{}", ran.err);
     // Its own stand-in for API that is there is not missed.
     assert!(!ran.err.contains("no sqlite3_error_offset"), "{}", ran.err);
-
-    let plant = "--plant internal-error";
-    fs::write(&case, SCRIPTS).unwrap();
-    let ran = run(&same, plant).expect(1);
-    // Where `fuzz` of that SQLite has them; the bundled one's stay its own.
-    let saved = Path::new(ran.after("saved:")).parent().unwrap().to_owned();
-    assert!(saved.to_string_lossy().contains("fuzz/artifacts/sql-3.34.0-"), "{}", saved.display());
-    fs::remove_dir_all(saved).unwrap();
-    assert!(ran.after("replay:").contains(&format!("--sqlite={}", same.canonicalize().unwrap().display())));
-    for key in fs::read_dir(project().join("target/lanes")).unwrap().flatten() {
-        if key.file_name().to_string_lossy().contains("-3.3") && key.path().join("lane/fuzzcheck").exists() {
-            let is_stand_in = !key.path().join("CACHEDIR.TAG").exists();
-            is_stand_in.then(|| fs::remove_dir_all(key.path()).unwrap());
-        }
-    }
+    let place = ran.err.split(" in /").find(|rest| rest.contains("target/lanes")).expect("it says where");
+    drop(Removed(PathBuf::from(format!("/{}", place.lines().next().unwrap()))));
 }
 
 #[test]
@@ -245,10 +286,7 @@ fn the_compiler_wrapper_does_what_each_build_needs() {
 #[test]
 fn a_stand_in_for_api_gives_way_to_the_real_one() {
     let stage = Stage::new();
-    let header = "typedef long long sqlite3_int64; typedef struct sqlite3 sqlite3; typedef struct sqlite3_stmt sqlite3_stmt;\n\
-        typedef struct sqlite3_value sqlite3_value; typedef struct sqlite3_index_info sqlite3_index_info;\n\
-        #define SQLITE_MISUSE 21\n#define SQLITE_NOTFOUND 12\nint sqlite3_changes(sqlite3*); int sqlite3_total_changes(sqlite3*);\n";
-    file(stage.folder.path(), "sqlite3.h", header);
+    file(stage.folder.path(), "sqlite3.h", HEADER);
     let code = "#include \"sqlite3.h\"\nint sqlite3_changes(sqlite3 *db) { return 3; }\n\
         int sqlite3_total_changes(sqlite3 *db) { return 4; }\nint sqlite3_error_offset(sqlite3 *db) { return 42; }\n";
     let main = "#include \"sqlite3.h\"\nint sqlite3_error_offset(sqlite3*); sqlite3_int64 sqlite3_changes64(sqlite3*);\n\

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use common::stage::Stage;
-use common::{Ran, command, finish, folder, names_in, project, read, wait_until};
+use common::{RUSTC, Ran, command, finish, folder, names_in, project, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Ends the session as Ctrl-C does: when it has done what is looked at, and not when a time is over.
@@ -98,7 +98,7 @@ fn a_clean_session_exits_with_0_and_jobs_share_the_corpus() {
 #[test]
 fn arguments_reach_libfuzzer() {
     let stage = Stage::new("");
-    stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
+    stage.program("rustc", RUSTC);
     // With a toolchain, `+nightly` stands before `fuzz`.
     let run =
         "run) echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end;;";
@@ -204,7 +204,7 @@ fn what_the_harness_does_wrong_is_no_finding() {
 /// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
 fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
     stage.program("cargo", if knows_fuzz { "exit 0" } else { "exit 101" });
-    stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
+    stage.program("rustc", RUSTC);
     let mut command = stage.command("--no-install");
     command.env("PATH", stage.path("bin"));
     command

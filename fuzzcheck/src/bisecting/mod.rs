@@ -121,7 +121,8 @@ pub(crate) fn search(
     }
     // Whether it stays so on both sides of both ends.
     let range = found.range(anchor);
-    let near = [range.first.checked_sub(2), Some(range.first + 1), range.last.checked_sub(1), Some(range.last + 2)];
+    let near =
+        [range.first.checked_sub(2), Some(range.first + 1), range.last.checked_sub(1), Some(range.last + 2)];
     let near = near.into_iter().flatten().filter(|&at| at < count && !found.tried.contains_key(&at));
     let near: Vec<usize> = near.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     for batch in near.chunks(2) {
@@ -180,8 +181,12 @@ mod tests {
             for last in first..42 {
                 let (found, tried) = searched(Some(last), within(first..=last));
                 let (found, range) = found.unwrap();
-                let expected =
-                    Range { first, last, before: first.checked_sub(1), after: Some(last + 1).filter(|&at| at < 42) };
+                let expected = Range {
+                    first,
+                    last,
+                    before: first.checked_sub(1),
+                    after: Some(last + 1).filter(|&at| at < 42),
+                };
                 assert_eq!(range, expected);
                 assert!(found.strays(range).is_empty());
                 assert!(tried <= 19, "{tried} of 42 for {first}..={last}");

@@ -96,7 +96,8 @@ impl Bisected {
             None => "the newest release that can be tried".to_owned(),
         };
         let strays = self.strays();
-        let also = if strays.is_empty() { String::new() } else { format!("; and again in {}", strays.join(", ")) };
+        let also =
+            if strays.is_empty() { String::new() } else { format!("; and again in {}", strays.join(", ")) };
         format!("since {} ({before}), until {} ({after}){also}", self.since(), self.until())
     }
 }
@@ -135,7 +136,9 @@ impl Build<'_> {
         let searched = search(RELEASES.len(), hint, |batch| {
             let versions: Vec<&str> = batch.iter().map(|&at| RELEASES[at].version).collect();
             let tried = self.try_all(&versions, named);
-            tried.iter().for_each(|tried| eprintln!("fuzzcheck: SQLite {}: {}", tried.version, tried.in_words()));
+            tried
+                .iter()
+                .for_each(|tried| eprintln!("fuzzcheck: SQLite {}: {}", tried.version, tried.in_words()));
             let bugs = tried.iter().find_map(|tried| tried.shown.as_ref().ok()?.1.first());
             if let (None, Some(bug)) = (&signature, bugs) {
                 signature = Some(bug.signature.clone());
@@ -151,7 +154,8 @@ impl Build<'_> {
             bail!("no release could be tried: {why}");
         }
         all.sort_by_key(|tried| RELEASES.iter().position(|release| release.version == tried.version));
-        let of = |(found, range)| Bisected { signature: signature.unwrap_or_default(), tried: all, range, found };
+        let of =
+            |(found, range)| Bisected { signature: signature.unwrap_or_default(), tried: all, range, found };
         Ok(searched.map(of))
     }
 
@@ -163,7 +167,8 @@ impl Build<'_> {
         };
         let try_one = |version: &str| {
             let shown = shown(version).map_err(|error| format!("{error:#}"));
-            let limits = shown.as_ref().map(|(_, result)| CutShort::by_limit([&result.cut_short])).unwrap_or_default();
+            let limits =
+                shown.as_ref().map(|(_, result)| CutShort::by_limit([&result.cut_short])).unwrap_or_default();
             let shown = shown.map(|(source_id, result)| (source_id, result.bugs));
             Tried { version: version.to_owned(), shown, cut_short: limits }
         };

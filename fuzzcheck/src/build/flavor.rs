@@ -70,7 +70,8 @@ impl Flavor {
 
     /// The published release that it is.
     pub(crate) fn release(&self) -> Option<&str> {
-        let published = self.sqlite.as_ref().filter(|sqlite| sqlite.argument.starts_with("--sqlite-version="));
+        let published =
+            self.sqlite.as_ref().filter(|sqlite| sqlite.argument.starts_with("--sqlite-version="));
         published.map(|sqlite| sqlite.version.as_str())
     }
 

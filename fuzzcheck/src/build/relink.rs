@@ -176,7 +176,8 @@ impl Build<'_> {
 
     /// A digest of all that is compiled, and how.
     fn key(&self) -> Result<String> {
-        let sqlite = self.flavor.sqlite.as_ref().map_or_else(|| self.harness.bundled(), |it| it.folder.clone());
+        let sqlite =
+            self.flavor.sqlite.as_ref().map_or_else(|| self.harness.bundled(), |it| it.folder.clone());
         let own = ["cc", "absent.c", "extra.c"].map(|name| self.project.join(".cargo").join(name));
         let mut digest = Sha256::new();
         let words = [self.flavor.lane.built_as().name().to_owned(), self.is_fuzzed.to_string()];

@@ -72,19 +72,33 @@ impl Worker {
             Lane::Ubsan => tools::need_clang_runtimes(project, may_install)?,
             Lane::Release | Lane::Memdebug | Lane::Valgrind | Lane::Coverage => {}
         }
-        let harness =
-            if flavor.harness().is_this_program() { this_program()? } else { compile_harness(flavor, project)? };
+        let harness = if flavor.harness().is_this_program() {
+            this_program()?
+        } else {
+            compile_harness(flavor, project)?
+        };
         let program = if flavor.is_harness() {
             harness
         } else {
-            Harness::of(&harness)?.with(flavor, project, &flavor.folder(project, false), "fuzzcheck", false)?
+            Harness::of(&harness)?.with(
+                flavor,
+                project,
+                &flavor.folder(project, false),
+                "fuzzcheck",
+                false,
+            )?
         };
         let identity = identify(&program, flavor)?;
         if let Some(sqlite) = &flavor.sqlite
             && !sqlite.source_ids.contains(&identity.source_id)
         {
             // Were the bundled one linked in its place, nothing would be found in what was asked for.
-            bail!("{} holds SQLite {} and not {}", program.display(), identity.source_id, sqlite.source_ids.join(" or "));
+            bail!(
+                "{} holds SQLite {} and not {}",
+                program.display(),
+                identity.source_id,
+                sqlite.source_ids.join(" or ")
+            );
         }
         Ok(Self { program, flavor: flavor.clone(), identity })
     }
@@ -124,7 +138,16 @@ fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
         eprintln!("fuzzcheck: building workers with AddressSanitizer, once, in {}", folder.display());
     }
     let mut command = Command::new("cargo");
-    command.args(["build", "--profile=lane", "--package", "fuzzcheck", "--bin", "fuzzcheck", "--target", &host]);
+    command.args([
+        "build",
+        "--profile=lane",
+        "--package",
+        "fuzzcheck",
+        "--bin",
+        "fuzzcheck",
+        "--target",
+        &host,
+    ]);
     command.arg("--target-dir").arg(&folder);
     let others = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{others} -Zsanitizer=address").trim());

@@ -22,7 +22,13 @@ pub struct FlavorArgs {
     #[arg(long, value_name = "VERSION", conflicts_with = "sqlite")]
     pub sqlite_version: Option<String>,
     /// Further flags of the C compiler for SQLite, such as '-DSQLITE_OMIT_TRIGGER -USQLITE_ENABLE_STAT4'.
-    #[arg(long, value_name = "FLAGS", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "FLAGS",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
     pub sqlite_flags: String,
     /// C files to build in: an extension, a VFS.
     #[arg(long, value_name = "FILE", num_args = 1..)]

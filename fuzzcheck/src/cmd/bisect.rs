@@ -40,9 +40,11 @@ pub(super) fn run(args: &BisectArgs) -> Result<ExitCode> {
         ..Options::default()
     };
     let project = project();
-    let build = Build { flavor: &flavor, project: &project, may_install: !args.no_install, options: &options };
+    let build =
+        Build { flavor: &flavor, project: &project, may_install: !args.no_install, options: &options };
     let Some(bisected) = build.bisect(&named, args.signature.as_deref(), hint)? else {
-        let what = args.signature.as_ref().map_or("a finding".to_owned(), |signature| format!("`{signature}`"));
+        let what =
+            args.signature.as_ref().map_or("a finding".to_owned(), |signature| format!("`{signature}`"));
         bail!(
             "{}: none of the {} releases shows {what} in the lane {}: try another --lane, --meet-known-bugs, or higher limits",
             named.name,

@@ -50,7 +50,8 @@ pub(super) fn run(args: &HandoverArgs) -> Result<ExitCode> {
     let options = options(args);
     let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, args, &named, &worker)?);
     let (project, options) = (project(), options);
-    let build = Build { flavor: &flavor, project: &project, may_install: !args.no_install, options: &options };
+    let build =
+        Build { flavor: &flavor, project: &project, may_install: !args.no_install, options: &options };
     let others = try_releases(&releases, &build, args, &named, &seen)?;
     let handed = Handed::new(&named)?;
     let command = run_command(&args.to.join(CASE), named.target, named.heap_bytes, &options, &flavor);
@@ -150,7 +151,8 @@ fn try_releases(
         tried = bisected.map_or_else(Vec::new, |bisected| bisected.tried);
     }
     let order: Vec<&str> = RELEASES.iter().map(|release| release.version).collect();
-    let is_left = |version: &&str| releases.contains(*version) && tried.iter().all(|tried| tried.version != **version);
+    let is_left =
+        |version: &&str| releases.contains(*version) && tried.iter().all(|tried| tried.version != **version);
     let left: Vec<&str> = order.iter().copied().filter(|version| is_left(&version)).collect();
     left.chunks(2).for_each(|some| tried.extend(build.try_all(some, named)));
     tried.sort_by_key(|tried| order.iter().position(|version| *version == tried.version));

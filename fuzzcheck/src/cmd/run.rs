@@ -10,8 +10,8 @@ use tandem::engine::plant::{PLANTS, Plant};
 
 use super::output::{print_json, print_text};
 use super::{
-    EXIT_ERROR, EXIT_FINDINGS, cores, in_words, interrupt_flag, paths_or_corpus, project, run_versions, save_case,
-    target_by_name, tell_skipped,
+    EXIT_ERROR, EXIT_FINDINGS, cores, in_words, interrupt_flag, paths_or_corpus, project, run_versions,
+    save_case, target_by_name, tell_skipped,
 };
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
@@ -143,7 +143,12 @@ pub(super) fn options(args: &RunArgs) -> Options {
     }
 }
 
-pub(super) fn execute(args: &RunArgs, worker: &Worker, mut cases: Cases, stop: &AtomicBool) -> Result<Report> {
+pub(super) fn execute(
+    args: &RunArgs,
+    worker: &Worker,
+    mut cases: Cases,
+    stop: &AtomicBool,
+) -> Result<Report> {
     let options = options(args);
     let mut progress = Progress::new(cases.total);
     let report = if args.in_process {

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::run::{execute, select};
 use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name, tell_skipped,
+    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
+    tell_skipped,
 };
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
@@ -102,7 +103,8 @@ impl Table {
             shown.push(Some(finding.bugs[0].signature.clone()));
         }
         // A case that was not run to its end has not passed.
-        let names: BTreeSet<&str> = report.findings.iter().map(|finding| finding.case.name.as_str()).collect();
+        let names: BTreeSet<&str> =
+            report.findings.iter().map(|finding| finding.case.name.as_str()).collect();
         for (name, _) in report.cut_short.values().filter(|(name, _)| !names.contains(name.as_str())) {
             let shown = self.cases.entry(name.clone()).or_default();
             shown.resize(before, None);
@@ -121,7 +123,13 @@ impl Table {
     /// Gives each row what it lacks: nothing was shown.
     fn fill(&mut self, names: &[String]) {
         if names.len() <= ROWS_WITHOUT_FINDINGS_MAX {
-            self.cases.extend(names.iter().filter(|name| !self.cases.contains_key(*name)).map(|name| (name.clone(), Vec::new())).collect::<Vec<_>>());
+            self.cases.extend(
+                names
+                    .iter()
+                    .filter(|name| !self.cases.contains_key(*name))
+                    .map(|name| (name.clone(), Vec::new()))
+                    .collect::<Vec<_>>(),
+            );
         }
         let count = self.versions.len();
         self.cases.values_mut().for_each(|shown| shown.resize(count, None));
@@ -129,7 +137,8 @@ impl Table {
 
     /// In Markdown.
     fn print(&self, out: &mut dyn Write) -> Result<()> {
-        let row = |cells: &mut dyn Iterator<Item = &str>| format!("| {} |", cells.collect::<Vec<_>>().join(" | "));
+        let row =
+            |cells: &mut dyn Iterator<Item = &str>| format!("| {} |", cells.collect::<Vec<_>>().join(" | "));
         let versions = self.versions.iter().map(|column| column.sqlite.as_str());
         writeln!(out, "{}", row(&mut std::iter::once("case").chain(versions)))?;
         writeln!(out, "|{}", "---|".repeat(self.versions.len() + 1))?;
@@ -143,7 +152,10 @@ impl Table {
                 some => format!(", cut short {}", cut_short::in_words(some)),
             };
             let lane = self.lane;
-            writeln!(out, "fuzzcheck: {sqlite} ({source_id}), lane {lane}: {errors} errors out of {cases} cases{cut_short}")?;
+            writeln!(
+                out,
+                "fuzzcheck: {sqlite} ({source_id}), lane {lane}: {errors} errors out of {cases} cases{cut_short}"
+            )?;
         }
         Ok(())
     }

@@ -21,8 +21,8 @@ use super::{
 use crate::bisecting::Build;
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
-use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::cli::triage::TriageArgs;
+use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
 use crate::files;
 use crate::minimizing::Probes;

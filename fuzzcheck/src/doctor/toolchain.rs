@@ -45,7 +45,9 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
             ),
             "unset CC, or have it be clang with -fsanitize=fuzzer-no-link in CFLAGS",
         ),
-        Ok(()) => Check::well(NAME, format!("what {} compiles runs with AddressSanitizer", compiler(place.project))),
+        Ok(()) => {
+            Check::well(NAME, format!("what {} compiles runs with AddressSanitizer", compiler(place.project)))
+        }
         Err(message) => {
             let packages = tools::clang_packages("apt-get").join(" ");
             Check::wrong(NAME, first_line(&message), format!("install {packages}"))
@@ -66,7 +68,10 @@ pub(super) fn cxx(place: &Place<'_>) -> Check {
 pub(super) fn runtimes(place: &Place<'_>) -> Check {
     const NAME: &str = "sanitizer runtime";
     let clang = compiler(place.project);
-    match ["undefined", "address"].into_iter().try_for_each(|sanitizer| tools::links(place.project, sanitizer)) {
+    match ["undefined", "address"]
+        .into_iter()
+        .try_for_each(|sanitizer| tools::links(place.project, sanitizer))
+    {
         Ok(()) => Check::well(NAME, format!("those of {clang} link and run")),
         Err(message) => {
             let package = major(&clang)

@@ -100,7 +100,11 @@ impl Plan {
             return self.harness();
         }
         let program = self.flavor.folder(&self.project, true).join(self.target);
-        if program.is_file() { Ok(program) } else { bail!("there is no {}: it was not built", program.display()) }
+        if program.is_file() {
+            Ok(program)
+        } else {
+            bail!("there is no {}: it was not built", program.display())
+        }
     }
 
     /// The program that cargo-fuzz builds.

@@ -192,7 +192,8 @@ fn apt_clang() -> Vec<String> {
     let versions = |begin: &str, end: &str| -> BTreeSet<u32> {
         let pattern = format!("^{begin}[0-9]+{end}$");
         let list = Command::new("apt-cache").args(["search", "--names-only", &pattern]).output();
-        let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let list =
+            list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let names = list.lines().filter_map(|line| line.split(' ').next());
         names.filter_map(|name| name.strip_prefix(begin)?.strip_suffix(end)?.parse().ok()).collect()
     };
@@ -233,7 +234,9 @@ pub(crate) fn runs_with_address_sanitizer(project: &Path, toolchain: Option<&str
     let mut compile = compiler(project, "cc");
     said(compile.args(["-fsanitize=address", "-c"]).arg(path("probe.c")).arg("-o").arg(path("probe.o")))?;
     let mut link = Command::new("rustc");
-    link.args(toolchain.map(|name| format!("+{name}"))).env("RUSTC_BOOTSTRAP", "1").current_dir(folder.path());
+    link.args(toolchain.map(|name| format!("+{name}")))
+        .env("RUSTC_BOOTSTRAP", "1")
+        .current_dir(folder.path());
     link.args(["--edition=2024", "-Zsanitizer=address", "-Clink-arg=probe.o", "main.rs", "-o", "main"]);
     said(&mut link)?;
     said(Command::new(path("main")).env("ASAN_OPTIONS", "detect_leaks=0")).map(|_| ())
@@ -255,7 +258,8 @@ pub(crate) fn links(project: &Path, sanitizer: &str) -> Result<(), String> {
 /// # Errors
 /// As [`runs_with_address_sanitizer`].
 pub(crate) fn runs_cxx(project: &Path) -> Result<(), String> {
-    let source = "#include <vector>\nint main(int count, char **) { return std::vector<int>(count, 0)[0]; }\n";
+    let source =
+        "#include <vector>\nint main(int count, char **) { return std::vector<int>(count, 0)[0]; }\n";
     runs(compiler(project, "cxx"), "main.cc", source)
 }
 

@@ -7,29 +7,28 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{Ran, command, file, finish, folder, names_in, read};
+use super::{COMPILER, RUSTC, Ran, command, file, finish, folder, names_in, read};
 
-/// The compiler of the working copy: knows where its tools are, and links anything.
+/// The compiler of the working copy: knows where its tools are, and links the worker of the lane, which is the real one
+/// and says in its profile how many it was; the program counts nothing itself.
 const CC: &str = r#"
 case "$1" in
--dumpversion) echo 22.1.8;;
---print-prog-name=*) echo "$STAGE/bin/${1#*=}";;
-*) [ ! -e "$STAGE/no-clang" ];;
+-dumpversion) echo 22.1.8; exit;;
+--print-prog-name=*) echo "$STAGE/bin/${1#*=}"; exit;;
 esac
+[ ! -e "$STAGE/no-clang" ] || exit 1
+for word; do [ "$last" = -o ] && out=$word; last=$word; done
+printf '#!/bin/sh\ncase "$1" in worker) WORKER;; esac\nexec "$FUZZCHECK" "$@"\n' >"$out"
+chmod +x "$out"
 "#;
+/// What a worker that counts leaves.
+const COUNTS: &str = r#"echo raw >"$LLVM_PROFILE_FILE$$""#;
 
-/// `cargo fuzz build sql` and `cargo rustc …`. The lane's worker is the real one, which says in its profile how
-/// many it was; the program counts nothing itself.
+/// `cargo fuzz build sql`.
 pub const CARGO: &str = r#"
 case "$1 $2" in
 "fuzz --version") ;;
 "fuzz build") mkdir -p "target/$HOST/release"; cp "$STAGE/sql" "target/$HOST/release/sql";;
-rustc*)
-    [ "$TANDEM_LANE" = coverage ] || exit 1
-    lane=target/lanes/coverage/lane
-    mkdir -p $lane
-    printf '#!/bin/sh\ncase "$1" in worker) echo raw >"$LLVM_PROFILE_FILE$$";; esac\nexec "$FUZZCHECK" "$@"\n' >$lane/fuzzcheck
-    chmod +x $lane/fuzzcheck;;
 esac
 "#;
 
@@ -86,14 +85,22 @@ impl Stage {
         }
         file(&stage.path("project/fuzz"), "Cargo.toml", "");
         file(stage.folder.path(), "sqlite3.c", SQLITE);
-        stage.program("project/.cargo/cc", CC);
+        stage.worker(COUNTS);
+        for name in ["absent.c", "extra.c"] {
+            file(&stage.path("project/.cargo"), name, "");
+        }
         stage.program("bin/cargo", CARGO);
-        stage.program("bin/rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
-        stage.program("bin/true", "exit 0");
+        stage.program("bin/rustc", RUSTC);
+        stage.program("bin/compiler", COMPILER);
         stage.program("bin/llvm-profdata", PROFDATA);
         stage.program("bin/llvm-cov", COV);
         stage.program("sql", target);
         stage
+    }
+
+    /// A coverage lane whose workers do `script` first.
+    pub fn worker(&self, script: &str) {
+        self.program("project/.cargo/cc", &CC.replace("WORKER", script));
     }
 
     /// A path beside the working copy.
@@ -112,7 +119,7 @@ impl Stage {
         let mut command = command();
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{}:{path}", self.path("bin").display()));
-        command.env("CC", "true").env("CXX", "true").env("STAGE", self.folder.path());
+        command.env("CC", "compiler").env("CXX", "compiler").env("STAGE", self.folder.path());
         command.env("HOST", "x86_64-unknown-linux-gnu").env_remove("CARGO_TARGET_DIR");
         command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"));
         command.args(words.split_whitespace()).arg("--project").arg(self.path("project"));

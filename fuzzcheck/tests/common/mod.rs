@@ -20,6 +20,17 @@ use tandem::engine::sqlite::{Executor, Moment};
 use tandem::testcase::OpenConfig;
 use tempfile::TempDir;
 
+/// A rustc that knows its version, and "links" programs that do nothing.
+pub const RUSTC: &str = "for word; do [ \"$last\" = -o ] && printf '#!/bin/sh\\n' >\"$word\" && chmod +x \"$word\"; last=$word; done\n\
+    echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'";
+/// A compiler that makes of anything a program that does nothing.
+pub const COMPILER: &str = "for word; do [ \"$last\" = -o ] && printf '#!/bin/sh\\n' >\"$word\" && chmod +x \"$word\"; last=$word; done";
+
+/// What `.cargo/absent.c` needs of a sqlite3.h.
+pub const HEADER: &str = "typedef long long sqlite3_int64; typedef struct sqlite3 sqlite3; typedef struct sqlite3_stmt sqlite3_stmt;\n\
+    typedef struct sqlite3_value sqlite3_value; typedef struct sqlite3_index_info sqlite3_index_info;\n\
+    #define SQLITE_MISUSE 21\n#define SQLITE_NOTFOUND 12\nint sqlite3_changes(sqlite3*); int sqlite3_total_changes(sqlite3*);\n";
+
 /// What the program did.
 #[derive(Debug)]
 pub struct Ran {

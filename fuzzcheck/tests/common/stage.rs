@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{command, file, folder};
+use super::{COMPILER, RUSTC, command, file, folder};
 
 /// A target that measures as libFuzzer does. The features of a case are the numbers in it that stand between two f.
 pub const MEASURES: &str = r##"#!/bin/sh
@@ -49,7 +49,8 @@ impl Stage {
         file(&stage.project().join("fuzz"), "Cargo.toml", "");
         let known = "case \"$2\" in\n--version) exit 0;;\nbuild) exit ${BUILD:-0};;\nesac\n";
         stage.program("cargo", &format!("{known}{script}"));
-        stage.program("true", "exit 0");
+        stage.program("compiler", COMPILER);
+        stage.program("rustc", RUSTC);
         stage
     }
 
@@ -71,7 +72,6 @@ impl Stage {
 
     /// A fuzz target, where cargo-fuzz would have built it.
     pub fn target(&self, name: &str, script: &str) {
-        self.program("rustc", "echo 'release: 1.95.0'; echo 'host: x86_64-unknown-linux-gnu'");
         let release = self.project().join("target/x86_64-unknown-linux-gnu/release");
         fs::create_dir_all(&release).unwrap();
         let program = file(&release, name, script);
@@ -83,7 +83,7 @@ impl Stage {
         let mut command = command();
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{}:{path}", self.path("bin").display()));
-        command.env("CC", "true").env("CXX", "true").env("STAGE", self.folder.path());
+        command.env("CC", "compiler").env("CXX", "compiler").env("STAGE", self.folder.path());
         command.args(before.split_whitespace()).arg("--project").arg(self.project());
         command.args(words.split_whitespace());
         command
