@@ -123,10 +123,12 @@ fn edited(stage: &Stage, edit: impl FnOnce(String) -> String) -> PathBuf {
 fn an_edited_sqlite_is_compiled_once_and_linked_into_this_program() {
     let stage = Stage::new();
     let case = file(stage.folder.path(), "case.sql", "SELECT lower('A'); CREATE TABLE t(a);");
-    // A line more, and a function that breaks off.
+    // It calls itself by another id, and a function breaks off.
     const LOWER: &str = "static void lowerFunc(sqlite3_context *context, int argc, sqlite3_value **argv){";
     let folder = edited(&stage, |code| {
         assert!(code.contains(LOWER));
+        let id = tandem::engine::sqlite::source_id();
+        let code = code.replace(&id, &format!("{}alt2", &id[..id.len() - 4]));
         code.replace(LOWER, &format!("{LOWER}\n  if( argc==1 ) *(volatile int*)0 = 1;"))
     });
     let run = |words: &str| {
@@ -235,12 +237,12 @@ fn the_compiler_wrapper_does_what_each_build_needs() {
     };
     let ran = wrapper(&stage, compile, &[]).expect(0);
     assert!(ran.out.contains("cargo:rerun-if-env-changed=TANDEM_SQLITE"), "{ran:?}");
-    assert_eq!(compiled(), format!("cc {compile}\n"));
+    assert_eq!(compiled(), format!("cc {compile} -g1\n"));
     // A build that is neither fuzzed nor a lane is that of the bundled SQLite, whatever is set.
     let sqlite = stage.amalgamation("3.40.0", "x");
     let set = ("TANDEM_SQLITE", sqlite.to_str().unwrap());
     wrapper(&stage, compile, &[set]).expect(0);
-    assert_eq!(compiled(), format!("cc {compile}\n"));
+    assert_eq!(compiled(), format!("cc {compile} -g1\n"));
 
     let ran = wrapper(&stage, compile, &[set, ("TANDEM_LANE", "release")]).expect(0);
     let text = compiled();

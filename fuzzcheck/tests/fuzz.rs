@@ -181,7 +181,9 @@ fn what_the_harness_does_wrong_is_no_finding() {
          echo 'stat::number_of_executed_units: 11' >&2; exit 77",
     );
     stage.program("valgrind", &sees_more().replace("internal-error", "by-name"));
-    let ran = stage.fuzz("--max-total-time-s 2 --json --rerun valgrind").expect(2);
+    // What is new when the time is over, the lane still has time for.
+    let mut command = stage.command_on_project("fuzz sql --max-total-time-s 2", "--json --rerun valgrind");
+    let ran = finish(&mut command).expect(2);
     let summary = ran.json();
     assert_eq!(summary["findings"], serde_json::json!([]), "{summary}");
     assert_eq!(summary["rerun"]["lane valgrind"]["findings"], 0, "{summary}");
@@ -201,10 +203,13 @@ fn what_the_harness_does_wrong_is_no_finding() {
     }
 }
 
-/// A folder with nothing but `rustc` and a `cargo` that knows, or does not know, `cargo fuzz`.
+/// A folder with nothing but `rustc`, compilers and a `cargo` that knows, or does not know, `cargo fuzz`.
 fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
     stage.program("cargo", if knows_fuzz { "exit 0" } else { "exit 101" });
-    stage.program("rustc", RUSTC);
+    for name in ["chmod", "grep"] {
+        let found = finish(Command::new("sh").args(["-c", &format!("command -v {name}")])).expect(0);
+        std::os::unix::fs::symlink(found.out.trim(), stage.path("bin").join(name)).ok();
+    }
     let mut command = stage.command("--no-install");
     command.env("PATH", stage.path("bin"));
     command
@@ -222,6 +227,23 @@ fn what_is_missing_is_named_with_the_command_that_installs_it() {
     stage.program("apt-get", "exit 0");
     let by_apt = finish(bare(&stage, true).env("CC", &clang));
     by_apt.expect_error(&["clang is missing", "apt-get update && apt-get install", "clang"]);
+    // What compiles and cannot link the sanitizer is no clang to build with: the program does not run.
+    stage.program("compiles", "exit 0");
+    stage.program(
+        "rustc",
+        &format!("case \"$*\" in *-Zsanitizer*) echo 'no runtime' >&2; exit 1;; esac\n{RUSTC}"),
+    );
+    let unlinked = finish(bare(&stage, true).env("CC", "compiles"));
+    unlinked.expect_error(&["clang is missing", "no runtime"]);
+    stage.program("rustc", RUSTC);
+    // The newest of which apt has the runtimes, too.
+    stage.program(
+        "apt-cache",
+        "case \"$*\" in *libclang*) echo 'libclang-rt-19-dev - x'; echo 'libclang-rt-9-dev - x';;\n\
+         *) echo 'clang-22 - x'; echo 'clang-19 - x';; esac",
+    );
+    let by_apt = finish(bare(&stage, true).env("CC", &clang));
+    by_apt.expect_error(&["--no-install-recommends clang-19 libclang-rt-19-dev"]);
     let cxx = finish(bare(&stage, true).env("CXX", "/nonexistent/c++"));
     cxx.expect_error(&["a C++ compiler is missing", "g++"]);
 

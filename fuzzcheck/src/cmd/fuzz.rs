@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn the_debug_lane_follows_where_nobody_has_fuzzed() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("sqlite3.c"), "").unwrap();
+        std::fs::write(folder.path().join("sqlite3.c"), HEADER).unwrap();
         std::fs::write(folder.path().join("sqlite3.h"), HEADER).unwrap();
         let other = format!("--sqlite={}", folder.path().display());
         assert_eq!(followed(&[]), []);

@@ -120,7 +120,8 @@ fn major(version: &str) -> Option<u32> {
 
 /// The first line that a program says of itself.
 fn version(command: &mut Command) -> Result<String, String> {
-    tools::said(command).map(|text| first_line(&text).to_owned())
+    let first = |text: String| first_line(&text).to_owned();
+    tools::said(command).map(first).map_err(first)
 }
 
 #[cfg(test)]
