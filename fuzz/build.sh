@@ -85,7 +85,7 @@ fuzzcheck() {
         return
     fi
     env -u TANDEM_AWAY -u CC -u CXX -u CFLAGS -u CXXFLAGS -u RUSTFLAGS \
-        cargo run --locked --release --quiet --package fuzzcheck -- "$@"
+        cargo run --locked --quiet --package fuzzcheck -- "$@"
 }
 
 for target in $targets; do

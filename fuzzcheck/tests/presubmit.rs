@@ -318,7 +318,7 @@ fn the_container_is_built_from_the_repository_alone() {
     for run in runs {
         let is_run_elsewhere = workflow.lines().chain(ci.lines()).any(|line| line.trim() == run);
         // What `cargo fuzzcheck` builds before it runs.
-        assert!(is_run_elsewhere || run == "cargo build --locked --release --package fuzzcheck", "{run}");
+        assert!(is_run_elsewhere || run == "cargo build --locked --package fuzzcheck", "{run}");
     }
 }
 
