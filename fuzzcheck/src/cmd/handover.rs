@@ -153,7 +153,7 @@ fn try_releases(
     let order: Vec<&str> = RELEASES.iter().map(|release| release.version).collect();
     let is_left =
         |version: &&str| releases.contains(*version) && tried.iter().all(|tried| tried.version != **version);
-    let left: Vec<&str> = order.iter().copied().filter(|version| is_left(&version)).collect();
+    let left: Vec<&str> = order.iter().copied().filter(|version| is_left(version)).collect();
     left.chunks(2).for_each(|some| tried.extend(build.try_all(some, named)));
     tried.sort_by_key(|tried| order.iter().position(|version| *version == tried.version));
     Ok(Releases { tried, range })
