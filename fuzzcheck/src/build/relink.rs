@@ -156,6 +156,11 @@ impl Build<'_> {
             true => Command::new(self.project.join(".cargo/cc")),
             false => Command::new(linker),
         };
+        if self.flavor.lane.is_linked_by_clang() {
+            // Clang's runtimes come behind the C library, of which a linker that reads archives once has then taken all
+            // that it will.
+            command.arg("-Wl,-u,atexit");
+        }
         command.env("TANDEM_LANE", self.flavor.lane.built_as().name()).env_remove("CARGO_CFG_FUZZING");
         command.arg(self.folder.join("sqlite3.o"));
         let extra = self.folder.join(EXTRA);
