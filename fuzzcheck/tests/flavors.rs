@@ -1,4 +1,4 @@
-//! Other builds of SQLite, with stand-ins for cargo, valgrind and the compilers. `.ci/run` builds real ones.
+//! Other builds of SQLite, with stand-ins for cargo, valgrind and the compilers. `releases.rs` and `.ci/run` build real ones.
 
 mod common;
 
@@ -105,60 +105,6 @@ fn what_valgrind_says_is_a_finding() {
     stage.fuzzcheck("run --lane valgrind", &case).expect_error(&["before its first case", "Invalid read"]);
 }
 
-/// The amalgamation that is bundled, as somebody has edited it.
-fn edited(stage: &Stage, edit: impl FnOnce(String) -> String) -> PathBuf {
-    let record = Path::new(env!("CARGO_BIN_EXE_fuzzcheck")).with_extension("link").join("compile");
-    let compiled_in = String::from_utf8(read(&record)).unwrap();
-    let bundled = Path::new(compiled_in.lines().next().unwrap()).join("sqlite3");
-    let folder = stage.path("edited");
-    fs::create_dir_all(&folder).unwrap();
-    fs::copy(bundled.join("sqlite3.h"), folder.join("sqlite3.h")).unwrap();
-    let code = String::from_utf8_lossy(&read(&bundled.join("sqlite3.c"))).into_owned();
-    file(&folder, "sqlite3.c", edit(code));
-    folder
-}
-
-/// For real: the compiler and the linker are those of this machine. Not optimized, which takes some seconds.
-#[test]
-fn an_edited_sqlite_is_compiled_once_and_linked_into_this_program() {
-    let stage = Stage::new();
-    let case = file(stage.folder.path(), "case.sql", "SELECT lower('A'); CREATE TABLE t(a);");
-    // It calls itself by another id, and a function breaks off.
-    const LOWER: &str = "static void lowerFunc(sqlite3_context *context, int argc, sqlite3_value **argv){";
-    let folder = edited(&stage, |code| {
-        assert!(code.contains(LOWER));
-        let id = tandem::engine::sqlite::source_id();
-        let code = code.replace(&id, &format!("{}alt2", &id[..id.len() - 4]));
-        code.replace(LOWER, &format!("{LOWER}\n  if( argc==1 ) *(volatile int*)0 = 1;"))
-    });
-    let run = |words: &str| {
-        let words = format!("run --no-install --sqlite {} {words}", folder.display());
-        stage.on(command(), &words)
-    };
-    let ran =
-        finish(run("--sqlite-flags=-O0 --json --save-dir").arg(stage.path("saved")).arg(&case)).expect(1);
-    let place = ran.err.split("compiling SQLite ").nth(1).and_then(|rest| rest.split(" in ").nth(1));
-    let built = Removed(PathBuf::from(place.expect("it says where").lines().next().unwrap()));
-    let document = ran.json();
-    assert_eq!(document["findings"][0]["bugs"][0]["signature"], "crash/SIGSEGV/lowerFunc", "{document}");
-    assert!(
-        document["sqlite"].as_str().unwrap().ends_with("alt2"),
-        "it says itself that it was edited: {document}"
-    );
-    let replay = document["findings"][0]["replay"].as_str().unwrap();
-    assert!(replay.contains("--sqlite=") && replay.contains("--sqlite-flags=-O0"), "{replay}");
-
-    // It is there now; what is not to be compiled leaves it as it was.
-    let again =
-        finish(run("--sqlite-flags=-O0").arg("--save-dir").arg(stage.path("saved")).arg(&case)).expect(1);
-    assert!(!again.err.contains("compiling"), "{again:?}");
-    let code = String::from_utf8(read(&folder.join("sqlite3.c"))).unwrap();
-    file(&folder, "sqlite3.c", format!("{code}\nthis is no C"));
-    finish(run("--sqlite-flags=-O0").arg(&case)).expect_error(&["sqlite3.c did not compile"]);
-    assert!(built.0.join("fuzzcheck").exists());
-    finish(run("--sqlite-flags=DSQLITE_X").arg(&case)).expect_error(&["DSQLITE_X", "no flag"]);
-}
-
 /// A folder that goes when it is dropped.
 struct Removed(PathBuf);
 
@@ -205,6 +151,7 @@ fn what_is_no_amalgamation_is_refused_by_name() {
     let old = stage.amalgamation("3.25.3", "2018");
     run(&format!("--sqlite {}", old.display())).expect_error(&["3.25.3 is older than 3.26.0"]);
     run("--sqlite-version 3.99.0").expect_error(&["no crate is known to bundle SQLite 3.99.0", "3.31.1"]);
+    run("--sqlite-flags=DSQLITE_X").expect_error(&["DSQLITE_X", "no flag"]);
     run("--lane fast").expect_error(&["fast", "release", "ubsan"]);
     run("--init f").expect_error(&["--extra-c"]);
     run("--init f --extra-c nowhere.c --jobs 1").expect_error(&["nowhere.c"]);

@@ -1,4 +1,4 @@
-//! Published releases, and what a case shows in them.
+//! Releases, and what a case shows in them.
 
 use std::path::Path;
 use std::thread;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Found, Range, Shows, search};
 use crate::build::flavor::Flavor;
-use crate::build::published::RELEASES;
+use crate::build::releases::Releases;
 use crate::build::worker::Worker;
 use crate::replay::client::Client;
 use crate::replay::cut_short::{self, CutShort};
@@ -55,34 +55,36 @@ pub(crate) struct Bisected {
     pub signature: String,
     /// What was tried, oldest first.
     pub tried: Vec<Tried>,
+    /// All releases.
+    names: Vec<String>,
     range: Range,
     found: Found,
 }
 
 impl Bisected {
     /// The first release that shows it.
-    pub(crate) fn since(&self) -> &'static str {
-        RELEASES[self.range.first].version
+    pub(crate) fn since(&self) -> &str {
+        &self.names[self.range.first]
     }
 
     /// The last release that shows it.
-    pub(crate) fn until(&self) -> &'static str {
-        RELEASES[self.range.last].version
+    pub(crate) fn until(&self) -> &str {
+        &self.names[self.range.last]
     }
 
     /// The last release before that does not; `None` where the bug is as old as what can be tried.
-    pub(crate) fn before(&self) -> Option<&'static str> {
-        self.range.before.map(|at| RELEASES[at].version)
+    pub(crate) fn before(&self) -> Option<&str> {
+        self.range.before.map(|at| self.names[at].as_str())
     }
 
     /// The first release behind that does not; `None` where the bug is still there.
-    pub(crate) fn after(&self) -> Option<&'static str> {
-        self.range.after.map(|at| RELEASES[at].version)
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.range.after.map(|at| self.names[at].as_str())
     }
 
     /// Releases that show it outside of that.
-    pub(crate) fn strays(&self) -> Vec<&'static str> {
-        self.found.strays(self.range).into_iter().map(|at| RELEASES[at].version).collect()
+    pub(crate) fn strays(&self) -> Vec<&str> {
+        self.found.strays(self.range).into_iter().map(|at| self.names[at].as_str()).collect()
     }
 
     /// All of it in words.
@@ -106,6 +108,8 @@ impl Bisected {
 pub(crate) struct Build<'a> {
     /// The lane, and what is built in beside SQLite.
     pub flavor: &'a Flavor,
+    /// The releases.
+    pub releases: &'a Releases,
     /// The working copy.
     pub project: &'a Path,
     /// Whether what is missing may be installed.
@@ -119,22 +123,19 @@ impl Build<'_> {
     /// release that is likely to. `None` where none does.
     ///
     /// # Errors
-    /// No crate bundles `hint`; no release could be tried at all.
+    /// `hint` is none of the releases; none could be tried at all.
     pub(crate) fn bisect(
         &self,
         named: &NamedCase,
         signature: Option<&str>,
         hint: Option<&str>,
     ) -> Result<Option<Bisected>> {
-        let index = |version: &str| {
-            let at = RELEASES.iter().position(|release| release.version == version);
-            at.with_context(|| format!("no crate is known to bundle SQLite {version}"))
-        };
-        let hint = hint.map(index).transpose()?;
+        let hint = hint.map(|name| self.releases.position(name)).transpose()?;
+        let names: Vec<&str> = self.releases.names().collect();
         let mut signature = signature.map(str::to_owned);
         let mut all: Vec<Tried> = Vec::new();
-        let searched = search(RELEASES.len(), hint, |batch| {
-            let versions: Vec<&str> = batch.iter().map(|&at| RELEASES[at].version).collect();
+        let searched = search(names.len(), hint, |batch| {
+            let versions: Vec<&str> = batch.iter().map(|&at| names[at]).collect();
             let tried = self.try_all(&versions, named);
             tried
                 .iter()
@@ -153,16 +154,25 @@ impl Build<'_> {
         {
             bail!("no release could be tried: {why}");
         }
-        all.sort_by_key(|tried| RELEASES.iter().position(|release| release.version == tried.version));
-        let of =
-            |(found, range)| Bisected { signature: signature.unwrap_or_default(), tried: all, range, found };
+        all.sort_by_key(|tried| names.iter().position(|name| *name == tried.version));
+        let of = |(found, range)| Bisected {
+            signature: signature.unwrap_or_default(),
+            tried: all,
+            names: names.into_iter().map(str::to_owned).collect(),
+            range,
+            found,
+        };
         Ok(searched.map(of))
     }
 
     /// Runs a case in some releases, each in a thread of its own: compiling SQLite takes one core.
     pub(crate) fn try_all(&self, releases: &[&str], named: &NamedCase) -> Vec<Tried> {
         let shown = |version: &str| -> Result<(String, CaseResult)> {
-            let worker = Worker::build(&self.flavor.of_release(version)?, self.project, self.may_install)?;
+            let worker = Worker::build(
+                &self.flavor.of_release(self.releases, version)?,
+                self.project,
+                self.may_install,
+            )?;
             Ok((worker.identity.source_id.clone(), run_in(&worker, self.options, named)?))
         };
         let try_one = |version: &str| {

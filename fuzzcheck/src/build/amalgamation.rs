@@ -25,12 +25,19 @@ pub(crate) struct Sqlite {
     pub source_ids: Vec<String>,
     /// The words of the command line that name it.
     pub argument: String,
+    /// Its name among releases, if it is of any.
+    pub release: Option<String>,
 }
 
 impl Sqlite {
     /// What names it on the command line: its version, or its folder.
     pub(super) fn name(&self) -> String {
         self.argument.split_once('=').map_or("", |(_, name)| name).to_owned()
+    }
+
+    /// What it is called: as a release, or by its version.
+    pub(crate) fn title(&self) -> &str {
+        self.release.as_ref().unwrap_or(&self.version)
     }
 
     /// That of a published release.
@@ -42,7 +49,7 @@ impl Sqlite {
         if found.version != version {
             bail!("the crate that should bundle SQLite {version} has {}", found.version);
         }
-        Ok(found)
+        Ok(Self { release: Some(version.to_owned()), ..found })
     }
 
     /// That of a folder.
@@ -87,7 +94,7 @@ impl Sqlite {
         if !absent.is_empty() {
             eprintln!("fuzzcheck: SQLite {version} has no {}: cases run without", absent.join(", no "));
         }
-        Ok(Self { folder: folder.to_owned(), version, source_ids, argument })
+        Ok(Self { folder: folder.to_owned(), version, source_ids, argument, release: None })
     }
 }
 

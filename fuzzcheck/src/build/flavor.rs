@@ -9,6 +9,7 @@ use tandem::targets::Target;
 
 use super::amalgamation::Sqlite;
 use super::lane::Lane;
+use super::releases::Releases;
 use crate::cli::flavor::FlavorArgs;
 
 /// See the module.
@@ -43,8 +44,8 @@ impl Flavor {
     /// The lane is one of `lanes`, the first of them unless another is asked for.
     ///
     /// # Errors
-    /// Another lane, a folder without an amalgamation, one that is too old, a version that no crate bundles, a file that
-    /// is not there.
+    /// Another lane, a folder without an amalgamation, one that is too old, a release that is not there, as a folder or a
+    /// crate, a file that is not.
     pub(crate) fn new(args: &FlavorArgs, lanes: &[Lane]) -> Result<Self> {
         let lane = args.lane.unwrap_or(lanes[0]);
         if !lanes.contains(&lane) {
@@ -52,9 +53,10 @@ impl Flavor {
             bail!("--lane {lane} is not for this: there are {}", names.join(", "));
         }
         let from_environment = std::env::var_os("TANDEM_SQLITE").filter(|folder| !folder.is_empty());
+        let releases = Releases::new(args.releases.as_deref())?;
         let sqlite = match (&args.sqlite, &args.sqlite_version, from_environment) {
             (Some(folder), ..) => Some(Sqlite::in_folder(folder)?),
-            (None, Some(version), _) => Some(Sqlite::published(version)?),
+            (None, Some(version), _) => Some(releases.sqlite(version)?),
             (None, None, Some(folder)) => {
                 Some(Sqlite::in_folder(Path::new(&folder)).context("TANDEM_SQLITE is set")?)
             }
@@ -68,11 +70,9 @@ impl Flavor {
         Ok(Self { lane, sqlite, flags, extra, vfs: args.vfs.clone() })
     }
 
-    /// The published release that it is.
+    /// The release that it is.
     pub(crate) fn release(&self) -> Option<&str> {
-        let published =
-            self.sqlite.as_ref().filter(|sqlite| sqlite.argument.starts_with("--sqlite-version="));
-        published.map(|sqlite| sqlite.version.as_str())
+        self.sqlite.as_ref()?.release.as_deref()
     }
 
     /// The same, built in another way.
@@ -80,12 +80,12 @@ impl Flavor {
         Self { lane, ..self.clone() }
     }
 
-    /// The same, of a published release.
+    /// The same, of a release.
     ///
     /// # Errors
     /// As [`Flavor::new`].
-    pub(crate) fn of_release(&self, version: &str) -> Result<Self> {
-        Ok(Self { sqlite: Some(Sqlite::published(version)?), ..self.clone() })
+    pub(crate) fn of_release(&self, releases: &Releases, name: &str) -> Result<Self> {
+        Ok(Self { sqlite: Some(releases.sqlite(name)?), ..self.clone() })
     }
 
     /// The flavor that a name stands for: `bundled`, a version, a folder, each with `:LANE` behind it or not.
@@ -241,7 +241,7 @@ impl Flavor {
 
 impl std::fmt::Display for Flavor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let version = self.sqlite.as_ref().map_or("bundled", |sqlite| sqlite.version.as_str());
+        let version = self.sqlite.as_ref().map_or("bundled", Sqlite::title);
         write!(f, "SQLite {version}, lane {}", self.lane)?;
         if !self.flags.is_empty() {
             write!(f, ", {}", self.flags.join(" "))?;

@@ -10,5 +10,6 @@ pub(crate) mod amalgamation;
 pub(crate) mod flavor;
 pub mod lane;
 pub(crate) mod published;
+pub(crate) mod releases;
 pub(crate) mod relink;
 pub(crate) mod worker;

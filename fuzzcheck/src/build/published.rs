@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::releases::Releases;
+
 /// A release, the crate that bundles its `sqlite3.c`, that crate's version, and the folder inside.
 pub(crate) struct Release {
     /// As `sqlite3_libversion()` says it.
@@ -88,13 +90,7 @@ pub(crate) fn fetch(version: &str) -> Result<PathBuf> {
             RELEASES.iter().map(|it| format!("{} ({} {})", it.version, it.name, it.crate_version)).collect();
         bail!("there are {}", known.join(", "));
     }
-    let Some(release) = RELEASES.iter().find(|release| release.version == version) else {
-        let known: Vec<&str> = RELEASES.iter().map(|release| release.version).collect();
-        bail!(
-            "no crate is known to bundle SQLite {version}; there are {}. Give any other with --sqlite DIR",
-            known.join(", ")
-        );
-    };
+    let release = &RELEASES[Releases::published().position(version)?];
     let Release { name, crate_version, .. } = release;
     eprintln!("fuzzcheck: SQLite {version} is in the crate {name} {crate_version}");
     let folder = tempfile::tempdir().context("making a temporary folder")?;

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
 
 use crate::build::lane::Lane;
-use crate::build::published::RELEASES;
+use crate::build::releases::Releases;
 
 /// Which SQLite, and how it is built.
 #[derive(Debug, Clone, Default, Args)]
@@ -21,6 +22,10 @@ pub struct FlavorArgs {
     /// prints a table.
     #[arg(long, value_name = "VERSION", conflicts_with = "sqlite")]
     pub sqlite_version: Option<String>,
+    /// A folder with releases of your own, each a folder with sqlite3.c and sqlite3.h, named by its version: they take
+    /// the place of the published ones wherever a version is named or looked for.
+    #[arg(long, value_name = "DIR")]
+    pub releases: Option<PathBuf>,
     /// Further flags of the C compiler for SQLite, such as '-DSQLITE_OMIT_TRIGGER -USQLITE_ENABLE_STAT4'.
     #[arg(
         long,
@@ -44,10 +49,19 @@ pub struct FlavorArgs {
 
 impl FlavorArgs {
     /// The releases, where several are asked for.
-    pub(crate) fn versions(&self) -> Option<Vec<&str>> {
-        match self.sqlite_version.as_deref()? {
-            "all" => Some(RELEASES.iter().map(|release| release.version).collect()),
-            some => some.contains(',').then(|| some.split(',').map(str::trim).collect()),
-        }
+    ///
+    /// # Errors
+    /// As [`Releases::new`].
+    pub(crate) fn versions(&self) -> Result<Option<Vec<String>>> {
+        Ok(match self.sqlite_version.as_deref() {
+            Some("all") => {
+                let all = Releases::new(self.releases.as_deref())?;
+                Some(all.names().map(str::to_owned).collect())
+            }
+            Some(some) if some.contains(',') => {
+                Some(some.split(',').map(|name| name.trim().to_owned()).collect())
+            }
+            _ => None,
+        })
     }
 }

@@ -12,7 +12,7 @@ use super::{project, target_by_name};
 use crate::bisecting::{Bisected, Build, Tried};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
-use crate::build::published::RELEASES;
+use crate::build::releases::Releases;
 use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::bisect::BisectArgs;
 use crate::cli::flavor::FlavorArgs;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &BisectArgs) -> Result<ExitCode> {
     let target = target_by_name(args.target.as_deref())?;
     let (named, code) = find(&args.case, &args.corpus, target)?;
     if let Some(folder) = &args.flavor.sqlite {
-        bail!("--sqlite {}: what is bisected are published releases; `run` takes a folder", folder.display());
+        bail!("--sqlite {}: what is bisected are releases, also those of --releases DIR", folder.display());
     }
     let hint = args.flavor.sqlite_version.as_deref();
     let flavor = Flavor::new(&FlavorArgs { sqlite_version: None, ..args.flavor.clone() }, &LANES)?;
@@ -40,15 +40,21 @@ pub(super) fn run(args: &BisectArgs) -> Result<ExitCode> {
         ..Options::default()
     };
     let project = project();
-    let build =
-        Build { flavor: &flavor, project: &project, may_install: !args.no_install, options: &options };
+    let releases = Releases::new(args.flavor.releases.as_deref())?;
+    let build = Build {
+        flavor: &flavor,
+        releases: &releases,
+        project: &project,
+        may_install: !args.no_install,
+        options: &options,
+    };
     let Some(bisected) = build.bisect(&named, args.signature.as_deref(), hint)? else {
         let what =
             args.signature.as_ref().map_or("a finding".to_owned(), |signature| format!("`{signature}`"));
         bail!(
             "{}: none of the {} releases shows {what} in the lane {}: try another --lane, --meet-known-bugs, or higher limits",
             named.name,
-            RELEASES.len(),
+            releases.names().len(),
             flavor.lane
         );
     };

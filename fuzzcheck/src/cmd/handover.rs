@@ -17,7 +17,7 @@ use super::{project, show, target_by_name};
 use crate::bisecting::{Build, Tried, run_in};
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
-use crate::build::published::RELEASES;
+use crate::build::releases::Releases;
 use crate::build::worker::Worker;
 use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::handover::{FormArg, HandoverArgs};
@@ -44,18 +44,24 @@ pub(super) fn run(args: &HandoverArgs) -> Result<ExitCode> {
     check_plant(args.plant.as_deref())?;
     let target = target_by_name(args.target.as_deref())?;
     let (named, code) = find(&args.case, &args.corpus, target)?;
-    let releases = releases(&args.versions)?;
+    let releases = Releases::new(args.flavor.releases.as_deref())?;
+    let asked = asked(&args.versions, &releases)?;
     let flavor = Flavor::new(&args.flavor, &Lane::JUDGING)?;
     let worker = Worker::build(&flavor, &project(), !args.no_install)?;
     let options = options(args);
     let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, args, &named, &worker)?);
     let (project, options) = (project(), options);
-    let build =
-        Build { flavor: &flavor, project: &project, may_install: !args.no_install, options: &options };
-    let others = try_releases(&releases, &build, args, &named, &seen)?;
+    let build = Build {
+        flavor: &flavor,
+        releases: &releases,
+        project: &project,
+        may_install: !args.no_install,
+        options: &options,
+    };
+    let others = try_releases(&asked, &build, args, &named, &seen)?;
     let handed = Handed::new(&named)?;
     let command = run_command(&args.to.join(CASE), named.target, named.heap_bytes, &options, &flavor);
-    let outputs = outputs(args, &named, &handed, &seen, &others, &command)?;
+    let outputs = outputs(args, &named, &handed, &seen, &others, &releases, &command)?;
     write_all(&args.to, &outputs)?;
     if args.json {
         print_json(args, &handed, &seen, &others, &outputs, &command)?;
@@ -81,19 +87,12 @@ fn options(args: &HandoverArgs) -> Options {
     }
 }
 
-/// The releases that are asked for, each once; `all` is all that can be fetched.
-fn releases(asked: &[String]) -> Result<BTreeSet<&str>> {
-    let known = || RELEASES.iter().map(|release| release.version);
-    if asked.iter().any(|version| version == "all") {
-        return Ok(known().collect());
+/// The releases that are asked for, each once; `all` is all of them.
+fn asked<'a>(versions: &'a [String], releases: &'a Releases) -> Result<BTreeSet<&'a str>> {
+    if versions.iter().any(|version| version == "all") {
+        return Ok(releases.names().collect());
     }
-    if let Some(version) = asked.iter().find(|version| known().all(|known| known != version.as_str())) {
-        bail!(
-            "no crate is known to bundle SQLite {version}; there are {}",
-            known().collect::<Vec<_>>().join(", ")
-        );
-    }
-    Ok(asked.iter().map(String::as_str).collect())
+    versions.iter().map(|version| releases.position(version).map(|_| version.as_str())).collect()
 }
 
 /// The result with the bug that is handed over first.
@@ -125,7 +124,7 @@ fn expected(
 }
 
 /// What releases show.
-struct Releases {
+struct Others {
     /// Those that were tried, oldest first.
     tried: Vec<Tried>,
     /// Those that show the bug, in words, where they were looked for.
@@ -134,29 +133,29 @@ struct Releases {
 
 /// What the releases show that are asked for.
 fn try_releases(
-    releases: &BTreeSet<&str>,
+    asked: &BTreeSet<&str>,
     build: &Build<'_>,
     args: &HandoverArgs,
     named: &NamedCase,
     seen: &Seen,
-) -> Result<Releases> {
+) -> Result<Others> {
     let (mut tried, mut range) = (Vec::new(), None);
     if args.bisect {
         let bug = seen.bug().context("--bisect: the case shows nothing to look for")?;
         let bisected = build.bisect(named, Some(&bug.signature), build.flavor.release())?;
         range = Some(match &bisected {
             Some(bisected) => bisected.in_words(),
-            None => "in none of the published releases".to_owned(),
+            None => "in none of the releases".to_owned(),
         });
         tried = bisected.map_or_else(Vec::new, |bisected| bisected.tried);
     }
-    let order: Vec<&str> = RELEASES.iter().map(|release| release.version).collect();
+    let order: Vec<&str> = build.releases.names().collect();
     let is_left =
-        |version: &&str| releases.contains(*version) && tried.iter().all(|tried| tried.version != **version);
+        |version: &&str| asked.contains(*version) && tried.iter().all(|tried| tried.version != **version);
     let left: Vec<&str> = order.iter().copied().filter(|version| is_left(version)).collect();
     left.chunks(2).for_each(|some| tried.extend(build.try_all(some, named)));
     tried.sort_by_key(|tried| order.iter().position(|version| *version == tried.version));
-    Ok(Releases { tried, range })
+    Ok(Others { tried, range })
 }
 
 /// Everything that is written.
@@ -165,10 +164,11 @@ fn outputs(
     named: &NamedCase,
     handed: &Handed,
     seen: &Seen,
-    others: &Releases,
+    others: &Others,
+    releases: &Releases,
     command: &str,
 ) -> Result<Vec<Output>> {
-    let Releases { tried, range } = others;
+    let Others { tried, range } = others;
     let range = range.as_deref();
     let has = |form: FormArg| args.forms.is_empty() || args.forms.contains(&form);
     let whole = |content: Vec<u8>| Form { content, losses: Vec::new() };
@@ -189,10 +189,9 @@ fn outputs(
             [(FormArg::Sh, "`repro.sh`"), (FormArg::Files, "`files/`"), (FormArg::Rust, "`case.rs`")];
         let mut attachments: Vec<&'static str> = vec!["`case.tandem`"];
         attachments.extend(attached.into_iter().filter(|(form, _)| has(*form)).map(|(_, name)| name));
-        let known = RELEASES.iter().map(|release| release.version);
         let is_untried =
             |version: &&str| *version != seen.version && tried.iter().all(|tried| tried.version != *version);
-        let untried: Vec<&'static str> = known.filter(is_untried).collect();
+        let untried: Vec<&str> = releases.names().filter(is_untried).collect();
         let (repro, attachments, untried) = (&repro.content[..], &attachments[..], &untried[..]);
         report::write(handed, &Context { seen, command, repro, attachments, tried, range, untried })
     });

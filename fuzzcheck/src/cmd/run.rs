@@ -38,7 +38,7 @@ pub(super) fn limits(args: &LimitArgs) -> Limits {
 
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     check_plant(args.plant.as_deref())?;
-    if let Some(versions) = args.flavor.versions() {
+    if let Some(versions) = args.flavor.versions()? {
         return run_versions::run(args, &versions);
     }
     let started = Instant::now();

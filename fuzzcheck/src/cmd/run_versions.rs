@@ -48,7 +48,7 @@ struct Table {
 }
 
 /// Runs the cases in each of these versions.
-pub(super) fn run(args: &RunArgs, versions: &[&str]) -> Result<ExitCode> {
+pub(super) fn run(args: &RunArgs, versions: &[String]) -> Result<ExitCode> {
     let target = target_by_name(args.target.as_deref())?;
     let paths = paths_or_corpus(&args.paths);
     let stop = interrupt_flag()?;
@@ -59,7 +59,7 @@ pub(super) fn run(args: &RunArgs, versions: &[&str]) -> Result<ExitCode> {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let flavor = FlavorArgs { sqlite_version: Some((*version).to_owned()), ..args.flavor.clone() };
+        let flavor = FlavorArgs { sqlite_version: Some(version.clone()), ..args.flavor.clone() };
         let worker = Worker::build(&Flavor::new(&flavor, &Lane::JUDGING)?, &project(), !args.no_install)?;
         let all = source::open(&paths, target)?;
         if table.versions.is_empty() {
@@ -111,7 +111,7 @@ impl Table {
             shown.push(Some("cut short".to_owned()));
         }
         self.versions.push(Column {
-            sqlite: worker.identity.version.clone(),
+            sqlite: worker.flavor.release().unwrap_or(&worker.identity.version).to_owned(),
             source_id: worker.identity.source_id.clone(),
             cases: report.cases,
             errors: report.findings.len(),

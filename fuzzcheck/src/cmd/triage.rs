@@ -21,6 +21,7 @@ use super::{
 use crate::bisecting::Build;
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
+use crate::build::releases::Releases;
 use crate::cli::triage::TriageArgs;
 use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
@@ -81,6 +82,7 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
     if args.bisect {
         let build = Build {
             flavor: &flavor,
+            releases: &Releases::new(args.flavor.releases.as_deref())?,
             project: &project(),
             may_install: !args.no_install,
             options: &Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options },
@@ -204,7 +206,7 @@ fn bisect(bug: &mut Shown, build: &Build<'_>) -> Result<()> {
     let bisected = build.bisect(&named, Some(&bug.signature), build.flavor.release())?;
     bug.releases = Some(match bisected {
         Some(bisected) => bisected.in_words(),
-        None => "in none of the published releases".to_owned(),
+        None => "in none of the releases".to_owned(),
     });
     Ok(())
 }

@@ -45,7 +45,7 @@ impl Seen {
     pub(crate) fn new(worker: &Worker, result: CaseResult) -> Self {
         let bundled = tandem::engine::sqlite::version;
         Self {
-            version: worker.flavor.sqlite.as_ref().map_or_else(bundled, |sqlite| sqlite.version.clone()),
+            version: worker.flavor.sqlite.as_ref().map_or_else(bundled, |sqlite| sqlite.title().to_owned()),
             source_id: worker.identity.source_id.clone(),
             lane: worker.flavor.lane.name(),
             compile_options: worker.identity.compile_options.clone(),

@@ -30,7 +30,7 @@ pub(crate) struct Context<'a> {
     /// The releases that show it, in words, where they were looked for.
     pub range: Option<&'a str>,
     /// Releases that could have been tried.
-    pub untried: &'a [&'static str],
+    pub untried: &'a [&'a str],
 }
 
 macro_rules! put {

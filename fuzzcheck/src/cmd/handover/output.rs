@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Output, Releases};
+use super::{Others, Output};
 use crate::bisecting::Tried;
 use crate::cli::handover::HandoverArgs;
 use crate::handover::Handed;
@@ -14,7 +14,7 @@ use crate::ui;
 pub(super) fn print_text(
     args: &HandoverArgs,
     seen: &Seen,
-    others: &Releases,
+    others: &Others,
     outputs: &[Output],
     command: &str,
 ) -> Result<()> {
@@ -82,7 +82,7 @@ pub(super) fn print_json(
     args: &HandoverArgs,
     handed: &Handed,
     seen: &Seen,
-    others: &Releases,
+    others: &Others,
     outputs: &[Output],
     replay: &str,
 ) -> Result<()> {
