@@ -405,3 +405,9 @@ pub struct WorkerArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 }
+
+/// A number above 0.
+fn positive(word: &str) -> Result<f64, String> {
+    let number = word.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| format!("`{word}` is no number above 0"))
+}

@@ -150,7 +150,7 @@ fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
     // With one campaign done before, that one is shown.
     fs::remove_file(stage.path("ready")).unwrap();
     let mut command = stage
-        .command("compare-mutators --target sql --seconds 1 --no-install --arm libfuzzer --arm all --json");
+        .command("compare-mutators --target sql --seconds 0.1 --no-install --arm libfuzzer --arm all --json");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "the target begins", || stage.path("ready").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();

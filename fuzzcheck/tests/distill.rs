@@ -300,13 +300,13 @@ fn sigkill_while_it_writes_loses_nothing() {
         assert!(read(&database(&stage)) == before, "{kib}");
     }
     // And at moments that nobody chose, behind the writing, too.
-    for turn in 0..12 {
+    for turn in 0..6 {
         let mut command = command(&stage, "");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while names_in(&corpus).len() < 2 && child.try_wait().unwrap().is_none() {
             sleep(Duration::from_micros(200));
         }
-        sleep(Duration::from_millis(turn * 3));
+        sleep(Duration::from_millis(turn * 6));
         child.kill().unwrap();
         child.wait().unwrap();
         let now = list(&[&database(&stage)]).len();

@@ -186,7 +186,7 @@ fn sigkill_loses_nothing() {
         assert!(read(&corpus) == before, "{kib}");
     }
     // And at moments that nobody chose, behind the writing, too.
-    for turn in 0..15 {
+    for turn in 0..6 {
         let mut command = keep_command(&corpus, "--name killed --plant abort", &case);
         let mut child =
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
@@ -194,7 +194,7 @@ fn sigkill_loses_nothing() {
         while names_in(&place).len() < 2 && child.try_wait().expect("it is ours").is_none() {
             sleep(Duration::from_micros(200));
         }
-        sleep(Duration::from_millis(turn * 2));
+        sleep(Duration::from_millis(turn * 5));
         child.kill().expect("it is ours");
         child.wait().expect("it ends");
         let now = list(&[&corpus]).len();

@@ -9,7 +9,10 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Ran, command, corpus_copy, file, folder, fuzzcheck_on, list, names_in, read, wait_until};
+use common::{
+    Ran, command, corpus_copy, file, finish, folder, fuzzcheck_on, list, names_in, read, wait_until,
+    with_valgrind,
+};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::fuzzdata;
@@ -34,15 +37,20 @@ fn has_child(parent: u32) -> bool {
     })
 }
 
-/// Sends what a terminal sends for Ctrl-C, once a worker is there.
+/// Sends what a terminal sends for Ctrl-C.
+fn press(child: &Child) {
+    let group = Pid::from_child(child);
+    kill_process_group(group, Signal::INT).expect("it is ours");
+    // As `timeout` does, which sends it to the process and to its group: that is one Ctrl-C.
+    sleep(TURN);
+    kill_process(group, Signal::INT).ok();
+}
+
+/// Interrupts it once a worker is there.
 fn interrupt(child: Child) -> Ran {
     let id = child.id();
     let child = wait_until(child, "a worker is there", || has_child(id));
-    let group = Pid::from_child(&child);
-    kill_process_group(group, Signal::INT).expect("it is ours");
-    // As `timeout` does, which sends it to the process and to its group: that is one Ctrl-C.
-    sleep(20 * TURN);
-    kill_process(group, Signal::INT).ok();
+    press(&child);
     child.wait_with_output().expect("it ends").into()
 }
 
@@ -91,12 +99,12 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
     let (before, cases) = (read(&corpus), list(&[&corpus]).len());
     let many = many_scripts(folder.path(), 4_000);
     // As soon as something is written, and a little later each time.
-    for turns in 0..12 {
+    for turns in 0..6 {
         let mut child = start("import --into", &[&corpus, &many]);
         while names_in(&place).len() < 2 && child.try_wait().expect("it is ours").is_none() {
             sleep(TURN);
         }
-        sleep(TURN * turns * 5);
+        sleep(TURN * turns * 10);
         child.kill().expect("it is ours");
         child.wait().expect("it ends");
         let now = list(&[&corpus]).len();
@@ -114,25 +122,30 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
     assert_eq!((list(&[&corpus]).len(), names_in(&place).len()), (cases + 4_000, 1));
 }
 
-/// Each candidate that is accepted ends its worker, so that much is left to be done after the first one.
+/// When something smaller is there, the next worker does not begin before the signal has come, so that much is left.
 #[test]
 fn ctrl_c_in_minimize_keeps_the_best_case() {
     let folder = folder();
     let script = "CREATE TABLE a(b); INSERT INTO a VALUES(1), (2); SELECT 1; SELECT 2; SELECT 3;
         SELECT b, planted() FROM a LEFT JOIN (SELECT 1 AS c) ON b = c WHERE b > 0 ORDER BY b; SELECT 4;";
     let case = file(folder.path(), "case.sql", script);
+    let whole = TestCase::from_sql(script).encode().len();
     let to = folder.path().join("smaller");
-    let words = "minimize --jobs 1 --plant segfault --to";
-    let child = start(words, &[&to, &case]);
-    let length = |path: &Path| {
-        let best = TestCase::decode_strict(&fs::read(path).ok()?).expect("it is whole at any moment");
-        Some(best.sql.as_bytes().len())
-    };
-    let has_begun = || length(&to).is_some_and(|bytes| bytes < script.len());
-    let child = wait_until(child, "something smaller is there", has_begun);
-    let ran = interrupt(child).expect_error(&["interrupted", "the best case so far is", "smaller"]);
-    assert!(length(&to).is_some_and(|bytes| bytes < script.len()), "{ran:?}");
+    let waits = format!(
+        "[ -e \"$STAGE/smaller\" ] && [ $(wc -c <\"$STAGE/smaller\") -lt {whole} ] && {{\n\
+         : >\"$STAGE/waits\"; while [ ! -e \"$STAGE/go\" ]; do sleep 0.05; done; }}\nexec \"$@\""
+    );
+    let mut command = with_valgrind(folder.path(), &waits);
+    command.args("minimize --lane valgrind --jobs 1 --plant segfault --to".split(' ')).arg(&to).arg(&case);
+    let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = wait_until(child, "a worker waits", || folder.path().join("waits").exists());
+    press(&child);
+    file(folder.path(), "go", "");
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    let ran = ran.expect_error(&["interrupted", "the best case so far is", "smaller"]);
+    let best = TestCase::decode_strict(&read(&to)).expect("it is whole");
+    assert!(best.sql.as_bytes().len() < script.len(), "{ran:?}");
     // The same command goes on, and ends.
-    let again = fuzzcheck_on(words, &[&to, &case]).expect(0);
+    let again = finish(&mut command).expect(0);
     assert!(again.out.contains("crash/SIGSEGV/sqlite3VdbeExec:Function"), "{again:?}");
 }

@@ -36,7 +36,7 @@ fn reported_damage_is_real() {
     let weights = OperatorWeights::new(&weights, |_| false);
     let images = images(&executor);
     let (mut damaged, mut missed) = (0, 0);
-    for seed in 0..6000 {
+    for seed in 0..2000 {
         let mut case = TestCase::from_database(images[seed as usize % images.len()].clone());
         let mut no_bytes = |data: &mut [u8], size: usize, _: usize| {
             data[..size].iter_mut().step_by(7).for_each(|byte| *byte ^= 0x11);
@@ -56,10 +56,7 @@ fn reported_damage_is_real() {
         damaged += u32::from(!is_healthy);
         missed += u32::from(!is_healthy && found.is_none());
     }
-    assert!(
-        damaged > 2000 && missed * 2 < damaged,
-        "{missed} of {damaged} damaged files were not recognised"
-    );
+    assert!(damaged > 650 && missed * 2 < damaged, "{missed} of {damaged} damaged files were not recognised");
 }
 
 #[test]

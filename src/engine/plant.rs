@@ -40,8 +40,8 @@ pub enum FunctionPlant {
     InternalError,
     /// Reads a byte behind an allocation, which only a sanitizer sees.
     HeapOverread,
-    /// What its argument names: `planted('leak')`, or `flaky`, which fails with `SQLITE_INTERNAL` in about every second
-    /// process, or `panic`, which is no bug of SQLite's. For cases with more than one bug.
+    /// What its argument names: `planted('leak')`, or `panic`, which is no bug of SQLite's. For cases with more
+    /// than one bug.
     ByName,
 }
 

@@ -216,7 +216,7 @@ fn json_of_every_table_becomes_other_jsonb() {
     );
     for mode in [Mode::Consistent, Mode::Lie, Mode::Raw] {
         let (mut edited, mut sound, mut valid) = (0, 0, 0);
-        for seed in 0..150 {
+        for seed in 0..75 {
             let mut image = original.clone();
             let outcome =
                 with_context(seed, 8192, |context| blob_jsonb::edit_in_mode(&mut image, mode, context));
@@ -233,7 +233,7 @@ fn json_of_every_table_becomes_other_jsonb() {
             valid += u32::from(run.trace.statements[1].code() == Code::DONE);
         }
         println!("{mode:?}: {edited} edited, {sound} sound, {valid} valid");
-        assert!(edited > 80 && sound * 10 >= edited * 9, "{mode:?}: {sound} of {edited}");
+        assert!(edited > 40 && sound * 10 >= edited * 9, "{mode:?}: {sound} of {edited}");
         assert!(mode != Mode::Consistent || valid * 2 > edited, "{valid} of {edited}");
         assert!(mode == Mode::Consistent || valid * 10 < edited * 9, "{valid} of {edited}");
     }

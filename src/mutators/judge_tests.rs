@@ -8,7 +8,7 @@ use crate::oracles::Verdict;
 use crate::targets::{DB_SQL, TARGETS, Target};
 
 /// Cases of each mutator.
-const CASES: u64 = 30;
+const CASES: u64 = 12;
 
 /// Runs a case under two targets by turns, and panics where an oracle finds something.
 struct Judge {

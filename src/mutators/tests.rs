@@ -80,7 +80,7 @@ fn every_mutator_keeps_the_contract() {
     for round in 0..4000_u64 {
         for (i, entry) in MUTATORS.iter().enumerate() {
             // Some need what few cases have: they get more turns.
-            if round >= 160 && mutated.get(entry.name).is_some_and(|&count| count >= 20) {
+            if round >= 50 && mutated.get(entry.name).is_some_and(|&count| count >= 20) {
                 continue;
             }
             let seed = round * 1000 + i as u64;
@@ -121,7 +121,7 @@ fn the_adapter_returns_sizes_that_libfuzzer_accepts() {
     let mut rng = fastrand::Rng::with_seed(11);
     let inputs: Vec<Vec<u8>> = cases().iter().map(TestCase::encode).collect();
     let (mut changed, mut shrunk, mut same_form) = (0, 0, 0);
-    for round in 0..4000 {
+    for round in 0..1200 {
         let target = TARGETS[round % TARGETS.len()];
         let input = match round % 10 {
             0 => (0..rng.usize(0..50)).map(|_| rng.u8(..)).collect(),
@@ -140,13 +140,13 @@ fn the_adapter_returns_sizes_that_libfuzzer_accepts() {
             same_form += u32::from(TestCase::decode_strict(&output).is_ok());
         }
     }
-    assert!(changed > 3900 && shrunk > 500 && same_form > 2800, "{changed} {shrunk} {same_form}");
+    assert!(changed > 1170 && shrunk > 150 && same_form > 840, "{changed} {shrunk} {same_form}");
 }
 
 #[test]
 fn shrinking_makes_cases_smaller() {
     let vocabulary = vocabulary();
-    for case in cases().into_iter().filter(|case| case.encode().len() > 40) {
+    for case in cases().into_iter().filter(|case| case.encode().len() > 40).step_by(4) {
         let mut data = case.encode();
         for seed in 0..60 {
             let max_size = (data.len() - 1).max(1);
@@ -162,7 +162,7 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
     let inputs: Vec<Vec<u8>> = cases().iter().map(TestCase::encode).collect();
     let vocabulary = vocabulary();
     let (mut mixed, mut kinds) = (0, BTreeSet::new());
-    for seed in 0..2000_u64 {
+    for seed in 0..1000_u64 {
         let first = &inputs[seed as usize * 31 % inputs.len()];
         let second = &inputs[seed as usize * 17 % inputs.len()];
         let run = || {
@@ -181,7 +181,7 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
         // Room for nothing: nothing is written.
         assert!(adapter::crossover(&DB_SQL, &vocabulary, first, second, &mut [0; 3], seed) <= 3);
     }
-    assert!((250..450).contains(&mixed), "{mixed}");
+    assert!((125..225).contains(&mixed), "{mixed}");
     assert!(kinds.len() >= 3, "{kinds:?}");
 }
 
@@ -204,7 +204,7 @@ fn consistent_edits_leave_pages_that_sqlite_reads() {
     for (name, least) in names {
         let entry = MUTATORS.iter().find(|entry| entry.name == name).unwrap();
         let (mut edited, mut sound) = (0, 0);
-        for seed in 0..600 {
+        for seed in 0..240 {
             let mut case = cases[seed as usize % cases.len()].clone();
             if case.files.len() > 1
                 || with_context(seed, 4096, |context| entry.mutator.mutate(&mut case, context))
@@ -217,6 +217,6 @@ fn consistent_edits_leave_pages_that_sqlite_reads() {
             sound += u32::from(crate::dbfile::damage::first_damage(image).is_none());
         }
         println!("{name}: {sound} of {edited} sound");
-        assert!(edited >= 9 && sound * 100 >= edited * least, "{name}: {sound} of {edited}");
+        assert!(edited >= 4 && sound * 100 >= edited * least, "{name}: {sound} of {edited}");
     }
 }

@@ -9,14 +9,14 @@ use crate::sql::vocabulary::Vocabulary;
 use crate::testcase::{FileName, OpenConfig, Script};
 
 #[test]
-fn a_thousand_mutated_seeds_run_without_findings_and_twice_the_same() {
+fn mutated_seeds_run_without_findings_and_twice_the_same() {
     for target in TARGETS {
         let mut executor = Executor::shared();
         let vocabulary = executor.vocabulary();
         let seeds = seeds::of_target(target.name);
         let cases: Vec<TestCase> = seeds.iter().map(|seed| seed.build(&executor).unwrap()).collect();
         let (mut passed, mut prepared) = (0, 0);
-        for seed in 0..1000 {
+        for seed in 0..300 {
             let mut case = cases[seed as usize % cases.len()].clone();
             mutate(&mut case, target, &vocabulary, seed);
             let judged = target.judge(&mut executor, &case);
@@ -35,7 +35,7 @@ fn a_thousand_mutated_seeds_run_without_findings_and_twice_the_same() {
                 assert_eq!(difference, None, "{} {seed}", target.name);
             }
         }
-        assert!(passed > 3000 && prepared > 900, "{}: {passed} {prepared}", target.name);
+        assert!(passed > 900 && prepared > 270, "{}: {passed} {prepared}", target.name);
     }
 }
 

@@ -40,8 +40,8 @@ pub struct CompareArgs {
     #[arg(long, value_name = "TARGET")]
     pub target: String,
     /// CPU seconds of each campaign.
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
-    pub seconds: u64,
+    #[arg(long, value_name = "S", value_parser = super::positive)]
+    pub seconds: f64,
     /// Campaigns of each arm.
     #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeats: u32,

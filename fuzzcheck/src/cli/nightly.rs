@@ -64,7 +64,7 @@ pub struct NightlyArgs {
     pub log: LogArg,
     /// GiB of corpora, artifacts, logs and what campaigns leave. Beyond, what can be missed is removed: slow cases, cases
     /// of one bug beyond 20, logs; then fuzzing ends. Corpora and findings stay.
-    #[arg(long, value_name = "GIB", default_value_t = 20.0, value_parser = positive)]
+    #[arg(long, value_name = "GIB", default_value_t = 20.0, value_parser = super::positive)]
     pub max_disk_gib: f64,
     /// MiB of memory of all fuzzing processes together [default: 2048 for each, libFuzzer's own limit]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
@@ -126,12 +126,7 @@ fn time(word: &str) -> Result<Duration, String> {
 /// `TARGET=N`.
 fn weight(word: &str) -> Result<Weight, String> {
     let (target, weight) = word.split_once('=').ok_or("TARGET=N is expected, such as db_sql=6")?;
-    Ok(Weight { target: target.to_owned(), weight: positive(weight)? })
-}
-
-fn positive(word: &str) -> Result<f64, String> {
-    let number = word.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| format!("`{word}` is no number above 0"))
+    Ok(Weight { target: target.to_owned(), weight: super::positive(weight)? })
 }
 
 #[cfg(test)]

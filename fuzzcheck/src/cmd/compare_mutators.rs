@@ -174,7 +174,7 @@ impl Work<'_> {
             environment: self.flavor.run_environment(),
             arm,
             repeat,
-            time: Duration::from_secs(self.args.seconds),
+            time: Duration::from_secs_f64(self.args.seconds),
             folder: self.folder.begin(arm, repeat)?,
             stop: self.stop,
         };

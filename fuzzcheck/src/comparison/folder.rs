@@ -41,7 +41,7 @@ impl Folder {
     pub(crate) fn open(
         project: &Path,
         target: &'static Target,
-        seconds: u64,
+        seconds: f64,
         program: &Path,
         seeds: Option<&Path>,
     ) -> Result<Self> {

@@ -126,7 +126,7 @@ pub(crate) struct Seeds {
 pub(crate) struct Comparison {
     version: u32,
     target: &'static str,
-    seconds: u64,
+    seconds: f64,
     folder: String,
     seeds: Seeds,
     arms: Vec<ArmSummary>,
@@ -136,7 +136,7 @@ impl Comparison {
     /// Of the campaigns that were run, in the order of `arms`.
     pub(crate) fn new(
         target: &'static str,
-        seconds: u64,
+        seconds: f64,
         folder: String,
         seeds: Seeds,
         arms: &[Arm],
@@ -242,7 +242,7 @@ mod tests {
             ];
             let arms = [Arm::LibFuzzer, Arm::All, Arm::Fixed];
             let seeds = Seeds { cases: 1, branches: 2, branches_total: 3 };
-            Comparison::new("sql", 1, String::new(), seeds, &arms, &campaigns)
+            Comparison::new("sql", 1.0, String::new(), seeds, &arms, &campaigns)
         };
         let arms = comparison(15).arms;
         assert_eq!(arms.len(), 2, "an arm without campaigns has no row");

@@ -128,7 +128,9 @@ impl Stage {
 
     /// Runs `compare-mutators`.
     pub fn compare(&self, words: &str) -> Ran {
-        finish(&mut self.command(&format!("compare-mutators --target sql --seconds 1 --no-install {words}")))
+        finish(
+            &mut self.command(&format!("compare-mutators --target sql --seconds 0.1 --no-install {words}")),
+        )
     }
 
     /// What the targets were started with, a line each.

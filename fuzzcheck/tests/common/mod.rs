@@ -9,6 +9,7 @@ pub mod stage;
 use std::fs;
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::thread::sleep;
@@ -100,6 +101,18 @@ impl From<Output> for Ran {
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fuzzcheck"));
     command.env_remove("TEST_FAILURE");
+    command
+}
+
+/// The program where valgrind is a script that runs what it is given as `"$@"`; `$STAGE` is the folder.
+pub fn with_valgrind(folder: &Path, script: &str) -> Command {
+    let without_flags = "while case \"$1\" in -*) true;; *) false;; esac; do shift; done; [ $# = 0 ] && exit";
+    fs::create_dir(folder.join("bin")).expect("it can be made");
+    let valgrind = file(&folder.join("bin"), "valgrind", format!("#!/bin/sh\n{without_flags}\n{script}\n"));
+    fs::set_permissions(valgrind, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let mut command = command();
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", folder.join("bin").display())).env("STAGE", folder);
     command
 }
 

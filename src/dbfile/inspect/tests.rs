@@ -144,7 +144,7 @@ fn no_bytes_make_it_panic_and_what_sqlite_finds_sound_is() {
     let images = made();
     let mut rng = fastrand::Rng::with_seed(7);
     let (mut sound, mut damaged, mut missed) = (0, 0, 0);
-    for round in 0..1200 {
+    for round in 0..400 {
         let mut image = images[rng.usize(..12)].clone();
         for _ in 0..rng.usize(1..4) {
             // Mostly headers of the file and of pages, which are what breaks things.
@@ -169,6 +169,6 @@ fn no_bytes_make_it_panic_and_what_sqlite_finds_sound_is() {
             missed += u32::from(found.damage().next().is_none());
         }
     }
-    assert!(sound > 100 && damaged > 500, "{sound} sound, {damaged} damaged");
+    assert!(sound > 30 && damaged > 150, "{sound} sound, {damaged} damaged");
     assert!(missed * 20 < damaged, "{missed} of {damaged} damaged databases were not recognised");
 }

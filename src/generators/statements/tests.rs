@@ -61,7 +61,7 @@ fn outcomes(validity: Validity) -> BTreeMap<&'static str, u32> {
     let mut executor = Executor::shared();
     let vocabulary = executor.vocabulary();
     let mut counts = BTreeMap::new();
-    for seed in 0..600 {
+    for seed in 0..150 {
         let mut rng = Rng::with_seed(seed);
         let mut names = Names::of(RICH_SCHEMA.as_bytes());
         let mut script = String::new();

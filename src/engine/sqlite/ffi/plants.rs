@@ -109,14 +109,6 @@ unsafe extern "C" fn by_name(context: Context, count: c_int, values: Values) {
     if name == c"panic" {
         panic!("planted");
     }
-    if name == c"flaky" {
-        // Numbers of processes come in steps, whose bits are mixed.
-        if std::process::id().wrapping_mul(0x9e37_79b1) >> 31 == 0 {
-            // SAFETY: as it was called.
-            unsafe { internal_error(context, count, values) };
-        }
-        return;
-    }
     match name.to_str().ok().and_then(Plant::by_name) {
         Some(Plant::Function(plant)) if plant != FunctionPlant::ByName => {
             // SAFETY: as it was called.
