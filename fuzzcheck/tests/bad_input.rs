@@ -1,12 +1,11 @@
 //! What is wrong with an input is said with its name, ends with exit code 2, and loses nothing.
 
-mod common;
-
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{
+use crate::common;
+use crate::common::{
     command, corpus_copy, file, finish, folder, fuzzcheck, fuzzcheck_on, list, names_in, project, read,
 };
 use tandem::TestCase;

@@ -1,13 +1,11 @@
 //! `fuzzcheck compare-mutators` with stand-ins for cargo, clang, llvm and the target, so
 //! that they are tested without any of them. `.ci/run` runs the real ones.
 
-mod common;
-
 use std::fs;
 use std::process::Stdio;
 
-use common::counting::Stage;
-use common::{Ran, file, fuzzcheck_on, names_in, wait_until};
+use crate::common::counting::Stage;
+use crate::common::{Ran, file, fuzzcheck_on, names_in, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The target: plants statistics, then works until it is told to end.

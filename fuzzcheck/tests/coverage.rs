@@ -1,11 +1,10 @@
 //! `fuzzcheck coverage` and `fuzzcheck gaps` with stand-ins for cargo, clang and llvm. `.ci/run` runs the real ones.
 
-mod common;
-
 use std::fs;
 
-use common::counting::{COV, Stage};
-use common::{Ran, file, finish, folder, fuzzcheck_on, project};
+use crate::common;
+use crate::common::counting::{COV, Stage};
+use crate::common::{Ran, file, finish, folder, fuzzcheck_on, project};
 
 #[test]
 fn coverage_counts_what_workers_reach() {

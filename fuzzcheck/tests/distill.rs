@@ -1,16 +1,15 @@
 //! `fuzzcheck distill` with a stand-in for the fuzz target that measures as libFuzzer does. `.ci/run` runs a real
 //! one.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::stage::{MEASURES, Stage};
-use common::{Ran, file, finish, killed_at_kib, list, names_in, read, wait_until};
+use crate::common;
+use crate::common::stage::{MEASURES, Stage};
+use crate::common::{Ran, file, finish, killed_at_kib, list, names_in, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};

@@ -1,13 +1,11 @@
 //! Other builds of SQLite, with stand-ins for cargo, valgrind and the compilers. `releases.rs` and `.ci/run` build real ones.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{HEADER, Ran, command, file, finish, folder, project, read};
+use crate::common::{HEADER, Ran, command, file, finish, folder, project, read};
 use tempfile::TempDir;
 
 /// A folder of programs that stand before all others.

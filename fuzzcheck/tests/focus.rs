@@ -1,9 +1,7 @@
 //! `fuzzcheck fuzz --focus` with stand-ins for cargo and the target. `.ci/run` turns a real one.
 
-mod common;
-
-use common::counting::{CARGO, Stage};
-use common::{Ran, file, finish};
+use crate::common::counting::{CARGO, Stage};
+use crate::common::{Ran, file, finish};
 
 /// The target: lists its functions.
 const TARGET: &str = r#"

@@ -1,13 +1,11 @@
 //! `fuzzcheck fuzz` with a stand-in for cargo, so that it is tested without clang and cargo-fuzz. `.ci/run`
 //! runs the real ones.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::stage::Stage;
-use common::{RUSTC, Ran, command, finish, folder, names_in, project, read, wait_until};
+use crate::common::stage::Stage;
+use crate::common::{RUSTC, Ran, command, finish, folder, names_in, project, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Ends the session as Ctrl-C does: when it has done what is looked at, and not when a time is over.
@@ -20,12 +18,12 @@ impl Stage {
     }
 
     /// `fuzzcheck fuzz sql`, which ends by itself at last.
-    fn command(&self, words: &str) -> Command {
+    fn fuzzing(&self, words: &str) -> Command {
         self.command_on_project("fuzz sql --max-total-time-s 600", words)
     }
 
     fn fuzz(&self, words: &str) -> Ran {
-        finish(&mut self.command(words))
+        finish(&mut self.fuzzing(words))
     }
 
     fn corpus(&self) -> PathBuf {
@@ -119,7 +117,7 @@ fn what_ends_a_target_without_a_finding_is_an_error() {
     let mut command = idle.command_on_project("fuzz sql --max-total-time-s 1", "");
     finish(&mut command).expect_error(&["executed nothing"]);
     let broken = Stage::new("");
-    finish(broken.command("").env("BUILD", "101")).expect_error(&["`cargo fuzz build sql` failed"]);
+    finish(broken.fuzzing("").env("BUILD", "101")).expect_error(&["`cargo fuzz build sql` failed"]);
 }
 
 #[test]
@@ -129,7 +127,7 @@ fn ctrl_c_ends_the_session_with_its_summary() {
          echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2; : >\"$STAGE/ready\"\n\
          while :; do sleep 0.1; done",
     );
-    let mut command = stage.command("");
+    let mut command = stage.fuzzing("");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "the target begins", || stage.path("ready").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
@@ -201,7 +199,7 @@ fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
         let found = finish(Command::new("sh").args(["-c", &format!("command -v {name}")])).expect(0);
         std::os::unix::fs::symlink(found.out.trim(), stage.path("bin").join(name)).ok();
     }
-    let mut command = stage.command("--no-install");
+    let mut command = stage.fuzzing("--no-install");
     command.env("PATH", stage.path("bin"));
     command
 }
@@ -239,10 +237,10 @@ fn what_is_missing_is_named_with_the_command_that_installs_it() {
     cxx.expect_error(&["a C++ compiler is missing", "g++"]);
 
     stage.program("rustc", "echo 'release: 1.80.0'; echo 'host: x86_64-unknown-linux-gnu'");
-    finish(stage.command("").env("PATH", stage.path("bin")))
+    finish(stage.fuzzing("").env("PATH", stage.path("bin")))
         .expect_error(&["Rust 1.80.0 is too old", "1.91"]);
     stage.program("rustc", "echo 'release: 1.95.0'; echo 'host: riscv64gc-unknown-linux-musl'");
-    finish(stage.command("").env("PATH", stage.path("bin"))).expect_error(&["no AddressSanitizer"]);
+    finish(stage.fuzzing("").env("PATH", stage.path("bin"))).expect_error(&["no AddressSanitizer"]);
 }
 
 #[test]
@@ -267,7 +265,7 @@ fn what_is_new_is_run_again_and_compared() {
     stage.program("other", "exec \"$FUZZCHECK\" \"$@\" --plant wrong-rows");
     let other = stage.path("bin/other");
     let words = format!("--json --rerun release --sample-every 7 --pair {}", other.display());
-    let mut command = stage.command(&words);
+    let mut command = stage.fuzzing(&words);
     let ran = finish(command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).expect(1);
     let summary = ran.json();
     let finding = &summary["findings"][0];
@@ -278,7 +276,7 @@ fn what_is_new_is_run_again_and_compared() {
     assert_eq!((&lane["sampled"], &lane["findings"]), (&1.into(), &0.into()), "{summary}");
     // The seeds are new, too, the first time.
     assert!(lane["kept"].as_u64().unwrap() > 50, "{summary}");
-    let again = finish(stage.command(&words).env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).json();
+    let again = finish(stage.fuzzing(&words).env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).json();
     assert_eq!(again["rerun"]["lane release"]["kept"], 0, "{again}");
     assert_eq!(summary["rerun"].as_object().unwrap().len(), 2);
     let sample = String::from_utf8(read(&stage.path("sample"))).unwrap();

@@ -3,14 +3,13 @@
 //! A Rust test that it writes stands in this folder as an ordinary test (`handed_over_odd.rs`); one for each kind of
 //! finding is seen to pass without its bug, and to fail with it, by `handed_over_red.rs`. Here they are compared with what is written now.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{HEADER, Ran, file, finish, folder, fuzzcheck_on, names_in, project, read, shell_rows};
+use crate::common;
+use crate::common::{HEADER, Ran, file, finish, folder, fuzzcheck_on, names_in, project, read, shell_rows};
 use tandem::TestCase;
 use tandem::engine::sqlite::{Executor, Moment};
 use tandem::known::GEOPOLY_KEY;

@@ -1,11 +1,9 @@
 //! `fuzzcheck db`, `db diff`, `wal` and `journal`: what is there is told, a lie is named, and what is no such
 //! file is refused.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{case_with_image, file, folder, fuzzcheck, fuzzcheck_on, image, list, names_in, project};
+use crate::common::{case_with_image, file, folder, fuzzcheck, fuzzcheck_on, image, list, names_in, project};
 use tandem::TestCase;
 use tandem::dbfile::{header, journal, wal};
 use tandem::testcase::{FileName, dbsqlfuzz};

@@ -1,15 +1,14 @@
 //! `fuzzcheck keep`: findings become named cases, and `--check` says what became of them.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::stage::Stage;
-use common::{
+use crate::common;
+use crate::common::stage::Stage;
+use crate::common::{
     Ran, command, corpus_copy, file, finish, folder, fuzzcheck, fuzzcheck_on, killed_at_kib, list, names_in,
     read,
 };

@@ -1,13 +1,11 @@
 //! One name for a target everywhere: in the table of targets, the binaries, the corpus databases, the
 //! README.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use common::{file, folder, fuzzcheck_on, list, names_in, project, read};
+use crate::common::{file, folder, fuzzcheck_on, list, names_in, project, read};
 use tandem::targets::TARGETS;
 
 /// The fewest cases that a shipped corpus begins with.

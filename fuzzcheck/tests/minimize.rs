@@ -1,12 +1,11 @@
 //! `fuzzcheck minimize`: what is left, that it is the same bug, and that nothing is lost.
 
-mod common;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{file, finish, folder, fuzzcheck, wait_until, with_valgrind};
+use crate::common;
+use crate::common::{file, finish, folder, fuzzcheck, wait_until, with_valgrind};
 use tandem::TestCase;
 use tandem::engine::sqlite::{Executor, Moment};
 
@@ -39,17 +38,16 @@ fn minimized(folder: &Path, words: &str, script: &str) -> (serde_json::Value, Te
     (summary, smaller)
 }
 
+/// A leak is cut down by `triage.rs`, a hang below.
 #[test]
 fn each_kind_of_bug_is_cut_down_to_a_statement() {
     let kinds = [
-        ("segfault", "crash/SIGSEGV/sqlite3VdbeExec:Function"),
-        ("abort", "crash/SIGABRT/sqlite3VdbeExec:Function"),
-        ("leak", "memory/leak/sqlite3VdbeExec"),
-        ("internal-error", "code/SQLITE_INTERNAL/SELECT"),
+        ("segfault", "crash/SIGSEGV/sqlite3VdbeExec:Function", SCRIPT),
+        ("internal-error", "code/SQLITE_INTERNAL/SELECT", "SELECT x, planted() FROM other; SELECT * FROM v;"),
     ];
-    for (plant, signature) in kinds {
+    for (plant, signature, script) in kinds {
         let folder = folder();
-        let (summary, smaller) = minimized(folder.path(), &format!("--plant {plant}"), SCRIPT);
+        let (summary, smaller) = minimized(folder.path(), &format!("--plant {plant}"), script);
         assert_eq!(summary["signature"], signature);
         let text = String::from_utf8_lossy(smaller.sql.as_bytes()).into_owned();
         assert!(
@@ -68,7 +66,7 @@ fn each_kind_of_bug_is_cut_down_to_a_statement() {
 #[test]
 fn a_hang_is_cut_down_too() {
     let folder = folder();
-    let script = "CREATE TABLE a(b); INSERT INTO a VALUES(1), (2); SELECT b, planted() FROM a; SELECT 3;";
+    let script = "CREATE TABLE a(b); SELECT planted(), 2 FROM (SELECT 1); SELECT 3;";
     let words = "--plant hang --timeout-ms 150 --jobs 2";
     let path = file(folder.path(), "case.sql", script);
     let to = folder.path().join("smaller");
@@ -81,11 +79,10 @@ fn a_hang_is_cut_down_too() {
 
 #[test]
 fn one_of_two_bugs_does_not_become_the_other() {
-    let script = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT a, planted('leak') FROM t; \
-                  UPDATE t SET a = planted('internal-error'); SELECT 1;";
+    let script = "SELECT planted('leak'), 1; SELECT planted('internal-error'), 2;";
     let bugs = [
         ("memory/leak/sqlite3VdbeExec", "leak", "internal-error"),
-        ("code/SQLITE_INTERNAL/UPDATE", "internal-error", "leak"),
+        ("code/SQLITE_INTERNAL/SELECT", "internal-error", "leak"),
     ];
     for (signature, own, other) in bugs {
         let folder = folder();
@@ -126,7 +123,7 @@ fn differences_between_builds_and_between_runs_are_cut_down() {
 #[test]
 fn a_bug_that_comes_and_goes_is_kept_all_the_same() {
     let folder = folder();
-    let script = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT a, planted() FROM t; SELECT 1;";
+    let script = "CREATE TABLE t(a); SELECT planted(), 2 FROM (SELECT 1); SELECT 1;";
     let case = file(folder.path(), "case.sql", script);
     let to = folder.path().join("smaller");
     let every_second = "mkdir \"$STAGE/odd\" 2>/dev/null && exec \"$@\"\n\
@@ -208,14 +205,14 @@ fn what_shows_no_bug_or_another_is_refused() {
     let ran = fuzzcheck(["minimize", path.to_str().unwrap()]).expect(2);
     assert!(ran.err.contains("fine.sql") && ran.err.contains("shows no bug"), "{ran:?}");
     let bad = file(folder.path(), "bad.sql", "SELECT planted();");
-    let words = ["--plant", "leak", "--signature", "a/b/c"];
+    let words = ["--plant", "internal-error", "--signature", "a/b/c"];
     let ran = fuzzcheck(["minimize", bad.to_str().unwrap()].into_iter().chain(words)).expect(2);
-    assert!(ran.err.contains("does not show a/b/c") && ran.err.contains("memory/leak"), "{ran:?}");
+    assert!(ran.err.contains("does not show a/b/c") && ran.err.contains("code/SQLITE_INTERNAL"), "{ran:?}");
     let ran = fuzzcheck(["minimize", "/nowhere/case"]).expect(2);
     assert!(ran.err.contains("/nowhere/case"), "{ran:?}");
     // Somebody else's file is not overwritten.
     let to = file(folder.path(), "precious", "mine");
-    let words = ["--plant", "leak", "--to", to.to_str().unwrap()];
+    let words = ["--plant", "internal-error", "--to", to.to_str().unwrap()];
     fuzzcheck(["minimize", bad.to_str().unwrap()].into_iter().chain(words)).expect(2);
     assert_eq!(std::fs::read(&to).unwrap(), b"mine");
 }

@@ -1,16 +1,15 @@
 //! `fuzzcheck nightly` with a stand-in for cargo, so that it is tested without clang and cargo-fuzz. `.ci/run` runs the
 //! real ones.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::stage::{MEASURES, Stage};
-use common::{Ran, finish, names_in, read, wait_until};
+use crate::common;
+use crate::common::stage::{MEASURES, Stage};
+use crate::common::{Ran, finish, names_in, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process_group};
 use serde_json::Value;
 use tandem::TestCase;

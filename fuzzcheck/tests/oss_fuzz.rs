@@ -1,13 +1,11 @@
 //! `check-oss-fuzz`: every check passes on a folder that is as it is to be, and each is seen to fail.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Ran, command, file, finish, folder, fuzzcheck_on, names_in, project, read};
+use crate::common::{Ran, command, file, finish, folder, fuzzcheck_on, names_in, project, read};
 use tempfile::TempDir;
 
 /// A project with the target `one`, and an `$OUT` that is fine.

@@ -1,12 +1,10 @@
 //! `fuzzcheck pair`: every kind of difference is planted and found, and two equal builds have none.
 
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Ran, command, file, finish, folder, project};
+use crate::common::{Ran, command, file, finish, folder, some_of_corpus};
 use fuzzcheck::pairing::{Build, Follower};
 use fuzzcheck::replay::Options;
 use fuzzcheck::{NamedCase, open};
@@ -32,10 +30,11 @@ fn script(folder: &Path, text: &str) -> PathBuf {
 
 #[test]
 fn equal_builds_agree_on_a_shipped_corpus() {
-    let ran = bundled(&project().join("corpus/sql.db"), "--json").expect(0);
+    let folder = folder();
+    let ran = bundled(&some_of_corpus(folder.path(), "sql"), "--json").expect(0);
     let document = ran.json();
     let number = |key: &str| document[key].as_u64().expect("a number");
-    assert!(number("cases") > 100 && number("statements") > 5 * number("cases"), "{}", ran.out);
+    assert!(number("cases") > 50 && number("statements") > 5 * number("cases"), "{}", ran.out);
     assert!(number("compared_cases") * 2 > number("cases"), "{:?}", document["skipped"]);
     assert!(number("ends") * 3 > number("cases"), "{:?}", document["skipped"]);
     let names = document["engines"].as_array().expect("two").clone();
@@ -44,9 +43,10 @@ fn equal_builds_agree_on_a_shipped_corpus() {
 
 #[test]
 fn databases_alone_are_compared_by_the_statements_of_their_target() {
-    let ran = bundled(&project().join("corpus/db_file.db"), "--json").expect(0);
+    let folder = folder();
+    let ran = bundled(&some_of_corpus(folder.path(), "db_file"), "--json").expect(0);
     let document = ran.json();
-    assert!(document["statements"].as_u64() > Some(1000), "{}", ran.out);
+    assert!(document["statements"].as_u64() > Some(100), "{}", ran.out);
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! The rules of OSS-Fuzz's presubmit check and of ClusterFuzzLite, over the files that are handed to them; and what holds
 //! for workflows and the container file. Each rule is seen to complain.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::common;
+use crate::common::{names_in, project};
 use clap::Parser;
-use common::{names_in, project};
 use fuzzcheck::cli::Cli;
 use tandem::targets::TARGETS;
 

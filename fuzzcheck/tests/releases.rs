@@ -3,14 +3,12 @@
 //! For real: the compiler and the linker are those of this machine. Two are compiled, not optimized, which takes some
 //! seconds each; further releases are links to them.
 
-mod common;
-
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use common::{Ran, command, file, finish, folder, read};
+use crate::common::{Ran, command, file, finish, folder, read};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,13 +1,11 @@
 //! What goes out comes back in: export, import, show and seeds.
 
-mod common;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{
+use crate::common::{
     blob, case_with_image, command, corpus_copy, file, finish, folder, fuzzcheck, fuzzcheck_on, list,
-    names_in, project, read, shell_rows,
+    names_in, project, read, shell_rows, some_of_corpus,
 };
 use tandem::TestCase;
 use tandem::testcase::{OpenConfig, Setting};
@@ -18,7 +16,7 @@ const TARGETS: [&str; 3] = ["db_file", "db_sql", "sql"];
 fn exported_cases_come_back_into_a_corpus_without_changing_it() {
     let folder = folder();
     for target in TARGETS {
-        let corpus = corpus_copy(folder.path(), target);
+        let corpus = some_of_corpus(folder.path(), target);
         let before = read(&corpus);
         let out = folder.path().join("out").join(target);
         fuzzcheck_on("export --dir", &[&out, &corpus]).expect(0);
@@ -34,7 +32,8 @@ fn exported_cases_come_back_into_a_corpus_without_changing_it() {
 fn a_corpus_made_of_exported_cases_is_the_same_to_the_byte() {
     let folder = folder();
     let all = folder.path().join("all");
-    fuzzcheck_on("export --dir", &[&all]).expect(0);
+    let some = TARGETS.map(|target| some_of_corpus(folder.path(), target));
+    fuzzcheck_on("export --dir", &[&all, &some[0], &some[1], &some[2]]).expect(0);
     let import = |into: &str, from: &std::path::Path| {
         let into = folder.path().join(into);
         let words = "import --kind regression --source here --signature s --into";
@@ -66,8 +65,9 @@ fn a_case_shows_the_same_by_file_and_by_id() {
     let id = list(&[&project().join("corpus/db_sql.db")])[3]["id"].as_str().expect("an id").to_owned();
     let out = folder.path().join("case.bin");
     fuzzcheck(["export", "--case", &id, "--file", out.to_str().expect("UTF-8")]).expect(0);
+    let corpus = project().join("corpus/db_sql.db");
     for form in ["", "--script", "--dbsqlfuzz"] {
-        let by_id = fuzzcheck(["show", &id].into_iter().chain(form.split_whitespace())).expect(0);
+        let by_id = fuzzcheck_on(&format!("show {id} {form} --corpus"), &[&corpus]).expect(0);
         let by_file = fuzzcheck_on(&format!("show {form}"), &[&out]).expect(0);
         assert_eq!(by_id.out, by_file.out, "{form}");
         assert!(!by_id.out.is_empty());
@@ -134,15 +134,20 @@ fn dbsqlfuzz_text_reads_back_as_the_same_case() {
 fn a_fuzzdata_database_of_the_corpora_runs_as_many_cases() {
     let folder = folder();
     let data = folder.path().join("fuzzdata.db");
-    let ran = fuzzcheck_on("export --fuzzdata", &[&data]).expect(0);
-    let cases = list(&[&project().join("corpus")]).len() as u64;
+    let corpora = folder.path().join("corpora");
+    std::fs::create_dir(&corpora).expect("it can be made");
+    for target in TARGETS {
+        some_of_corpus(&corpora, target);
+    }
+    let ran = fuzzcheck_on("export --fuzzdata", &[&data, &corpora]).expect(0);
+    let cases = list(&[&corpora]).len() as u64;
     assert!(ran.out.contains(&format!(": {cases} cases, ")), "{}", ran.out);
     assert_eq!(list(&[&data]).len() as u64, cases);
-    assert_eq!(fuzzcheck_on("run --every 50", &[&data]).expect(0).summary(), (0, cases.div_ceil(50)));
+    assert_eq!(fuzzcheck_on("run --every 20", &[&data]).expect(0).summary(), (0, cases.div_ceil(20)));
     let first = read(&data);
-    fuzzcheck_on("export --fuzzdata", &[&data]).expect(0);
+    fuzzcheck_on("export --fuzzdata", &[&data, &corpora]).expect(0);
     assert_eq!(read(&data), first, "the same cases, the same bytes");
-    assert_eq!(names_in(folder.path()), ["fuzzdata.db"]);
+    assert_eq!(names_in(folder.path()), ["corpora", "fuzzdata.db"]);
 }
 
 #[test]

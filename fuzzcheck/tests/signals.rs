@@ -1,7 +1,5 @@
 //! Ctrl-C and worse.
 
-mod common;
-
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -9,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     Ran, command, corpus_copy, file, finish, folder, fuzzcheck_on, list, names_in, read, wait_until,
     with_valgrind,
 };

@@ -1,10 +1,8 @@
 //! `fuzzcheck triage`: a pile of cases becomes a list of bugs.
 
-mod common;
-
 use std::path::Path;
 
-use common::{Ran, file, folder, fuzzcheck_on};
+use crate::common::{Ran, file, folder, fuzzcheck_on};
 
 const ENDLESS: &str = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r) SELECT max(x) FROM r;";
 

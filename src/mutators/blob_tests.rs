@@ -177,7 +177,7 @@ fn edited_blobs_are_read_far_into() {
     {
         let original = image(&executor, sql);
         let (mut edited, mut sound, mut read, mut refused) = (0, 0, 0, 0);
-        for seed in 0..80 {
+        for seed in 0..40 {
             let mut image = original.clone();
             let outcome = with_context(seed, 4096, |context| edits[i](&mut image, mode, context));
             if outcome == Outcome::Skipped {
@@ -199,7 +199,7 @@ fn edited_blobs_are_read_far_into() {
             }
         }
         println!("{i} {mode:?}: {edited} edited, {sound} sound, {refused} of {read} statements refused");
-        assert!(edited >= 50, "{i} {mode:?}: {edited}");
+        assert!(edited >= 25, "{i} {mode:?}: {edited}");
         assert!(mode != Mode::Consistent || sound * 10 >= edited * 9, "{i}: {sound} of {edited}");
         assert!(refused * 2 < read, "{i} {mode:?}: {refused} of {read}");
     }

@@ -1,8 +1,6 @@
 //! What the tests of the program share.
 
-// Every test program uses a part of it.
-#![allow(dead_code)]
-
+pub mod campaign;
 pub mod counting;
 pub mod stage;
 
@@ -17,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tandem::TestCase;
+use tandem::corpus::Corpus;
 use tandem::engine::sqlite::{Executor, Moment};
 use tandem::testcase::OpenConfig;
 use tempfile::TempDir;
@@ -202,6 +201,20 @@ pub fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
 pub fn corpus_copy(folder: &Path, target: &str) -> PathBuf {
     let name = format!("{target}.db");
     file(folder, &name, read(&project().join("corpus").join(&name)))
+}
+
+/// A part of a shipped corpus database: what holds of a case is seen with fewer of them.
+pub fn some_of_corpus(folder: &Path, target: &str) -> PathBuf {
+    let name = format!("{target}.db");
+    let mut corpus = Corpus::load(&project().join("corpus").join(&name)).expect("it is a corpus");
+    let mut count = 0;
+    corpus.retain(|_| {
+        count += 1;
+        count % 10 == 1
+    });
+    let path = folder.join(name);
+    corpus.save(&path).expect("it can be written");
+    path
 }
 
 /// The content of a file.

@@ -1,0 +1,27 @@
+//! The tests that call the program, in one binary: so that what waits leaves the cores to others to the end.
+
+mod common;
+
+mod bad_input;
+mod compare;
+mod coverage;
+mod distill;
+mod doctor;
+mod flavors;
+mod focus;
+mod fuzz;
+mod handover;
+mod inspect;
+mod keep;
+mod layout;
+mod minimize;
+mod nightly;
+mod oss_fuzz;
+mod pair;
+mod presubmit;
+mod releases;
+mod report;
+mod round_trip;
+mod run;
+mod signals;
+mod triage;
