@@ -60,8 +60,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Say since which published release a case shows its bug, and until which.
     ///
-    /// Halves the releases that crates bundle. Exit codes: 0 told, 2 wrong usage, or a case that shows nothing in any
-    /// release.
+    /// Halves the releases that crates bundle, or your own (--releases DIR). Exit codes: 0 told, 2 wrong
+    /// usage, or a case that shows nothing in any release.
     Bisect(bisect::BisectArgs),
     /// Write a case so that someone without Tandem can use it: bug report, scripts, files, a Rust test.
     ///
