@@ -70,7 +70,7 @@ pub enum Command {
     Handover(handover::HandoverArgs),
     /// Write the hand-written seeds into the corpus databases.
     Seeds(SeedsArgs),
-    /// Fuzz a target: checks the tools, installs what it may, seeds, runs cargo-fuzz, says what was found.
+    /// Fuzz a target: checks the tools, installs what it may, seeds, fuzzes, says what was found.
     Fuzz(FuzzArgs),
     /// Fuzz all targets for a night, then sort what was found, merge it back, and count what is reached.
     ///
@@ -357,7 +357,7 @@ pub struct FuzzArgs {
     /// Where fuzzing is turned to.
     #[command(flatten)]
     pub focus: focus::FocusArgs,
-    /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
+    /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,
     /// Do not install anything: say what is missing and stop.

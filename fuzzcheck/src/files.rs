@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +44,18 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
 /// The names in a folder.
 pub(crate) fn names_in(folder: &Path) -> Result<BTreeSet<OsString>> {
     Ok(in_folder(folder)?.iter().filter_map(|path| Some(path.file_name()?.to_owned())).collect())
+}
+
+/// A locked file or folder, let go of when this is dropped. By word, since closing it is not enough: a process that another
+/// thread starts at that moment has it open, too, until it runs its program.
+#[derive(Debug)]
+pub(crate) struct Held(pub File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Where that fails, closing does it.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Refuses to put something else in the place of a corpus database: its cases may be nowhere else.

@@ -1,4 +1,4 @@
-//! `fuzzcheck fuzz` with a stand-in for cargo, so that it is tested without clang and cargo-fuzz. `.ci/run`
+//! `fuzzcheck fuzz` with a stand-in for cargo, so that it is tested without clang. `.ci/run`
 //! runs the real ones.
 
 use std::path::{Path, PathBuf};
@@ -72,7 +72,10 @@ fn a_finding_is_reported_and_the_session_goes_on() {
 fn the_summary_says_how_to_replay_read_and_keep() {
     let stage = Stage::ending(ONE_FINDING);
     let ran = stage.fuzz("").expect(1);
-    assert_eq!(ran.after("replay:"), "cargo fuzz run sql fuzz/artifacts/sql/crash-01");
+    assert_eq!(
+        ran.after("replay:"),
+        "target/x86_64-unknown-linux-gnu/release/sql fuzz/artifacts/sql/crash-01"
+    );
     assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
     let keep = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
@@ -95,16 +98,26 @@ fn a_clean_session_exits_with_0_and_jobs_share_the_corpus() {
 
 #[test]
 fn arguments_reach_libfuzzer() {
-    let stage = Stage::new("");
+    let stage = Stage::ending(
+        "echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end",
+    );
     stage.program("rustc", RUSTC);
-    // With a toolchain, `+nightly` stands before `fuzz`.
-    let run =
-        "run) echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end;;";
-    stage.program("cargo", &format!("{END}shift; case \"$2\" in {run} esac"));
-    stage.fuzz("--toolchain nightly -- -dict=x").expect(0);
+    let cargo = read(&stage.path("bin/cargo"));
+    let cargo = String::from_utf8(cargo).unwrap();
+    stage.program("cargo", &format!("echo \"$@\" \"$RUSTFLAGS\" >\"$STAGE/cargo\"\n{cargo}"));
+    let mut fuzzing = stage.fuzzing("--toolchain nightly -- -dict=x");
+    finish(fuzzing.env("RUSTFLAGS", "-Cown")).expect(0);
+    let built = String::from_utf8(read(&stage.path("cargo"))).unwrap();
+    for words in ["+nightly build --manifest-path ", " --bin sql ", "-Zsanitizer=address", " -Cown"] {
+        assert!(built.contains(words), "{built}");
+    }
     let arguments = String::from_utf8(read(&stage.path("arguments"))).unwrap();
     // What is left of the time when it begins.
-    let rest = arguments.trim().strip_prefix("fuzz run sql -- -print_final_stats=1 -max_total_time=");
+    let fuzz = stage.project().join("fuzz").display().to_string();
+    let begin = format!(
+        "{fuzz}/corpus/sql -print_final_stats=1 -artifact_prefix={fuzz}/artifacts/sql/ -max_total_time="
+    );
+    let rest = arguments.trim().strip_prefix(&begin);
     let (seconds, rest) = rest.and_then(|rest| rest.split_once(' ')).unwrap_or_else(|| panic!("{arguments}"));
     assert!((1..=600).contains(&seconds.parse().unwrap_or(0)) && rest == "-dict=x none", "{arguments}");
 }
@@ -117,7 +130,7 @@ fn what_ends_a_target_without_a_finding_is_an_error() {
     let mut command = idle.command_on_project("fuzz sql --max-total-time-s 1", "");
     finish(&mut command).expect_error(&["executed nothing"]);
     let broken = Stage::new("");
-    finish(broken.fuzzing("").env("BUILD", "101")).expect_error(&["`cargo fuzz build sql` failed"]);
+    finish(broken.fuzzing("").env("BUILD", "101")).expect_error(&["the target sql did not build"]);
 }
 
 #[test]
@@ -190,9 +203,8 @@ fn what_the_harness_does_wrong_is_no_finding() {
     }
 }
 
-/// A folder with nothing but `rustc`, compilers and a `cargo` that knows, or does not know, `cargo fuzz`.
-fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
-    stage.program("cargo", if knows_fuzz { "exit 0" } else { "exit 101" });
+/// A folder with nothing but `cargo`, `rustc` and compilers.
+fn bare(stage: &Stage) -> Command {
     for name in ["chmod", "grep"] {
         let found = finish(Command::new("sh").args(["-c", &format!("command -v {name}")])).expect(0);
         std::os::unix::fs::symlink(found.out.trim(), stage.path("bin").join(name)).ok();
@@ -205,14 +217,11 @@ fn bare(stage: &Stage, knows_fuzz: bool) -> Command {
 #[test]
 fn what_is_missing_is_named_with_the_command_that_installs_it() {
     let stage = Stage::new("");
-    finish(&mut bare(&stage, false))
-        .expect_error(&["cargo-fuzz is missing", "cargo install cargo-fuzz --locked"]);
-
     let clang = project().join(".cargo/cc");
-    let by_hand = finish(bare(&stage, true).env("CC", &clang));
+    let by_hand = finish(bare(&stage).env("CC", &clang));
     by_hand.expect_error(&["clang is missing", "install clang by hand"]);
     stage.program("apt-get", "exit 0");
-    let by_apt = finish(bare(&stage, true).env("CC", &clang));
+    let by_apt = finish(bare(&stage).env("CC", &clang));
     by_apt.expect_error(&["clang is missing", "apt-get update && apt-get install", "clang"]);
     // What compiles and cannot link the sanitizer is no clang to build with: the program does not run.
     stage.program("compiles", "exit 0");
@@ -220,7 +229,7 @@ fn what_is_missing_is_named_with_the_command_that_installs_it() {
         "rustc",
         &format!("case \"$*\" in *-Zsanitizer*) echo 'no runtime' >&2; exit 1;; esac\n{RUSTC}"),
     );
-    let unlinked = finish(bare(&stage, true).env("CC", "compiles"));
+    let unlinked = finish(bare(&stage).env("CC", "compiles"));
     unlinked.expect_error(&["clang is missing", "no runtime"]);
     stage.program("rustc", RUSTC);
     // The newest of which apt has the runtimes, too.
@@ -229,9 +238,9 @@ fn what_is_missing_is_named_with_the_command_that_installs_it() {
         "case \"$*\" in *libclang*) echo 'libclang-rt-19-dev - x'; echo 'libclang-rt-9-dev - x';;\n\
          *) echo 'clang-22 - x'; echo 'clang-19 - x';; esac",
     );
-    let by_apt = finish(bare(&stage, true).env("CC", &clang));
+    let by_apt = finish(bare(&stage).env("CC", &clang));
     by_apt.expect_error(&["--no-install-recommends clang-19 libclang-rt-19-dev"]);
-    let cxx = finish(bare(&stage, true).env("CXX", "/nonexistent/c++"));
+    let cxx = finish(bare(&stage).env("CXX", "/nonexistent/c++"));
     cxx.expect_error(&["a C++ compiler is missing", "g++"]);
 
     stage.program("rustc", "echo 'release: 1.80.0'; echo 'host: x86_64-unknown-linux-gnu'");

@@ -61,7 +61,7 @@ pub(crate) struct After<'a> {
     pub merge_into: PathBuf,
     /// Processes at a time.
     pub jobs: usize,
-    /// For cargo-fuzz.
+    /// Of the targets.
     pub toolchain: Option<&'a str>,
     /// Whether what is missing may be installed.
     pub may_install: bool,

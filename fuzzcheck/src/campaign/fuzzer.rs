@@ -72,7 +72,7 @@ pub(crate) struct Built {
     pub seen: BTreeSet<OsString>,
 }
 
-/// libFuzzer, by cargo-fuzz.
+/// libFuzzer.
 pub(crate) struct LibFuzzer {
     arms: Vec<Built>,
     /// Where it is kept what the lanes that follow have run.

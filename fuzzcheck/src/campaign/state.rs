@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::record::{self, Campaign, Finding, Night, Sitting, SittingEnd};
-use crate::files;
+use crate::files::{self, Held};
 
 const CAMPAIGN: &str = "campaign.json";
 const RUNNER: &str = "runner.json";
@@ -95,7 +95,7 @@ pub(crate) struct State {
     /// Whether it was taken up.
     pub is_resumed: bool,
     root: PathBuf,
-    _lock: File,
+    _lock: Held,
 }
 
 impl State {
@@ -220,8 +220,8 @@ impl Finding {
     }
 }
 
-/// Holds the folder until the file is closed.
-fn lock(root: &Path) -> Result<File> {
+/// Holds the folder.
+fn lock(root: &Path) -> Result<Held> {
     let path = root.join(LOCK);
     let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
     let mut file = open.with_context(|| format!("{}", path.display()))?;
@@ -230,7 +230,7 @@ fn lock(root: &Path) -> Result<File> {
             let id = std::process::id().to_string();
             let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
             written.with_context(|| format!("{}", path.display()))?;
-            Ok(file)
+            Ok(Held(file))
         }
         Err(fs::TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&path).unwrap_or_default();

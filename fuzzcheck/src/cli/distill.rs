@@ -30,7 +30,7 @@ pub struct DistillArgs {
     /// The build that measures [default lane: asan]
     #[command(flatten)]
     pub flavor: FlavorArgs,
-    /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
+    /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,
     /// Do not install anything: say what is missing and stop.

@@ -7,7 +7,7 @@ use clap::Args;
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
+    /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,
     /// Print one JSON document instead of text.

@@ -57,7 +57,7 @@ pub struct CompareArgs {
     /// The build to fuzz [default lane: asan]
     #[command(flatten)]
     pub flavor: super::flavor::FlavorArgs,
-    /// Toolchain for cargo-fuzz, as in `cargo +TOOLCHAIN` [default: the active one]
+    /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,
     /// Do not install anything: say what is missing and stop.

@@ -191,7 +191,9 @@ fn save_crashes(
         let saved_as = path.strip_prefix(&plan.project).unwrap_or(&path).to_owned();
         match ending {
             Ending::Finding(signature) => {
-                saved.push(Crashed { id: id.to_string(), signature: signature.clone(), saved: saved_as });
+                let replay = plan.replay(&saved_as)?;
+                let signature = signature.clone();
+                saved.push(Crashed { id: id.to_string(), signature, saved: saved_as, replay });
             }
             Ending::Harness(what) => {
                 harness_errors.push(format!("{}: {}", saved_as.display(), harness_error(what)))

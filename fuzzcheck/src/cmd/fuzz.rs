@@ -29,7 +29,7 @@ use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
 use crate::pairing::named;
 use crate::replay::Options;
-use crate::ui::{self, shell_quoted};
+use crate::ui;
 
 pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let target = target_by_name(Some(&args.target))?.context("a target is needed")?;
@@ -284,24 +284,15 @@ impl Summary {
 impl Finding {
     fn new(plan: &Plan, signature: &str, replay: Option<&str>, cases: Vec<PathBuf>) -> Self {
         let (target, case) = (plan.target, cases[0].display().to_string());
-        let program = plan.program().map(|program| short(plan, &program));
         // For the default, the line before has what was fuzzed.
         let is_default = plan.flavor.is_default_for_fuzzing();
         let words = if is_default { Vec::new() } else { plan.flavor.arguments(Lane::Release) };
-        let toolchain = plan.toolchain.as_ref().map(|name| format!("+{name} ")).unwrap_or_default();
         let by_worker = command_line::run(&words, target, &cases[0]);
-        let environment: String = plan.flavor.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
         Self {
             signature: signature.to_owned(),
-            replay: match (replay, program) {
-                // What a check saw, the target does not.
-                (Some(replay), _) => replay.to_owned(),
-                // cargo-fuzz would build its default.
-                (None, Ok(program)) if !is_default => {
-                    format!("{environment}{} {}", program.display(), shell_quoted(&case))
-                }
-                _ => format!("cargo {toolchain}fuzz run {target} {}", shell_quoted(&case)),
-            },
+            // What a check saw, the target does not.
+            replay: replay
+                .map_or_else(|| plan.replay(&cases[0]).unwrap_or_else(|_| by_worker.clone()), str::to_owned),
             replay_without_libfuzzer: replay.map_or(by_worker, str::to_owned),
             show: command_line::fuzzcheck("show", [&case]),
             keep: super::keep::command(&words, target, signature, &cases[0]),

@@ -188,7 +188,7 @@ fn build(
         match ran? {
             Ran::Ended(status) if status.success() => plan.link()?,
             Ran::Ended(_) => {
-                return Ok(Done::Failed(format!("`cargo fuzz build {}` failed: see above", target.name)));
+                return Ok(Done::Failed(format!("the target {} did not build: see above", target.name)));
             }
             Ran::Cut => {
                 return Ok(Done::Skipped("the time for fuzzing was over before all was built".to_owned()));

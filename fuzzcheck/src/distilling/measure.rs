@@ -17,10 +17,11 @@ use tandem::testcase::{CASE_BYTES_MAX, CaseId};
 use super::control::Reader;
 use super::features::Features;
 use crate::build::flavor::Flavor;
+use crate::files::{self, Held};
 use crate::fuzzing::log::{self, Ending, UNKNOWN};
 use crate::fuzzing::session;
 use crate::guard::Guard;
-use crate::{files, ui};
+use crate::ui;
 
 const TICK: Duration = Duration::from_millis(50);
 /// How the names of control files begin; digits of the program's digest follow.
@@ -46,7 +47,7 @@ pub(crate) struct Laboratory {
     folder: PathBuf,
     program: PathBuf,
     digest: [u8; 32],
-    _lock: File,
+    _lock: Held,
 }
 
 impl Laboratory {
@@ -65,7 +66,7 @@ impl Laboratory {
             );
         }
         let bytes = fs::read(&program).with_context(|| format!("{}", program.display()))?;
-        Ok(Self { folder, program, digest: Sha256::digest(bytes).into(), _lock: lock })
+        Ok(Self { folder, program, digest: Sha256::digest(bytes).into(), _lock: Held(lock) })
     }
 
     fn features_path(&self) -> PathBuf {

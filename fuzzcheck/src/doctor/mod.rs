@@ -27,7 +27,7 @@ pub(crate) struct Place<'p> {
     pub root: &'p Path,
     /// The working copy.
     pub project: &'p Path,
-    /// Toolchain for cargo-fuzz.
+    /// Toolchain for the targets.
     pub toolchain: Option<&'p str>,
     /// Bytes that may still be written below a folder.
     pub free_bytes: &'p dyn Fn(&Path) -> io::Result<u64>,

@@ -11,7 +11,9 @@ use super::tools;
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::relink::Harness;
+
 use crate::files;
+use crate::ui::shell_quoted;
 
 /// The lanes in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
 /// what there is to be found are assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug
@@ -107,7 +109,7 @@ impl Plan {
         }
     }
 
-    /// The program that cargo-fuzz builds.
+    /// The program that Cargo builds.
     fn harness(&self) -> Result<PathBuf> {
         let harness = self.flavor.harness();
         let target = if harness.is_default_for_fuzzing() {
@@ -117,7 +119,7 @@ impl Plan {
         };
         let host = tools::host(&self.project, self.toolchain.as_deref())?;
         let program = self.project.join(target).join(host).join("release").join(self.target);
-        if program.is_file() { Ok(program) } else { bail!("cargo-fuzz built no {}", program.display()) }
+        if program.is_file() { Ok(program) } else { bail!("Cargo built no {}", program.display()) }
     }
 
     /// Sees that there is something to build.
@@ -131,18 +133,28 @@ impl Plan {
         bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", self.project.display());
     }
 
-    /// `cargo fuzz SUBCOMMAND TARGET`, of the harness.
-    fn cargo(&self, subcommand: &str) -> Command {
+    /// What builds the harness of the target: `cargo build`, called as `cargo fuzz build TARGET` calls it. So there need be
+    /// no cargo-fuzz, which takes a newcomer half a minute to install, and where there is, both make the same build.
+    fn cargo_build(&self) -> Result<Command> {
         let mut command = Command::new("cargo");
-        command.args(self.toolchain.as_ref().map(|name| format!("+{name}")));
-        command.args(["fuzz", subcommand, self.target]).current_dir(&self.project);
+        command.args(self.toolchain.as_ref().map(|name| format!("+{name}"))).arg("build");
+        command.arg("--manifest-path").arg(self.project.join("fuzz/Cargo.toml"));
+        let host = tools::host(&self.project, self.toolchain.as_deref())?;
+        command.args([
+            "--target",
+            &host,
+            "--release",
+            "--config",
+            "profile.release.debug=\"line-tables-only\"",
+        ]);
+        command.args(["--bin", self.target]).current_dir(&self.project);
         let harness = self.flavor.harness();
         if !harness.is_default_for_fuzzing() {
-            command.arg("--target-dir").arg(harness.folder(&self.project, true)).arg("--sanitizer=none");
+            command.arg("--target-dir").arg(harness.folder(&self.project, true));
         }
+        command.env("RUSTFLAGS", rust_flags(&host, harness.lane.has_address_sanitizer()));
         harness.set_environment(&mut command, true);
-        self.set_run_environment(&mut command);
-        command
+        Ok(command)
     }
 
     fn set_run_environment(&self, command: &mut Command) {
@@ -159,34 +171,33 @@ impl Plan {
         self.project.join("fuzz/runs").join(format!("{}-{job}", self.name()))
     }
 
-    /// The target, by `cargo fuzz run` where cargo-fuzz has built it, with the arguments of libFuzzer that do not change,
-    /// on its corpus or on `part`.
+    /// The target with the arguments of libFuzzer that do not change, on its corpus or on `part`.
     ///
     /// # Errors
     /// As [`Plan::program`].
     pub(super) fn run(&self, part: Option<&Path>) -> Result<Command> {
-        let mut command = if self.flavor.is_harness() {
-            self.cargo("run")
-        } else {
-            let mut command = Command::new(self.program()?);
-            command.current_dir(&self.project);
-            self.flavor.set_environment(&mut command, true);
-            self.set_run_environment(&mut command);
-            command
-        };
+        let mut command = Command::new(self.program()?);
+        command.current_dir(&self.project);
+        self.flavor.set_environment(&mut command, true);
+        self.set_run_environment(&mut command);
         let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
         command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
         command.envs(self.focus.iter().map(|path| (focus::VARIABLE, path)));
-        match part {
-            Some(folder) => _ = command.arg(folder),
-            None if self.name() != self.target || !self.flavor.is_harness() => _ = command.arg(self.corpus()),
-            None => {}
-        }
-        command.args(self.flavor.is_harness().then_some("--")).arg("-print_final_stats=1");
-        if self.name() != self.target || !self.flavor.is_harness() {
-            command.arg(format!("-artifact_prefix={}/", self.artifacts().display()));
-        }
+        command.arg(part.map_or_else(|| self.corpus(), Path::to_owned));
+        command.arg("-print_final_stats=1");
+        command.arg(format!("-artifact_prefix={}/", self.artifacts().display()));
         Ok(command)
+    }
+
+    /// The command that runs the target on a case.
+    ///
+    /// # Errors
+    /// As [`Plan::program`].
+    pub(crate) fn replay(&self, case: &Path) -> Result<String> {
+        let program = self.program()?;
+        let program = program.strip_prefix(&self.project).unwrap_or(&program).display().to_string();
+        let environment: String = self.flavor.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
+        Ok(format!("{environment}{} {}", shell_quoted(&program), shell_quoted(&case.display().to_string())))
     }
 
     /// Builds the target.
@@ -196,7 +207,7 @@ impl Plan {
     pub(crate) fn build(&self) -> Result<()> {
         let status = self.build_command()?.status().context("cannot run cargo")?;
         if !status.success() {
-            bail!("`cargo fuzz build {}` failed: see above", self.target);
+            bail!("the target {} did not build: see above", self.target);
         }
         self.link()
     }
@@ -222,9 +233,29 @@ impl Plan {
         eprintln!("fuzzcheck: building the target {} with coverage ({})", self.target, self.flavor);
         std::fs::create_dir_all(self.artifacts())
             .with_context(|| format!("{}", self.artifacts().display()))?;
-        let mut command = self.cargo("build");
-        // cargo-fuzz repeats its own stack otherwise, which says nothing of the build.
-        command.env("RUST_BACKTRACE", "0").stdout(std::io::stderr()).stdin(Stdio::null());
+        let mut command = self.cargo_build()?;
+        command.stdout(std::io::stderr()).stdin(Stdio::null());
         Ok(command)
     }
+}
+
+/// The flags of rustc with which cargo-fuzz 0.13 builds a target, and behind them those of the user; CI sees that
+/// `cargo fuzz build` has nothing to build any more.
+fn rust_flags(host: &str, has_address_sanitizer: bool) -> String {
+    let mut flags = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+                     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+                     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing \
+                     -Cllvm-args=-simplifycfg-branch-fold-threshold=0"
+        .to_owned();
+    if has_address_sanitizer {
+        flags += " -Zsanitizer=address";
+    }
+    if host.contains("-linux-") {
+        flags += " -Cllvm-args=-sanitizer-coverage-stack-depth";
+    }
+    flags += " -Cdebug-assertions -Ccodegen-units=1";
+    if let Ok(own) = std::env::var("RUSTFLAGS") {
+        flags = format!("{flags} {own}");
+    }
+    flags
 }

@@ -1,4 +1,4 @@
-//! Keeps `cargo fuzz run` going: libFuzzer ends at its first finding, a session only when its time is over.
+//! Keeps a target going: libFuzzer ends at its first finding, a session only when its time is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -249,12 +249,12 @@ impl<'a> Session<'a> {
             let mut command = self.plan.run(part.as_ref().map(Part::folder))?;
             command.args(self.seconds_left().map(|seconds| format!("-max_total_time={seconds}")));
             command.args(&self.plan.arguments);
-            // A group of its own, so that the signal reaches cargo-fuzz and the target below it.
+            // A group of its own, which a Ctrl-C in the terminal does not reach.
             command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
             let started = Instant::now();
-            let mut child = command.spawn().context("cannot run cargo")?;
+            let mut child = command.spawn().context("cannot run the target")?;
             let guard = Guard::new(&child)?;
-            let stderr = child.stderr.take().context("the output of cargo is not piped")?;
+            let stderr = child.stderr.take().context("the output of the target is not piped")?;
             let (text, artifacts) = std::thread::scope(|scope| {
                 let reader = scope.spawn(|| self.read(job, BufReader::new(stderr)));
                 self.wait(&mut child);
@@ -429,9 +429,8 @@ pub(crate) fn take_out_of_corpus(artifact: &Path, corpus: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The last lines of a text, without the stack of cargo-fuzz.
+/// The last lines of a text.
 pub(crate) fn tail(text: &str, lines: usize) -> String {
-    let text = text.split("\nStack backtrace:").next().unwrap_or_default();
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }

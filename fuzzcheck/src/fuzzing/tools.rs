@@ -1,4 +1,4 @@
-//! What a fuzz build needs beside Rust: clang for SQLite, a C++ compiler for libFuzzer, cargo-fuzz.
+//! What a fuzz build needs beside Rust: clang for SQLite, a C++ compiler for libFuzzer.
 //!
 //! Each is tried, not looked up, and before anything is built: a small program is compiled, linked and run in the way in
 //! which the build will do it, the sanitizer's runtime included.
@@ -30,17 +30,7 @@ pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool
     check_rust(project, toolchain)?;
     need_clang(project, toolchain, may_install)?;
     let cxx = || runs_cxx(project);
-    need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)?;
-    let cargo_fuzz = || succeeds(Command::new("cargo").args(["fuzz", "--version"]));
-    if !cargo_fuzz() {
-        // It starts other programs, and need not be fast.
-        let command = ["cargo", "install", "cargo-fuzz", "--locked", "--debug"];
-        install("cargo-fuzz", &[command.map(str::to_owned).to_vec()], may_install)?;
-        if !cargo_fuzz() {
-            bail!("cargo-fuzz was installed, but `cargo fuzz` does not run: is ~/.cargo/bin on PATH?");
-        }
-    }
-    Ok(())
+    need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)
 }
 
 /// Sees that there is a clang whose code runs with Rust's AddressSanitizer.
@@ -61,7 +51,7 @@ pub(crate) fn need_clang_runtimes(project: &Path, may_install: bool) -> Result<(
     need("clang with its runtimes", "the undefined-behavior sanitizer", clang_packages, works, may_install)
 }
 
-/// The platform that the toolchain runs on, for which cargo-fuzz builds.
+/// The platform that the toolchain runs on, for which targets are built.
 ///
 /// # Errors
 /// There is no such toolchain.

@@ -24,11 +24,10 @@ chmod +x "$out"
 /// What a worker that counts leaves.
 const COUNTS: &str = r#"echo raw >"$LLVM_PROFILE_FILE$$""#;
 
-/// `cargo fuzz build sql`.
-pub const CARGO: &str = r#"
-case "$1 $2" in
-"fuzz --version") ;;
-"fuzz build") mkdir -p "target/$HOST/release"; cp "$STAGE/sql" "target/$HOST/release/sql";;
+/// `cargo build --bin sql`.
+const CARGO: &str = r#"
+case "$*" in
+*"--bin sql"*) mkdir -p "target/$HOST/release"; cp "$STAGE/sql" "target/$HOST/release/sql";;
 esac
 "#;
 

@@ -1,4 +1,4 @@
-//! A working copy of its own, and a folder of programs that stand before all others: without clang and cargo-fuzz.
+//! A working copy of its own, and a folder of programs that stand before all others: without clang.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{COMPILER, RUSTC, command, file, folder};
 
 /// A target that measures as libFuzzer does. The features of a case are the numbers in it that stand between two f.
-pub const MEASURES: &str = r##"#!/bin/sh
+pub const MEASURES: &str = r##"
 for argument; do case $argument in -merge_control_file=*) control=${argument#*=};; esac; done
 echo 'INFO: Loaded 1 modules   (100 inline 8-bit counters): 100 [0x1, 0x2), ' >&2
 [ -e "$STAGE/blind" ] && echo 'it would be fuzzed blind' >&2 && exit 2
@@ -39,16 +39,30 @@ pub struct Stage {
     folder: TempDir,
 }
 
+/// `cargo build`: leaves a target where it is looked for.
+const CARGO: &str = r##"
+folder=target target=
+for word; do
+    case $last in --target-dir) folder=$word;; --bin) target=$word;; esac
+    last=$word
+done
+[ -n "$target" ] || exit 0
+mkdir -p "$folder/x86_64-unknown-linux-gnu/release"
+cp "$STAGE/bin/target" "$folder/x86_64-unknown-linux-gnu/release/$target"
+exit ${BUILD:-0}
+"##;
+
 impl Stage {
-    /// `cargo` does what `script` says for `cargo fuzz run`.
+    /// The target does what `script` says when it is to fuzz.
     pub fn new(script: &str) -> Self {
         let folder = folder();
         let stage = Self { folder };
         fs::create_dir_all(stage.project().join("fuzz")).unwrap();
         fs::create_dir_all(stage.path("bin")).unwrap();
         file(&stage.project().join("fuzz"), "Cargo.toml", "");
-        let known = "case \"$2\" in\n--version) exit 0;;\nbuild) exit ${BUILD:-0};;\nesac\n";
-        stage.program("cargo", &format!("{known}{script}"));
+        stage.program("cargo", CARGO);
+        stage.program("fuzzing", script);
+        stage.target("exit 0");
         stage.program("compiler", COMPILER);
         stage.program("rustc", RUSTC);
         stage
@@ -70,12 +84,10 @@ impl Stage {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// A fuzz target, where cargo-fuzz would have built it.
-    pub fn target(&self, name: &str, script: &str) {
-        let release = self.project().join("target/x86_64-unknown-linux-gnu/release");
-        fs::create_dir_all(&release).unwrap();
-        let program = file(&release, name, script);
-        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    /// What the target does when it is not to fuzz.
+    pub fn target(&self, script: &str) {
+        let fuzzing = "case \"$*\" in *-print_final_stats=1*) exec \"$STAGE/bin/fuzzing\" \"$@\";; esac";
+        self.program("target", &format!("{fuzzing}\n{script}"));
     }
 
     /// A command of the program in the working copy, with compilers that compile anything.

@@ -20,6 +20,7 @@ pub(super) struct Crashed {
     pub id: String,
     pub signature: String,
     pub saved: PathBuf,
+    pub replay: String,
 }
 
 /// How many, and how large they are.
@@ -146,9 +147,9 @@ impl Summary {
             writeln!(out, "{target}: {name:11} {before:6} -> {after:6}")?;
         }
         writeln!(out, "{target}: all cases together have {} features", self.features_of_all)?;
-        for Crashed { id, signature, saved } in &self.crashed {
+        for Crashed { id, signature, saved, replay } in &self.crashed {
             writeln!(out, "{signature}\n  case:   {id}\n  saved:  {}", saved.display())?;
-            writeln!(out, "  replay: cargo fuzz run {target} {}", saved.display())?;
+            writeln!(out, "  replay: {replay}")?;
         }
         let what = match (self.changed, self.dry_run) {
             (false, _) => "nothing to change",
