@@ -33,6 +33,9 @@
 //! | [`minimize`] | cases made smaller, whoever judges them |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
+//! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and off in
+//! the fuzz targets, which use none of it: they are built a tenth sooner.
+//!
 //! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
 //! (the allocator of a target, and libFuzzer's `main`); what `targets::fuzz` has of it stands in the macro that expands
 //! in `fuzz/`.
@@ -51,11 +54,13 @@
 
 pub mod corpus;
 pub mod dbfile;
+#[cfg(feature = "tools")]
 pub mod difference;
 pub mod engine;
 pub mod faults;
 pub mod generators;
 pub mod known;
+#[cfg(feature = "tools")]
 pub mod minimize;
 pub mod mutators;
 pub mod oracles;

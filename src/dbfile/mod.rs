@@ -29,11 +29,13 @@ pub mod blob;
 pub mod cell;
 pub mod damage;
 pub mod describe;
+#[cfg(feature = "tools")]
 pub mod diff;
 pub mod geometry;
 pub mod graft;
 pub mod header;
 pub mod index;
+#[cfg(feature = "tools")]
 pub mod inspect;
 pub mod journal;
 pub mod own_tables;
