@@ -34,7 +34,7 @@
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
 //! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and off in
-//! the fuzz targets, which use none of it: they are built a tenth sooner.
+//! the fuzz targets, which use none of it and are built sooner without.
 //!
 //! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
 //! (the allocator of a target, and libFuzzer's `main`); what `targets::fuzz` has of it stands in the macro that expands

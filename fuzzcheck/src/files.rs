@@ -74,3 +74,21 @@ pub(crate) fn refuse_special(path: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_held_is_free_though_another_process_has_it_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let file = File::create(&path).unwrap();
+        file.try_lock().unwrap();
+        // What a process has that was forked in the meantime: the same open file.
+        let inherited = file.try_clone().unwrap();
+        drop(Held(file));
+        File::open(&path).unwrap().try_lock().unwrap();
+        drop(inherited);
+    }
+}

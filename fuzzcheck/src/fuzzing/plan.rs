@@ -11,7 +11,6 @@ use super::tools;
 use crate::build::flavor::Flavor;
 use crate::build::lane::Lane;
 use crate::build::relink::Harness;
-
 use crate::files;
 use crate::ui::shell_quoted;
 
