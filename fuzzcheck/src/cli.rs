@@ -153,6 +153,10 @@ pub struct RunArgs {
     /// Print one JSON document instead of text.
     #[arg(long)]
     pub json: bool,
+    /// Add to the JSON document what each case did, as a digest: equal for equal behaviour, so that two documents can be
+    /// compared.
+    #[arg(long, requires = "json")]
+    pub digests: bool,
     /// Folder for the cases of findings [default: where `fuzz` of that build has them, fuzz/artifacts/TARGET or TARGET-BUILD]
     #[arg(long, value_name = "DIR")]
     pub save_dir: Option<PathBuf>,

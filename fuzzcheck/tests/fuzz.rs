@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use crate::common::stage::Stage;
 use crate::common::{RUSTC, Ran, command, finish, folder, names_in, project, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
+use tandem::TestCase;
+use tandem::corpus::{Entry, Kind};
 
 /// Ends the session as Ctrl-C does: when it has done what is looked at, and not when a time is over.
 const END: &str = "end() { trap 'exit 72' INT; kill -INT $PPID; while :; do sleep 0.1; done; }\n";
@@ -81,6 +83,23 @@ fn the_summary_says_how_to_replay_read_and_keep() {
     let keep = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
     assert!(ran.after("keep:").contains(keep), "{ran:?}");
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 1 findings"));
+}
+
+/// What a corpus keeps as a known bug of SQLite, fuzzing finds again: that is told, and the session is clean.
+#[test]
+fn a_known_finding_is_told_and_does_not_count() {
+    let fuzzed = |found: &str, words: &str| {
+        let stage = Stage::ending(&ONE_FINDING.replace("openDatabase", found));
+        let mut known = Entry::new("sql", Kind::Known, "a test", &TestCase::from_sql("SELECT 8"));
+        known.signature = Some("memory/leak/openDatabase".to_owned());
+        stage.keep(vec![known]);
+        stage.fuzz(words)
+    };
+    let ran = fuzzed("openDatabase", "").expect(0);
+    assert!(ran.after("known:").contains("/corpus/sql.db:"), "{ran:?}");
+    assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 0 findings, 1 known ones seen again"));
+    let other = fuzzed("other", "--json").expect(1).json();
+    assert_eq!(other["findings"][0]["known_as"], serde_json::Value::Null);
 }
 
 #[test]

@@ -86,14 +86,6 @@ impl Stage {
     fn root(&self) -> PathBuf {
         self.project().join("fuzz/nightly")
     }
-
-    /// Puts cases into the corpus database of a target.
-    fn keep(&self, entries: Vec<Entry>) {
-        let mut corpus = Corpus::default();
-        entries.into_iter().for_each(|entry| corpus.put(entry));
-        fs::create_dir_all(self.project().join("corpus")).unwrap();
-        corpus.save(&self.project().join("corpus/sql.db")).unwrap();
-    }
 }
 
 fn entry(kind: Kind, script: &str) -> Entry {

@@ -63,6 +63,27 @@ fn json_is_one_document_with_the_same_counts() {
     assert_eq!(document["findings"].as_array().map(Vec::len), Some(0));
 }
 
+/// Two documents are equal where all cases did the same, and say which did not.
+#[test]
+fn digests_tell_cases_that_did_something_else() {
+    let folder = folder();
+    file(folder.path(), "same.sql", "SELECT 1, 'a' UNION ALL SELECT 2, NULL");
+    file(
+        folder.path(),
+        "other.sql",
+        "CREATE TABLE t(a); INSERT INTO t VALUES(planted()); SELECT count(*) FROM t",
+    );
+    let digests = |words: &str| {
+        let words = format!("run --json --digests --target sql {words}");
+        fuzzcheck_on(&words, &[folder.path()]).expect(0).json()["digests"].as_object().unwrap().clone()
+    };
+    let (first, second) = (digests(""), digests("--jobs 1"));
+    assert_eq!((first.len(), &first), (2, &second));
+    let planted = digests("--plant nondeterminism");
+    let changed: Vec<&String> = first.keys().filter(|name| first[*name] != planted[*name]).collect();
+    assert!(changed.len() == 1 && changed[0].contains("other.sql"), "{first:?} {planted:?}");
+}
+
 #[test]
 fn the_slowest_are_listed() {
     let ran = run_some("run --slowest 3");

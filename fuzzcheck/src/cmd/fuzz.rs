@@ -29,6 +29,7 @@ use crate::fuzzing::session::{Progress, Session};
 use crate::fuzzing::tools;
 use crate::pairing::named;
 use crate::replay::Options;
+use crate::triage::known::Known;
 use crate::ui;
 
 pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
@@ -60,6 +61,8 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     plan.focus = focus.as_ref().map(Prepared::order);
     let follower = follow(args, &rerun, &plan, target, seen)?;
 
+    let known = Known::of_project(&plan.project, plan.flavor.what().is_empty())?;
+
     let stop = interrupt_flag()?;
     let mut display = Display::new(plan.time);
     let (progress, elapsed) = Session::new(&plan, &stop, follower).run(|session| display.show(session))?;
@@ -67,7 +70,7 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     if progress.executions() == 0 && !stop.load(Ordering::Relaxed) {
         bail!("the target {} executed nothing", target.name);
     }
-    let mut summary = Summary::new(&plan, &progress, elapsed);
+    let mut summary = Summary::new(&plan, &progress, elapsed, &known);
     summary.focus = focus.map(|focus| focus.report()).transpose()?;
     if args.json {
         let document = serde_json::to_string_pretty(&summary)?;
@@ -78,10 +81,10 @@ pub(super) fn run(args: &FuzzArgs) -> Result<ExitCode> {
     for HarnessError { case, error } in &summary.harness_errors {
         eprintln!("fuzzcheck: {}: {error}", case.display());
     }
-    Ok(match (summary.harness_errors.is_empty(), summary.findings.is_empty()) {
+    Ok(match (summary.harness_errors.is_empty(), summary.new_findings()) {
         (false, _) => ExitCode::from(EXIT_ERROR),
-        (true, false) => ExitCode::from(EXIT_FINDINGS),
-        (true, true) => ExitCode::SUCCESS,
+        (true, 1..) => ExitCode::from(EXIT_FINDINGS),
+        (true, 0) => ExitCode::SUCCESS,
     })
 }
 
@@ -205,6 +208,9 @@ struct HarnessError {
 #[derive(Serialize)]
 struct Finding {
     signature: String,
+    /// What it is known as: such a finding is told, and does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_as: Option<String>,
     cases: Vec<PathBuf>,
     replay: String,
     replay_without_libfuzzer: String,
@@ -213,11 +219,12 @@ struct Finding {
 }
 
 impl Summary {
-    fn new(plan: &Plan, progress: &Progress, elapsed: Duration) -> Self {
+    fn new(plan: &Plan, progress: &Progress, elapsed: Duration, known: &Known) -> Self {
         let status = progress.status();
         let findings = progress.found.iter().map(|(signature, found)| {
             let cases = found.cases.iter().map(|path| short(plan, path)).collect();
-            Finding::new(plan, signature, found.replay.as_deref(), cases)
+            let known_as = known.get(signature).map(str::to_owned);
+            Finding { known_as, ..Finding::new(plan, signature, found.replay.as_deref(), cases) }
         });
         let harness_error = |(path, error): &(PathBuf, String)| HarnessError {
             case: short(plan, path),
@@ -240,6 +247,11 @@ impl Summary {
             slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
             focus: None,
         }
+    }
+
+    /// Findings that are not known.
+    fn new_findings(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.known_as.is_none()).count()
     }
 
     fn print(&self, out: &mut dyn Write) -> Result<()> {
@@ -269,14 +281,24 @@ impl Summary {
         }
         for finding in &self.findings {
             writeln!(out, "{}", finding.signature)?;
+            if let Some(name) = &finding.known_as {
+                writeln!(out, "  known:  {name}")?;
+            }
             writeln!(out, "  cases:  {}", finding.cases.len())?;
             writeln!(out, "  saved:  {}", finding.cases[0].display())?;
             writeln!(out, "  replay: {}", finding.replay)?;
             writeln!(out, "  or:     {}", finding.replay_without_libfuzzer)?;
             writeln!(out, "  read:   {}", finding.show)?;
-            writeln!(out, "  keep:   {}", finding.keep)?;
+            if finding.known_as.is_none() {
+                writeln!(out, "  keep:   {}", finding.keep)?;
+            }
         }
-        writeln!(out, "fuzzcheck: {} findings", self.findings.len())?;
+        let new = self.new_findings();
+        let known = match self.findings.len() - new {
+            0 => String::new(),
+            known => format!(", {known} known ones seen again"),
+        };
+        writeln!(out, "fuzzcheck: {new} findings{known}")?;
         Ok(())
     }
 }
@@ -290,6 +312,7 @@ impl Finding {
         let by_worker = command_line::run(&words, target, &cases[0]);
         Self {
             signature: signature.to_owned(),
+            known_as: None,
             // What a check saw, the target does not.
             replay: replay
                 .map_or_else(|| plan.replay(&cases[0]).unwrap_or_else(|_| by_worker.clone()), str::to_owned),

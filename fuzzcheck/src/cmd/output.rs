@@ -202,6 +202,8 @@ struct JsonReport<'a> {
     cut_short: Vec<CutShort>,
     cut_short_cases: Vec<&'a str>,
     slowest: Vec<JsonSlow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digests: Option<&'a BTreeMap<String, String>>,
 }
 
 #[derive(Serialize)]
@@ -256,6 +258,7 @@ pub(super) fn print_json(
         slowest: slowest
             .map(|slow| JsonSlow { case: &slow.name, cpu_ns: slow.cpu_ns, vm_steps: slow.vm_steps })
             .collect(),
+        digests: args.digests.then_some(&report.digests),
     };
     serde_json::to_writer_pretty(&mut *out, &document).map_err(std::io::Error::from)?;
     Ok(writeln!(out)?)

@@ -139,6 +139,7 @@ pub(super) fn options(args: &RunArgs) -> Options {
         limits: limits(&args.limits),
         timeout_ms: args.timeout_ms,
         worker_memory_mib: args.worker_memory_mib,
+        has_digests: args.digests,
         ..Options::default()
     }
 }

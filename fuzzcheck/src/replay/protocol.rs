@@ -164,6 +164,12 @@ impl CaseDigest {
             is_cut_short: trace.is_cut_short,
         }
     }
+
+    /// All of it in 16 hexadecimal digits.
+    pub fn short(&self) -> String {
+        let text = serde_json::to_vec(self).expect("it is plain data");
+        Sha256::digest(text)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// How often an oracle passed, failed, and was skipped for which reason.

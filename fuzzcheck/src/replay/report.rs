@@ -93,6 +93,9 @@ pub struct Report {
     pub silent: Vec<Silent>,
     /// Cases that a limit cut short, by their place among all: name and limits.
     pub cut_short: BTreeMap<u64, (String, BTreeSet<Limit>)>,
+    /// What each case did, by name and target, where that was asked for and the worker outlived it:
+    /// [`super::protocol::CaseDigest::short`].
+    pub digests: BTreeMap<String, String>,
     /// Counts by oracle.
     pub oracles: BTreeMap<String, OracleCounts>,
     /// Statements refused because they lead to a known bug, by its name.
@@ -114,6 +117,9 @@ impl Report {
         if at < SLOWEST_MAX {
             self.slowest.insert(at, slow);
             self.slowest.truncate(SLOWEST_MAX);
+        }
+        if let Some(digest) = &result.digest {
+            self.digests.insert(format!("{} on {}", done.name, done.target.name), digest.short());
         }
         if let Some(message) = &done.outcome.harness_error {
             self.harness_errors.push((done.name.clone(), message.clone()));

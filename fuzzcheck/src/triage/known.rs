@@ -1,14 +1,18 @@
 //! Which signatures are known: those of cases that corpora keep for a bug that is not fixed, and of the bugs that runs
 //! steer around ([`tandem::known`]).
+//!
+//! A signature is known as a whole or not at all: of a bug of which only the beginning of one is noted, a finding that
+//! begins so is as likely another bug.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tandem::known::KNOWN;
 
 use crate::source;
 
-/// What is known of a signature, in words, by signature; those that end with `/` stand for all that begin so.
+/// What is known of a signature, in words, by signature.
 pub(crate) struct Known(BTreeMap<String, String>);
 
 impl Known {
@@ -16,8 +20,9 @@ impl Known {
     ///
     /// # Errors
     /// Where a corpus cannot be read.
-    pub(crate) fn all(corpora: &[std::path::PathBuf], is_bundled: bool) -> Result<Self> {
-        let of_library = KNOWN.iter().filter(|_| is_bundled);
+    pub(crate) fn all(corpora: &[PathBuf], is_bundled: bool) -> Result<Self> {
+        let is_whole = |signature: &str| !signature.ends_with('/');
+        let of_library = KNOWN.iter().filter(|bug| is_bundled && is_whole(bug.signature));
         let mut known: BTreeMap<String, String> = of_library
             .map(|bug| (bug.signature.to_owned(), format!("{}, seen in {}", bug.name, bug.seen_in)))
             .collect();
@@ -29,11 +34,18 @@ impl Known {
         Ok(Self(known))
     }
 
+    /// As [`Known::all`], with the corpora of a working copy, where it has any.
+    ///
+    /// # Errors
+    /// Where a corpus cannot be read.
+    pub(crate) fn of_project(project: &Path, is_bundled: bool) -> Result<Self> {
+        let corpora = project.join("corpus");
+        Self::all(if corpora.exists() { std::slice::from_ref(&corpora) } else { &[] }, is_bundled)
+    }
+
     /// What is known of a signature.
     pub(crate) fn get(&self, signature: &str) -> Option<&str> {
-        let of_a_kind =
-            || self.0.iter().find(|(known, _)| known.ends_with('/') && signature.starts_with(*known));
-        self.0.get_key_value(signature).or_else(of_a_kind).map(|(_, what)| what.as_str())
+        self.0.get(signature).map(String::as_str)
     }
 }
 
@@ -42,13 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_known_by_itself_or_by_its_beginning() {
-        let known = Known(BTreeMap::from([
-            ("crash/stack-overflow/".to_owned(), "x".to_owned()),
-            ("a/b/c".to_owned(), "y".to_owned()),
-        ]));
-        assert_eq!(known.get("a/b/c"), Some("y"));
-        assert_eq!(known.get("crash/stack-overflow/f"), Some("x"));
-        assert_eq!(known.get("a/b/cd"), None);
+    fn a_signature_is_known_as_a_whole() {
+        let known = Known::all(&[], true).unwrap();
+        let fts5_like = "crash/asan-heap-buffer-overflow/sqlite3Fts5ExprPattern";
+        assert_eq!(known.get(fts5_like), Some("fts5-like, seen in 3.54.1"));
+        for other in ["crash/stack-overflow/f", "crash/stack-overflow/", "integrity/main/index"] {
+            assert_eq!(known.get(other), None);
+        }
+        assert_eq!(Known::all(&[], false).unwrap().get(fts5_like), None);
     }
 }

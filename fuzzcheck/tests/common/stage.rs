@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use tandem::corpus::{Corpus, Entry};
 use tempfile::TempDir;
 
 use super::{COMPILER, RUSTC, command, file, folder};
@@ -82,6 +83,14 @@ impl Stage {
     pub fn program(&self, name: &str, script: &str) {
         let path = file(&self.path("bin"), name, format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Puts cases into the corpus database of a target.
+    pub fn keep(&self, entries: Vec<Entry>) {
+        let mut corpus = Corpus::default();
+        entries.into_iter().for_each(|entry| corpus.put(entry));
+        fs::create_dir_all(self.project().join("corpus")).unwrap();
+        corpus.save(&self.project().join("corpus/sql.db")).unwrap();
     }
 
     /// What the target does when it is not to fuzz.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -20,9 +20,7 @@ impl After<'_> {
     /// Names the bugs, writes a file for each that is new, and tells of it.
     pub(super) fn findings(&self, runner: &mut Runner<'_>) -> Result<Done> {
         let triage = TriageState::open(&self.triage)?;
-        let corpora = [self.project.join("corpus")];
-        let corpora: &[PathBuf] = if corpora[0].exists() { &corpora } else { &[] };
-        let known = Known::all(corpora, self.flavor.what().is_empty())?;
+        let known = Known::of_project(self.project, self.flavor.what().is_empty())?;
         let mut index = Index::open(&runner.state.root().join("findings"))?;
         let judge = Judge { triage: &triage, known: &known, build: self.build, project: self.project };
         let mut all = judge.findings(&runner.state.memory, &runner.state.campaign.id, &mut index);
