@@ -6,11 +6,34 @@ use std::ops::{BitOr, BitOrAssign, Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::Code;
+use super::transcript::{EndState, StatementRecord};
+use super::{Code, Value};
 use crate::dbfile::damage::Assessment;
 
+/// What a run is to tell beside what every run tells. What is not asked for costs nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// What `integrity_check` says, the files that are left, and what our own reading says of them.
+    pub has_files: bool,
+    /// Of each statement what another engine must give as well: [`StatementTrace::record`].
+    pub has_records: bool,
+    /// The rows of each statement: [`StatementTrace::values`].
+    pub has_values: bool,
+    /// The schema and the tables that are left: [`Observation::end`].
+    pub has_end: bool,
+}
+
+impl Asked {
+    /// What the oracles judge every run by.
+    pub const VERDICTS: Self =
+        Self { has_files: true, has_records: false, has_values: false, has_end: false };
+    /// What a comparison with another engine needs.
+    pub const TRANSCRIPT: Self =
+        Self { has_files: false, has_records: true, has_values: false, has_end: true };
+}
+
 /// What happened to one statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StatementTrace {
     /// Where it stands in the script; for a statement that a target made itself, an empty range.
     pub sql: Range<usize>,
@@ -28,6 +51,10 @@ pub struct StatementTrace {
     pub vm_steps: u64,
     /// True if it can change no database.
     pub is_read_only: bool,
+    /// See [`Asked::has_records`].
+    pub record: Option<Box<StatementRecord>>,
+    /// The rows that came, where they were asked for ([`Asked::has_values`]).
+    pub values: Vec<Vec<Value>>,
 }
 
 impl StatementTrace {
@@ -49,7 +76,7 @@ pub struct FileDigest {
 }
 
 /// All that is the same whenever the same case runs on the same build.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Trace {
     /// The statements in the order in which they ran.
     pub statements: Vec<StatementTrace>,
@@ -207,27 +234,36 @@ pub struct Observation {
     pub refused_by_parser: u64,
     /// Names of the known bugs that were avoided, one per refusal ([`crate::known`]).
     pub avoided: Vec<&'static str>,
-    /// Whether the database was well-formed before the first statement; `None` if that was not asked,
-    /// because nothing suspicious happened.
-    pub is_healthy_at_start: Option<bool>,
+    /// Why the database could not be opened at all; nothing ran then.
+    pub open_failed: Option<Code>,
+    /// What [`crate::dbfile::damage`] saw in the files of the case before the first statement.
+    pub start: Option<Assessment>,
     /// Problems that `PRAGMA integrity_check` reported after the last statement; `None` if it did not
     /// run, or not to its end.
     pub integrity: Option<Vec<String>>,
     /// What [`crate::dbfile::damage`] sees in the file that is left; `None` where it did not look, because
     /// nothing was written, or because it did not see all of the file at the start and found it sound.
     pub left: Option<Assessment>,
+    /// What the connection saw after the last statement, where that was asked for ([`Asked::has_end`]), the run was not
+    /// cut short, and it could be read.
+    pub end: Option<EndState>,
     /// Result of closing the connection.
     pub close: Option<Code>,
     /// Bytes that SQLite still holds after everything was closed, and in how many allocations.
     pub leaked: (i64, i64),
-    /// The function that asked for the first of them, where that can be told.
-    pub leak_site: Option<String>,
     /// VFS files that are still open.
     pub open_files: usize,
     /// Most bytes that SQLite held at a time, and the largest single request.
     pub heap_peak: (i64, i64),
     /// What SQLite wrote to its error log, oldest first, at most `LOG_LINES_MAX` lines.
     pub log: Vec<String>,
+}
+
+impl Observation {
+    /// True if its budget or the number of rows that it may have ended the run: the last statement may lack something.
+    pub fn ended_early(&self) -> bool {
+        self.trace.is_cut_short || self.cut_short.contains(&Limit::Rows)
+    }
 }
 
 /// Most lines of the error log that an [`Observation`] keeps.

@@ -13,7 +13,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::Value;
+use super::{Code, Observation, Value};
 
 /// Digits of a number to which versions of SQLite agree that convert floating-point numbers in other ways: an
 /// R-Tree holds 7, where one bit may differ.
@@ -40,6 +40,26 @@ pub struct Transcript {
     /// What is left after the last statement, on the same connection; `None` where the run was cut short, or
     /// where it could not be read.
     pub end: Option<EndState>,
+}
+
+impl Transcript {
+    /// That of a run that was asked for [`super::Asked::TRANSCRIPT`].
+    pub fn of(run: Observation, is_healthy_at_start: bool) -> Self {
+        let is_cut_short = run.ended_early();
+        let mut statements: Vec<StatementRecord> =
+            run.trace.statements.into_iter().filter_map(|trace| trace.record).map(|record| *record).collect();
+        if let Some(Code(code)) = run.open_failed {
+            // The whole script is a statement that failed.
+            let verb = "-".to_owned();
+            statements.push(StatementRecord {
+                verb,
+                code,
+                explain_fails: true,
+                ..StatementRecord::default()
+            });
+        }
+        Self { statements, is_cut_short, is_healthy_at_start, end: run.end }
+    }
 }
 
 /// What happened to one statement.

@@ -20,7 +20,6 @@ use super::tests::byte_mutator;
 use super::*;
 use crate::engine::sqlite::Executor;
 use crate::generators::seeds;
-use crate::oracles::Verdict;
 use crate::sql::vocabulary::Vocabulary;
 use crate::targets::{TARGETS, Target};
 
@@ -90,10 +89,7 @@ fn hunt_in(target: &Target, executor: &mut Executor, found: &mut BTreeMap<String
             println!("{} {seed} is slow: {:?}", target.name, start.elapsed());
             fs::write(folder.join(format!("{}-slow-{seed}", target.name)), case.encode()).unwrap();
         }
-        for verdict in judged.verdicts {
-            let Verdict::Fail(finding) = verdict else {
-                continue;
-            };
+        for (_, finding) in judged.findings() {
             let count = found.entry(format!("{} {}", target.name, finding.signature)).or_default();
             *count += 1;
             if *count <= 3 {

@@ -4,7 +4,6 @@
 use super::tests::{cases, with_context};
 use super::*;
 use crate::engine::sqlite::Executor;
-use crate::oracles::Verdict;
 use crate::targets::{DB_SQL, TARGETS, Target};
 
 /// Cases of each mutator.
@@ -24,10 +23,8 @@ impl Judge {
 
     fn judge(&mut self, case: &TestCase, seed: u64, about: &str) {
         let target = self.targets[seed as usize % 2];
-        for verdict in target.judge(&mut self.executor, case).verdicts {
-            if let Verdict::Fail(finding) = verdict {
-                panic!("{about} {seed} {}: {} {}\n{case:?}", target.name, finding.signature, finding.message);
-            }
+        if let Some((_, finding)) = target.judge(&mut self.executor, case).findings().next() {
+            panic!("{about} {seed} {}: {finding}\n{case:?}", target.name);
         }
     }
 }

@@ -3,14 +3,14 @@
 //!
 //! Applies always; there is no excuse.
 
-use super::{Finding, Oracle, Signature, Verdict};
+use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::{Code, Observation};
 use crate::testcase::TestCase;
 
 pub(super) struct Close;
 
 impl Oracle for Close {
-    fn check(&self, _case: &TestCase, observation: &Observation) -> Verdict {
+    fn check(&self, _case: &TestCase, observation: &Observation, _ask: &mut Environment<'_>) -> Verdict {
         match observation.close {
             Some(Code::OK) => Verdict::Pass,
             other => {

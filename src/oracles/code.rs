@@ -18,7 +18,7 @@
 
 use rusqlite::ffi;
 
-use super::{Finding, Oracle, Signature, SkipReason, Verdict};
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::engine::{Code, Observation, StatementTrace};
 use crate::testcase::TestCase;
 
@@ -29,10 +29,10 @@ const MEMORY_SURELY_FREE_BYTES: i64 = 8 << 20;
 pub(super) struct ImpossibleCode;
 
 impl Oracle for ImpossibleCode {
-    fn check(&self, case: &TestCase, observation: &Observation) -> Verdict {
+    fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
         let mut verdict = Verdict::Pass;
         for statement in &observation.trace.statements {
-            match judge(statement, case, observation) {
+            match judge(statement, case, observation, ask) {
                 Verdict::Fail(mut finding) => {
                     let text = case.sql.as_bytes().get(statement.sql.clone()).unwrap_or_default();
                     let log = observation.log.join("; ");
@@ -48,14 +48,19 @@ impl Oracle for ImpossibleCode {
     }
 }
 
-fn judge(statement: &StatementTrace, case: &TestCase, observation: &Observation) -> Verdict {
+fn judge(
+    statement: &StatementTrace,
+    case: &TestCase,
+    observation: &Observation,
+    ask: &mut Environment<'_>,
+) -> Verdict {
     let code = statement.code();
     let is_impossible_on_any = matches!(code.primary(), ffi::SQLITE_INTERNAL | ffi::SQLITE_MISUSE);
     if !is_impossible_on_any {
         if !is_impossible_on_healthy(code) {
             return Verdict::Pass;
         }
-        if observation.is_healthy_at_start != Some(true) {
+        if !ask.is_healthy_at_start() {
             return Verdict::Skip(SkipReason::DamagedAtStart);
         }
         if let Some(taint) = observation.taint.first_name() {

@@ -2,14 +2,14 @@
 //!
 //! Applies always; there is no excuse.
 
-use super::{Finding, Oracle, Signature, Verdict};
+use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::Observation;
 use crate::testcase::TestCase;
 
 pub(super) struct Files;
 
 impl Oracle for Files {
-    fn check(&self, _case: &TestCase, observation: &Observation) -> Verdict {
+    fn check(&self, _case: &TestCase, observation: &Observation, _ask: &mut Environment<'_>) -> Verdict {
         match observation.open_files {
             0 => Verdict::Pass,
             count => Verdict::Fail(Finding {

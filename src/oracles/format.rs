@@ -6,7 +6,7 @@
 //! was closed. Applies where the database at the start was empty or wholly sound by the same reading.
 //! Refuted as described in [`super`].
 
-use super::{Finding, Oracle, Signature, SkipReason, Verdict};
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::dbfile::damage::Assessment;
 use crate::engine::Observation;
 use crate::testcase::TestCase;
@@ -14,7 +14,7 @@ use crate::testcase::TestCase;
 pub(super) struct Format;
 
 impl Oracle for Format {
-    fn check(&self, _case: &TestCase, observation: &Observation) -> Verdict {
+    fn check(&self, _case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
         let has_written = observation.trace.statements.iter().any(|statement| !statement.is_read_only);
         if !has_written {
             return Verdict::Skip(SkipReason::NothingWritten);
@@ -27,7 +27,7 @@ impl Oracle for Format {
         if let Some(taint) = observation.taint.first_name() {
             return Verdict::Skip(SkipReason::Tainted(taint));
         }
-        if observation.is_healthy_at_start != Some(true) {
+        if !ask.is_healthy_at_start() {
             return Verdict::Skip(SkipReason::DamagedAtStart);
         }
         Verdict::Fail(Finding {

@@ -9,7 +9,8 @@
 //!   function that does not exist.
 //! * full-text indexes over tables that the user changes behind them (`content=`).
 
-use super::{Finding, Oracle, Signature, SkipReason, Verdict};
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
+use crate::dbfile::damage::Assessment;
 use crate::engine::Observation;
 use crate::testcase::TestCase;
 
@@ -19,7 +20,7 @@ const SIGNATURE_WORDS_MAX: usize = 6;
 pub(super) struct Integrity;
 
 impl Oracle for Integrity {
-    fn check(&self, case: &TestCase, observation: &Observation) -> Verdict {
+    fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
         let Some(problems) = &observation.integrity else {
             return Verdict::Skip(skip_reason(observation));
         };
@@ -29,7 +30,7 @@ impl Oracle for Integrity {
         if let Some(taint) = observation.taint.first_name() {
             return Verdict::Skip(SkipReason::Tainted(taint));
         }
-        if observation.is_healthy_at_start != Some(true) {
+        if !ask.is_healthy_at_start() {
             return Verdict::Skip(SkipReason::DamagedAtStart);
         }
         let excuses: Vec<Option<&'static str>> =
@@ -51,7 +52,7 @@ fn skip_reason(observation: &Observation) -> SkipReason {
     let has_written = observation.trace.statements.iter().any(|statement| !statement.is_read_only);
     if !has_written {
         SkipReason::NothingWritten
-    } else if observation.is_healthy_at_start == Some(false) {
+    } else if matches!(observation.start, Some(Assessment::Damaged(_))) {
         SkipReason::DamagedAtStart
     } else {
         SkipReason::CheckCutShort

@@ -4,19 +4,20 @@
 //! case. Applies always; there is no excuse. A leak is named after the function that asked for the first allocation
 //! that is left, which takes a second run.
 
-use super::{Finding, Oracle, Signature, Verdict};
+use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::Observation;
 use crate::testcase::TestCase;
 
 pub(super) struct Memory;
 
 impl Oracle for Memory {
-    fn check(&self, _case: &TestCase, observation: &Observation) -> Verdict {
+    fn check(&self, _case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
         let (bytes, allocations) = observation.leaked;
         if (bytes, allocations) == (0, 0) {
             return Verdict::Pass;
         }
-        let site = observation.leak_site.as_deref().unwrap_or("-");
+        let site = ask.leak_site();
+        let site = site.as_deref().unwrap_or("-");
         Verdict::Fail(Finding {
             signature: Signature::new("memory", "leak", site),
             message: format!(

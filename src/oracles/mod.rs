@@ -13,27 +13,34 @@
 //!    deterministic, a full-text index over a table that changed behind it)?
 //!
 //! # Adding one
-//! A file with the type, a line in `oracles!`, a planted bug in [`crate::engine::plant`], and tests:
-//! silent on good cases, red on the planted bug.
+//! A file with the type, a line in `oracles!`, and a line with a planted bug ([`crate::engine::plant`]) in the tests, which
+//! see each oracle silent on good cases and red on its plant. An oracle that must run a variant of the case asks its
+//! [`Environment`].
 
 mod close;
 mod code;
+mod determinism;
+mod environment;
 mod files;
 mod format;
 pub(crate) mod integrity;
 mod memory;
 mod verdict;
 
+pub use environment::{Environment, Spent};
 pub use verdict::{Finding, Signature, SkipReason, Verdict};
+
+use std::fmt;
 
 use crate::dbfile::schema;
 use crate::engine::Observation;
+use crate::engine::sqlite::{Budget, Executor, Program};
 use crate::testcase::TestCase;
 
 /// A property that every run must have.
 pub trait Oracle: Sync {
-    /// Judges a run of `case`.
-    fn check(&self, case: &TestCase, observation: &Observation) -> Verdict;
+    /// Judges a run of `case`; what it must know beyond that run, it may `ask`.
+    fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict;
 }
 
 /// An oracle in the table.
@@ -45,15 +52,24 @@ pub struct Entry {
     /// Panics with a finding, in a frame of its own: fuzzing services group crashes by the top frames of
     /// the stack and would take all oracles for one bug.
     pub raise: fn(&Finding) -> !,
+    /// True for one that judges only where it is asked for by name, because it costs much.
+    pub on_request: bool,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 macro_rules! oracles {
-    ($($name:ident => $oracle:expr;)*) => {
+    ($($name:ident => $oracle:expr $(, $on_request:ident)?;)*) => {
         /// All oracles, in the order in which their findings count.
         pub const ORACLES: &[Entry] = &[$(Entry {
             name: stringify!($name),
             oracle: &$oracle,
             raise: raise::$name::finding,
+            on_request: <[&str]>::len(&[$(stringify!($on_request)),*]) > 0,
         }),*];
 
         /// A panicking function for each oracle.
@@ -77,11 +93,50 @@ oracles! {
     code => code::ImpossibleCode;
     integrity => integrity::Integrity;
     format => format::Format;
+    determinism => determinism::Determinism, on_request;
 }
 
-/// The verdicts of all oracles, in the order of [`ORACLES`].
-pub fn judge(case: &TestCase, observation: &Observation) -> Vec<Verdict> {
-    ORACLES.iter().map(|entry| entry.oracle.check(case, observation)).collect()
+/// What an oracle says of a run.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// The oracle.
+    pub oracle: &'static Entry,
+    /// What it says.
+    pub verdict: Verdict,
+    /// What it asked for.
+    pub spent: Spent,
+}
+
+/// What all oracles say of a run of `program` on `case` within `budget`, in the order of [`ORACLES`]; those that judge on
+/// request, where they are `requested`.
+pub fn judge(
+    executor: &mut Executor,
+    case: &TestCase,
+    program: &dyn Program,
+    budget: &Budget,
+    observation: &Observation,
+    requested: &[&str],
+) -> Vec<Judgement> {
+    let mut ask = Environment::new(executor, case, program, budget, observation);
+    let judge = |oracle: &'static Entry| {
+        let verdict = oracle.oracle.check(case, observation, &mut ask);
+        Judgement { oracle, verdict, spent: ask.take_spent() }
+    };
+    those_that_judge(requested).map(judge).collect()
+}
+
+/// What all oracles say of a case that none of them can judge.
+pub fn skip(reason: SkipReason, requested: &[&str]) -> Vec<Judgement> {
+    let skip = |oracle: &'static Entry| Judgement {
+        oracle,
+        verdict: Verdict::Skip(reason),
+        spent: Spent::default(),
+    };
+    those_that_judge(requested).map(skip).collect()
+}
+
+fn those_that_judge(requested: &[&str]) -> impl Iterator<Item = &'static Entry> {
+    ORACLES.iter().filter(|entry| !entry.on_request || requested.contains(&entry.name))
 }
 
 /// True if the schema or the script says `content=`: a full-text index over a table that may change behind

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::engine::plant::{FunctionPlant, Plant};
-use crate::engine::sqlite::{Executor, Moment};
+use crate::engine::sqlite::{Executor, Moment, ScriptProgram};
+use crate::engine::{Asked, Value};
 use crate::faults::vfs::DiskPlant;
 use crate::targets::DB_SQL;
 use crate::testcase::{FileName, OpenConfig, Script, Setting};
@@ -17,8 +18,9 @@ fn verdicts(case: &TestCase, plant: Option<Plant>) -> Vec<(&'static str, Verdict
     if let Some(plant) = plant {
         executor.plant(plant);
     }
-    let judged = DB_SQL.judge(&mut executor, case);
-    ORACLES.iter().map(|entry| entry.name).zip(judged.verdicts).collect()
+    let all: Vec<&str> = ORACLES.iter().map(|entry| entry.name).collect();
+    let judged = DB_SQL.judge_within(&mut executor, case, &DB_SQL.budget, &all);
+    judged.judgements.into_iter().map(|said| (said.oracle.name, said.verdict)).collect()
 }
 
 fn failed(case: &TestCase, plant: Plant) -> Vec<String> {
@@ -53,6 +55,7 @@ fn each_planted_bug_turns_its_oracle_red() {
         (&calling, Plant::Function(FunctionPlant::Leak), "memory"),
         (&calling, Plant::Function(FunctionPlant::InternalError), "code"),
         (&calling, Plant::UnfinishedStatement, "close"),
+        (&calling, Plant::Function(FunctionPlant::Nondeterminism), "determinism"),
     ];
     let mut red: Vec<&str> = Vec::new();
     for (case, plant, oracle) in cases {
@@ -113,4 +116,89 @@ fn a_finding_panics_in_a_frame_of_its_oracle() {
     let functions: std::collections::BTreeSet<usize> =
         ORACLES.iter().map(|entry| entry.raise as usize).collect();
     assert!(functions.len() == ORACLES.len() || cfg!(not(debug_assertions)));
+}
+
+/// An oracle that asks: whether the table has as many rows as its script put there, in the state that it reached and in
+/// a variant without the deletion.
+struct Asks;
+
+impl Oracle for Asks {
+    fn check(&self, case: &TestCase, _: &Observation, ask: &mut Environment<'_>) -> Verdict {
+        let Some(after) = ask.after(&["SELECT count(*) FROM planted_t".to_owned()]) else {
+            return Verdict::Skip(SkipReason::BudgetUsedUp);
+        };
+        let script = String::from_utf8_lossy(case.sql.as_bytes()).replace("DELETE", "SELECT * ");
+        let variant =
+            TestCase { sql: Script::new(script + "; SELECT count(*) FROM planted_t"), ..case.clone() };
+        let asked = Asked { has_values: true, ..Asked::default() };
+        let Some(run) = ask.run(&variant, asked) else {
+            return Verdict::Skip(SkipReason::BudgetUsedUp);
+        };
+        let counts = [after.last(), run.trace.statements.last()].map(|last| last.unwrap().values.clone());
+        match counts == [2, 3].map(|count| vec![vec![Value::Integer(count)]]) {
+            true => Verdict::Pass,
+            false => Verdict::Fail(Finding {
+                signature: Signature::new("asks", "rows", "-"),
+                message: format!("{counts:?}"),
+            }),
+        }
+    }
+}
+
+/// What `oracle` says of a script, and what it asked for.
+fn asked(oracle: &dyn Oracle, script: &str, plant: Option<Plant>, budget: &Budget) -> (Verdict, Spent) {
+    let (case, mut executor) = (TestCase::from_sql(script), Executor::shared());
+    plant.into_iter().for_each(|plant| executor.plant(plant));
+    let observation = executor.run(&case, &ScriptProgram, budget);
+    let mut ask = Environment::new(&mut executor, &case, &ScriptProgram, budget, &observation);
+    let verdict = oracle.check(&case, &observation, &mut ask);
+    (verdict, ask.take_spent())
+}
+
+#[test]
+fn an_oracle_may_run_variants_and_statements_after_the_script() {
+    let script = "CREATE TABLE planted_t(a); INSERT INTO planted_t VALUES(1),(2),(3); DELETE FROM planted_t WHERE a = 2";
+    let (verdict, spent) = asked(&Asks, script, None, &DB_SQL.budget);
+    assert_eq!((verdict, spent.runs, spent.refused), (Verdict::Pass, 2, 0));
+    assert!(spent.vm_steps > 10, "{spent:?}");
+    // A row too many, planted.
+    let (verdict, _) = asked(&Asks, script, Some(Plant::WrongRows), &DB_SQL.budget);
+    assert!(matches!(verdict, Verdict::Fail(_)), "{verdict:?}");
+    // The same again, and not beyond what the case itself may do.
+    assert_eq!(asked(&Asks, script, None, &DB_SQL.budget), asked(&Asks, script, None, &DB_SQL.budget));
+    let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT count(*) FROM c";
+    assert_eq!(asked(&Asks, endless, None, &DB_SQL.budget).0, Verdict::Skip(SkipReason::BudgetUsedUp));
+}
+
+/// Asks without end.
+struct Insatiable;
+
+impl Oracle for Insatiable {
+    fn check(&self, case: &TestCase, _: &Observation, ask: &mut Environment<'_>) -> Verdict {
+        while ask.run(case, Asked::default()).is_some() {}
+        Verdict::Skip(SkipReason::BudgetUsedUp)
+    }
+}
+
+#[test]
+fn what_an_oracle_may_ask_is_bounded_in_runs_and_steps() {
+    let (_, spent) = asked(&Insatiable, "SELECT 1", None, &DB_SQL.budget);
+    assert_eq!((spent.runs, spent.refused), (32, 1));
+    let counting =
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 3000) SELECT count(*) FROM c";
+    let (_, spent) = asked(&Insatiable, counting, None, &DB_SQL.budget);
+    assert!(spent.runs < 32 && spent.vm_steps < 9 * DB_SQL.budget.vm_steps, "{spent:?}");
+}
+
+/// What costs a run is asked only where a verdict rests on it.
+#[test]
+fn health_at_the_start_is_asked_only_where_it_matters() {
+    let runs = |plant: Option<Plant>| {
+        let mut executor = Executor::shared();
+        plant.into_iter().for_each(|plant| executor.plant(plant));
+        let judged = DB_SQL.judge(&mut executor, &TestCase::from_sql(WRITING));
+        judged.judgements.iter().map(|said| said.spent.runs).sum::<u32>()
+    };
+    assert_eq!(runs(None), 0);
+    assert_eq!(runs(Some(Plant::Disk(DiskPlant::LostWrites))), 1);
 }

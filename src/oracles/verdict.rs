@@ -28,6 +28,8 @@ pub enum SkipReason {
     Tainted(&'static str),
     /// The problem is one that SQLite may have rightly.
     Excused(&'static str),
+    /// What the oracle may ask for was used up ([`super::Environment`]).
+    BudgetUsedUp,
     /// The case plans faults, which this build does not inject.
     FaultsNotInjected,
 }
@@ -41,6 +43,7 @@ impl fmt::Display for SkipReason {
             Self::CheckCutShort => f.write_str("check cut short"),
             Self::Tainted(taint) => write!(f, "tainted: {taint}"),
             Self::Excused(excuse) => write!(f, "excused: {excuse}"),
+            Self::BudgetUsedUp => f.write_str("budget of the oracle used up"),
             Self::FaultsNotInjected => f.write_str("faults are not injected yet"),
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::dbfile::schema;
 use crate::engine::Value;
-use crate::engine::sqlite::{Program, Session};
+use crate::engine::sqlite::{Execution, Program};
 use crate::sql;
 use crate::testcase::TestCase;
 
@@ -16,17 +16,17 @@ const TABLES_MAX: usize = 6;
 pub(super) struct Battery;
 
 impl Program for Battery {
-    fn run(&self, _case: &TestCase, session: &mut Session<'_>) {
-        run_all(session, &READ_ALL);
-        let tables = tables(session);
+    fn run(&self, _case: &TestCase, execution: &mut Execution<'_>) {
+        run_all(execution, &READ_ALL);
+        let tables = tables(execution);
         for table in &tables {
             let statements = READ_TABLE.iter().chain(table.kind_statements());
-            run_on(session, table, statements);
+            run_on(execution, table, statements);
         }
         for table in &tables {
-            run_on(session, table, WRITE_TABLE.iter());
+            run_on(execution, table, WRITE_TABLE.iter());
         }
-        run_all(session, &REWRITE_ALL);
+        run_all(execution, &REWRITE_ALL);
     }
 
     fn script(&self, case: &TestCase) -> Option<String> {
@@ -135,21 +135,25 @@ const REWRITE_ALL: [&str; 12] = [
     "PRAGMA integrity_check(5)",
 ];
 
-fn run_all(session: &mut Session<'_>, statements: &[&str]) {
+fn run_all(execution: &mut Execution<'_>, statements: &[&str]) {
     for statement in statements {
-        session.run(statement.as_bytes(), 0..0);
+        execution.run(statement.as_bytes(), 0..0);
     }
 }
 
-fn run_on<'a>(session: &mut Session<'_>, table: &Table, statements: impl Iterator<Item = &'a &'static str>) {
+fn run_on<'a>(
+    execution: &mut Execution<'_>,
+    table: &Table,
+    statements: impl Iterator<Item = &'a &'static str>,
+) {
     for statement in statements {
-        session.run(table.fill(statement).as_bytes(), 0..0);
+        execution.run(table.fill(statement).as_bytes(), 0..0);
     }
 }
 
-fn tables(session: &Session<'_>) -> Vec<Table> {
+fn tables(execution: &Execution<'_>) -> Vec<Table> {
     let query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid LIMIT 30";
-    let rows = session.query(query).unwrap_or_default();
+    let rows = execution.query(query).unwrap_or_default();
     let text = |value: &Value| match value {
         Value::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
         _ => None,

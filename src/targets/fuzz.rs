@@ -20,7 +20,6 @@ use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
 use crate::mutators::MUTATORS;
 use crate::mutators::adapter::{self, CROSSOVER, RAW, Setup};
-use crate::oracles::{ORACLES, Verdict};
 use crate::sql::vocabulary::Vocabulary;
 use crate::stack;
 use crate::testcase::TestCase;
@@ -125,7 +124,7 @@ impl State {
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.note(case, &judged.observation, &operators, news, self.feedback.total());
-            let has_finding = judged.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Fail(_)));
+            let has_finding = judged.findings().next().is_some();
             if has_finding || recorder.is_due() {
                 or_exit(STATS_VARIABLE, recorder.write());
             }
@@ -231,10 +230,8 @@ pub fn run<T: TargetType>(input: &Input<T>) {
         state.learn(&input.case, &judged);
         judged
     });
-    for (entry, verdict) in ORACLES.iter().zip(&judged.verdicts) {
-        if let Verdict::Fail(finding) = verdict {
-            (entry.raise)(finding);
-        }
+    if let Some((oracle, finding)) = judged.findings().next() {
+        (oracle.raise)(finding);
     }
 }
 

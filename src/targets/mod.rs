@@ -19,7 +19,7 @@ pub mod wanted;
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};
 use crate::mutators::Weights;
-use crate::oracles::{self, ORACLES, SkipReason, Verdict};
+use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
 use crate::testcase::{Script, TestCase};
 
 /// A fuzz target.
@@ -97,13 +97,13 @@ pub static DB_FILE: Target = Target {
 /// All targets.
 pub static TARGETS: [&Target; 3] = [&DB_SQL, &SQL, &DB_FILE];
 
-/// What a run of a case showed and what the oracles say, in the order of [`ORACLES`].
+/// What a run of a case showed and what the oracles say.
 #[derive(Debug, Clone)]
 pub struct Judged {
     /// The run.
     pub observation: Observation,
-    /// One verdict per oracle.
-    pub verdicts: Vec<Verdict>,
+    /// What each oracle says, in their order.
+    pub judgements: Vec<Judgement>,
 }
 
 impl Target {
@@ -114,7 +114,7 @@ impl Target {
 
     /// Runs a case and judges it.
     pub fn judge(&self, executor: &mut Executor, case: &TestCase) -> Judged {
-        self.judge_within(executor, case, &self.budget)
+        self.judge_within(executor, case, &self.budget, &[])
     }
 
     /// The case with the statements that this target runs as its script: two engines can be given it. Such a case
@@ -126,15 +126,31 @@ impl Target {
         }
     }
 
-    /// Runs a case within another budget and judges it.
-    pub fn judge_within(&self, executor: &mut Executor, case: &TestCase, budget: &Budget) -> Judged {
+    /// Runs a case within another budget and judges it, also by the oracles that are `requested`.
+    pub fn judge_within(
+        &self,
+        executor: &mut Executor,
+        case: &TestCase,
+        budget: &Budget,
+        requested: &[&str],
+    ) -> Judged {
         if !case.faults.is_empty() {
-            let verdict = Verdict::Skip(SkipReason::FaultsNotInjected);
-            return Judged { observation: Observation::default(), verdicts: vec![verdict; ORACLES.len()] };
+            let judgements = oracles::skip(SkipReason::FaultsNotInjected, requested);
+            return Judged { observation: Observation::default(), judgements };
         }
         let observation = executor.run(case, self.program, budget);
-        let verdicts = oracles::judge(case, &observation);
-        Judged { observation, verdicts }
+        let judgements = oracles::judge(executor, case, self.program, budget, &observation, requested);
+        Judged { observation, judgements }
+    }
+}
+
+impl Judged {
+    /// What failed, most important first.
+    pub fn findings(&self) -> impl Iterator<Item = (&'static Entry, &Finding)> {
+        self.judgements.iter().filter_map(|judgement| match &judgement.verdict {
+            Verdict::Fail(finding) => Some((judgement.oracle, finding)),
+            _ => None,
+        })
     }
 }
 

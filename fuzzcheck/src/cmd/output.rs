@@ -95,7 +95,14 @@ pub(super) fn print_text(
             write!(out, "{separator}{reason}: {count}")?;
             separator = ", ";
         }
-        writeln!(out, "{}", if skipped > 0 { ")" } else { "" })?;
+        write!(out, "{}", if skipped > 0 { ")" } else { "" })?;
+        if counts.runs > 0 {
+            write!(out, "; it asked for {} further runs", counts.runs)?;
+        }
+        if counts.refused_runs > 0 {
+            write!(out, ", {} were refused: its budget was used up", counts.refused_runs)?;
+        }
+        writeln!(out)?;
     }
     print_cut_short(report, out)?;
     for (name, count) in &report.avoided {

@@ -181,6 +181,12 @@ pub struct OracleCounts {
     pub failed: u64,
     /// Cases about which it says nothing, by reason.
     pub skipped: BTreeMap<String, u64>,
+    /// Further runs that it asked for.
+    #[serde(default)]
+    pub runs: u64,
+    /// Those that it was refused: its budget was used up.
+    #[serde(default)]
+    pub refused_runs: u64,
 }
 
 impl OracleCounts {
@@ -188,6 +194,8 @@ impl OracleCounts {
     pub fn add(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.runs += other.runs;
+        self.refused_runs += other.refused_runs;
         for (reason, count) in &other.skipped {
             *self.skipped.entry(reason.clone()).or_default() += count;
         }

@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 use tandem::TestCase;
 use tandem::engine::Engine;
 use tandem::engine::plant::Plant;
-use tandem::engine::sqlite::{Budget, Executor};
-use tandem::oracles::{ORACLES, Verdict};
-use tandem::targets::{Judged, TARGETS, Target};
+use tandem::engine::sqlite::Executor;
+use tandem::oracles::{Judgement, Verdict};
+use tandem::targets::{Judged, TARGETS};
 
 use super::client::STATEMENT_BYTES;
 use super::protocol::{self, BatchResult, CaseDigest, CaseResult, FoundBug, Job, Options};
@@ -149,52 +149,29 @@ impl Runner {
         let case = TestCase::decode(&job.body);
         let budget = self.options.limits.apply(&target.budget, job.heap_bytes);
         let started = cpu_time_ns();
-        let judged = target.judge_within(&mut self.executor, &case, &budget);
+        let requested: &[&str] = if self.options.is_twice { &["determinism"] } else { &[] };
+        let judged = target.judge_within(&mut self.executor, &case, &budget, requested);
         let cpu_ns = cpu_time_ns() - started;
-        let mut bugs = count_verdicts(&judged, batch);
+        let bugs = count_verdicts(&judged, batch);
         for name in &judged.observation.avoided {
             *batch.avoided.entry((*name).to_owned()).or_default() += 1;
-        }
-        if self.options.is_twice {
-            bugs.extend(self.second_run(target, &case, &budget, &judged, batch));
         }
         let trace = &judged.observation.trace;
         let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
         let (vm_steps, cut_short) = (trace.vm_steps(), judged.observation.cut_short);
         CaseResult { index: job.index, cpu_ns, vm_steps, bugs, cut_short, digest, transcript: None }
     }
-
-    fn second_run(
-        &mut self,
-        target: &Target,
-        case: &TestCase,
-        budget: &Budget,
-        first: &Judged,
-        batch: &mut BatchResult,
-    ) -> Option<FoundBug> {
-        let second = target.judge_within(&mut self.executor, case, budget);
-        let difference = first.observation.trace.difference(&second.observation.trace);
-        let counts = batch.oracles.entry("determinism".to_owned()).or_default();
-        match difference {
-            None => {
-                counts.passed += 1;
-                None
-            }
-            Some(message) => {
-                counts.failed += 1;
-                Some(FoundBug { signature: "determinism/trace/second-run".to_owned(), message })
-            }
-        }
-    }
 }
 
 fn count_verdicts(judged: &Judged, batch: &mut BatchResult) -> Vec<FoundBug> {
     let mut bugs = Vec::new();
-    for (entry, verdict) in ORACLES.iter().zip(&judged.verdicts) {
-        if !batch.oracles.contains_key(entry.name) {
-            batch.oracles.insert(entry.name.to_owned(), Default::default());
+    for Judgement { oracle, verdict, spent } in &judged.judgements {
+        if !batch.oracles.contains_key(oracle.name) {
+            batch.oracles.insert(oracle.name.to_owned(), Default::default());
         }
-        let counts = batch.oracles.get_mut(entry.name).expect("inserted above");
+        let counts = batch.oracles.get_mut(oracle.name).expect("inserted above");
+        counts.runs += u64::from(spent.runs);
+        counts.refused_runs += u64::from(spent.refused);
         match verdict {
             Verdict::Pass => counts.passed += 1,
             Verdict::Skip(reason) => *counts.skipped.entry(reason.to_string()).or_default() += 1,

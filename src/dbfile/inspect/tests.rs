@@ -7,7 +7,7 @@ use super::*;
 use crate::corpus::Corpus;
 use crate::dbfile::geometry::LOCK_BYTE;
 use crate::engine::Value;
-use crate::engine::sqlite::{Budget, Executor, Moment, Program, Session};
+use crate::engine::sqlite::{Budget, Execution, Executor, Moment, Program};
 use crate::generators::seeds;
 use crate::testcase::{FileSet, OpenConfig, TestCase};
 
@@ -16,8 +16,8 @@ use crate::testcase::{FileSet, OpenConfig, TestCase};
 struct Check(RefCell<Option<String>>);
 
 impl Program for Check {
-    fn run(&self, _: &TestCase, session: &mut Session<'_>) {
-        let rows = session.query("PRAGMA integrity_check");
+    fn run(&self, _: &TestCase, execution: &mut Execution<'_>) {
+        let rows = execution.query("PRAGMA integrity_check");
         let text = |value: Value| match value {
             Value::Text(text) => String::from_utf8_lossy(&text).into_owned(),
             other => format!("{other:?}"),

@@ -5,12 +5,13 @@ use std::ffi::CStr;
 
 use twox_hash::XxHash3_64;
 
+use super::execution::{self, Execution};
 use super::ffi::{Connection, process};
-use super::session::{self, Session};
-use super::{health, settings};
+use super::{end, health, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
-use crate::engine::{Code, FileDigest, Limit, Observation, StatementObserver, Value};
+use crate::engine::transcript::Transcript;
+use crate::engine::{Asked, Code, Engine, FileDigest, Limit, Observation, StatementObserver, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
 use crate::generators::RICH_SCHEMA;
@@ -65,7 +66,7 @@ pub enum Moment {
 /// What a target runs on the connection of a case.
 pub trait Program {
     /// Runs it.
-    fn run(&self, case: &TestCase, session: &mut Session<'_>);
+    fn run(&self, case: &TestCase, execution: &mut Execution<'_>);
 
     /// The same as a script, as far as it can be told without an engine, for a comparison of two; `None` where
     /// it is the script of the case.
@@ -78,13 +79,13 @@ pub trait Program {
 pub struct ScriptProgram;
 
 impl Program for ScriptProgram {
-    fn run(&self, case: &TestCase, session: &mut Session<'_>) {
+    fn run(&self, case: &TestCase, execution: &mut Execution<'_>) {
         let text = case.sql.as_bytes();
         for range in sql::statements(text) {
-            if session.is_over() {
+            if execution.is_over() {
                 break;
             }
-            session.run(&text[range.clone()], range);
+            execution.run(&text[range.clone()], range);
         }
     }
 }
@@ -144,13 +145,20 @@ impl Executor {
         self.plant = Some(plant);
     }
 
-    /// Runs `program` on `case`.
+    /// Runs `program` on `case`, and tells what the oracles judge every run by.
     pub fn run(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
-        let _exclusive = super::exclusive();
-        self.run_exclusively(case, program, budget)
+        self.run_asking(case, program, budget, Asked::VERDICTS)
     }
 
-    fn run_exclusively(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
+    /// Runs `program` on `case`, and tells what is asked for.
+    pub fn run_asking(
+        &mut self,
+        case: &TestCase,
+        program: &dyn Program,
+        budget: &Budget,
+        asked: Asked,
+    ) -> Observation {
+        let _exclusive = super::exclusive();
         self.build_rich_image(&case.config);
         let lock_byte = case.config.lock_byte();
         let start = health::assess_start(&case.files, lock_byte);
@@ -158,44 +166,49 @@ impl Executor {
         process::take_log();
         process::take_heap_peak();
         self.prepare_machine(&case.files, &case.config, budget);
-        let mut observation = self.observe(case, program, budget, &start);
+        let mut observation = self.observe(case, program, budget, asked, &start);
         let memory = alloc::counts();
         observation.leaked = (memory.live_bytes - memory_before.live_bytes, memory.live - memory_before.live);
         observation.log = process::take_log();
         observation.heap_peak = process::take_heap_peak();
         let machine = self.vfs.install(Machine::new(0));
         observation.open_files = machine.disk.open_handles();
-        observation.trace.files = digests(&machine);
-        if start == Assessment::Sound && health::has_written(&observation.trace) {
-            observation.left =
-                machine.disk.content(MAIN_DB.as_bytes()).map(|image| damage::assess(image, lock_byte));
+        if asked.has_files {
+            observation.trace.files = digests(&machine);
+            if start == Assessment::Sound && health::has_written(&observation.trace) {
+                observation.left =
+                    machine.disk.content(MAIN_DB.as_bytes()).map(|image| damage::assess(image, lock_byte));
+            }
         }
-        if is_suspicious(&observation) {
-            // Each of the two sees what the other does not.
-            let is_healthy = start == Assessment::Sound && self.is_healthy_to_sqlite(case, budget);
-            observation.is_healthy_at_start = Some(is_healthy);
-        }
-        if observation.leaked.1 > 0 {
-            observation.leak_site = self.leak_site(case, program, budget, &start);
-        }
+        observation.start = Some(start);
         observation
     }
 
-    /// The function that asked for what a case leaks: it runs again, and each allocation is noted.
-    fn leak_site(
-        &self,
-        case: &TestCase,
-        program: &dyn Program,
-        budget: &Budget,
-        start: &Assessment,
-    ) -> Option<String> {
+    /// The function that asked for what `case` leaks: it runs again, and each allocation is noted. `None` where that
+    /// cannot be told.
+    pub fn leak_site(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Option<String> {
+        let _exclusive = super::exclusive();
+        let start = health::assess_start(&case.files, case.config.lock_byte());
         self.prepare_machine(&case.files, &case.config, budget);
-        let stack = alloc::oldest_live_after(|| drop(self.observe(case, program, budget, start)));
+        let again = || drop(self.observe(case, program, budget, Asked::VERDICTS, &start));
+        let stack = alloc::oldest_live_after(again);
         self.vfs.install(Machine::new(0));
         process::take_log();
         process::take_heap_peak();
         let functions = stack?.functions();
         stack::blame_allocation(functions.iter().map(String::as_str))
+    }
+
+    /// Whether the database was sound before the first statement, by our reading and by SQLite's: each of the two sees
+    /// what the other does not. `observation` is what a run of `case` showed.
+    pub fn is_healthy_at_start(
+        &mut self,
+        case: &TestCase,
+        budget: &Budget,
+        observation: &Observation,
+    ) -> bool {
+        let _exclusive = super::exclusive();
+        observation.start == Some(Assessment::Sound) && self.is_healthy_to_sqlite(case, budget)
     }
 
     /// Before the first case that asks for the rich schema.
@@ -217,10 +230,10 @@ impl Executor {
         let connection =
             Connection::open(&self.vfs, MAIN_PATH).expect("an empty disk has room for a database");
         let names = |list: &str| -> Vec<String> {
-            let rows = session::query(&connection, &format!("SELECT name FROM pragma_{list}_list"));
+            let rows = execution::query(&connection, &format!("SELECT name FROM pragma_{list}_list"));
             rows.unwrap_or_default().into_iter().flatten().map(health::text).collect()
         };
-        let functions = session::query(&connection, "SELECT name, narg, type FROM pragma_function_list");
+        let functions = execution::query(&connection, "SELECT name, narg, type FROM pragma_function_list");
         let function = |row: Vec<Value>| {
             let [name, arguments, kind] = <[Value; 3]>::try_from(row).ok()?;
             let arguments = match arguments {
@@ -294,7 +307,7 @@ impl Executor {
         for range in sql::statements(sql) {
             let statement = &sql[range];
             let is_blank = sql::tokenize(statement).iter().all(|token| token.kind.is_blank());
-            if !is_blank && session::query(&connection, statement).is_none() {
+            if !is_blank && execution::query(&connection, statement).is_none() {
                 let statement = String::from_utf8_lossy(statement.trim_ascii());
                 error.get_or_insert_with(|| format!("{statement}: {}", connection.error_message()));
             }
@@ -324,25 +337,34 @@ impl Executor {
         case: &TestCase,
         program: &dyn Program,
         budget: &Budget,
+        asked: Asked,
         start: &Assessment,
     ) -> Observation {
         let mut observation = Observation::default();
         let connection = match self.open(case, budget) {
             Ok(connection) => connection,
             Err(code) => {
-                observation.close = Some(code);
+                (observation.open_failed, observation.close) = (Some(code), Some(code));
                 return observation;
             }
         };
-        let mut session = Session::new(&connection, case, budget, self.on_statement.as_deref());
-        program.run(case, &mut session);
-        session.finish(&mut observation);
+        let mut execution = Execution::new(&connection, case, budget, self, asked);
+        program.run(case, &mut execution);
+        execution.finish(&mut observation);
         observation.cut_short.extend(self.vfs.machine().disk.was_full().then_some(Limit::DiskBytes));
         observation.taint = connection.watch().taint.get();
         observation.avoided = connection.watch().avoided.take();
 
-        if health::has_written(&observation.trace) && !matches!(start, Assessment::Damaged(_)) {
-            observation.integrity = health::integrity(&connection);
+        let has_end = asked.has_end && !observation.ended_early();
+        let is_checked = asked.has_files
+            && health::has_written(&observation.trace)
+            && !matches!(start, Assessment::Damaged(_));
+        if has_end || is_checked {
+            let integrity = health::integrity(&connection);
+            if has_end {
+                observation.end = end::state(&connection, integrity.clone());
+            }
+            observation.integrity = integrity.filter(|_| is_checked);
         }
         if self.plant == Some(Plant::UnfinishedStatement)
             && let (_, Some(statement), _) = connection.prepare(b"SELECT 1")
@@ -379,14 +401,20 @@ impl Executor {
     }
 }
 
-/// True where a healthy database at the start would be a finding, so that it is worth to ask.
-fn is_suspicious(observation: &Observation) -> bool {
-    let is_damaged = observation.integrity.as_ref().is_some_and(|problems| !problems.is_empty());
-    let has_failed = observation.trace.statements.iter().any(|statement| {
-        let code = statement.code();
-        code.tells_of_damage() || code.primary() == rusqlite::ffi::SQLITE_NOMEM
-    });
-    is_damaged || has_failed || matches!(observation.left, Some(Assessment::Damaged(_)))
+impl Engine for Executor {
+    fn identity(&self) -> String {
+        format!("SQLite {}, {}", super::version(), super::source_id())
+    }
+
+    fn on_statement(&mut self, observer: Box<StatementObserver>) {
+        self.on_statement = Some(observer);
+    }
+
+    fn transcript(&mut self, case: &TestCase, budget: &Budget) -> Transcript {
+        let observation = self.run_asking(case, &ScriptProgram, budget, Asked::TRANSCRIPT);
+        let is_healthy = case.files.is_empty() || self.is_healthy_at_start(case, budget, &observation);
+        Transcript::of(observation, is_healthy)
+    }
 }
 
 /// The files of a machine whose names can stand in a case.

@@ -7,7 +7,7 @@
 //! compared with what SQLite takes them to be.
 
 use super::ffi::{Connection, process};
-use super::{session, settings};
+use super::{execution, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::page::BtreePage;
 use crate::dbfile::{Geometry, record, tree};
@@ -42,7 +42,7 @@ pub(super) fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
     settings::relax(connection);
     process::reset_heap_limit();
     connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
-    let rows = session::query(connection, &format!("PRAGMA main.integrity_check({PROBLEMS_MAX})"));
+    let rows = execution::query(connection, &format!("PRAGMA main.integrity_check({PROBLEMS_MAX})"));
     let Some(rows) = rows else {
         // Cut short by the budget, or kept from running by something else (a collation that does not
         // exist), it says nothing; that SQLite finds damage on the way is a problem like any other.
@@ -62,7 +62,7 @@ pub(super) struct Width {
 
 /// The widths of all b-trees, as SQLite takes them from the schema.
 pub(super) fn widths(connection: &Connection<'_>) -> Option<Vec<Width>> {
-    let rows = session::query(connection, WIDTHS)?;
+    let rows = execution::query(connection, WIDTHS)?;
     let width = |row: Vec<Value>| match row[..] {
         [Value::Integer(root), Value::Integer(is_index), Value::Integer(columns)] => Some(Width {
             root: u32::try_from(root).ok()?,

@@ -11,23 +11,23 @@
 //!   two apart, because some of SQLite's settings are global: a case takes it alone, users of ordinary
 //!   connections share it.
 
+mod end;
+mod execution;
 mod executor;
 mod ffi;
 mod health;
 pub mod instrumentation;
 mod limits;
 mod policy;
-mod session;
 mod settings;
-mod transcribe;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use execution::Execution;
 pub use executor::{Budget, Executor, Moment, Program, ScriptProgram};
 pub use ffi::process::{
     compile_options, initialize, is_complete, isolate, keywords, memory_used, source_id, version,
 };
-pub use session::Session;
 pub use settings::{limits, pragmas, switches};
 
 static USE: RwLock<()> = RwLock::new(());

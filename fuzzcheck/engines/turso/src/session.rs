@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
         std::mem::take(&mut self.records)
     }
 
-    /// Runs a script. Statements are cut and counted as [`tandem::engine::sqlite::Session::run`] does.
+    /// Runs a script. Statements are cut and counted as [`tandem::engine::sqlite::Execution::run`] does.
     pub(crate) fn run_script(&mut self, text: &[u8]) {
         for range in sql::statements(text) {
             if self.is_over() {

@@ -7,15 +7,18 @@ use std::ops::Range;
 use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
-use super::executor::Budget;
+use super::executor::{Budget, Executor};
 use super::ffi::{Connection, Phase, Statement};
 use super::limits;
-use crate::engine::transcript::StatementRecord;
-use crate::engine::{Code, Limit, Observation, StatementObserver, StatementTrace, Trace, Value};
+use crate::engine::plant::Plant;
+use crate::engine::{Asked, Code, Limit, Observation, StatementObserver, StatementTrace, Trace, Value};
 use crate::faults::alloc;
 use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
+
+/// What a statement says that [`Plant::WrongRows`] changes.
+const MARK: &[u8] = b"planted";
 
 /// Rows are hashed when so many bytes of them are waiting.
 const HASH_BLOCK_BYTES: usize = 1 << 16;
@@ -28,7 +31,7 @@ const NEEDS_NO_SCHEMA: [&str; 9] =
     ["PRAGMA", "ATTACH", "DETACH", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
 
 /// Runs statements on the open connection of a case and writes down what they did.
-pub struct Session<'c> {
+pub struct Execution<'c> {
     connection: &'c Connection<'c>,
     trace: Trace,
     is_utf16: bool,
@@ -37,6 +40,9 @@ pub struct Session<'c> {
     observer: Option<&'c StatementObserver>,
     case: &'c TestCase,
     budget: &'c Budget,
+    asked: Asked,
+    /// True if statements that say so return a row more ([`Plant::WrongRows`]).
+    is_wrong: bool,
     /// See [`Observation::cut_short`].
     cut_short: BTreeSet<Limit>,
     /// True once a statement mentioned the trigram tokenizer.
@@ -51,16 +57,15 @@ pub struct Session<'c> {
     refused_by_parser: u64,
     /// Rows not yet hashed; kept between statements for its memory.
     row_bytes: Vec<u8>,
-    /// For a [`crate::engine::Transcript`], where one is asked for: it costs a copy of every row.
-    records: Option<Vec<StatementRecord>>,
 }
 
-impl<'c> Session<'c> {
+impl<'c> Execution<'c> {
     pub(super) fn new(
         connection: &'c Connection<'c>,
         case: &'c TestCase,
         budget: &'c Budget,
-        observer: Option<&'c StatementObserver>,
+        executor: &'c Executor,
+        asked: Asked,
     ) -> Self {
         let rows_left = match budget.rows.unwrap_or(case.config.get(Setting::RowsMax).into()) {
             0 => u64::MAX,
@@ -71,9 +76,11 @@ impl<'c> Session<'c> {
             trace: Trace::default(),
             is_utf16: case.config.is_on(Setting::Utf16),
             rows_left,
-            observer,
+            observer: executor.on_statement.as_deref(),
             case,
             budget,
+            asked,
+            is_wrong: executor.plant == Some(Plant::WrongRows),
             cut_short: BTreeSet::new(),
             script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
@@ -81,13 +88,12 @@ impl<'c> Session<'c> {
             schema_refusals: 0,
             refused_by_parser: 0,
             row_bytes: Vec::new(),
-            records: None,
         }
     }
 
-    /// Records from here on what a [`crate::engine::Transcript`] holds of each statement.
-    pub(super) fn record(&mut self) {
-        self.records = Some(Vec::new());
+    /// Keeps the rows of the statements from here on: [`Asked::has_values`].
+    pub fn keep_values(&mut self) {
+        self.asked.has_values = true;
     }
 
     /// True when the budget or the number of rows is used up: nothing more runs.
@@ -126,6 +132,9 @@ impl<'c> Session<'c> {
                 self.note_schema_refusal(code, verb);
                 self.refused_by_parser += u64::from(is_parser_error(self.connection, code));
                 self.step_all(code, statement, range, verb);
+                if self.is_wrong && text[read..].windows(MARK.len()).any(|window| window == MARK) {
+                    self.add_wrong_row();
+                }
             }
             if code != Code::OK || length == 0 {
                 break;
@@ -184,11 +193,10 @@ impl<'c> Session<'c> {
             row_digest: 0,
             vm_steps: 0,
             is_read_only: true,
+            record: self.asked.has_records.then(Box::default),
+            values: Vec::new(),
         };
         let refused_before = alloc::counts().refused;
-        if let Some(records) = &mut self.records {
-            records.push(StatementRecord::default());
-        }
         if let Some(mut statement) = statement {
             trace.is_read_only = statement.is_read_only();
             statement.bind_named_values();
@@ -197,15 +205,15 @@ impl<'c> Session<'c> {
             trace.vm_steps = statement.vm_steps();
         }
         self.cut_short.extend(limits::met(self.connection, self.case, self.budget, &trace, refused_before));
-        self.finish_record(&trace);
+        self.finish_record(&mut trace);
         self.trace.statements.push(trace);
     }
 
-    fn finish_record(&mut self, trace: &StatementTrace) {
-        let Some(record) = self.records.as_mut().and_then(|records| records.last_mut()) else {
+    fn finish_record(&self, trace: &mut StatementTrace) {
+        let code = trace.code();
+        let Some(record) = &mut trace.record else {
             return;
         };
-        let code = trace.code();
         record.sql = trace.sql.clone();
         record.verb = trace.verb.to_owned();
         record.code = code.0;
@@ -229,8 +237,8 @@ impl<'c> Session<'c> {
                 statement.column(column).write(&mut self.row_bytes);
             }
             self.row_bytes.push(b'\n');
-            if let Some(record) = self.records.as_mut().and_then(|records| records.last_mut()) {
-                record.add_row(&row(statement));
+            if trace.record.is_some() || self.asked.has_values {
+                self.keep_row(row(statement), trace);
             }
             if self.row_bytes.len() >= HASH_BLOCK_BYTES {
                 self.hash_rows(trace);
@@ -242,6 +250,24 @@ impl<'c> Session<'c> {
         }
         if !self.row_bytes.is_empty() {
             self.hash_rows(trace);
+        }
+    }
+
+    fn keep_row(&self, row: Vec<Value>, trace: &mut StatementTrace) {
+        if let Some(record) = &mut trace.record {
+            record.add_row(&row);
+        }
+        if self.asked.has_values {
+            trace.values.push(row);
+        }
+    }
+
+    /// The row of [`Plant::WrongRows`].
+    fn add_wrong_row(&mut self) {
+        if let Some(mut trace) = self.trace.statements.pop() {
+            trace.rows += 1;
+            self.keep_row(vec![Value::Text(MARK.to_vec())], &mut trace);
+            self.trace.statements.push(trace);
         }
     }
 
@@ -259,12 +285,6 @@ impl<'c> Session<'c> {
         observation.trace = self.trace;
         observation.refused_by_parser = self.refused_by_parser;
     }
-
-    /// The records, and whether the last of them may lack something because the run was ended.
-    pub(super) fn into_records(self) -> (Vec<StatementRecord>, bool) {
-        let is_over = self.is_over();
-        (self.records.unwrap_or_default(), is_over)
-    }
 }
 
 /// The current row as values.
@@ -272,7 +292,7 @@ pub(super) fn row(statement: &Statement<'_>) -> Vec<Value> {
     (0..statement.columns()).map(|i| statement.column(i).to_value()).collect()
 }
 
-/// See [`Session::query`].
+/// See [`Execution::query`].
 pub(super) fn query(
     connection: &Connection<'_>,
     text: &(impl AsRef<[u8]> + ?Sized),

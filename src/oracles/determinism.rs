@@ -1,0 +1,24 @@
+//! The same case does the same again: result codes, rows, VM steps and files.
+//!
+//! Asked for with `--twice`: it doubles the work, and what it finds is mostly found by the comparison of builds. Applies
+//! always; there is no excuse, for nothing that a run depends on changes between two.
+
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
+use crate::engine::{Asked, Observation};
+use crate::testcase::TestCase;
+
+pub(super) struct Determinism;
+
+impl Oracle for Determinism {
+    fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
+        let Some(second) = ask.run(case, Asked::VERDICTS) else {
+            return Verdict::Skip(SkipReason::BudgetUsedUp);
+        };
+        observation.trace.difference(&second.trace).map_or(Verdict::Pass, |message| {
+            Verdict::Fail(Finding {
+                signature: Signature::new("determinism", "trace", "second-run"),
+                message,
+            })
+        })
+    }
+}

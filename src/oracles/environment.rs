@@ -1,0 +1,121 @@
+//! What an oracle may ask beyond the run that it judges: variants of the case, and statements in the state that the
+//! script reached.
+//!
+//! All of it runs as the case itself does: on the same machine, under the same policy, steering around the same known
+//! bugs, within the same limits. It is counted, and each oracle has a budget of its own, so that what one asks changes no
+//! verdict of another; nothing depends on time, so the same case is judged the same everywhere.
+
+use crate::dbfile::damage::Assessment;
+use crate::engine::sqlite::{Budget, Execution, Executor, Program};
+use crate::engine::{Asked, Observation, StatementTrace};
+use crate::testcase::TestCase;
+
+/// Runs that one oracle may ask for of one case.
+const RUNS_MAX: u32 = 32;
+/// Their virtual-machine steps all together, in budgets of the case.
+const STEPS_MAX_BUDGETS: u64 = 8;
+
+/// What an oracle asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Runs.
+    pub runs: u32,
+    /// Their virtual-machine steps.
+    pub vm_steps: u64,
+    /// Runs that were refused because its budget was used up.
+    pub refused: u32,
+}
+
+/// See the module.
+pub struct Environment<'a> {
+    executor: &'a mut Executor,
+    case: &'a TestCase,
+    program: &'a dyn Program,
+    budget: &'a Budget,
+    observation: &'a Observation,
+    is_healthy_at_start: Option<bool>,
+    spent: Spent,
+}
+
+impl<'a> Environment<'a> {
+    /// Of a run of `program` on `case` within `budget`, which showed `observation`.
+    pub(super) fn new(
+        executor: &'a mut Executor,
+        case: &'a TestCase,
+        program: &'a dyn Program,
+        budget: &'a Budget,
+        observation: &'a Observation,
+    ) -> Self {
+        let (is_healthy_at_start, spent) = (None, Spent::default());
+        Self { executor, case, program, budget, observation, is_healthy_at_start, spent }
+    }
+
+    /// What was asked for since this was called last.
+    pub(super) fn take_spent(&mut self) -> Spent {
+        std::mem::take(&mut self.spent)
+    }
+
+    /// Whether the database was sound before the first statement, by our reading and by SQLite's. Found out once, for the
+    /// oracle that asks first.
+    pub fn is_healthy_at_start(&mut self) -> bool {
+        *self.is_healthy_at_start.get_or_insert_with(|| {
+            // Only what we find sound is run, to ask SQLite as well.
+            self.spent.runs += u32::from(self.observation.start == Some(Assessment::Sound));
+            self.executor.is_healthy_at_start(self.case, self.budget, self.observation)
+        })
+    }
+
+    /// The function that asked for what the case leaks; `None` where that cannot be told.
+    pub fn leak_site(&mut self) -> Option<String> {
+        self.spent.runs += 1;
+        self.executor.leak_site(self.case, self.program, self.budget)
+    }
+
+    /// Runs a variant of the case; `None` where the budget of the oracle is used up.
+    pub fn run(&mut self, variant: &TestCase, asked: Asked) -> Option<Observation> {
+        self.run_program(variant, self.program, asked)
+    }
+
+    /// Runs the case again and then `statements` on the same connection, one after the other; what each of them did, with
+    /// its rows. `None` where that cannot be told: the case or a statement was cut short, the case did something else the
+    /// second time, or the budget of the oracle is used up.
+    pub fn after(&mut self, statements: &[String]) -> Option<Vec<StatementTrace>> {
+        if self.observation.ended_early() {
+            return None;
+        }
+        let then = Then { program: self.program, statements };
+        let observation = self.run_program(self.case, &then, Asked::default())?;
+        let before = &self.observation.trace.statements;
+        let is_same = observation.trace.statements.starts_with(before);
+        let has_all = !observation.ended_early();
+        (is_same && has_all).then(|| observation.trace.statements.into_iter().skip(before.len()).collect())
+    }
+
+    fn run_program(&mut self, case: &TestCase, program: &dyn Program, asked: Asked) -> Option<Observation> {
+        let steps_max = self.budget.vm_steps.saturating_mul(STEPS_MAX_BUDGETS);
+        if self.spent.runs >= RUNS_MAX || self.spent.vm_steps >= steps_max {
+            self.spent.refused += 1;
+            return None;
+        }
+        let observation = self.executor.run_asking(case, program, self.budget, asked);
+        self.spent.runs += 1;
+        self.spent.vm_steps += observation.trace.vm_steps();
+        Some(observation)
+    }
+}
+
+/// A program and then some statements, whose rows are kept.
+struct Then<'a> {
+    program: &'a dyn Program,
+    statements: &'a [String],
+}
+
+impl Program for Then<'_> {
+    fn run(&self, case: &TestCase, execution: &mut Execution<'_>) {
+        self.program.run(case, execution);
+        execution.keep_values();
+        for statement in self.statements {
+            execution.run(statement.as_bytes(), 0..0);
+        }
+    }
+}
