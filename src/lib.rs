@@ -23,8 +23,8 @@
 //! | [`dbfile`] | the file format: header, pages, cells, records, rows, blobs, WAL, journal, damage. Pure |
 //! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
 //! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator |
-//! | [`engine`] | runs a case on SQLite within a budget; what it did is an [`engine::Observation`] |
 //! | [`known`] | known bugs of SQLite that a run steers around |
+//! | [`engine`] | runs a case on SQLite within a budget; what it did is an [`engine::Observation`] |
 //! | [`generators`] | seeds of our own, the rich schema, statements from a grammar |
 //! | [`mutators`] | mutations of SQL, files, settings and of two of them at once; crossover, shrinking |
 //! | [`oracles`] | what is checked on every case |

@@ -259,7 +259,7 @@ fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
     let (total, heap_bytes) = (data.len(), data.heap_bytes);
     let named = data.into_cases().map(move |case| NamedCase {
         name: format!("{file}:{}", case.name),
-        target: case.target,
+        target: Target::by_name(case.target).expect("fuzzdata runs on targets of our own"),
         case: case.case,
         heap_bytes,
         kept: None,

@@ -17,8 +17,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{CorpusError, open_to_read, replace_file};
 use crate::engine::sqlite;
-use crate::targets::{DB_FILE, DB_SQL, SQL, Target};
-use crate::testcase::{FileName, TestCase, dbsqlfuzz};
+use crate::testcase::{FileName, TestCase, dbsqlfuzz, ossfuzz};
 
 /// `PRAGMA page_size` of SQLite's files.
 const PAGE_BYTES: u32 = 1024;
@@ -42,8 +41,8 @@ pub struct Fuzzdata {
 pub struct FuzzdataCase {
     /// `sqlid=…` and `dbid=…`.
     pub name: String,
-    /// What it runs on.
-    pub target: &'static Target,
+    /// The name of the target that it runs on.
+    pub target: &'static str,
     /// The case.
     pub case: TestCase,
 }
@@ -123,7 +122,7 @@ impl Fuzzdata {
             move |i| {
                 let (id, content) = &data.databases[i];
                 let case = TestCase::from_database(content.clone());
-                FuzzdataCase { name: format!("dbid={id}"), target: &DB_FILE, case }
+                FuzzdataCase { name: format!("dbid={id}"), target: "db_file", case }
             }
         });
         let scripts = data.scripts.len();
@@ -147,14 +146,14 @@ impl Fuzzdata {
         let (id, text) = &self.scripts[script];
         let name = format!("sqlid={id}");
         if self.is_own_case(text) {
-            return FuzzdataCase { name, target: &DB_SQL, case: TestCase::decode(text) };
+            return FuzzdataCase { name, target: "db_sql", case: TestCase::decode(text) };
         }
-        let mut case = if self.is_ossfuzz { (SQL.decode)(text) } else { TestCase::from_sql(text.clone()) };
+        let mut case = if self.is_ossfuzz { ossfuzz::decode(text) } else { TestCase::from_sql(text.clone()) };
         match self.databases.get(database) {
-            None => FuzzdataCase { name, target: &SQL, case },
+            None => FuzzdataCase { name, target: "sql", case },
             Some((dbid, content)) => {
                 case.files.insert(FileName::main(), content.clone());
-                FuzzdataCase { name: format!("{name},dbid={dbid}"), target: &DB_SQL, case }
+                FuzzdataCase { name: format!("{name},dbid={dbid}"), target: "db_sql", case }
             }
         }
     }
@@ -231,7 +230,7 @@ mod tests {
         let data = Fuzzdata::load(&path).unwrap();
         assert_eq!((data.len(), data.readme.as_str(), data.heap_bytes), (3, "hello", None));
         let names: Vec<String> =
-            data.into_cases().map(|case| format!("{} {}", case.target.name, case.name)).collect();
+            data.into_cases().map(|case| format!("{} {}", case.target, case.name)).collect();
         assert_eq!(names, ["db_sql sqlid=1,dbid=3", "db_sql sqlid=1,dbid=5", "db_sql sqlid=4"]);
 
         execute(

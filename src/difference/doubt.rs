@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use super::Policy;
 use crate::dbfile::schema;
-use crate::generators::RICH_SCHEMA;
 use crate::known;
 use crate::sql::token::{self, TokenKind};
 use crate::sql::tree;
+use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{Setting, TestCase};
 
 /// Functions and tables whose content is the build's, or that of the file's pages.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
-use super::{RICH_SCHEMA, seeds};
+use super::seeds;
 use crate::sql::statements;
 use crate::sql::tree::{Kind, Node, parse};
+use crate::testcase::RICH_SCHEMA;
 
 /// Largest fragment in nodes.
 const NODES_MAX: usize = 40;

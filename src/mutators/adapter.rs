@@ -9,7 +9,6 @@
 
 use super::{Context, OperatorWeights, Outcome, crossover as cross};
 use crate::sql::vocabulary::Vocabulary;
-use crate::targets::Target;
 use crate::testcase::TestCase;
 
 /// The name under which libFuzzer's own mutation of an encoded case is counted.
@@ -24,14 +23,6 @@ pub struct Setup {
     pub decode: fn(&[u8]) -> TestCase,
     /// Turns of the operators.
     pub weights: OperatorWeights,
-}
-
-#[cfg(test)]
-impl Setup {
-    /// A target's, with the weights of the table.
-    pub fn of(target: &Target) -> Self {
-        Self { decode: target.decode, weights: OperatorWeights::new(&target.weights, |_| false) }
-    }
 }
 
 /// What [`mutate`] did.
@@ -105,7 +96,7 @@ fn raw(
 /// Writes a mixture of two inputs to `out` and returns its size; 0 says that libFuzzer shall do
 /// something else.
 pub fn crossover(
-    target: &Target,
+    decode: fn(&[u8]) -> TestCase,
     vocabulary: &Vocabulary,
     first: &[u8],
     second: &[u8],
@@ -117,7 +108,7 @@ pub fn crossover(
     if !context.chance(CROSSOVER_PERCENT) {
         return 0;
     }
-    let (a, b) = ((target.decode)(first), (target.decode)(second));
+    let (a, b) = (decode(first), decode(second));
     let encoded = cross::mix(&a, &b, &mut context).encode();
     if encoded.len() > out.len() || encoded == first {
         return 0;

@@ -90,7 +90,7 @@ fn crossover_step(pool: &mut Pool, vocabulary: &Vocabulary, count: u64) -> u64 {
     for seed in 0..count {
         let (first, second) = (pool.draw().encode(), pool.draw().encode());
         let mut out = vec![0; first.len() + second.len()];
-        let size = adapter::crossover(&DB_SQL, vocabulary, &first, &second, &mut out, seed);
+        let size = adapter::crossover(DB_SQL.decode, vocabulary, &first, &second, &mut out, seed);
         assert!(size <= out.len(), "{size} over {} with seed {seed}", out.len());
         if size > 0 {
             pool.put(TestCase::decode(&out[..size]));

@@ -32,7 +32,7 @@ pub(super) fn names_before(case: &TestCase, end: usize) -> Names {
             names.add(row.sql.as_bytes());
         }
     } else if case.config.is_on(Setting::RichSchema) {
-        names.add(crate::generators::RICH_SCHEMA.as_bytes());
+        names.add(crate::testcase::RICH_SCHEMA.as_bytes());
     }
     names.add(&case.sql.as_bytes()[..end]);
     names

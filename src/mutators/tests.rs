@@ -43,7 +43,8 @@ pub(super) fn adapted(
 ) -> Vec<u8> {
     let mut data = input.to_vec();
     data.resize(input.len().max(max_size), 0);
-    let setup = adapter::Setup::of(target);
+    let weights = OperatorWeights::new(&target.weights, |_| false);
+    let setup = adapter::Setup { decode: target.decode, weights };
     let mutation = adapter::mutate(&setup, vocabulary, &mut data, input.len(), max_size, seed, byte_mutator);
     data.truncate(mutation.size);
     data
@@ -167,7 +168,7 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
         let second = &inputs[seed as usize * 17 % inputs.len()];
         let run = || {
             let mut out = vec![0; first.len() + second.len() + 100];
-            let size = adapter::crossover(&DB_SQL, &vocabulary, first, second, &mut out, seed);
+            let size = adapter::crossover(DB_SQL.decode, &vocabulary, first, second, &mut out, seed);
             out.truncate(size);
             out
         };
@@ -179,7 +180,7 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
             kinds.insert((old.sql != new.sql, old.files != new.files, old.config != new.config));
         }
         // Room for nothing: nothing is written.
-        assert!(adapter::crossover(&DB_SQL, &vocabulary, first, second, &mut [0; 3], seed) <= 3);
+        assert!(adapter::crossover(DB_SQL.decode, &vocabulary, first, second, &mut [0; 3], seed) <= 3);
     }
     assert!((125..225).contains(&mixed), "{mixed}");
     assert!(kinds.len() >= 3, "{kinds:?}");

@@ -280,7 +280,7 @@ pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], see
         }
         state.mutation(|state| {
             let size = ARENA.within(|| {
-                adapter::crossover(T::TARGET, &state.vocabulary, first, second, out, u64::from(seed))
+                adapter::crossover(T::TARGET.decode, &state.vocabulary, first, second, out, u64::from(seed))
             });
             if size > 0 {
                 state.made_by(&[CROSSOVER]);

@@ -11,7 +11,6 @@ pub mod driver;
 mod feedback;
 pub mod focus;
 pub mod fuzz;
-mod ossfuzz;
 mod sample;
 pub mod stats;
 pub mod wanted;
@@ -20,7 +19,7 @@ use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};
 use crate::mutators::Weights;
 use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
-use crate::testcase::{Script, TestCase};
+use crate::testcase::{Script, TestCase, ossfuzz};
 
 /// A fuzz target.
 pub struct Target {

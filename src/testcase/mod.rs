@@ -26,6 +26,8 @@ pub mod envelope;
 mod faults;
 mod files;
 mod id;
+pub(crate) mod ossfuzz;
+mod rich_schema;
 mod script;
 mod sparse;
 
@@ -38,6 +40,7 @@ pub use debug::{Readable, escape};
 pub use faults::{Fault, FaultPlan};
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
 pub use id::CaseId;
+pub use rich_schema::RICH_SCHEMA;
 pub use script::Script;
 pub use sparse::nonzero_runs;
 

@@ -24,8 +24,8 @@ use std::ops::Range;
 use anyhow::{Context, Result};
 use tandem::TestCase;
 use tandem::engine::sqlite::{Budget, Executor, Moment};
-use tandem::generators::RICH_SCHEMA;
 use tandem::sql;
+use tandem::testcase::RICH_SCHEMA;
 use tandem::testcase::{CaseId, FileName, OpenConfig, Setting, TOGGLE_NAMES};
 
 use crate::source::NamedCase;

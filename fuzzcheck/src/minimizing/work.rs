@@ -226,7 +226,7 @@ impl Work<'_> {
             }
         }
         if best.0.config.is_on(Setting::RichSchema) && self.parts.len() == Part::ALL.len() {
-            let mut sql = format!("{}\n", tandem::generators::RICH_SCHEMA).into_bytes();
+            let mut sql = format!("{}\n", tandem::testcase::RICH_SCHEMA).into_bytes();
             sql.extend_from_slice(best.0.sql.as_bytes());
             let plain = TestCase {
                 sql: tandem::testcase::Script::new(sql),

@@ -27,8 +27,8 @@ use tandem::TestCase;
 use tandem::difference::known::{Version, version_of};
 use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare};
 use tandem::engine::sqlite::{Executor, Moment};
-use tandem::generators::RICH_SCHEMA;
 use tandem::targets::{DB_SQL, Target};
+use tandem::testcase::RICH_SCHEMA;
 use tandem::testcase::{FileName, OpenConfig, Setting};
 
 use crate::replay::client::Client;

@@ -14,10 +14,10 @@ use crate::engine::transcript::Transcript;
 use crate::engine::{Asked, Code, Engine, FileDigest, Limit, Observation, StatementObserver, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
-use crate::generators::RICH_SCHEMA;
 use crate::sql;
 use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::stack;
+use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
 
 const MAIN_PATH: &CStr = c"main.db";

@@ -330,11 +330,8 @@ fn a_row_with_more_bytes_than_its_columns_is_not_healthy() {
 
 #[test]
 fn every_statement_of_the_rich_schema_works() {
-    let files = Executor::shared().files_after(
-        &OpenConfig::default(),
-        crate::generators::RICH_SCHEMA,
-        Moment::Closed,
-    );
+    let files =
+        Executor::shared().files_after(&OpenConfig::default(), crate::testcase::RICH_SCHEMA, Moment::Closed);
     assert_eq!(files.err(), None);
 }
 

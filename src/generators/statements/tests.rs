@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::engine::Code;
 use crate::engine::sqlite::Executor;
-use crate::generators::RICH_SCHEMA;
 use crate::targets::SQL;
+use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{Script, Setting, TestCase};
 
 /// True for what can be the name of a rule; braces of SQL text are not.

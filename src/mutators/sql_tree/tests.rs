@@ -2,9 +2,9 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::engine::sqlite::Executor;
-use crate::generators::RICH_SCHEMA;
 use crate::mutators::Mutator as _;
 use crate::sql::vocabulary::Vocabulary;
+use crate::testcase::RICH_SCHEMA;
 
 fn with_context<R>(seed: u64, action: impl FnOnce(&mut Context<'_>) -> R) -> R {
     static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Executor::shared().vocabulary());

@@ -1,8 +1,8 @@
 use super::*;
-use crate::generators::RICH_SCHEMA;
 use crate::generators::seeds;
 use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::sql::{Names, statements};
+use crate::testcase::RICH_SCHEMA;
 
 fn vocabulary() -> Vocabulary {
     crate::engine::sqlite::Executor::shared().vocabulary()

@@ -32,7 +32,7 @@ use tandem::TestCase;
 use tandem::engine::sqlite::{Budget, Executor, Moment};
 use tandem::engine::transcript::StatementRecord;
 use tandem::engine::{Engine, Transcript};
-use tandem::generators::RICH_SCHEMA;
+use tandem::testcase::RICH_SCHEMA;
 use tandem::sql;
 use tandem::testcase::{MAIN_DB, OpenConfig, Setting, TOGGLE_NAMES};
 use turso_core::{Connection, Database, DatabaseOpts, IO, LimboError, OpenOptions, SqliteDialect};

@@ -3,10 +3,10 @@
 //! Where the second byte is a line end, the first holds settings: bit 0 switches foreign keys on, bits
 //! 1 to 7 are the most rows that a statement returns.
 
-use crate::testcase::{Form, Setting, TestCase};
+use super::{Form, Setting, TestCase};
 
 /// Reads any bytes: SQL text with or without the settings, or any other form of a case.
-pub(super) fn decode(bytes: &[u8]) -> TestCase {
+pub fn decode(bytes: &[u8]) -> TestCase {
     match bytes {
         [selector, b'\n', sql @ ..] if Form::of(bytes) == Form::Sql => {
             let mut case = TestCase::from_sql(sql);

@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn the_rich_schema_is_frozen() {
-        let digest = crate::testcase::CaseId::of_encoded(RICH_SCHEMA.as_bytes());
+        let digest = super::super::CaseId::of_encoded(RICH_SCHEMA.as_bytes());
         assert_eq!(digest.short(), "c2a6036e901999a0");
     }
 }
