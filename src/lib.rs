@@ -30,6 +30,7 @@
 //! | [`oracles`] | what is checked on every case |
 //! | [`difference`] | whether two engines did the same: transcripts compared, known differences |
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
+//! | [`registry`] | targets and oracles of other crates |
 //! | [`minimize`] | cases made smaller, whoever judges them |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
@@ -64,9 +65,11 @@ pub mod known;
 pub mod minimize;
 pub mod mutators;
 pub mod oracles;
+pub mod registry;
 pub mod sql;
 pub mod stack;
 pub mod targets;
 pub mod testcase;
 
+pub use registry::Registry;
 pub use testcase::TestCase;

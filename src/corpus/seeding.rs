@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Corpus, CorpusError, Kind};
+use crate::testcase::CaseId;
 
 /// Cases of a corpus with which fuzzing may begin. Never known bugs: the fuzzer would end at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +34,20 @@ impl Beginning {
 /// # Errors
 /// [`CorpusError::Io`], naming the file.
 pub fn export(corpus: &Corpus, folder: &Path, beginning: Beginning) -> Result<usize, CorpusError> {
+    let chosen = corpus.iter().filter(|(_, entry)| beginning.has(entry.kind));
+    write(folder, chosen.map(|(_, entry)| &entry.body))
+}
+
+/// Writes encoded cases into `folder` as files named by their identities; returns how many.
+///
+/// # Errors
+/// [`CorpusError::Io`], naming the file.
+pub fn write(folder: &Path, bodies: impl Iterator<Item = impl AsRef<[u8]>>) -> Result<usize, CorpusError> {
     std::fs::create_dir_all(folder).map_err(CorpusError::io(folder))?;
     let mut count = 0;
-    for (id, entry) in corpus.iter().filter(|(_, entry)| beginning.has(entry.kind)) {
-        let path = folder.join(id.to_string());
-        std::fs::write(&path, &entry.body).map_err(CorpusError::io(&path))?;
+    for body in bodies {
+        let path = folder.join(CaseId::of_encoded(body.as_ref()).to_string());
+        std::fs::write(&path, body).map_err(CorpusError::io(&path))?;
         count += 1;
     }
     Ok(count)
@@ -48,18 +58,14 @@ pub fn export(corpus: &Corpus, folder: &Path, beginning: Beginning) -> Result<us
 const IS_AWAY: bool = option_env!("TANDEM_AWAY").is_some();
 
 /// Fills the folder that libFuzzer was given as its corpus with the shipped seeds of the target, if it
-/// is empty and the seeds are there. Never in a program that leaves the working copy.
-pub fn seed_empty_folder(target: &str) {
-    if IS_AWAY {
-        return;
-    }
-    let Some(folder) = corpus_argument(std::env::args().skip(1)) else {
-        return;
-    };
+/// is empty and the seeds are there. Never in a program that leaves the working copy. Returns the folder of a target that
+/// has no shipped ones, if it is empty.
+pub fn seed_empty_folder(target: &str) -> Option<PathBuf> {
+    let folder = corpus_argument(std::env::args().skip(1)).filter(|_| !IS_AWAY)?;
     let is_empty = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
     let shipped = shipped_corpus(target);
     if !is_empty || !shipped.exists() {
-        return;
+        return is_empty.then_some(folder);
     }
     match Corpus::load(&shipped).and_then(|corpus| export(&corpus, &folder, Beginning::Seeds)) {
         Ok(count) => {
@@ -71,6 +77,7 @@ pub fn seed_empty_folder(target: &str) {
         }
         Err(error) => eprintln!("tandem: no seeds written: {error}"),
     }
+    None
 }
 
 /// The database of shipped cases of a target in the working copy that this program was built from.

@@ -9,7 +9,7 @@ use crate::testcase::{OpenConfig, Script, TestCase};
 
 /// Images of the seeds that stand alone.
 fn images(executor: &Executor) -> Vec<Vec<u8>> {
-    let seeds = seeds::of_target("db_file").into_iter();
+    let seeds = seeds::db_file().into_iter();
     let is_ordinary = |case: &TestCase| case.config == OpenConfig::default() && case.files.len() == 1;
     let cases = seeds.map(|seed| seed.build(executor).unwrap()).filter(is_ordinary);
     cases.filter_map(|case| case.files.main().map(<[u8]>::to_vec)).collect()

@@ -46,7 +46,7 @@ impl Fragments {
 
 /// The trees of all statements of the seeds.
 fn trees_of_seeds() -> Vec<Node> {
-    let scripts = ["db_sql", "sql"].into_iter().flat_map(seeds::of_target).map(|seed| seed.script);
+    let scripts = seeds::db_sql().into_iter().chain(seeds::sql()).map(|seed| seed.script);
     let statements = |script: &'static str| statements(script.as_bytes()).map(move |range| &script[range]);
     scripts.chain([RICH_SCHEMA]).flat_map(statements).filter_map(|text| parse(text.as_bytes())).collect()
 }

@@ -8,7 +8,7 @@ use crate::mutators::tests::with_context;
 use crate::testcase::{OpenConfig, TestCase};
 
 fn images(executor: &Executor) -> Vec<Vec<u8>> {
-    let cases = seeds::of_target("db_file").into_iter().map(|seed| seed.build(executor).unwrap());
+    let cases = seeds::db_file().into_iter().map(|seed| seed.build(executor).unwrap());
     let plain = cases.filter(|case| case.config == OpenConfig::default() && case.files.len() == 1);
     plain.filter_map(|case| case.files.main().map(<[u8]>::to_vec)).collect()
 }

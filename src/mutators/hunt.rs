@@ -19,7 +19,6 @@ use std::{env, fs};
 use super::tests::byte_mutator;
 use super::*;
 use crate::engine::sqlite::Executor;
-use crate::generators::seeds;
 use crate::sql::vocabulary::Vocabulary;
 use crate::targets::{TARGETS, Target};
 
@@ -58,8 +57,7 @@ fn grown(seeds: &[TestCase], weights: &OperatorWeights, vocabulary: &Vocabulary,
 
 /// The seeds of a target and what fuzzing made of them, smallest names first.
 fn pool(target: &Target, executor: &Executor, root: &Path) -> Vec<TestCase> {
-    let mut pool: Vec<TestCase> =
-        seeds::of_target(target.name).iter().map(|seed| seed.build(executor).unwrap()).collect();
+    let mut pool: Vec<TestCase> = (target.seeds)().iter().map(|seed| seed.build(executor).unwrap()).collect();
     let folder = fs::read_dir(root.join("fuzz/corpus").join(target.name));
     let mut files: Vec<PathBuf> = folder.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     files.sort();

@@ -157,7 +157,7 @@ mod tests {
     fn statements_go_through_the_new_declaration() {
         let mut executor = Executor::shared();
         let cases: Vec<TestCase> =
-            seeds::of_target("db_file").iter().map(|seed| seed.build(&executor).unwrap()).collect();
+            seeds::db_file().iter().map(|seed| seed.build(&executor).unwrap()).collect();
         let (mut edited, mut run, mut refused) = (0, 0, 0);
         for seed in 0..300_usize {
             let mut case = cases[seed % cases.len()].clone();

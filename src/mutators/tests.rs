@@ -54,8 +54,8 @@ pub(super) fn adapted(
 pub(super) fn cases() -> Vec<TestCase> {
     let executor = Executor::shared();
     let mut cases: Vec<TestCase> =
-        seeds::of_target("db_sql").iter().map(|seed| seed.build(&executor).unwrap()).collect();
-    cases.extend(seeds::of_target("sql").iter().take(20).map(|seed| seed.build(&executor).unwrap()));
+        seeds::db_sql().iter().map(|seed| seed.build(&executor).unwrap()).collect();
+    cases.extend(seeds::sql().iter().take(20).map(|seed| seed.build(&executor).unwrap()));
     cases.push(TestCase::default());
     cases.push(TestCase::from_sql("\u{e9}(((;;'\"`[--"));
     cases.push(TestCase::from_database(b"SQLite format 3\0".to_vec()));
@@ -189,8 +189,7 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
 #[test]
 fn consistent_edits_leave_pages_that_sqlite_reads() {
     let executor = Executor::shared();
-    let cases: Vec<TestCase> =
-        seeds::of_target("db_file").iter().map(|seed| seed.build(&executor).unwrap()).collect();
+    let cases: Vec<TestCase> = seeds::db_file().iter().map(|seed| seed.build(&executor).unwrap()).collect();
     // What each leaves sound, of 100: a rowid or a row of the schema that is edited may well be wrong where
     // it stands, and a page that is well-formed may hold what its neighbours do not expect.
     let names = [

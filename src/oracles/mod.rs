@@ -31,6 +31,7 @@ pub use environment::{Environment, Spent};
 pub use verdict::{Finding, Signature, SkipReason, Verdict};
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use crate::dbfile::schema;
 use crate::engine::Observation;
@@ -45,7 +46,7 @@ pub trait Oracle: Sync {
 
 /// An oracle in the table.
 pub struct Entry {
-    /// Its name: the first part of its signatures.
+    /// Its name, `[a-z0-9_]+`: the first part of its signatures.
     pub name: &'static str,
     /// The oracle.
     pub oracle: &'static dyn Oracle,
@@ -64,7 +65,7 @@ impl fmt::Debug for Entry {
 
 macro_rules! oracles {
     ($($name:ident => $oracle:expr $(, $on_request:ident)?;)*) => {
-        /// All oracles, in the order in which their findings count.
+        /// The oracles that are Tandem's own, in the order in which their findings count.
         pub const ORACLES: &[Entry] = &[$(Entry {
             name: stringify!($name),
             oracle: &$oracle,
@@ -84,6 +85,42 @@ macro_rules! oracles {
             })*
         }
     };
+}
+
+/// Makes an oracle of another crate ready for [`crate::Registry::oracle`]: `oracle!(name => value)`, and for one that judges
+/// only where it is asked for by its name, `oracle!(name => value, on_request)`.
+#[macro_export]
+macro_rules! oracle {
+    ($name:ident => $oracle:expr $(, $on_request:ident)?) => {{
+        mod $name {
+            #[inline(never)]
+            pub(super) fn finding(finding: &$crate::oracles::Finding) -> ! {
+                // Else its code were that of another oracle, and the linker might make one function of both.
+                ::std::hint::black_box(stringify!($name));
+                panic!("{}", finding);
+            }
+        }
+        static ENTRY: $crate::oracles::Entry = $crate::oracles::Entry {
+            name: stringify!($name),
+            oracle: &$oracle,
+            raise: $name::finding,
+            on_request: !<[&str]>::is_empty(&[$(stringify!($on_request)),*]),
+        };
+        &ENTRY
+    }};
+}
+
+static ALL: OnceLock<Vec<&'static Entry>> = OnceLock::new();
+
+/// The oracles of this process, in the order in which their findings count: [`ORACLES`], or those of its
+/// [`crate::Registry`].
+pub fn all() -> &'static [&'static Entry] {
+    ALL.get_or_init(|| ORACLES.iter().collect())
+}
+
+/// Sets what [`all`] returns; false where it has returned something.
+pub(crate) fn set_all(oracles: Vec<&'static Entry>) -> bool {
+    ALL.set(oracles).is_ok()
 }
 
 oracles! {
@@ -107,7 +144,7 @@ pub struct Judgement {
     pub spent: Spent,
 }
 
-/// What all oracles say of a run of `program` on `case` within `budget`, in the order of [`ORACLES`]; those that judge on
+/// What all oracles say of a run of `program` on `case` within `budget`, in the order of [`all`]; those that judge on
 /// request, where they are `requested`.
 pub fn judge(
     executor: &mut Executor,
@@ -136,7 +173,7 @@ pub fn skip(reason: SkipReason, requested: &[&str]) -> Vec<Judgement> {
 }
 
 fn those_that_judge(requested: &[&str]) -> impl Iterator<Item = &'static Entry> {
-    ORACLES.iter().filter(|entry| !entry.on_request || requested.contains(&entry.name))
+    all().iter().copied().filter(|entry| !entry.on_request || requested.contains(&entry.name))
 }
 
 /// True if the schema or the script says `content=`: a full-text index over a table that may change behind

@@ -15,6 +15,7 @@ use super::focus::{self, Focus, Inventory};
 use super::sample::Sampler;
 use super::stats::Recorder;
 use super::{Judged, Target, wanted};
+use crate::corpus::seeding;
 use crate::engine::plant::{PLANTS, Plant};
 use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
@@ -178,8 +179,17 @@ pub fn initialize(target: &Target) {
         or_exit(focus::LIST_VARIABLE, inventory.and_then(|text| std::fs::write(path, text)));
         std::process::exit(0);
     }
-    crate::corpus::seeding::seed_empty_folder(target.name);
+    let still_empty = seeding::seed_empty_folder(target.name);
     let mut executor = Executor::isolated();
+    if let Some(folder) = still_empty {
+        let written = target.build_seeds(&executor).and_then(|cases| {
+            seeding::write(&folder, cases.iter().map(TestCase::encode)).map_err(|error| error.to_string())
+        });
+        match written {
+            Ok(count) => eprintln!("tandem: {} was empty: wrote {count} seeds", folder.display()),
+            Err(error) => eprintln!("tandem: no seeds written: {error}"),
+        }
+    }
     if let Ok(name) = std::env::var(VFS_VARIABLE) {
         or_exit(VFS_VARIABLE, executor.open_through(&name));
     }
@@ -291,10 +301,13 @@ pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], see
 }
 
 /// Defines a libFuzzer target: everything that a file in `fuzz/fuzz_targets/` needs but its
-/// `#![no_main]`.
+/// `#![no_main]`. A target or oracles of another crate come with the [`crate::Registry`] that holds them.
 #[macro_export]
 macro_rules! libfuzzer_target {
     ($target:path) => {
+        $crate::libfuzzer_target!($target, $crate::Registry::default());
+    };
+    ($target:path, $registry:expr) => {
         struct ThisTarget;
 
         #[global_allocator]
@@ -305,7 +318,10 @@ macro_rules! libfuzzer_target {
         }
 
         ::libfuzzer_sys::fuzz_target!(
-            init: $crate::targets::fuzz::initialize(&$target),
+            init: {
+                $registry.install();
+                $crate::targets::fuzz::initialize(&$target)
+            },
             |input: $crate::targets::fuzz::Input<ThisTarget>| {
                 $crate::targets::fuzz::run(&input)
             }

@@ -15,8 +15,11 @@ mod sample;
 pub mod stats;
 pub mod wanted;
 
+use std::sync::OnceLock;
+
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};
+use crate::generators::seeds::{self, Seed};
 use crate::mutators::Weights;
 use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
 use crate::testcase::{Script, TestCase, ossfuzz};
@@ -31,6 +34,8 @@ pub struct Target {
     pub budget: Budget,
     /// Reads any bytes as a case of this target.
     pub decode: fn(&[u8]) -> TestCase,
+    /// Makes the cases from which fuzzing begins.
+    pub seeds: fn() -> Vec<Seed>,
     /// What runs on the connection.
     pub program: &'static (dyn Program + Sync),
     /// How often each family of mutators gets a turn.
@@ -52,6 +57,7 @@ pub static DB_SQL: Target = Target {
         has_small_limits: true,
     },
     decode: TestCase::decode,
+    seeds: seeds::db_sql,
     program: &ScriptProgram,
     weights: Weights { sql: 52, database: 30, config: 8, joint: 10 },
 };
@@ -71,6 +77,7 @@ pub static SQL: Target = Target {
         has_small_limits: true,
     },
     decode: ossfuzz::decode,
+    seeds: seeds::sql,
     program: &ScriptProgram,
     weights: Weights { sql: 90, database: 0, config: 10, joint: 0 },
 };
@@ -89,12 +96,25 @@ pub static DB_FILE: Target = Target {
         has_small_limits: true,
     },
     decode: TestCase::decode,
+    seeds: seeds::db_file,
     program: &battery::Battery,
     weights: Weights { sql: 0, database: 90, config: 10, joint: 0 },
 };
 
-/// All targets.
+/// The targets that are Tandem's own.
 pub static TARGETS: [&Target; 3] = [&DB_SQL, &SQL, &DB_FILE];
+
+static ALL: OnceLock<Vec<&'static Target>> = OnceLock::new();
+
+/// The targets of this process: [`TARGETS`], or those of its [`crate::Registry`].
+pub fn all() -> &'static [&'static Target] {
+    ALL.get_or_init(|| TARGETS.to_vec())
+}
+
+/// Sets what [`all`] returns; false where it has returned something.
+pub(crate) fn set_all(targets: Vec<&'static Target>) -> bool {
+    ALL.set(targets).is_ok()
+}
 
 /// What a run of a case showed and what the oracles say.
 #[derive(Debug, Clone)]
@@ -108,7 +128,16 @@ pub struct Judged {
 impl Target {
     /// The target of this name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
-        TARGETS.iter().find(|target| target.name == name).copied()
+        all().iter().find(|target| target.name == name).copied()
+    }
+
+    /// Its seeds.
+    ///
+    /// # Errors
+    /// The statement of a set-up script that failed, and whose it is.
+    pub fn build_seeds(&self, executor: &Executor) -> Result<Vec<TestCase>, String> {
+        let build = |seed: Seed| seed.build(executor).map_err(|error| format!("{}: {error}", seed.about));
+        (self.seeds)().into_iter().map(build).collect()
     }
 
     /// Runs a case and judges it.

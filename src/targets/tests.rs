@@ -13,7 +13,7 @@ fn mutated_seeds_run_without_findings_and_twice_the_same() {
     for target in TARGETS {
         let mut executor = Executor::shared();
         let vocabulary = executor.vocabulary();
-        let seeds = seeds::of_target(target.name);
+        let seeds = (target.seeds)();
         let cases: Vec<TestCase> = seeds.iter().map(|seed| seed.build(&executor).unwrap()).collect();
         let (mut passed, mut prepared) = (0, 0);
         for seed in 0..300 {
@@ -47,7 +47,7 @@ fn mutate(case: &mut TestCase, target: &Target, vocabulary: &Vocabulary, seed: u
 #[test]
 fn the_battery_reaches_every_table_and_leaves_a_sound_file() {
     let mut executor = Executor::shared();
-    for seed in seeds::of_target("db_file") {
+    for seed in seeds::db_file() {
         let case = seed.build(&executor).unwrap();
         let judged = DB_FILE.judge(&mut executor, &case);
         let trace = &judged.observation.trace;

@@ -26,7 +26,7 @@ pub(super) fn run(args: &SeedsArgs) -> Result<ExitCode> {
         // Seeds that are written differently today go; all else stays.
         corpus.retain(|entry| entry.kind != Kind::Seed || !entry.source.starts_with(SOURCE));
         let executor = Executor::shared();
-        let all = seeds::of_target(target.name);
+        let all = (target.seeds)();
         for seed in &all {
             let case =
                 seed.build(&executor).map_err(|error| anyhow!("{}: {}: {error}", target.name, seed.about))?;

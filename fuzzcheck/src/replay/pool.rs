@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use anyhow::Result;
-use tandem::targets::TARGETS;
 
 use super::client::{Client, Outcome};
 use super::protocol::{BatchResult, Job, Options, target_index};
@@ -130,7 +129,7 @@ fn pair((cases, jobs): Batch, outcomes: Vec<Outcome>) -> Vec<Done> {
     let done = cases.into_iter().zip(jobs).filter_map(|(named, job)| {
         Some(Done {
             name: named.name,
-            target: TARGETS[usize::from(job.target)],
+            target: job.target,
             outcome: outcomes.remove(&job.index)?,
             heap_bytes: job.heap_bytes,
             body: job.body,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tandem::engine::sqlite::Budget;
 use tandem::engine::{Limit, StatementTrace, Trace, Transcript};
-use tandem::targets::{TARGETS, Target};
+use tandem::targets::Target;
 
 /// Longest encoded case in a frame, in bytes: an envelope of the largest files, and some.
 const BODY_BYTES_MAX: u32 = 64 << 20;
@@ -19,24 +19,20 @@ const BODY_BYTES_MAX: u32 = 64 << 20;
 pub struct Job {
     /// Names the case between parent and worker, from 1.
     pub index: u64,
-    /// Index of the target in [`TARGETS`].
-    pub target: u8,
+    /// What it runs on.
+    pub target: &'static Target,
     /// Bytes that SQLite may hold, if the case brings a limit of its own.
     pub heap_bytes: Option<u64>,
     /// The encoded case.
     pub body: Vec<u8>,
 }
 
-/// The index of a target in [`TARGETS`].
-pub fn target_index(target: &Target) -> u8 {
-    let index = TARGETS.iter().position(|known| known.name == target.name);
-    index.and_then(|index| u8::try_from(index).ok()).expect("every target is in TARGETS")
-}
-
 impl Job {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(&self.index.to_le_bytes())?;
-        out.write_all(&[self.target])?;
+        let name = self.target.name.as_bytes();
+        out.write_all(&[u8::try_from(name.len()).map_err(io::Error::other)?])?;
+        out.write_all(name)?;
         out.write_all(&self.heap_bytes.unwrap_or(0).to_le_bytes())?;
         out.write_all(&(self.body.len() as u32).to_le_bytes())?;
         out.write_all(&self.body)
@@ -44,12 +40,18 @@ impl Job {
 
     fn read(input: &mut impl Read) -> io::Result<Self> {
         let index = u64::from_le_bytes(read_array(input)?);
-        let [target] = read_array(input)?;
+        let [length] = read_array(input)?;
+        let mut name = vec![0; usize::from(length)];
+        input.read_exact(&mut name)?;
         let heap_bytes = u64::from_le_bytes(read_array(input)?);
         let length = u32::from_le_bytes(read_array(input)?);
-        if length > BODY_BYTES_MAX || usize::from(target) >= TARGETS.len() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "no frame of a case"));
+        let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
+        if length > BODY_BYTES_MAX {
+            return Err(invalid("no frame of a case"));
         }
+        let name = String::from_utf8_lossy(&name);
+        let target =
+            Target::by_name(&name).ok_or_else(|| invalid(&format!("this program has no target `{name}`")))?;
         let mut body = vec![0; length as usize];
         input.read_exact(&mut body)?;
         Ok(Self { index, target, heap_bytes: (heap_bytes > 0).then_some(heap_bytes), body })
@@ -286,7 +288,8 @@ mod tests {
 
     #[test]
     fn batches_pass_the_pipe_and_end_with_it() {
-        let job = |index, heap_bytes| Job { index, target: 1, heap_bytes, body: vec![index as u8; 5] };
+        let target = &tandem::targets::SQL;
+        let job = |index, heap_bytes| Job { index, target, heap_bytes, body: vec![index as u8; 5] };
         let jobs = [job(1, None), job(2, Some(7))];
         let mut pipe = Vec::new();
         write_batch(&jobs, &mut pipe).unwrap();
@@ -296,7 +299,7 @@ mod tests {
             read.iter().map(|job| (job.index, job.heap_bytes)).collect::<Vec<_>>(),
             [(1, None), (2, Some(7))]
         );
-        assert_eq!(read[1].body, jobs[1].body);
+        assert_eq!((&read[1].body, read[1].target.name), (&jobs[1].body, "sql"));
         assert!(read_batch(&mut input).unwrap().is_none());
         assert!(read_batch(&mut &pipe[..9]).is_err());
     }

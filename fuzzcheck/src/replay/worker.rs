@@ -14,7 +14,7 @@ use tandem::engine::Engine;
 use tandem::engine::plant::Plant;
 use tandem::engine::sqlite::Executor;
 use tandem::oracles::{Judgement, Verdict};
-use tandem::targets::{Judged, TARGETS};
+use tandem::targets::Judged;
 
 use super::client::STATEMENT_BYTES;
 use super::protocol::{self, BatchResult, CaseDigest, CaseResult, FoundBug, Job, Options};
@@ -49,7 +49,7 @@ pub fn serve(
     let progress = begin(options, progress, traces_statements, engine)?;
     let identity = engine.identity();
     answer(&progress, |job, batch| {
-        let target = TARGETS[usize::from(job.target)];
+        let target = job.target;
         let budget = options.limits.apply(&target.budget, job.heap_bytes);
         let started = cpu_time_ns();
         let transcript = Some(engine.transcript(&TestCase::decode(&job.body), &budget));
@@ -145,7 +145,7 @@ impl Runner {
 
     /// Runs one case and adds its verdicts to the counts of `batch`.
     pub fn run(&mut self, job: &Job, batch: &mut BatchResult) -> CaseResult {
-        let target = TARGETS[usize::from(job.target)];
+        let target = job.target;
         let case = TestCase::decode(&job.body);
         let budget = self.options.limits.apply(&target.budget, job.heap_bytes);
         let started = cpu_time_ns();

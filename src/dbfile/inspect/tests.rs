@@ -85,7 +85,7 @@ fn shipped() -> Vec<TestCase> {
 
 fn seed_cases() -> Vec<TestCase> {
     let executor = Executor::shared();
-    seeds::of_target("db_file").into_iter().map(|seed| seed.build(&executor).unwrap()).collect()
+    seeds::db_file().into_iter().map(|seed| seed.build(&executor).unwrap()).collect()
 }
 
 /// A database in no mode that another file belongs to.

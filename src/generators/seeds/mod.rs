@@ -36,14 +36,19 @@ pub struct Seed {
     pub settings: &'static [(Setting, u32)],
 }
 
-/// The seeds of the target of this name, in the order in which they were written.
-pub fn of_target(name: &str) -> Vec<Seed> {
-    match name {
-        "db_sql" => images::ALL.iter().map(|image| with_image(image, image.script)).collect(),
-        "db_file" => images::ALL.iter().map(|image| with_image(image, "")).collect(),
-        "sql" => sql::seeds(),
-        _ => Vec::new(),
-    }
+/// Databases and scripts on them, in the order in which they were written.
+pub fn db_sql() -> Vec<Seed> {
+    images::ALL.iter().map(|image| with_image(image, image.script)).collect()
+}
+
+/// The same databases alone.
+pub fn db_file() -> Vec<Seed> {
+    images::ALL.iter().map(|image| with_image(image, "")).collect()
+}
+
+/// Scripts alone.
+pub fn sql() -> Vec<Seed> {
+    sql::seeds()
 }
 
 fn with_image(image: &'static Image, script: &'static str) -> Seed {

@@ -14,7 +14,7 @@ fn built(target: &str) -> Vec<(Seed, TestCase)> {
         let case = seed.build(&executor).unwrap_or_else(|error| panic!("{}: {error}", seed.about));
         (seed, case)
     };
-    of_target(target).into_iter().map(build).collect()
+    (Target::by_name(target).unwrap().seeds)().into_iter().map(build).collect()
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn vocabulary() -> Vocabulary {
 
 /// All statements of the seeds and of the rich schema.
 fn all_statements() -> Vec<String> {
-    let scripts = ["db_sql", "sql"].into_iter().flat_map(seeds::of_target).map(|seed| seed.script.to_owned());
+    let scripts = seeds::db_sql().into_iter().chain(seeds::sql()).map(|seed| seed.script.to_owned());
     scripts
         .chain([RICH_SCHEMA.to_owned()])
         .flat_map(|script| {
@@ -43,7 +43,7 @@ fn what_is_printed_means_the_same_to_sqlite() {
     use crate::testcase::{Script, TestCase};
 
     let mut executor = Executor::shared();
-    for seed in seeds::of_target("sql") {
+    for seed in seeds::sql() {
         let case = seed.build(&executor).unwrap();
         let printed: Vec<String> = statements(case.sql.as_bytes())
             .map(|range| &case.sql.as_bytes()[range])
@@ -100,7 +100,7 @@ fn bound(names: &Names, text: &str, seed: u64) -> String {
 #[test]
 fn what_fits_is_left_alone() {
     let mut changed = Vec::new();
-    for seed in seeds::of_target("sql") {
+    for seed in seeds::sql() {
         let is_rich =
             seed.settings.iter().any(|(setting, _)| *setting == crate::testcase::Setting::RichSchema);
         let mut names = if is_rich { Names::of(RICH_SCHEMA.as_bytes()) } else { Names::default() };

@@ -50,7 +50,7 @@ fn only_sqlites_own_parser_counts() {
 fn every_statement_is_counted_in_one_place() {
     let executor = Executor::shared();
     let mut sum = Outcomes::default();
-    for seed in crate::generators::seeds::of_target("sql") {
+    for seed in crate::generators::seeds::sql() {
         let case = seed.build(&executor).unwrap();
         let judged = SQL.judge(&mut Executor::shared(), &case);
         sum.note(&case, &judged.observation);
