@@ -315,6 +315,14 @@ pub fn blob(bytes: &[u8]) -> String {
     format!("x'{digits}'")
 }
 
+/// How a script for the sqlite3 shell says that it is run.
+#[track_caller]
+pub fn shell_command(script: &str) -> &str {
+    let line =
+        script.lines().next().and_then(|line| line.split_once("; run: ")?.1.strip_suffix(" < this file"));
+    line.unwrap_or_else(|| panic!("it does not say how it is run: {script}"))
+}
+
 /// The lines that the sqlite3 shell printed, without the limits that it says it has set.
 pub fn shell_rows(out: &str) -> Vec<&str> {
     let limits = ["length", "sql_length", "expr_depth", "vdbe_op", "like_pattern_length"];
