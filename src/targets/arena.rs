@@ -23,7 +23,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// Bytes of address space; what is not touched costs nothing.
 const REGION_BYTES: usize = 1 << 30;
@@ -48,28 +48,31 @@ pub struct Arena {
     base: AtomicUsize,
     /// Where the next block begins; the owner's.
     next: AtomicUsize,
+    /// Blocks of the current mutation that its thread has not freed; the owner's, so that it costs no more than a number.
+    live: AtomicU32,
     /// The [`Mutation`] that goes on.
     mutation: AtomicU64,
 }
 
-/// What is known of the current mutation, in one word: who frees a block counts it for the mutation that it is of.
+/// What other threads have to do with the current mutation, in one word: who frees a block counts it for the mutation that
+/// it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mutation {
     /// Where its blocks begin, from the beginning of the region.
     start: u32,
-    /// How many of them are not freed.
-    live: u32,
+    /// How many of them others have freed.
+    freed: u32,
 }
 
 impl From<u64> for Mutation {
     fn from(word: u64) -> Self {
-        Self { start: (word >> 32) as u32, live: word as u32 }
+        Self { start: (word >> 32) as u32, freed: word as u32 }
     }
 }
 
 impl From<Mutation> for u64 {
-    fn from(Mutation { start, live }: Mutation) -> Self {
-        Self::from(start) << 32 | Self::from(live)
+    fn from(Mutation { start, freed }: Mutation) -> Self {
+        Self::from(start) << 32 | Self::from(freed)
     }
 }
 
@@ -111,6 +114,7 @@ impl Arena {
             owner: AtomicUsize::new(0),
             base: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
+            live: AtomicU32::new(0),
             mutation: AtomicU64::new(0),
         }
     }
@@ -141,14 +145,16 @@ impl Arena {
     fn end(&self) {
         let base = self.base.load(Relaxed);
         let used = self.next.load(Relaxed).wrapping_sub(base) as u32;
+        let live = self.live.load(Relaxed);
         let begin = |word: u64| {
-            let Mutation { start, live } = word.into();
-            Mutation { start: if live == 0 { start } else { used }, live: 0 }
+            let Mutation { start, freed } = word.into();
+            Mutation { start: if live == freed { start } else { used }, freed: 0 }
         };
         // Whoever frees a block was done with it.
         let last = self.mutation.fetch_update(AcqRel, Acquire, |word| Some(begin(word).into()));
         let start = begin(last.expect("a word is always given")).start;
         self.next.store(base + start as usize, Relaxed);
+        self.live.store(0, Relaxed);
     }
 
     fn reserve(&self) {
@@ -185,8 +191,7 @@ impl Arena {
             return None;
         }
         self.next.store(end, Relaxed);
-        // One more is live; a region of 2^30 bytes has fewer blocks than 2^32.
-        self.mutation.fetch_add(1, Relaxed);
+        self.live.store(self.live.load(Relaxed) + 1, Relaxed);
         Some(ptr::with_exposed_provenance_mut(at))
     }
 }
@@ -212,7 +217,11 @@ unsafe impl GlobalAlloc for Arena {
         let at = block as usize - self.base.load(Relaxed);
         // It is the current mutation's, or one that was kept and is not counted any more.
         let is_live = |word: u64| at >= Mutation::from(word).start as usize;
-        self.mutation.fetch_update(Release, Relaxed, |word| is_live(word).then(|| word - 1)).ok();
+        if !self.is_owner() {
+            self.mutation.fetch_update(Release, Relaxed, |word| is_live(word).then(|| word + 1)).ok();
+        } else if is_live(self.mutation.load(Relaxed)) {
+            self.live.store(self.live.load(Relaxed) - 1, Relaxed);
+        }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
@@ -300,7 +309,7 @@ mod tests {
             assert_eq!(std::slice::from_raw_parts(kept, 16), [7; 16]);
             arena.dealloc(kept, layout(16));
             let mutation = Mutation::from(arena.mutation.load(Relaxed));
-            assert_eq!(mutation.live, 0, "not counted as one of the current mutation");
+            assert_eq!(mutation.freed, 0, "not counted as one of the current mutation");
         }
     }
 
@@ -318,6 +327,41 @@ mod tests {
             assert!(!arena.has(inside as usize) && !arena.has(too_large as usize));
             arena.dealloc(inside, layout(64));
             arena.dealloc(too_large, layout(REGION_BYTES + 1));
+        }
+    }
+
+    /// Counted once, whoever frees it: the region is used again if all are freed, and not if one is kept.
+    #[test]
+    fn what_another_thread_frees_is_counted() {
+        let arena = Arena::new();
+        // SAFETY: as above.
+        unsafe {
+            let elsewhere = |block: *mut u8| {
+                let address = block.expose_provenance();
+                let free = || arena.dealloc(ptr::with_exposed_provenance_mut(address), layout(16));
+                std::thread::scope(|scope| scope.spawn(free).join().unwrap());
+            };
+            let first = arena.within(|| {
+                let block = arena.alloc(layout(16));
+                elsewhere(block);
+                block
+            });
+            let (second, kept) = arena.within(|| {
+                let (block, kept) = (arena.alloc(layout(16)), arena.alloc(layout(16)));
+                elsewhere(block);
+                (block, kept)
+            });
+            assert_eq!(first, second);
+            // When its mutation is over, it is not one of the next.
+            let third = arena.within(|| {
+                let block = arena.alloc(layout(16));
+                elsewhere(kept);
+                block
+            });
+            let fourth = arena.within(|| arena.alloc(layout(16)));
+            assert!(kept < third && third < fourth, "{kept:?} {third:?} {fourth:?}");
+            arena.dealloc(third, layout(16));
+            arena.dealloc(fourth, layout(16));
         }
     }
 
