@@ -14,7 +14,7 @@ cp "$STAGE/stats.json" "$TANDEM_STATS"
 echo "$TANDEM_MUTATORS $*" >>"$STAGE/arguments"
 trap 'echo stat::number_of_executed_units: 1200 >&2; exit 0' INT
 : >"$STAGE/ready"
-while :; do :; done
+while here; do :; done
 "##;
 
 const STATS: &str = r#"{
@@ -77,7 +77,7 @@ if [ ! -e "$STAGE/ran" ]; then
     exit 1
 fi
 trap 'echo stat::number_of_executed_units: 1200 >&2; exit 0' INT
-while :; do :; done
+while here; do :; done
 "##;
     let stage = with_stats(finding);
     fs::create_dir(stage.path("seeds")).unwrap();
@@ -134,8 +134,8 @@ fn what_proves_nothing_is_an_error() {
 #[test]
 fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
     // The second arm uses no time, and so does not end by itself.
-    let works = "while :; do [ \"$TANDEM_MUTATORS\" = all ] && sleep 0.5; done";
-    let stage = with_stats(&TARGET.replace("while :; do :; done", works));
+    let works = "while here; do [ \"$TANDEM_MUTATORS\" = all ] && waits false; done";
+    let stage = with_stats(&TARGET.replace("while here; do :; done", works));
     stage.compare("--arm libfuzzer").expect(0);
     fs::remove_file(stage.path("ready")).unwrap();
     let mut command =

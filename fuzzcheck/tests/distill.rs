@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
 use std::time::Duration;
 
 use crate::common;
 use crate::common::stage::{MEASURES, Stage};
-use crate::common::{Ran, file, finish, killed_at_kib, list, names_in, read, wait_until};
+use crate::common::{Ran, file, finish, kill_behind, killed_at_kib, list, names_in, read, wait_until};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};
@@ -300,13 +299,8 @@ fn sigkill_while_it_writes_loses_nothing() {
     // And at moments that nobody chose, behind the writing, too.
     for turn in 0..6 {
         let mut command = command(&stage, "");
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while names_in(&corpus).len() < 2 && child.try_wait().unwrap().is_none() {
-            sleep(Duration::from_micros(200));
-        }
-        sleep(Duration::from_millis(turn * 6));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        kill_behind(child, Duration::from_millis(turn * 6), "it writes", || names_in(&corpus).len() >= 2);
         let now = list(&[&database(&stage)]).len();
         assert!(now == 8 || (now == 7 && read(&database(&stage)) == before), "{now} cases");
         fs::write(database(&stage), &before).unwrap();

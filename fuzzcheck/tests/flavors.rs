@@ -1,11 +1,10 @@
 //! Other builds of SQLite, with stand-ins for cargo, valgrind and the compilers. `releases.rs` and `.ci/run` build real ones.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{HEADER, Ran, command, file, finish, folder, project, read};
+use crate::common::{HEADER, Ran, command, file, finish, folder, project, read, stand_in};
 use tempfile::TempDir;
 
 /// A folder of programs that stand before all others.
@@ -25,8 +24,7 @@ impl Stage {
     }
 
     fn program(&self, name: &str, script: &str) {
-        let path = file(&self.path("bin"), name, format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        stand_in(&self.path("bin"), name, script);
     }
 
     /// A command that finds the stand-ins first.

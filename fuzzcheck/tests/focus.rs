@@ -13,7 +13,7 @@ if [ -n "$TANDEM_FOCUS" ]; then
     printf '{"runs":1000,"reached":20,"turned":400,"functions":{"second":{"edges":4,"seen":[0,2],"runs":20}}}' \
         >"$reports/$$.json"
     echo stat::number_of_executed_units: 1200 >&2
-    trap 'exit 72' INT; kill -INT $PPID; while :; do sleep 0.1; done
+    trap 'exit 72' INT; kill -INT $PPID; waits false
 fi
 [ -n "$TANDEM_FOCUS_LIST" ] || exit 1
 printf '{"source":"%s","functions":{"first":[3,3],"second":[1,6]}}' "$STAGE/sqlite3.c" >"$TANDEM_FOCUS_LIST"

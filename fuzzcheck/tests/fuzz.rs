@@ -11,7 +11,7 @@ use tandem::TestCase;
 use tandem::corpus::{Entry, Kind};
 
 /// Ends the session as Ctrl-C does: when it has done what is looked at, and not when a time is over.
-const END: &str = "end() { trap 'exit 72' INT; kill -INT $PPID; while :; do sleep 0.1; done; }\n";
+const END: &str = "end() { trap 'exit 72' INT; kill -INT $PPID; waits false; }\n";
 
 impl Stage {
     /// The target does what `script` says, which may `end` the session.
@@ -108,7 +108,7 @@ fn a_clean_session_exits_with_0_and_jobs_share_the_corpus() {
     let stage = Stage::ending(
         "trap 'exit 72' INT; echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2\n\
          echo >>\"$STAGE/begun\"; [ $(wc -l <\"$STAGE/begun\") = 3 ] && mkdir \"$STAGE/all\" && end\n\
-         while :; do sleep 0.1; done",
+         waits false",
     );
     let ran = stage.fuzz("--jobs 3 --json").expect(0);
     assert_eq!(ran.json()["findings"], serde_json::json!([]));
@@ -145,7 +145,7 @@ fn arguments_reach_libfuzzer() {
 fn what_ends_a_target_without_a_finding_is_an_error() {
     let blind = Stage::new("echo 'tandem: it would be fuzzed blind' >&2; exit 2");
     blind.fuzz("").expect_error(&["the target sql ended", "fuzzed blind"]);
-    let idle = Stage::new("sleep 1");
+    let idle = Stage::new("turns=0; idle() { turns=$((turns + 1)); [ $turns = 20 ]; }; waits idle");
     let mut command = idle.command_on_project("fuzz sql --max-total-time-s 1", "");
     finish(&mut command).expect_error(&["executed nothing"]);
     let broken = Stage::new("");
@@ -157,7 +157,7 @@ fn ctrl_c_ends_the_session_with_its_summary() {
     let stage = Stage::new(
         "trap 'echo stat::number_of_executed_units: 9 >&2; exit 72' INT\n\
          echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2; : >\"$STAGE/ready\"\n\
-         while :; do sleep 0.1; done",
+         waits false",
     );
     let mut command = stage.fuzzing("");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -172,7 +172,7 @@ const WITHOUT_FLAGS: &str =
     "while case \"$1\" in -*) true;; *) false;; esac; do shift; done; [ $# = 0 ] && exit\n";
 /// Ends the session when a check has kept a case that it found something in.
 const END_WHEN_FOUND: &str =
-    "until set -- fuzz/artifacts/sql/fuzzcheck-*; [ -e \"$1\" ]; do sleep 0.1; done; end";
+    "kept() { set -- fuzz/artifacts/sql/fuzzcheck-*; [ -e \"$1\" ]; }; waits kept; end";
 
 #[test]
 fn what_there_is_no_time_to_run_again_is_counted() {
@@ -181,9 +181,9 @@ fn what_there_is_no_time_to_run_again_is_counted() {
         "late() { i=0; while [ $i -lt 200 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done\n\
          : >\"$STAGE/late\"; exit 72; }\n\
          trap late INT; cd \"$STAGE/project/fuzz/corpus/sql\"; echo '#5 NEW cov: 2 ft: 3 corp: 1/1b' >&2\n\
-         while :; do :; done",
+         while here; do :; done",
     );
-    let waits = "while [ ! -e \"$STAGE/late\" ]; do sleep 0.05; done; exec \"$@\"";
+    let waits = "waits [ -e \"$STAGE/late\" ]; exec \"$@\"";
     stage.program("valgrind", &format!("{WITHOUT_FLAGS}{waits}"));
     let summary = stage.fuzz("--max-cpu-s 1 --rerun valgrind --json").expect(0).json();
     assert!(summary["not_run_again"].as_u64().unwrap() >= 200, "{summary}");

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::common;
-use crate::common::{HEADER, Ran, file, finish, folder, fuzzcheck_on, names_in, project, read, shell_rows};
+use crate::common::{
+    HEADER, Ran, file, finish, folder, fuzzcheck_on, names_in, project, read, shell_command, shell_rows,
+};
 use tandem::TestCase;
 use tandem::engine::sqlite::{Executor, Moment};
 use tandem::known::GEOPOLY_KEY;
@@ -74,7 +76,8 @@ fn keeper(folder: &Path) -> PathBuf {
     let path = file(
         folder,
         "keeper",
-        "#!/bin/sh\n[ \"$*\" = '-batch main.db' ] || exit 9\ncp -R . \"$KEPT\"\ncat >\"$KEPT/stdin\"\n",
+        "#!/bin/sh\n[ \"$*\" = '-safe -version' ] && exit \"${OLD:-0}\"\n\
+         echo \"$*\" >\"$KEPT.arguments\"\ncp -R . \"$KEPT\"\ncat >\"$KEPT/stdin\"\n",
     );
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it was just written");
     path
@@ -157,8 +160,26 @@ fn the_shell_script_writes_the_files_of_the_case_to_the_byte() {
         "{}",
         String::from_utf8_lossy(&script)
     );
+    let arguments = || text(&folder.path().join("kept.arguments"));
+    let nonce = case.id().to_string();
+    assert_eq!(arguments(), format!("-safe -nonce {nonce} -batch main.db\n"));
+    assert_eq!(String::from_utf8_lossy(&script).matches(&format!(".nonce {nonce}\n.output")).count(), 2);
+    // One of before 3.37.0 has no guard, and runs if that is wanted.
+    let old = [
+        ("REPRO", to.join("repro.sh")),
+        ("SQLITE3", keeper.clone()),
+        ("KEPT", kept.clone()),
+        ("OLD", "1".into()),
+    ];
+    let old: Vec<(&str, &Path)> = old.iter().map(|(name, value)| (*name, value.as_path())).collect();
+    sh(line, &old).expect_error(&["keeper has no -safe", "read it", "UNSAFE=1"]);
+    sh("UNSAFE=1 sh \"$REPRO\"", &old).expect(0);
+    assert_eq!(arguments(), "-batch main.db\n");
+    let script = String::from_utf8_lossy(&read(&kept.join("stdin"))).into_owned();
+    assert!(!script.contains(".nonce") && script.matches(".output").count() == 2, "{script}");
     // A shell that crashes, and one that is not there.
-    let crashing = file(folder.path(), "crashing", "#!/bin/sh\nkill -SEGV $$\n");
+    let crashing =
+        file(folder.path(), "crashing", "#!/bin/sh\n[ \"$1 $2\" = '-safe -version' ] || kill -SEGV $$\n");
     fs::set_permissions(&crashing, fs::Permissions::from_mode(0o755)).expect("it was just written");
     let ran = sh(line, &[("REPRO", &to.join("repro.sh")), ("SQLITE3", &crashing)]).expect(139);
     assert!(ran.err.contains("ended by signal 11"), "{ran:?}");
@@ -197,9 +218,53 @@ fn the_script_for_the_shell_holds_what_the_shell_can_hold() {
     };
     let (to, ran) = hand_over(folder.path(), &case, "--form script --without-finding");
     assert_eq!(ran.expect(0).err, "");
-    let ran = sh("sqlite3 -batch <\"$SCRIPT\"", &[("SCRIPT", &to.join("shell.sql"))]).expect(1);
+    let line = format!("{} <\"$SCRIPT\"", shell_command(&text(&to.join("shell.sql"))));
+    let ran = sh(&line, &[("SCRIPT", &to.join("shell.sql"))]).expect(1);
     // Its virtual tables may be of modules that this shell lacks; that is no obstacle.
     assert_eq!(shell_rows(&ran.out), ["7", "7", "x"], "{ran:?}");
+}
+
+/// What a fuzzer writes is run by whoever reads the report: it does nothing to his files.
+#[test]
+fn a_script_that_reaches_for_files_and_programs_reaches_none() {
+    if !has_shell() {
+        return;
+    }
+    let folder = folder();
+    let place = folder.path().join("place");
+    fs::create_dir(&place).expect("it can be made");
+    let reaching = |call: &str| {
+        let case = TestCase::from_sql(format!(
+            "SELECT 7;\n.shell touch '{0}/a'\n; {call}; SELECT 8",
+            place.display()
+        ));
+        let folder = tempfile::tempdir_in(folder.path()).expect("it can be made");
+        let (to, ran) = hand_over(folder.path(), &case, "--form sh,script --without-finding");
+        (folder, to, ran.expect(0).err)
+    };
+    for (call, words) in [
+        (format!("SELECT writefile('{}/b', 'x')", place.display()), "writefile()"),
+        (format!("ATTACH '{}/b' AS c; CREATE TABLE c.t(d)", place.display()), "ATTACH"),
+        (format!("VACUUM INTO '{}/b'", place.display()), "VACUUM"),
+    ] {
+        let (_folder, to, said) = reaching(&call);
+        for form in ["repro.sh", "shell.sql"] {
+            assert!(said.contains(&format!("{form}: the script says {words}, ")), "{said}");
+        }
+        let (repro, script) = (to.join("repro.sh"), to.join("shell.sql"));
+        let ran = sh("sh \"$REPRO\"", &[("REPRO", &repro)]);
+        ran.expect_error(&[&format!("the script says {words}, at which -safe would end it"), "UNSAFE=1"]);
+        let guarded = sh(&format!("{} <\"$SCRIPT\"", shell_command(&text(&script))), &[("SCRIPT", &script)]);
+        assert!(guarded.expect(1).err.contains("in safe mode"));
+        // Without what it says in its first line it does not begin.
+        let careless = sh("sqlite3 -batch <\"$SCRIPT\"", &[("SCRIPT", &script)]).expect(1);
+        assert!(careless.out.is_empty() && careless.err.contains("nonce"), "{careless:?}");
+        assert_eq!(names_in(&place), [""; 0]);
+        // The danger is there.
+        let ran = sh("UNSAFE=1 sh \"$REPRO\"", &[("REPRO", &repro)]);
+        assert_eq!(names_in(&place), ["b"], "{ran:?}");
+        fs::remove_file(place.join("b")).expect("it is there");
+    }
 }
 
 #[test]

@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::sleep;
 use std::time::Duration;
 
 use crate::common;
 use crate::common::stage::Stage;
 use crate::common::{
-    Ran, command, corpus_copy, file, finish, folder, fuzzcheck, fuzzcheck_on, killed_at_kib, list, names_in,
-    read,
+    Ran, command, corpus_copy, file, finish, folder, fuzzcheck, fuzzcheck_on, kill_behind, killed_at_kib,
+    list, names_in, read,
 };
 use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};
@@ -187,15 +186,10 @@ fn sigkill_loses_nothing() {
     // And at moments that nobody chose, behind the writing, too.
     for turn in 0..6 {
         let mut command = keep_command(&corpus, "--name killed --plant abort", &case);
-        let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+        let child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         // As soon as something is written, and a little later each time.
-        while names_in(&place).len() < 2 && child.try_wait().expect("it is ours").is_none() {
-            sleep(Duration::from_micros(200));
-        }
-        sleep(Duration::from_millis(turn * 5));
-        child.kill().expect("it is ours");
-        child.wait().expect("it ends");
+        kill_behind(child, Duration::from_millis(turn * 5), "it writes", || names_in(&place).len() >= 2);
         let now = list(&[&corpus]).len();
         assert!(now == cases + 1 || (now == cases && read(&corpus) == before), "{now} cases");
         fs::write(&corpus, &before).expect("it can be written");

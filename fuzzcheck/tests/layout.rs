@@ -97,6 +97,16 @@ fn every_crate_of_the_harness_is_listed_as_such() {
     assert_eq!(listed, built);
 }
 
+/// Who waits asks whether what he waits for can still come: that is done in one place.
+#[test]
+fn tests_wait_with_the_helpers_alone() {
+    let mut grep = Command::new("grep");
+    grep.args(["-rnE", r"\bsleep\b|while :|while true;|Instant::now|\.elapsed\(", "fuzzcheck/tests"]);
+    grep.args(["--include=*.rs", "--exclude=mod.rs", "--exclude=layout.rs"]).current_dir(project());
+    let found = String::from_utf8(grep.output().expect("grep is there").stdout).expect("UTF-8");
+    assert_eq!(found, "");
+}
+
 /// What is built otherwise for fuzzing, replay does not see: nothing is but what reads the coverage counters.
 #[test]
 fn replay_is_built_as_fuzzing_is() {

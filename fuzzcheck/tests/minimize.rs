@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::common;
-use crate::common::{file, finish, folder, fuzzcheck, wait_until, with_valgrind};
+use crate::common::{file, finish, folder, fuzzcheck, kill_behind, with_valgrind};
 use tandem::TestCase;
 use tandem::engine::sqlite::{Executor, Moment};
 
@@ -168,12 +168,9 @@ fn killed_at_any_moment_it_goes_on_and_loses_nothing() {
     let mut smallest = usize::MAX;
     for round in 0..5 {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fuzzcheck"));
-        let child = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Until there is a best case, and then some.
-        let mut child = wait_until(child, "there is a best case", || to.exists());
-        std::thread::sleep(Duration::from_millis(20 * round));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill_behind(child, Duration::from_millis(20 * round), "there is a best case", || to.exists());
         let best = TestCase::decode_strict(&std::fs::read(&to).unwrap()).unwrap();
         let bytes = best.encode().len();
         assert!(bytes <= smallest, "it begins where it was");

@@ -4,18 +4,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::common;
 use crate::common::stage::{MEASURES, Stage};
-use crate::common::{Ran, finish, names_in, read, wait_until};
+use crate::common::{Ran, finish, names_in, read, wait_for, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process_group};
 use serde_json::Value;
 use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};
-
-const TURN: Duration = Duration::from_millis(20);
 
 /// Finds a bug that workers show, too, and one that they do not, once for each time that `ran` is not there; then it
 /// fuzzes.
@@ -43,7 +39,7 @@ const END: &str = r##"
 end() {
     trap 'exit 72' INT
     [ -e "$STAGE/ended" ] || { : >"$STAGE/ended"; kill -INT $PPID; }
-    while :; do sleep 0.1; done
+    waits false
 }
 "##;
 
@@ -52,11 +48,12 @@ const ENDLESS: &str = r##"
 cd "$STAGE/project"
 trap 'echo stat::number_of_executed_units: $n >&2; exit 72' INT
 echo $$ >"$STAGE/pid"; n=0
-while :; do
+more() {
     n=$((n + 100)); echo "#$n NEW   cov: 21 ft: 31 corp: 6/7b lim: 6" >&2
     printf "SELECT $n;" >fuzz/corpus/sql/found-$n
-    sleep 0.1
-done
+    false
+}
+waits more
 "##;
 
 impl Stage {
@@ -228,7 +225,7 @@ fn limits_and_the_environment_reach_libfuzzer_and_flags_come_first() {
     // The last one of three ends the sitting.
     let stage = Stage::new(&format!(
         "{END} trap 'exit 72' INT; echo \"$@\" >>\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2\n\
-         [ $(wc -l <\"$STAGE/arguments\") = 3 ] && mkdir \"$STAGE/all\" && end; while :; do sleep 0.1; done"
+         [ $(wc -l <\"$STAGE/arguments\") = 3 ] && mkdir \"$STAGE/all\" && end; waits false"
     ));
     let words = "--fuzz-time 30m --without triage,distill,replay,coverage";
     let mut command = stage.command(&format!("{words} --max-memory-mib 3000 --jobs 3"));
@@ -299,9 +296,7 @@ fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
         before = done;
         // The target goes with its parent.
         let group = Pid::from_raw(target).unwrap();
-        let waits =
-            (0..9000).take_while(|_| test_kill_process_group(group).is_ok()).inspect(|_| sleep(TURN)).count();
-        assert!(waits < 9000, "the target goes on");
+        wait_for("the target ends", || test_kill_process_group(group).is_err());
     }
     let cases = names_in(&stage.project().join("fuzz/corpus/sql"));
     let ran = interrupt(start(&stage, words, 3));
@@ -381,7 +376,7 @@ fn what_cannot_be_built_or_does_not_fuzz_is_an_error_that_is_told() {
 fn what_crashes_at_once_is_let_rest() {
     let stage = Stage::new(
         "cd \"$STAGE/project\"; mkdir -p fuzz/artifacts/sql; n=$(ls fuzz/artifacts/sql | wc -l)\n\
-         grep -q 'as soon as it begins' fuzz/nightly/2*/campaign.json && exec sleep 600\n\
+         grep -q 'as soon as it begins' fuzz/nightly/2*/campaign.json && waits false\n\
          printf \"SELECT $n\" >fuzz/artifacts/sql/crash-$n; echo '#1 NEW cov: 2 ft: 3' >&2\n\
          printf 'panicked at src/oracles/mod.rs:1:2:\\nmemory/leak/x: y\\n' >&2\n\
          echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-$n\" >&2; exit 1",

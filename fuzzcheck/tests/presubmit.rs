@@ -220,7 +220,7 @@ fn the_rules_are_seen_to_complain() {
 
 #[test]
 fn workflows_use_pinned_actions_and_few_rights() {
-    assert_eq!(workflows().len(), 6);
+    assert_eq!(workflows().len(), 7);
     for path in workflows() {
         let workflow = fs::read_to_string(&path).unwrap();
         let name = path.display();
@@ -250,6 +250,56 @@ fn workflows_of_clusterfuzzlite_do_each_thing_once() {
     has("cflite_build", &["upload-build: true", "push:"]);
     has("cflite_batch", &["mode: batch", "schedule:"]);
     has("cflite_cron", &["mode: prune", "mode: coverage", "sanitizer: coverage", "schedule:"]);
+}
+
+/// What is wrong with a workflow whose findings are to be shown by GitHub: ClusterFuzzLite writes them into a file, and that
+/// is all it does.
+fn problems_of_sarif(workflow: &str) -> Vec<&'static str> {
+    let count = |line: &str| workflow.lines().filter(|own| own.trim() == line).count();
+    let written = count("output-sarif: true");
+    let uploads = workflow.matches("uses: github/codeql-action/upload-sarif@").count();
+    let mut problems = Vec::new();
+    if written != uploads || written != count("sarif_file: cifuzz-sarif/results.sarif") {
+        problems.push("what is written is not uploaded");
+    }
+    if uploads != count("if: ${{ !cancelled() && hashFiles('cifuzz-sarif/results.sarif') != '' }}") {
+        problems.push("a finding fails the step before, and the upload is left out");
+    }
+    // Of the job alone, beside the rights that it would have without.
+    if uploads != workflow.matches("\n      contents: read\n      security-events: write\n").count() {
+        problems.push("the job may not upload");
+    }
+    problems
+}
+
+#[test]
+fn what_clusterfuzzlite_finds_is_uploaded() {
+    for path in workflows() {
+        let workflow = fs::read_to_string(&path).unwrap();
+        assert_eq!(problems_of_sarif(&workflow), [""; 0], "{}", path.display());
+    }
+    for name in ["cflite_pr", "cflite_batch"] {
+        let workflow = text(&format!(".github/workflows/{name}.yml"));
+        for (from, to) in [
+            ("output-sarif: true", "output-sarif: false"),
+            ("upload-sarif@", "init@"),
+            ("!cancelled()", "success()"),
+            ("security-events: write", "security-events: read"),
+        ] {
+            assert!(!problems_of_sarif(&workflow.replace(from, to)).is_empty(), "{name}: {to}");
+        }
+    }
+}
+
+/// What holds here is asked of each change, in full.
+#[test]
+fn a_workflow_runs_all_of_ci() {
+    let workflow = text(".github/workflows/ci.yml");
+    for line in ["push:", "pull_request:", "timeout-minutes: 90", "run: .ci/run"] {
+        assert_eq!(workflow.lines().filter(|own| own.trim() == line).count(), 1, "{line}");
+    }
+    let run = fs::metadata(project().join(".ci/run")).unwrap();
+    assert!(run.permissions().mode() & 0o111 == 0o111, "it cannot be run");
 }
 
 /// Lines of a workflow or the README that call this program are understood by it.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::common::{
     blob, case_with_image, command, corpus_copy, file, finish, folder, fuzzcheck, fuzzcheck_on, list,
-    names_in, project, read, shell_rows, some_of_corpus,
+    names_in, project, read, shell_command, shell_rows, some_of_corpus,
 };
 use tandem::TestCase;
 use tandem::testcase::{OpenConfig, Setting};
@@ -104,7 +104,9 @@ fn a_script_runs_in_the_sqlite3_shell() {
     let shown = fuzzcheck_on("show --script", &[&path]).expect(0);
     let input = file(folder.path(), "script.sql", &shown.out);
     let input = std::fs::File::open(input).expect("it was written");
-    let shell = Command::new("sqlite3").arg("-batch").current_dir(folder.path()).stdin(input).output();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec {}", shell_command(&shown.out))]);
+    let shell = shell.current_dir(folder.path()).stdin(input).output();
     let shell = shell.expect("the shell starts");
     let (out, err) = (String::from_utf8_lossy(&shell.stdout), String::from_utf8_lossy(&shell.stderr));
     assert!(err.is_empty(), "{err}\n{}", shown.out);

@@ -4,18 +4,14 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::thread::sleep;
 use std::time::Duration;
 
 use crate::common::{
-    Ran, command, corpus_copy, file, finish, folder, fuzzcheck_on, list, names_in, read, wait_until,
-    with_valgrind,
+    Ran, command, corpus_copy, file, finish, folder, fuzzcheck_on, kill_behind, list, names_in, press, read,
+    wait_until, with_valgrind,
 };
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::fuzzdata;
-
-const TURN: Duration = Duration::from_millis(1);
 
 /// Starts the program in a process group of its own, as a shell does.
 fn start(words: &str, paths: &[&Path]) -> Child {
@@ -33,15 +29,6 @@ fn has_child(parent: u32) -> bool {
             stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
         parent_of == Some(parent)
     })
-}
-
-/// Sends what a terminal sends for Ctrl-C.
-fn press(child: &Child) {
-    let group = Pid::from_child(child);
-    kill_process_group(group, Signal::INT).expect("it is ours");
-    // As `timeout` does, which sends it to the process and to its group: that is one Ctrl-C.
-    sleep(TURN);
-    kill_process(group, Signal::INT).ok();
 }
 
 /// Interrupts it once a worker is there.
@@ -98,13 +85,9 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
     let many = many_scripts(folder.path(), 4_000);
     // As soon as something is written, and a little later each time.
     for turns in 0..6 {
-        let mut child = start("import --into", &[&corpus, &many]);
-        while names_in(&place).len() < 2 && child.try_wait().expect("it is ours").is_none() {
-            sleep(TURN);
-        }
-        sleep(TURN * turns * 10);
-        child.kill().expect("it is ours");
-        child.wait().expect("it ends");
+        let child = start("import --into", &[&corpus, &many]);
+        let behind = Duration::from_millis(turns * 10);
+        kill_behind(child, behind, "it writes", || names_in(&place).len() >= 2);
         let now = list(&[&corpus]).len();
         assert!(now == cases || now == cases + 4_000, "{now} cases");
         assert!(now != cases || read(&corpus) == before);
@@ -131,7 +114,7 @@ fn ctrl_c_in_minimize_keeps_the_best_case() {
     let to = folder.path().join("smaller");
     let waits = format!(
         "[ -e \"$STAGE/smaller\" ] && [ $(wc -c <\"$STAGE/smaller\") -lt {whole} ] && {{\n\
-         : >\"$STAGE/waits\"; while [ ! -e \"$STAGE/go\" ]; do sleep 0.05; done; }}\nexec \"$@\""
+         : >\"$STAGE/waits\"; waits [ -e \"$STAGE/go\" ]; }}\nexec \"$@\""
     );
     let mut command = with_valgrind(folder.path(), &waits);
     command.args("minimize --lane valgrind --jobs 1 --plant segfault --to".split(' ')).arg(&to).arg(&case);

@@ -112,8 +112,6 @@ fn database() -> TestCase {
 #[test]
 fn a_healthy_database_becomes_sql() {
     let done = says(database(), &Part::ALL, 1, |case| {
-        let observation = Executor::shared();
-        let _ = observation;
         contains(case, &["select * from target"])
             && (case.files.main().is_some() || contains(case, &["needle"]))
     });

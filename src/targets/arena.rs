@@ -11,7 +11,8 @@
 //! * A block in the region is handed out once until all blocks since the last [`Arena::within`] began are freed.
 //!   One that is kept longer (a table that is made on first use) keeps all of the region up to it for good; the next
 //!   mutation goes on behind it.
-//! * One thread at a time: the region belongs to the thread that is in [`Arena::within`].
+//! * One thread at a time: the region belongs to the thread that is in [`Arena::within`]. Another one that comes
+//!   meanwhile has its memory from the system. Blocks may be freed by any thread at any time.
 //! * Where the region is used up, or could not be had, memory comes from the system.
 //!
 //! `unsafe` is the nature of an allocator.
@@ -21,27 +22,58 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// Bytes of address space; what is not touched costs nothing.
 const REGION_BYTES: usize = 1 << 30;
 
 thread_local! {
-    /// Whether this thread is in [`Arena::within`].
-    static IS_WITHIN: Cell<bool> = const { Cell::new(false) };
+    /// Its address tells the thread.
+    static THREAD: Cell<u8> = const { Cell::new(0) };
+}
+
+/// A number that no other thread has, and that is not 0.
+#[inline]
+fn this_thread() -> usize {
+    THREAD.with(|own| ptr::from_ref(own).addr())
 }
 
 /// An allocator, to be the global one of a program that fuzzes.
 #[derive(Debug)]
 pub struct Arena {
+    /// The thread that is in [`Arena::within`]; 0 for none.
+    owner: AtomicUsize,
     /// Where the region begins; 0 before it is had, 1 where it cannot be had.
     base: AtomicUsize,
-    /// Where the current mutation's blocks begin.
-    start: AtomicUsize,
-    /// Where the next block begins.
+    /// Where the next block begins; the owner's.
     next: AtomicUsize,
-    /// Blocks of the current mutation that are not freed.
-    live: AtomicUsize,
+    /// Blocks of the current mutation that its thread has not freed; the owner's, so that it costs no more than a number.
+    live: AtomicU32,
+    /// The [`Mutation`] that goes on.
+    mutation: AtomicU64,
+}
+
+/// What other threads have to do with the current mutation, in one word: who frees a block counts it for the mutation that
+/// it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mutation {
+    /// Where its blocks begin, from the beginning of the region.
+    start: u32,
+    /// How many of them others have freed.
+    freed: u32,
+}
+
+impl From<u64> for Mutation {
+    fn from(word: u64) -> Self {
+        Self { start: (word >> 32) as u32, freed: word as u32 }
+    }
+}
+
+impl From<Mutation> for u64 {
+    fn from(Mutation { start, freed }: Mutation) -> Self {
+        Self::from(start) << 32 | Self::from(freed)
+    }
 }
 
 /// The region of the targets that [`crate::libfuzzer_target`] defines.
@@ -79,40 +111,49 @@ impl Arena {
     /// One whose region is not there yet.
     pub const fn new() -> Self {
         Self {
+            owner: AtomicUsize::new(0),
             base: AtomicUsize::new(0),
-            start: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
-            live: AtomicUsize::new(0),
+            live: AtomicU32::new(0),
+            mutation: AtomicU64::new(0),
         }
     }
 
-    /// Runs `action` with its memory from the region.
+    /// Runs `action` with its memory from the region, unless another thread does.
     pub fn within<R>(&self, action: impl FnOnce() -> R) -> R {
         /// Ends it also if `action` panics.
         struct Leave<'a>(&'a Arena);
 
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
-                IS_WITHIN.set(false);
-                let kept = if self.0.live.load(Relaxed) == 0 { &self.0.start } else { &self.0.next };
-                self.0.begin_at(kept.load(Relaxed));
+                self.0.end();
+                self.0.owner.store(0, Release);
             }
         }
 
+        if self.owner.compare_exchange(0, this_thread(), Acquire, Relaxed).is_err() {
+            return action();
+        }
         if self.base.load(Relaxed) == 0 {
             self.reserve();
         }
-        if IS_WITHIN.get() || self.base.load(Relaxed) == 1 {
-            return action();
-        }
-        IS_WITHIN.set(true);
         let _leave = Leave(self);
         action()
     }
 
-    fn begin_at(&self, at: usize) {
-        self.start.store(at, Relaxed);
-        self.next.store(at, Relaxed);
+    /// Ends the current mutation: the next begins where this one did, or behind it if something of it is kept.
+    fn end(&self) {
+        let base = self.base.load(Relaxed);
+        let used = self.next.load(Relaxed).wrapping_sub(base) as u32;
+        let live = self.live.load(Relaxed);
+        let begin = |word: u64| {
+            let Mutation { start, freed } = word.into();
+            Mutation { start: if live == freed { start } else { used }, freed: 0 }
+        };
+        // Whoever frees a block was done with it.
+        let last = self.mutation.fetch_update(AcqRel, Acquire, |word| Some(begin(word).into()));
+        let start = begin(last.expect("a word is always given")).start;
+        self.next.store(base + start as usize, Relaxed);
         self.live.store(0, Relaxed);
     }
 
@@ -123,7 +164,13 @@ impl Arena {
         let region = unsafe { libc::mmap(ptr::null_mut(), REGION_BYTES, access, flags, -1, 0) };
         let base = if region == libc::MAP_FAILED { 1 } else { region as usize };
         self.base.store(base, Relaxed);
-        self.begin_at(base);
+        self.next.store(base, Relaxed);
+    }
+
+    /// True for the thread to which the region belongs.
+    #[inline]
+    fn is_owner(&self) -> bool {
+        self.owner.load(Relaxed) == this_thread()
     }
 
     /// True for an address in the region.
@@ -134,13 +181,17 @@ impl Arena {
 
     /// The next block of the region; `None` if it has no room.
     fn take(&self, layout: Layout) -> Option<*mut u8> {
+        let base = self.base.load(Relaxed);
+        if base == 1 {
+            return None;
+        }
         let at = self.next.load(Relaxed).checked_next_multiple_of(layout.align())?;
         let end = at.checked_add(layout.size())?;
-        if end > self.base.load(Relaxed) + REGION_BYTES {
+        if end > base + REGION_BYTES {
             return None;
         }
         self.next.store(end, Relaxed);
-        self.live.fetch_add(1, Relaxed);
+        self.live.store(self.live.load(Relaxed) + 1, Relaxed);
         Some(ptr::with_exposed_provenance_mut(at))
     }
 }
@@ -149,7 +200,7 @@ impl Arena {
 // asked alignment and size, and are told from those of the system by their address.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if IS_WITHIN.get()
+        if self.is_owner()
             && let Some(block) = self.take(layout)
         {
             return block;
@@ -163,8 +214,13 @@ unsafe impl GlobalAlloc for Arena {
             // SAFETY: it is not of the region, so the system gave it.
             return unsafe { System.dealloc(block, layout) };
         }
-        if block as usize >= self.start.load(Relaxed) {
-            self.live.fetch_sub(1, Relaxed);
+        let at = block as usize - self.base.load(Relaxed);
+        // It is the current mutation's, or one that was kept and is not counted any more.
+        let is_live = |word: u64| at >= Mutation::from(word).start as usize;
+        if !self.is_owner() {
+            self.mutation.fetch_update(Release, Relaxed, |word| is_live(word).then(|| word + 1)).ok();
+        } else if is_live(self.mutation.load(Relaxed)) {
+            self.live.store(self.live.load(Relaxed) - 1, Relaxed);
         }
     }
 
@@ -174,11 +230,15 @@ unsafe impl GlobalAlloc for Arena {
             // SAFETY: it is not of the region, so the system gave it.
             return unsafe { System.realloc(block, layout, new_size) };
         }
-        let is_last = address + layout.size() == self.next.load(Relaxed) && IS_WITHIN.get();
         if new_size <= layout.size() {
             return block;
         }
-        if is_last && address + new_size <= self.base.load(Relaxed) + REGION_BYTES {
+        let base = self.base.load(Relaxed);
+        // What was kept does not grow where it is: what it then has is of this mutation, which does not count it.
+        let grows = self.is_owner()
+            && address + layout.size() == self.next.load(Relaxed)
+            && address - base >= Mutation::from(self.mutation.load(Relaxed)).start as usize;
+        if grows && address + new_size <= base + REGION_BYTES {
             self.next.store(address + new_size, Relaxed);
             return block;
         }
@@ -197,6 +257,8 @@ unsafe impl GlobalAlloc for Arena {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
 
     fn layout(size: usize) -> Layout {
@@ -246,7 +308,8 @@ mod tests {
             }
             assert_eq!(std::slice::from_raw_parts(kept, 16), [7; 16]);
             arena.dealloc(kept, layout(16));
-            assert_eq!(arena.live.load(Relaxed), 0, "not counted as one of the current mutation");
+            let mutation = Mutation::from(arena.mutation.load(Relaxed));
+            assert_eq!(mutation.freed, 0, "not counted as one of the current mutation");
         }
     }
 
@@ -265,5 +328,103 @@ mod tests {
             arena.dealloc(inside, layout(64));
             arena.dealloc(too_large, layout(REGION_BYTES + 1));
         }
+    }
+
+    /// Counted once, whoever frees it: the region is used again if all are freed, and not if one is kept.
+    #[test]
+    fn what_another_thread_frees_is_counted() {
+        let arena = Arena::new();
+        // SAFETY: as above.
+        unsafe {
+            let elsewhere = |block: *mut u8| {
+                let address = block.expose_provenance();
+                let free = || arena.dealloc(ptr::with_exposed_provenance_mut(address), layout(16));
+                std::thread::scope(|scope| scope.spawn(free).join().unwrap());
+            };
+            let first = arena.within(|| {
+                let block = arena.alloc(layout(16));
+                elsewhere(block);
+                block
+            });
+            let (second, kept) = arena.within(|| {
+                let (block, kept) = (arena.alloc(layout(16)), arena.alloc(layout(16)));
+                elsewhere(block);
+                (block, kept)
+            });
+            assert_eq!(first, second);
+            // When its mutation is over, it is not one of the next.
+            let third = arena.within(|| {
+                let block = arena.alloc(layout(16));
+                elsewhere(kept);
+                block
+            });
+            let fourth = arena.within(|| arena.alloc(layout(16)));
+            assert!(kept < third && third < fourth, "{kept:?} {third:?} {fourth:?}");
+            arena.dealloc(third, layout(16));
+            arena.dealloc(fourth, layout(16));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_moves_when_it_grows() {
+        let arena = Arena::new();
+        // SAFETY: as above.
+        unsafe {
+            let kept = arena.within(|| arena.alloc(layout(16)));
+            let grown = arena.within(|| arena.realloc(kept, layout(16), 64));
+            grown.write_bytes(7, 64);
+            arena.within(|| {
+                let other = arena.alloc(layout(64));
+                other.write_bytes(0xff, 64);
+                arena.dealloc(other, layout(64));
+            });
+            assert_eq!(std::slice::from_raw_parts(grown, 64), [7; 64]);
+            arena.dealloc(grown, layout(64));
+        }
+    }
+
+    #[test]
+    fn one_within_another_is_not_taken_for_it() {
+        let (outer, inner) = (Arena::new(), Arena::new());
+        outer.within(|| {
+            // SAFETY: as above.
+            unsafe {
+                let block = inner.alloc(layout(16));
+                assert!(!block.is_null() && !outer.has(block as usize) && !inner.has(block as usize));
+                inner.dealloc(block, layout(16));
+            }
+        });
+    }
+
+    /// The second comes while the first is in its mutation, and both hold blocks when they are looked at.
+    #[test]
+    fn two_threads_at_once_have_blocks_of_their_own() {
+        let arena = Arena::new();
+        let meet = Barrier::new(2);
+        let holds = |mark: u8| {
+            arena.within(|| {
+                meet.wait();
+                // SAFETY: as above.
+                unsafe {
+                    let block = arena.alloc(layout(64));
+                    block.write_bytes(mark, 64);
+                    meet.wait();
+                    assert_eq!(std::slice::from_raw_parts(block, 64), [mark; 64]);
+                    meet.wait();
+                    arena.dealloc(block, layout(64));
+                    arena.has(block as usize)
+                }
+            })
+        };
+        let of_region = std::thread::scope(|scope| {
+            let other = scope.spawn(|| holds(1));
+            [holds(2), other.join().unwrap()]
+        });
+        assert_eq!(of_region.iter().filter(|is| **is).count(), 1);
+        // The region is had again by whoever comes then.
+        assert!(std::thread::scope(|scope| scope
+            .spawn(|| arena.within(|| arena.is_owner()))
+            .join()
+            .unwrap()));
     }
 }

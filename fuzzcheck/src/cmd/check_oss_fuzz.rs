@@ -66,6 +66,7 @@ fn check_target(copy: &Copy, name: &str, args: &CheckArgs, checks: &mut Vec<Chec
             note("libraries", program.is_static());
             note("sanitizer", program.sanitizer(args.sanitizer));
             note("SQLite", program.has_options());
+            note("frames", program.has_frames());
             if args.sanitizer == SanitizerArg::Coverage {
                 note("counters", start::profile_counters(program.profile_counters));
             }

@@ -120,7 +120,7 @@ fn machine_losses(case: &TestCase) -> Vec<String> {
     let reaching = ["attach", "vacuum", "load_extension", "_directory"];
     if let Some(word) = reaching.iter().find(|word| contains(&text, word.as_bytes())) {
         losses.push(format!(
-            "the script says `{word}`: nothing keeps it from the files of the host, as Tandem does; read it first"
+            "the script says `{word}`: but for the shell's -safe, nothing keeps it from the files of the host, as Tandem does; read it first"
         ));
     }
     losses

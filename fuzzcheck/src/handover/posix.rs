@@ -31,33 +31,59 @@ put() { base64 \"$decode\" | dd of=\"$1\" bs=512 seek=\"$2\" conv=notrunc 2>/dev
 size() { dd if=/dev/null of=\"$1\" bs=1 seek=\"$2\" 2>/dev/null; }
 ";
 
+/// What stands before the script is run: `-safe` keeps it in its folder, and is new in 3.37.0.
+const GUARD: &str = "\
+no() { echo \"repro: $1: read it, for then it may do whatever you may, and set UNSAFE=1\" >&2; exit 2; }
+[ -z \"${UNSAFE:-}\" ] || guard=
+[ -z \"$guard\" ] || \"$shell\" -safe -version >/dev/null 2>&1 || no \"$shell has no -safe, and nothing else guards you from the script\"
+# own FILE: what is not the script's; without -safe the shell knows no nonce.
+own() { if [ -n \"$guard\" ]; then cat \"$1\"; else sed '/^\\.nonce /d' \"$1\"; fi; }
+";
+
 /// Writes the script.
 pub(crate) fn write(handed: &Handed, seen: &Seen) -> Form {
     let mut losses = handed.losses.clone();
     let (expectation, loss) = seen.expectation(handed);
     losses.extend(loss.map(str::to_owned));
-    let mut commands = String::new();
-    shell::settings(handed, &mut commands, &mut losses);
-    let mut script = commands.into_bytes();
+    let mut settings = String::new();
+    shell::settings(handed, &mut settings, &mut losses);
+    let mut script = Vec::new();
     shell::script(handed, &mut script, &mut losses);
-    if expectation == Expectation::Integrity {
-        script.extend_from_slice(shell::CHECK.as_bytes());
+    let refused = shell::refused(handed);
+    if let Some(words) = &refused {
+        losses.push(format!("the script says {words}, which -safe refuses: it runs with UNSAFE=1 alone"));
     }
     let mut text = String::new();
     head(handed, seen, &losses, &mut text);
     text.push_str(BEGIN);
+    guard(handed, refused.as_deref(), &mut text);
     for (name, content) in handed.case.files.iter() {
         file(name.as_str(), content, &mut text);
     }
-    statements(&script, &mut text);
+    let check = if expectation == Expectation::Integrity { shell::check(handed) } else { String::new() };
+    statements("settings.sql", settings.as_bytes(), &mut text);
+    statements("case.sql", &script, &mut text);
+    statements("check.sql", check.as_bytes(), &mut text);
     put!(text, "code=0");
-    put!(text, "\"$shell\" -batch main.db <../case.sql || code=$?");
+    put!(
+        text,
+        "{{ own ../settings.sql; cat ../case.sql; own ../check.sql; }} | \"$shell\" $guard -batch main.db || code=$?"
+    );
     if expectation == Expectation::IntegrityAfterwards {
-        put!(text, "\"$shell\" -batch main.db '{CHECK}' || code=$?");
+        put!(text, "\"$shell\" $guard -batch main.db '{CHECK}' || code=$?");
     }
     put!(text, "[ \"$code\" -lt 128 ] || echo \"repro: $shell ended by signal $((code - 128))\" >&2");
     put!(text, "exit \"$code\"");
     Form { content: text.into_bytes(), losses }
+}
+
+/// What keeps the script from files and programs of whoever runs it.
+fn guard(handed: &Handed, refused: Option<&str>, text: &mut String) {
+    put!(text, "guard='-safe -nonce {}'", handed.id);
+    text.push_str(GUARD);
+    if let Some(words) = refused {
+        put!(text, "[ -z \"$guard\" ] || no 'the script says {words}, at which -safe would end it'");
+    }
 }
 
 fn head(handed: &Handed, seen: &Seen, losses: &[String], text: &mut String) {
@@ -70,6 +96,8 @@ fn head(handed: &Handed, seen: &Seen, losses: &[String], text: &mut String) {
     );
     put!(text, "#   sh repro.sh                       with the sqlite3 of PATH");
     put!(text, "#   SQLITE3=./sqlite3 sh repro.sh     with another");
+    put!(text, "# With -safe, which keeps it from other files and from programs.");
+    put!(text, "#   UNSAFE=1 sh repro.sh              without");
     losses.iter().for_each(|loss| put!(text, "# Left out: {loss}"));
 }
 
@@ -83,16 +111,16 @@ fn file(name: &str, content: &[u8], text: &mut String) {
     put!(text, "size {name} {}", content.len());
 }
 
-/// The script, in a folder of no file of the case: they may have any name without a slash.
-fn statements(script: &[u8], text: &mut String) {
-    let plain = std::str::from_utf8(script).ok().filter(|_| bytes::is_plain(script));
+/// A file for the shell, in a folder of no file of the case: they may have any name without a slash.
+fn statements(name: &str, content: &[u8], text: &mut String) {
+    let plain = std::str::from_utf8(content).ok().filter(|_| bytes::is_plain(content));
     let Some(plain) = plain else {
-        put!(text, "base64 \"$decode\" >../case.sql <<'END'\n{}END", bytes::base64(script));
+        put!(text, "base64 \"$decode\" >../{name} <<'END'\n{}END", bytes::base64(content));
         return;
     };
     let mut end = "END".to_owned();
     while plain.lines().any(|line| line == end) {
         end.push('_');
     }
-    put!(text, "cat >../case.sql <<'{end}'\n{plain}{end}");
+    put!(text, "cat >../{name} <<'{end}'\n{plain}{end}");
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use tandem::dbfile::{Geometry, header};
 use tandem::engine::sqlite::{is_complete, limits, pragmas, switches};
-use tandem::sql::token;
+use tandem::sql::{self, token};
 use tandem::testcase::{FileName, Setting};
 
 use super::finding::{Expectation, Seen};
@@ -26,16 +26,9 @@ const USUAL_LIMITS: [(&str, i32); 6] = [
 /// VM steps between two calls of the progress handler.
 const STEPS_PER_TICK: u64 = 100;
 
-/// The check of a database behind its script, which nothing limits.
-pub(super) const CHECK: &str = ".progress 0
-.output /dev/null
-.limit length 1000000000
-.limit sql_length 1000000000
-.limit expr_depth 1000
-.limit vdbe_op 250000000
-.output
-PRAGMA integrity_check;
-";
+/// The functions at which the shell ends that runs with `-safe`.
+const UNSAFE_FUNCTIONS: [&str; 7] =
+    ["edit", "fts3_tokenizer", "load_extension", "readfile", "writefile", "zipfile", "zipfile_cds"];
 
 macro_rules! put {
     ($out:expr, $($arg:tt)*) => {
@@ -49,7 +42,13 @@ macro_rules! put {
 pub(crate) fn write(handed: &Handed, seen: Option<&Seen>) -> Form {
     let files = &handed.case.files;
     let mut losses = handed.losses.clone();
-    let mut text = format!("-- case {}; run: sqlite3 -batch < this file\n", handed.id);
+    let id = handed.id;
+    let mut text = format!("-- case {id}; run: sqlite3 -safe -nonce {id} -batch < this file\n");
+    text.push_str("-- A shell that is started without the nonce ends here: without -safe, SQL reaches files and programs.\n");
+    put!(text, ".bail on\n.nonce {id}\n.bail off");
+    if let Some(words) = refused(handed) {
+        losses.push(format!("the script says {words}, at which -safe ends the shell"));
+    }
     if let Some(image) = files.main() {
         losses.extend(image_losses(image));
         hexdb(image, &mut text);
@@ -60,9 +59,52 @@ pub(crate) fn write(handed: &Handed, seen: Option<&Seen>) -> Form {
     let mut content = text.into_bytes();
     script(handed, &mut content, &mut losses);
     if seen.is_some_and(|seen| seen.expectation(handed).0 == Expectation::Integrity) {
-        content.extend_from_slice(CHECK.as_bytes());
+        content.extend_from_slice(check(handed).as_bytes());
     }
     Form { content, losses }
+}
+
+/// What of the script the shell refuses that runs with `-safe`, which keeps it from files and programs: it ends there.
+pub(super) fn refused(handed: &Handed) -> Option<String> {
+    handed.statements().find_map(|statement| {
+        let tokens = token::tokenize(statement).into_iter().filter(|token| !token.kind.is_blank());
+        let words: Vec<String> = tokens
+            .map(|token| sql::bare(&String::from_utf8_lossy(&statement[token.range])).to_owned())
+            .collect();
+        let is = |word: &String, name: &str| word.eq_ignore_ascii_case(name);
+        let explained =
+            words.iter().find(|word| !["EXPLAIN", "QUERY", "PLAN"].iter().any(|name| is(word, name)));
+        // VACUUM attaches what it builds.
+        let command =
+            ["ATTACH", "VACUUM"].into_iter().find(|name| explained.is_some_and(|word| is(word, name)));
+        let called = words.windows(2).filter(|pair| pair[1] == "(");
+        let mut function =
+            called.filter_map(|pair| UNSAFE_FUNCTIONS.into_iter().find(|name| is(&pair[0], name)));
+        command.map(str::to_owned).or_else(|| Some(format!("{}()", function.next()?)))
+    })
+}
+
+/// Lets the shell say nothing of what it is told up to the next `.output`. With `-safe` that takes the word that it was
+/// started with, which no script can hold that has it for its hash.
+fn silence(handed: &Handed, text: &mut String) {
+    put!(text, ".nonce {}\n.output /dev/null", handed.id);
+}
+
+/// Ends [`silence`].
+fn speak(handed: &Handed, text: &mut String) {
+    put!(text, ".nonce {}\n.output", handed.id);
+}
+
+/// The check of a database behind its script, which nothing limits.
+pub(super) fn check(handed: &Handed) -> String {
+    let mut text = String::from(".progress 0\n");
+    silence(handed, &mut text);
+    for limit in ["length 1000000000", "sql_length 1000000000", "expr_depth 1000", "vdbe_op 250000000"] {
+        put!(text, ".limit {limit}");
+    }
+    speak(handed, &mut text);
+    put!(text, "PRAGMA integrity_check;");
+    text
 }
 
 /// What becomes of a database that is held in memory.
@@ -99,7 +141,7 @@ fn hexdb(image: &[u8], text: &mut String) {
 pub(super) fn settings(handed: &Handed, text: &mut String, losses: &mut Vec<String>) {
     let config = &handed.case.config;
     // The shell says what it has set; up to 3.40, the limits all the same.
-    put!(text, ".output /dev/null");
+    silence(handed, text);
     let toggles = config.get(Setting::Toggles);
     for (name, on) in switches(config) {
         let bit = tandem::testcase::TOGGLE_NAMES.iter().position(|known| *known == name);
@@ -123,7 +165,8 @@ pub(super) fn settings(handed: &Handed, text: &mut String, losses: &mut Vec<Stri
     }
     pragmas(config).for_each(|pragma| put!(text, "{pragma};"));
     let ticks = handed.budget.vm_steps / STEPS_PER_TICK;
-    put!(text, ".progress {STEPS_PER_TICK} --limit {ticks} --quiet\n.output");
+    put!(text, ".progress {STEPS_PER_TICK} --limit {ticks} --quiet");
+    speak(handed, text);
     if config.is_on(Setting::Utf16) {
         losses.push("statements are UTF-8, and were UTF-16: the shell knows no other".to_owned());
     }
@@ -206,5 +249,18 @@ mod tests {
         assert_eq!(text("SELECT 6\n/\n3;").0, "SELECT 6\n/ 3;\n");
         assert_eq!(text("SELECT '\n/\n', 1\nGo\n;").0, "SELECT '\n/\n', 1\nGo ;\n");
         assert_eq!(text("SELECT '\r\n'").1, 1);
+    }
+
+    #[test]
+    fn what_a_safe_shell_refuses_is_told_from_words_that_look_like_it() {
+        for (sql, words) in [
+            ("SELECT 1; explain query plan /**/ VACUUM", "VACUUM"),
+            ("Attach 'x' AS y", "ATTACH"),
+            ("SELECT 1, \"readfile\" ('x')", "readfile()"),
+            ("SELECT Load_Extension('x')", "load_extension()"),
+        ] {
+            assert_eq!(refused(&handed(sql)).as_deref(), Some(words), "{sql}");
+        }
+        assert_eq!(refused(&handed("SELECT 'attach', edit FROM vacuum; DETACH x; REINDEX readfile")), None);
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use object::read::elf::{Dyn, ElfFile64, FileHeader, SectionHeader};
 use object::{Architecture, Endianness, Object, ObjectSection, ObjectSymbol, SectionKind, elf};
 
+use tandem::oracles::ORACLES;
+
 use crate::cli::ossfuzz::SanitizerArg;
 
 /// What the image in which targets run brings: glibc, and what unwinds stacks.
@@ -48,6 +50,8 @@ pub(crate) struct Program {
     pub profile_counters: usize,
     /// Those of the compile options asked for that are not in it.
     missing_options: Vec<String>,
+    /// The addresses of the functions in which each oracle panics.
+    frames: Vec<(&'static str, Vec<u64>)>,
 }
 
 impl Program {
@@ -68,7 +72,23 @@ impl Program {
             calls: calls(&file),
             profile_counters: usize::try_from(counters / 8).unwrap_or(usize::MAX),
             missing_options: missing(&file, options),
+            frames: frames(&file),
         })
+    }
+
+    /// Each oracle panics in a function of its own: ClusterFuzz takes crashes with the same frames for one, and the
+    /// optimizer functions with the same body.
+    pub(crate) fn has_frames(&self) -> Result<String, String> {
+        let mut seen = BTreeSet::new();
+        let (own, shared): (Vec<_>, Vec<_>) = self
+            .frames
+            .iter()
+            .partition(|(_, addresses)| matches!(addresses[..], [address] if seen.insert(address)));
+        if shared.is_empty() {
+            return Ok(format!("{} oracles, each with its own", own.len()));
+        }
+        let names: Vec<&str> = shared.iter().map(|(name, _)| *name).collect();
+        Err(format!("{} have no function of their own to panic in, or it is stripped", names.join(", ")))
     }
 
     /// It runs on x86-64.
@@ -151,6 +171,20 @@ fn missing(file: &ElfFile64<'_, Endianness>, options: &[String]) -> Vec<String> 
     missing.into_iter().map(str::to_owned).collect()
 }
 
+/// Where each oracle panics, by the names of the functions as both of Rust's manglings have them.
+fn frames(file: &ElfFile64<'_, Endianness>) -> Vec<(&'static str, Vec<u64>)> {
+    let mut frames: Vec<_> = ORACLES.iter().map(|entry| (entry.name, Vec::new())).collect();
+    let part = |name: &str| format!("7oracles5raise{}{name}7finding", name.len());
+    let parts: Vec<String> = ORACLES.iter().map(|entry| part(entry.name)).collect();
+    for symbol in file.symbols().filter(|symbol| symbol.is_definition()) {
+        let name = symbol.name().unwrap_or_default();
+        if let Some(found) = parts.iter().position(|part| name.contains(part)) {
+            frames[found].1.push(symbol.address());
+        }
+    }
+    frames
+}
+
 /// The sanitizer to whose runtime a function belongs, by its name; C++ names are as they are mangled.
 fn count_of<'a>(calls: &'a mut Calls, name: &str) -> Option<&'a mut usize> {
     let of = |short: &str, mangled: &str| {
@@ -213,6 +247,7 @@ mod tests {
             calls: Calls { asan: 83_494, ubsan: 5, ..Calls::default() },
             profile_counters: 0,
             missing_options: Vec::new(),
+            frames: vec![("close", vec![16]), ("memory", vec![32])],
         }
     }
 
@@ -233,6 +268,18 @@ mod tests {
     }
 
     #[test]
+    fn oracles_that_share_a_function_or_have_none_are_named() {
+        assert!(program().has_frames().is_ok());
+        for (frames, names) in [
+            (vec![("close", vec![16]), ("memory", vec![16])], "memory have"),
+            (vec![("close", vec![]), ("memory", vec![])], "close, memory have"),
+        ] {
+            let error = Program { frames, ..program() }.has_frames().unwrap_err();
+            assert!(error.starts_with(names), "{error}");
+        }
+    }
+
+    #[test]
     fn this_very_program_is_read() {
         let content = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let options = tandem::engine::sqlite::compile_options();
@@ -245,6 +292,7 @@ mod tests {
         assert!(this.libraries.contains("libc.so.6"), "{:?}", this.libraries);
         assert_eq!(this.machine().is_ok(), cfg!(target_arch = "x86_64"));
         assert_eq!(this.calls, Calls::default());
+        assert_eq!(this.frames.len(), ORACLES.len());
         assert!(Program::parse(&content[..4000], &[]).is_err());
         assert!(Program::parse(b"#!/bin/sh\n", &[]).unwrap_err().contains("no ELF"));
     }

@@ -8,7 +8,8 @@
 //! `coverage`) or of its page on the environment in which fuzz targets run
 //! (<https://google.github.io/oss-fuzz/further-reading/fuzzer-environment/>), as strict or stricter: the folder is copied
 //! elsewhere and made read-only first; the targets run in another folder, with the options of the base-runner image, an
-//! environment that is empty but for PATH, and nothing on standard input.
+//! environment that is empty but for PATH, and nothing on standard input. One more is for ClusterFuzz, which takes crashes
+//! for one by their frames: each oracle has a function of its own to panic in, also in a program that is optimized.
 //!
 //! Not checked: what processor a target was built for. `-march=native` leaves no trace in a program, and nothing in the
 //! build sets it.

@@ -1,13 +1,12 @@
 //! A working copy with stand-ins for cargo, clang and llvm, so that what counts is tested without any of them.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{COMPILER, RUSTC, Ran, command, file, finish, folder, names_in, read};
+use super::{COMPILER, RUSTC, Ran, command, file, finish, folder, names_in, read, stand_in};
 
 /// The compiler of the working copy: knows where its tools are, and links the worker of the lane, which is the real one
 /// and says in its profile how many it was; the program counts nothing itself.
@@ -109,8 +108,7 @@ impl Stage {
 
     /// A program, by its path from the stage.
     pub fn program(&self, name: &str, script: &str) {
-        let path = file(self.folder.path(), name, format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        stand_in(self.folder.path(), name, script);
     }
 
     /// A command of the program in the working copy.

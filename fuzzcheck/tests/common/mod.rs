@@ -9,11 +9,11 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tandem::TestCase;
 use tandem::corpus::Corpus;
 use tandem::engine::sqlite::{Executor, Moment};
@@ -99,16 +99,28 @@ impl From<Output> for Ran {
 /// The program, without what the environment may ask of it.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fuzzcheck"));
-    command.env_remove("TEST_FAILURE");
+    command.env_remove("TEST_FAILURE").env("TESTS", std::process::id().to_string());
     command
+}
+
+/// How a stand-in begins: `waits COMMAND...` until that succeeds, `while here` goes on for as long as its test does.
+/// What began it may be killed in a test that is about what becomes of it then, so it does not look at that.
+const BEGIN: &str = "#!/bin/sh\n\
+    here() { [ -d \"$STAGE\" ] && kill -0 \"$TESTS\" 2>/dev/null; }\n\
+    waits() { until \"$@\"; do here || exit 1; sleep 0.05; done; }\n";
+
+/// A stand-in for a program, written for `sh`; `$STAGE` is the folder of its test.
+pub fn stand_in(folder: &Path, name: &str, script: &str) -> PathBuf {
+    let path = file(folder, name, format!("{BEGIN}{script}\n"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    path
 }
 
 /// The program where valgrind is a script that runs what it is given as `"$@"`; `$STAGE` is the folder.
 pub fn with_valgrind(folder: &Path, script: &str) -> Command {
     let without_flags = "while case \"$1\" in -*) true;; *) false;; esac; do shift; done; [ $# = 0 ] && exit";
     fs::create_dir(folder.join("bin")).expect("it can be made");
-    let valgrind = file(&folder.join("bin"), "valgrind", format!("#!/bin/sh\n{without_flags}\n{script}\n"));
-    fs::set_permissions(valgrind, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    stand_in(&folder.join("bin"), "valgrind", &format!("{without_flags}\n{script}"));
     let mut command = command();
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{}:{path}", folder.join("bin").display())).env("STAGE", folder);
@@ -133,22 +145,59 @@ pub fn fuzzcheck_on(words: &str, paths: &[&Path]) -> Ran {
 /// How long something may take that comes within a second on an idle machine. That it comes is tested, not how soon.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How often it is looked whether it has come.
+const TURN: Duration = Duration::from_millis(1);
+
 /// Waits until a process has done something; fails with what it printed if it ends, or does nothing, without that.
 #[track_caller]
-pub fn wait_until(mut child: Child, what: &str, mut is_done: impl FnMut() -> bool) -> Child {
+pub fn wait_until(mut child: Child, what: &str, is_done: impl FnMut() -> bool) -> Child {
+    if let Some(status) = wait(&mut child, what, is_done) {
+        let (out, err) = (so_far(child.stdout.take()), so_far(child.stderr.take()));
+        panic!("{what}: it ended before, {status}: {out}\n{err}");
+    }
+    child
+}
+
+/// Kills a process some time after it has begun with something, wherever it is then; it may be through with all.
+#[track_caller]
+pub fn kill_behind(mut child: Child, behind: Duration, what: &str, has_begun: impl FnMut() -> bool) {
+    match wait(&mut child, what, has_begun) {
+        None => sleep(behind),
+        Some(status) if status.success() => {}
+        Some(_) => panic!("{what}: {:#?}", Ran::from(child.wait_with_output().expect("it is ours"))),
+    }
+    child.kill().expect("it is ours");
+    child.wait().expect("it ends");
+}
+
+/// Waits until something is done, or the process has ended without that: then how.
+#[track_caller]
+fn wait(child: &mut Child, what: &str, mut is_done: impl FnMut() -> bool) -> Option<ExitStatus> {
     let began = Instant::now();
     loop {
         // Asked first: what it did last counts.
-        let has_ended = child.try_wait().expect("it is ours").is_some();
+        let ended = child.try_wait().expect("it is ours");
         if is_done() {
-            return child;
+            return None;
         }
-        if has_ended || began.elapsed() > PATIENCE {
+        if ended.is_some() {
+            return ended;
+        }
+        if began.elapsed() > PATIENCE {
             child.kill().ok();
-            let (out, err) = (so_far(child.stdout.take()), so_far(child.stderr.take()));
-            panic!("{what}: {}: {out}\n{err}", if has_ended { "it ended before" } else { "not yet" });
+            panic!("{what}: not yet: {}\n{}", so_far(child.stdout.take()), so_far(child.stderr.take()));
         }
-        sleep(Duration::from_millis(2));
+        sleep(TURN);
+    }
+}
+
+/// Waits for what is sure to come.
+#[track_caller]
+pub fn wait_for(what: &str, mut is_done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_done() {
+        assert!(began.elapsed() < PATIENCE, "{what}: not yet");
+        sleep(TURN);
     }
 }
 
@@ -160,6 +209,15 @@ fn so_far(pipe: Option<impl Read + AsFd>) -> String {
         pipe.read_to_end(&mut bytes).ok();
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Sends what a terminal sends for Ctrl-C.
+pub fn press(child: &Child) {
+    let group = Pid::from_child(child);
+    kill_process_group(group, Signal::INT).expect("it is ours");
+    // As `timeout` does, which sends it to the process and to its group: that is one Ctrl-C.
+    sleep(TURN);
+    kill_process(group, Signal::INT).ok();
 }
 
 /// Runs a command that the kernel kills, as SIGKILL would, when it has written so many KiB to one file.
@@ -257,9 +315,57 @@ pub fn blob(bytes: &[u8]) -> String {
     format!("x'{digits}'")
 }
 
+/// How a script for the sqlite3 shell says that it is run.
+#[track_caller]
+pub fn shell_command(script: &str) -> &str {
+    let line =
+        script.lines().next().and_then(|line| line.split_once("; run: ")?.1.strip_suffix(" < this file"));
+    line.unwrap_or_else(|| panic!("it does not say how it is run: {script}"))
+}
+
 /// The lines that the sqlite3 shell printed, without the limits that it says it has set.
 pub fn shell_rows(out: &str) -> Vec<&str> {
     let limits = ["length", "sql_length", "expr_depth", "vdbe_op", "like_pattern_length"];
     let is_row = |line: &&str| !limits.iter().any(|name| line.trim().starts_with(&format!("{name} ")));
     out.lines().filter(is_row).collect()
+}
+
+/// A process that runs a shell script, in the name of a test that has this folder.
+fn shell(folder: &Path, script: &str) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).env("STAGE", folder).env("TESTS", std::process::id().to_string());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("there is a shell")
+}
+
+#[test]
+#[should_panic(expected = "it comes: it ended before, exit status: 3: its words")]
+fn a_wait_ends_with_its_process() {
+    wait_until(shell(Path::new("/"), "echo its words; exit 3"), "it comes", || false).wait().ok();
+}
+
+#[test]
+#[should_panic(expected = "its last words")]
+fn a_process_that_fails_before_it_is_killed_is_told() {
+    kill_behind(shell(Path::new("/"), "echo its last words; exit 3"), TURN, "it comes", || false);
+}
+
+#[test]
+fn a_stand_in_ends_with_its_test() {
+    let folder = folder();
+    for script in ["echo >begun; waits false", "echo >begun; while here; do :; done; exit 1"] {
+        let inner = tempfile::tempdir_in(folder.path()).expect("it can be made");
+        let program = stand_in(inner.path(), "program", script);
+        let text = format!("cd '{}'; exec '{}'", inner.path().display(), program.display());
+        let child = shell(inner.path(), &text);
+        let mut child = wait_until(child, "it begins", || inner.path().join("begun").exists());
+        drop(inner);
+        assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    }
+    // And with all tests, where they are killed.
+    let program = stand_in(folder.path(), "program", "waits false");
+    let mut gone = shell(folder.path(), "");
+    gone.wait().expect("it ends");
+    let mut command = Command::new(program);
+    let ran = finish(command.env("STAGE", folder.path()).env("TESTS", gone.id().to_string()));
+    ran.expect(1);
 }

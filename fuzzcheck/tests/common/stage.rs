@@ -1,14 +1,13 @@
 //! A working copy of its own, and a folder of programs that stand before all others: without clang.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use tandem::corpus::{Corpus, Entry};
 use tempfile::TempDir;
 
-use super::{COMPILER, RUSTC, command, file, folder};
+use super::{COMPILER, RUSTC, command, file, folder, stand_in};
 
 /// A target that measures as libFuzzer does. The features of a case are the numbers in it that stand between two f.
 pub const MEASURES: &str = r##"
@@ -27,7 +26,7 @@ while read -r file; do
     fi
     if grep -qa WAIT "$file"; then
         : >"$STAGE/waits"
-        while [ ! -e "$STAGE/go" ]; do sleep 0.02; done
+        waits [ -e "$STAGE/go" ]
     fi
     echo "FT $i $(grep -ao 'f[0-9][0-9]*f' "$file" | tr -d f | tr '\n' ' ')" >>"$control"
     echo "COV $i" >>"$control"
@@ -81,8 +80,7 @@ impl Stage {
 
     /// A program that stands before others of its name.
     pub fn program(&self, name: &str, script: &str) {
-        let path = file(&self.path("bin"), name, format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        stand_in(&self.path("bin"), name, script);
     }
 
     /// Puts cases into the corpus database of a target.

@@ -3,9 +3,7 @@
 //! A plot is as wide as a phone, so that its text is read there at the size at which it was written; wide screens show
 //! several side by side. A series has a colour, a dash pattern and a mark, so that each alone tells it from others.
 
-use std::fmt::Write;
-
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::axis::{short, ticks, times};
 
@@ -61,7 +59,7 @@ impl Plot<'_> {
                 @if points().count() == 0 {
                     p.empty { "Nothing was measured." }
                 } @else {
-                    (PreEscaped(self.svg()))
+                    (self.svg())
                 }
             }
         }
@@ -78,83 +76,35 @@ impl Plot<'_> {
         ([left, right], ticks(bottom, high(&mut points().map(|point| point.1))))
     }
 
-    fn svg(&self) -> String {
+    fn svg(&self) -> Markup {
         let ([left, right], values) = self.bounds();
         let (bottom, top) = (values[0], values[values.len() - 1]);
         let x = |at: f64| LEFT + (at - left) / (right - left) * (WIDTH - LEFT - RIGHT);
         let y = |at: f64| HEIGHT - BOTTOM - (at - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM);
-        let mut svg = String::new();
-        let put = &mut svg;
-        write_text(
-            put,
-            format_args!(
-                "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><g class=\"axis\">",
-                escaped(&self.in_words())
-            ),
-        );
-        for &value in &values {
-            let at = y(value);
-            write_text(
-                put,
-                format_args!(
-                    "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>",
-                    WIDTH - RIGHT
-                ),
-            );
-            write_text(
-                put,
-                format_args!(
-                    "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                    LEFT - 6.0,
-                    at + 4.0,
-                    short(value, values[1] - values[0])
-                ),
-            );
+        let (end, low) = (px(WIDTH - RIGHT), HEIGHT - BOTTOM);
+        let anchor =
+            |at: f64| if at >= right && matches!(self.along, Along::Nights(..)) { "end" } else { "middle" };
+        html! {
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(self.in_words()) {
+                g.axis {
+                    @for value in &values {
+                        line.grid x1=(LEFT) x2=(end) y1=(px(y(*value))) y2=(px(y(*value))) {}
+                        text x=(px(LEFT - 6.0)) y=(px(y(*value) + 4.0)) text-anchor="end" {
+                            (short(*value, values[1] - values[0]))
+                        }
+                    }
+                    @for (at, label) in self.labels([left, right]) {
+                        line.tick x1=(px(x(at))) x2=(px(x(at))) y1=(low) y2=(low + 4.0) {}
+                        text x=(px(x(at))) y=(px(low + 17.0)) text-anchor=(anchor(at)) { (label) }
+                    }
+                    @for (number, &mark) in (1..).zip(self.marks) {
+                        line.mark x1=(px(x(mark))) x2=(px(x(mark))) y1=(TOP) y2=(px(low)) {}
+                        text.mark x=(px(x(mark))) y=(px(TOP - 3.0)) text-anchor="middle" { "\u{2016}" (number) }
+                    }
+                }
+                @for (index, series) in self.series.iter().enumerate() { (line(index, series, &x, &y)) }
+            }
         }
-        for (at, label) in self.labels([left, right]) {
-            let (at, anchor) = (
-                x(at),
-                if at >= right && matches!(self.along, Along::Nights(..)) { "end" } else { "middle" },
-            );
-            let (low, high) = (HEIGHT - BOTTOM, HEIGHT - BOTTOM + 4.0);
-            write_text(
-                put,
-                format_args!(
-                    "<line class=\"tick\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{low}\" y2=\"{high}\"/>"
-                ),
-            );
-            write_text(
-                put,
-                format_args!(
-                    "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-                    high + 13.0,
-                    escaped(&label)
-                ),
-            );
-        }
-        for (number, &mark) in (1..).zip(self.marks) {
-            let at = x(mark);
-            write_text(
-                put,
-                format_args!(
-                    "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>",
-                    HEIGHT - BOTTOM
-                ),
-            );
-            write_text(
-                put,
-                format_args!(
-                    "<text class=\"mark\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">\u{2016}{number}</text>",
-                    TOP - 3.0
-                ),
-            );
-        }
-        put.push_str("</g>");
-        for (index, series) in self.series.iter().enumerate() {
-            line(put, index, series, &x, &y);
-        }
-        svg.push_str("</svg>");
-        svg
     }
 
     /// What stands along the horizontal axis.
@@ -182,24 +132,28 @@ impl Plot<'_> {
     }
 }
 
+/// A place as SVG has it.
+fn px(at: f64) -> String {
+    format!("{at:.1}")
+}
+
 /// Draws a series, and its mark where it ends.
-fn line(put: &mut String, index: usize, series: &Series, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) {
-    let color = index % COLORS;
-    write_text(put, format_args!("<g class=\"series c{color}\"><title>{}</title>", escaped(&series.label)));
-    for stretch in series.stretches.iter().filter(|stretch| !stretch.is_empty()) {
-        let mut path = String::new();
-        for (at, (time, value)) in stretch.iter().enumerate() {
-            write_text(
-                &mut path,
-                format_args!("{}{:.1} {:.1}", if at == 0 { 'M' } else { 'L' }, x(*time), y(*value)),
-            );
+fn line(index: usize, series: &Series, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) -> Markup {
+    let path = |stretch: &[(f64, f64)]| {
+        let places = stretch.iter().map(|(time, value)| format!("{:.1} {:.1}", x(*time), y(*value)));
+        format!("M{}", places.collect::<Vec<_>>().join("L"))
+    };
+    html! {
+        g class={ "series c" (index % COLORS) } {
+            title { (series.label) }
+            @for stretch in series.stretches.iter().filter(|stretch| !stretch.is_empty()) {
+                path d=(path(stretch)) stroke-dasharray=(dash(index)) {}
+            }
+            @if let Some((time, value)) = series.stretches.iter().flatten().last() {
+                (mark(index, x(*time), y(*value)))
+            }
         }
-        write_text(put, format_args!("<path d=\"{path}\" stroke-dasharray=\"{}\"/>", dash(index)));
     }
-    if let Some((time, value)) = series.stretches.iter().flatten().last() {
-        put.push_str(&mark(index, x(*time), y(*value)));
-    }
-    put.push_str("</g>");
 }
 
 fn dash(index: usize) -> &'static str {
@@ -207,58 +161,31 @@ fn dash(index: usize) -> &'static str {
 }
 
 /// A small shape: which one goes with the series.
-fn mark(index: usize, x: f64, y: f64) -> String {
-    match index % 5 {
-        0 => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.6\"/>"),
-        1 => format!("<rect x=\"{:.1}\" y=\"{:.1}\" width=\"7\" height=\"7\"/>", x - 3.5, y - 3.5),
-        2 => format!(
-            "<polygon points=\"{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}\"/>",
-            x,
-            y - 4.4,
-            x + 4.4,
-            y + 3.4,
-            x - 4.4,
-            y + 3.4
-        ),
-        3 => format!(
-            "<polygon points=\"{:.1},{y:.1} {x:.1},{:.1} {:.1},{y:.1} {x:.1},{:.1}\"/>",
-            x - 4.8,
-            y - 4.8,
-            x + 4.8,
-            y + 4.8
-        ),
-        _ => format!(
-            "<polygon points=\"{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}\"/>",
-            x,
-            y + 4.4,
-            x + 4.4,
-            y - 3.4,
-            x - 4.4,
-            y - 3.4
-        ),
-    }
+fn mark(index: usize, x: f64, y: f64) -> Markup {
+    let corners: &[(f64, f64)] = match index % 5 {
+        0 => return html! { circle cx=(px(x)) cy=(px(y)) r="3.6" {} },
+        1 => &[(-3.5, -3.5), (3.5, -3.5), (3.5, 3.5), (-3.5, 3.5)],
+        2 => &[(0.0, -4.4), (4.4, 3.4), (-4.4, 3.4)],
+        3 => &[(-4.8, 0.0), (0.0, -4.8), (4.8, 0.0), (0.0, 4.8)],
+        _ => &[(0.0, 4.4), (4.4, -3.4), (-4.4, -3.4)],
+    };
+    let points: Vec<String> = corners.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy)).collect();
+    html! { polygon points=(points.join(" ")) {} }
 }
 
 /// What the lines of several plots stand for.
 pub(super) fn legend(labels: impl Iterator<Item = String>) -> Markup {
     let swatch = |index: usize| {
-        let color = index % COLORS;
-        PreEscaped(format!(
-            "<svg viewBox=\"0 0 34 12\" width=\"34\" height=\"12\" aria-hidden=\"true\"><g class=\"series c{color}\">\
-             <path d=\"M1 6L28 6\" stroke-dasharray=\"{}\"/>{}</g></svg>",
-            dash(index),
-            mark(index, 28.0, 6.0)
-        ))
+        html! {
+            svg viewBox="0 0 34 12" width="34" height="12" aria-hidden="true" {
+                g class={ "series c" (index % COLORS) } {
+                    path d="M1 6L28 6" stroke-dasharray=(dash(index)) {}
+                    (mark(index, 28.0, 6.0))
+                }
+            }
+        }
     };
     html! { ul.legend { @for (index, label) in labels.enumerate() { li { (swatch(index)) " " (label) } } } }
-}
-
-fn escaped(text: &str) -> String {
-    html! { (text) }.into_string().replace('"', "&quot;")
-}
-
-fn write_text(into: &mut String, text: std::fmt::Arguments<'_>) {
-    into.write_fmt(text).expect("a string takes whatever is written");
 }
 
 #[cfg(test)]
