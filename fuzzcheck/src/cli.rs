@@ -3,7 +3,6 @@
 pub mod bisect;
 pub mod distill;
 pub mod doctor;
-pub mod flavor;
 pub mod focus;
 pub mod gaps;
 pub mod handover;
@@ -22,13 +21,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::build::lane::Lane;
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::build::arguments::FlavorArgs;
+use crate::lane::Lane;
+use crate::replay::arguments::{LimitArgs, WorkerArgs};
 use tandem::corpus::Kind;
-
-/// Default of `--timeout-ms`.
-pub const TIMEOUT_MS: u64 = 10_000;
-/// Default of `--worker-memory-mib`.
-pub const WORKER_MEMORY_MIB: u64 = 1024;
 
 /// Replays, inspects, keeps and fuzzes cases of Tandem.
 ///
@@ -171,7 +168,7 @@ pub struct RunArgs {
     pub limits: LimitArgs,
     /// The build whose workers run the cases [default lane: release]
     #[command(flatten)]
-    pub flavor: flavor::FlavorArgs,
+    pub flavor: FlavorArgs,
     /// Run every Nth case only: for slow lanes.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
@@ -184,33 +181,6 @@ pub struct RunArgs {
     /// Plant a bug by name, to see that it is found (see `selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     pub plant: Option<String>,
-}
-
-/// Limits of one run of a case that replace those of its target.
-#[derive(Debug, Args)]
-pub struct LimitArgs {
-    /// Virtual-machine steps of all statements of a case together.
-    #[arg(long, value_name = "STEPS")]
-    pub limit_vm_steps: Option<u64>,
-    /// Bytes that SQLite may ask its allocator for during a case.
-    #[arg(long, value_name = "BYTES")]
-    pub limit_alloc_bytes: Option<u64>,
-    /// Bytes that SQLite may hold at a time, instead of what the target or the case sets; 0 is no limit.
-    #[arg(long, value_name = "BYTES")]
-    pub limit_heap_bytes: Option<u64>,
-    /// Bytes on the simulated disk.
-    #[arg(long, value_name = "BYTES")]
-    pub limit_disk_bytes: Option<u64>,
-    /// Bytes of a string, blob or row.
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
-    pub limit_length_bytes: Option<u32>,
-    /// Rows of all statements of a case together, instead of what the case sets; 0 is no limit.
-    #[arg(long, value_name = "ROWS")]
-    pub limit_rows: Option<u64>,
-    /// SQLite's own limits on statements, expressions, programs and LIKE patterns where a case sets none, instead of
-    /// smaller ones.
-    #[arg(long)]
-    pub sqlite_limits: bool,
 }
 
 /// Arguments of `list`.
@@ -344,7 +314,7 @@ pub struct FuzzArgs {
     pub jobs: u16,
     /// The build to fuzz [default lane: asan]
     #[command(flatten)]
-    pub flavor: flavor::FlavorArgs,
+    pub flavor: FlavorArgs,
     /// Run what is new to the corpus, and a sample of the rest, again in these lanes [default: debug, where another SQLite
     /// than the bundled one is fuzzed]
     #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
@@ -376,38 +346,6 @@ pub struct FuzzArgs {
     /// Arguments for libFuzzer.
     #[arg(last = true, value_name = "LIBFUZZER ARGS")]
     pub libfuzzer: Vec<String>,
-}
-
-/// Arguments of `worker`.
-#[derive(Debug, Args)]
-pub struct WorkerArgs {
-    /// File that says at which case the worker is.
-    #[arg(long)]
-    pub progress: PathBuf,
-    /// Say what each case did.
-    #[arg(long)]
-    pub digests: bool,
-    /// Write every statement into the progress file.
-    #[arg(long)]
-    pub trace_statements: bool,
-    /// As for `run`.
-    #[arg(long)]
-    pub twice: bool,
-    /// Send what each case did, for a comparison, instead of judging it.
-    #[arg(long, conflicts_with = "twice")]
-    pub transcript: bool,
-    /// As for `run`.
-    #[arg(long)]
-    pub meet_known_bugs: bool,
-    /// As for `run`.
-    #[arg(long)]
-    pub plant: Option<String>,
-    /// As for `run`.
-    #[arg(long, default_value_t = 0)]
-    pub worker_memory_mib: u64,
-    /// As for `run`.
-    #[command(flatten)]
-    pub limits: LimitArgs,
 }
 
 /// A number above 0.

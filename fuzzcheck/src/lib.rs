@@ -7,6 +7,7 @@
 //! standard error.
 #![forbid(unsafe_code)]
 
+mod base;
 mod bisecting;
 mod build;
 mod campaign;
@@ -23,12 +24,13 @@ mod fuzzing;
 mod gaps;
 mod guard;
 mod handover;
-mod lanes;
+mod lane;
 mod minimizing;
 mod ossfuzz;
 pub mod pairing;
 pub mod replay;
 mod source;
+mod tools;
 mod triage;
 mod ui;
 

@@ -19,9 +19,9 @@ use super::findings;
 use super::runner::{Done, Runner};
 use super::steps::{self, Ran};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::this_program;
 use crate::fuzzing::session::tail;
+use crate::lane::Lane;
 
 /// A step that may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -132,7 +132,7 @@ impl After<'_> {
             return None;
         }
         let measured = runner.step_of("build").map_or(0.0, |step| step.seconds);
-        let guess = BUILD_CPU / u32::try_from(crate::cmd::cores()).unwrap_or(1).max(1);
+        let guess = BUILD_CPU / u32::try_from(crate::base::cores()).unwrap_or(1).max(1);
         let needed = Duration::from_secs_f64(measured.max(0.0)).max(guess);
         let left = self.left(runner);
         (left < needed).then(|| {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::flavor::FlavorArgs;
-use super::{LimitArgs, TIMEOUT_MS};
+use crate::base::TIMEOUT_MS;
+use crate::build::arguments::FlavorArgs;
+use crate::replay::arguments::LimitArgs;
 
 /// Arguments of `bisect`.
 #[derive(Debug, Args)]

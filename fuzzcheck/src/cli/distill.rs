@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::flavor::FlavorArgs;
+use crate::build::arguments::FlavorArgs;
 
 /// Arguments of `distill`.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::campaign::record::GapKind;
+use crate::coverage::reached::GapKind;
 
 /// What `coverage` makes beside its table.
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub struct GapsArgs {
     pub jobs: Option<u16>,
     /// The SQLite whose gaps are looked for.
     #[command(flatten)]
-    pub flavor: super::flavor::FlavorArgs,
+    pub flavor: crate::build::arguments::FlavorArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     pub no_install: bool,

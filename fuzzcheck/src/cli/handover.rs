@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::TIMEOUT_MS;
-use super::flavor::FlavorArgs;
+use crate::base::TIMEOUT_MS;
+use crate::build::arguments::FlavorArgs;
 
 /// A form in which a case is handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tandem::corpus::{Kind, VersionRange};
 
-use super::flavor::FlavorArgs;
+use crate::build::arguments::FlavorArgs;
 
 /// The kinds of cases that show or showed a bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::flavor::FlavorArgs;
-use crate::build::lane::Lane;
+use crate::build::arguments::FlavorArgs;
+use crate::lane::Lane;
 
 /// Arguments of `lanes`.
 #[derive(Debug, Args)]

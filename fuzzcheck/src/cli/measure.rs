@@ -18,7 +18,7 @@ pub struct CoverageArgs {
     pub jobs: Option<u16>,
     /// The SQLite whose branches are counted.
     #[command(flatten)]
-    pub flavor: super::flavor::FlavorArgs,
+    pub flavor: crate::build::arguments::FlavorArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     pub no_install: bool,
@@ -56,7 +56,7 @@ pub struct CompareArgs {
     pub jobs: u16,
     /// The build to fuzz [default lane: asan]
     #[command(flatten)]
-    pub flavor: super::flavor::FlavorArgs,
+    pub flavor: crate::build::arguments::FlavorArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     pub toolchain: Option<String>,

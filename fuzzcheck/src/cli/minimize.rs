@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tandem::minimize::Part;
 
-use super::flavor::FlavorArgs;
+use crate::build::arguments::FlavorArgs;
+use crate::minimizing::arguments::SearchArgs;
 
 /// A part of a case, or all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,22 +77,4 @@ pub struct MinimizeArgs {
     /// Plant a bug by name, to see that it is found (see `selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     pub plant: Option<String>,
-}
-
-/// How long to look for something smaller.
-#[derive(Debug, Clone, Args)]
-pub struct SearchArgs {
-    /// Seconds after which to stop with what there is.
-    #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_time_s: u64,
-    /// Candidates after which to stop.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_attempts: u64,
-    /// Candidates that run at a time [default: one per core]
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub jobs: Option<u16>,
-    /// CPU milliseconds after which a candidate counts as hanging [default: 1000, and 3000 for the bug that is a hang;
-    /// more in slow lanes]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout_ms: Option<u64>,
 }

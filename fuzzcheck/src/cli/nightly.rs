@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
-use super::flavor::FlavorArgs;
-use crate::build::lane::Lane;
+use crate::build::arguments::FlavorArgs;
 pub use crate::campaign::after::StepArg;
+use crate::lane::Lane;
 
 /// Where progress is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

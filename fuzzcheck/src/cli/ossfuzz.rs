@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::ossfuzz::SanitizerArg;
+
 /// Arguments of `dictionary`.
 #[derive(Debug, Args)]
 pub struct DictionaryArgs {
@@ -29,15 +31,4 @@ pub struct CheckArgs {
     /// The working copy, where it is not the one that this program was built from.
     #[arg(long, value_name = "DIR", hide = true)]
     pub project: Option<PathBuf>,
-}
-
-/// A sanitizer of fuzz/build.sh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum SanitizerArg {
-    /// AddressSanitizer.
-    Address,
-    /// Counters of llvm-cov, and none of libFuzzer.
-    Coverage,
-    /// None.
-    None,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::TIMEOUT_MS;
+use crate::base::TIMEOUT_MS;
 
 /// Arguments of `pair`.
 #[derive(Debug, Args)]

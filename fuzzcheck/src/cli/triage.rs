@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::flavor::FlavorArgs;
-use super::minimize::SearchArgs;
+use crate::build::arguments::FlavorArgs;
+use crate::minimizing::arguments::SearchArgs;
 
 /// Arguments of `triage`.
 #[derive(Debug, Args)]

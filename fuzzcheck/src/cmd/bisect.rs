@@ -7,15 +7,14 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::lookup::find;
-use super::run::limits;
-use super::{project, target_by_name};
+use super::target_by_name;
+use crate::base::{WORKER_MEMORY_MIB, project};
 use crate::bisecting::{Bisected, Build, Tried};
+use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::releases::Releases;
-use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::bisect::BisectArgs;
-use crate::cli::flavor::FlavorArgs;
+use crate::lane::Lane;
 use crate::replay::Options;
 use crate::replay::cut_short::CutShort;
 use crate::ui;
@@ -34,7 +33,7 @@ pub(super) fn run(args: &BisectArgs) -> Result<ExitCode> {
     let flavor = Flavor::new(&FlavorArgs { sqlite_version: None, ..args.flavor.clone() }, &LANES)?;
     let options = Options {
         meets_known_bugs: args.meet_known_bugs,
-        limits: limits(&args.limits),
+        limits: (&args.limits).into(),
         timeout_ms: args.timeout_ms,
         worker_memory_mib: WORKER_MEMORY_MIB,
         ..Options::default()

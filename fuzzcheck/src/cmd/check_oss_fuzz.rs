@@ -8,11 +8,12 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tandem::engine::sqlite;
 
-use super::{EXIT_FINDINGS, interrupt_flag, project};
-use crate::cli::ossfuzz::{CheckArgs, SanitizerArg};
+use super::interrupt_flag;
+use crate::base::{EXIT_FINDINGS, project};
+use crate::cli::ossfuzz::CheckArgs;
 use crate::ossfuzz::elf::Program;
 use crate::ossfuzz::run::{Copy, Target};
-use crate::ossfuzz::{Check, seeds, start, targets};
+use crate::ossfuzz::{Check, SanitizerArg, seeds, start, targets};
 use crate::ui;
 
 /// The document of `--json`.

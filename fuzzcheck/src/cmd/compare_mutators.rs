@@ -9,17 +9,17 @@ use anyhow::{Context, Result, bail};
 use tandem::targets::Target;
 use tandem::targets::arm::Arm;
 
-use super::cores;
-use super::{EXIT_ERROR, interrupt_flag, project, target_by_name};
+use super::{interrupt_flag, target_by_name};
+use crate::base::{EXIT_ERROR, cores, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane as BuildLane;
 use crate::cli::measure::CompareArgs;
 use crate::comparison::campaign::{Campaign, Course};
 use crate::comparison::folder::Folder;
 use crate::comparison::table::{Comparison, Seeds};
 use crate::coverage::lane::{Coverage, Lane, cases};
 use crate::fuzzing::plan::Plan;
-use crate::fuzzing::tools;
+use crate::lane::Lane as BuildLane;
+use crate::tools;
 use crate::ui;
 
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {

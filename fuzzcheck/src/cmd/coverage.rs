@@ -11,18 +11,18 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tandem::targets::Target;
 
-use super::cores;
-use super::{EXIT_ERROR, interrupt_flag, project, target_by_name, tell_skipped};
+use super::{interrupt_flag, target_by_name, tell_skipped};
+use crate::base::{EXIT_ERROR, cores, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane as BuildLane;
-use crate::campaign::record::{Gap, Reached};
 use crate::cli::measure::CoverageArgs;
 use crate::coverage::html;
 use crate::coverage::lane::{Count, Coverage, Lane, cases};
 use crate::coverage::measure::{Measured, Order};
+use crate::coverage::reached::{Gap, Reached};
 use crate::coverage::saved::{Saved, compare};
 use crate::coverage::trend::{Entry, Trend};
 use crate::gaps;
+use crate::lane::Lane as BuildLane;
 use crate::ui::{self, Progress};
 
 /// Gaps that are printed beside the table; `fuzzcheck gaps` has them all.
@@ -83,7 +83,7 @@ pub(super) struct Wanted<'a> {
     pub(super) sources: &'a [PathBuf],
     pub(super) target: Option<&'a str>,
     pub(super) jobs: Option<u16>,
-    pub(super) flavor: &'a crate::cli::flavor::FlavorArgs,
+    pub(super) flavor: &'a crate::build::arguments::FlavorArgs,
     pub(super) may_install: bool,
     pub(super) project: Option<&'a Path>,
 }

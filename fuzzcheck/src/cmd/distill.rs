@@ -13,17 +13,18 @@ use tandem::targets::{TARGETS, Target};
 use tandem::testcase::CaseId;
 
 use self::output::{Crashed, Done, Summary, print_json};
-use super::{EXIT_ERROR, EXIT_FINDINGS, interrupt_flag, project, save_case, target_by_name, tell_skipped};
+use super::{interrupt_flag, save_case, target_by_name, tell_skipped};
+use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::cli::distill::DistillArgs;
 use crate::coverage::lane::cases;
 use crate::distilling::choose::{Choice, choose};
 use crate::distilling::measure::{Crash, Laboratory};
 use crate::fuzzing::log::{Ending, harness_error};
 use crate::fuzzing::plan::Plan;
-use crate::fuzzing::tools;
+use crate::lane::Lane;
 use crate::source::{self, NamedCase};
+use crate::tools;
 use crate::{files, ui};
 
 pub(super) fn run(args: &DistillArgs) -> Result<ExitCode> {

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+use super::interrupt_flag;
 use super::run::check_plant;
-use super::{EXIT_FINDINGS, cores, interrupt_flag, project};
-use crate::campaign::report::text::visible;
+use crate::base::text::visible;
+use crate::base::{EXIT_FINDINGS, cores, project};
 use crate::cli::doctor::DoctorArgs;
 use crate::doctor::{Check, Place, State, examine};
 use crate::ui;

@@ -15,20 +15,21 @@ use tandem::corpus::seeding::{self, Beginning};
 use tandem::targets::Target;
 use tandem::targets::focus::Report;
 
-use super::{EXIT_ERROR, EXIT_FINDINGS, interrupt_flag, project, target_by_name};
+use super::{interrupt_flag, target_by_name};
+use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
-use crate::cli::{FuzzArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::cli::FuzzArgs;
 use crate::command_line;
 use crate::focus::{self, Prepared};
 use crate::fuzzing::checks::{Check, LaneCheck, PairCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::{self, Plan};
 use crate::fuzzing::session::{Progress, Session};
-use crate::fuzzing::tools;
+use crate::lane::Lane;
 use crate::pairing::named;
 use crate::replay::Options;
+use crate::tools;
 use crate::triage::known::Known;
 use crate::ui;
 

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::EXIT_ERROR;
 use super::coverage::Wanted;
-use crate::campaign::record::Gap;
+use crate::base::EXIT_ERROR;
 use crate::cli::gaps::{GapsArgs, KindArg};
+use crate::coverage::reached::Gap;
 use crate::gaps;
 use crate::ui;
 

@@ -12,13 +12,13 @@ use tandem::corpus::{self, Corpus, Details, Entry, Kind};
 use tandem::testcase::CaseId;
 
 use super::run::check_plant;
-use super::{corpus_of, lookup, project, target_by_name};
+use super::{corpus_of, lookup, target_by_name};
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::keep::{BugKind, KeepArgs};
-use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
+use crate::lane::Lane;
 use crate::replay::{FoundBug, Options, run_all};
 use crate::source::{self, Kept, NamedCase};
 use crate::{files, ui};

@@ -10,19 +10,15 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use tandem::TestCase;
 
-use super::cores;
 use super::run::every;
-use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
-    tell_skipped,
-};
+use super::{in_words, interrupt_flag, paths_or_corpus, target_by_name, tell_skipped};
+use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::lanes::LanesArgs;
-use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
-use crate::lanes::{Comparison, compare};
+use crate::comparison::lanes::{Comparison, compare};
+use crate::lane::Lane;
 use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::CaseDigest;
 use crate::replay::report::{Done, Report};

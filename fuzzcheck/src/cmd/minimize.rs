@@ -11,11 +11,11 @@ use serde::Serialize;
 use tandem::minimize::{End, Part};
 use tandem::testcase::Readable;
 
-use super::{EXIT_ERROR, interrupt_flag, lookup, project, target_by_name};
+use super::{interrupt_flag, lookup, target_by_name};
+use crate::base::{EXIT_ERROR, TIMEOUT_MS, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
-use crate::cli::TIMEOUT_MS;
 use crate::cli::minimize::{MinimizeArgs, PartArg};
+use crate::lane::Lane;
 use crate::minimizing::Probes;
 use crate::minimizing::judge::TRIALS;
 use crate::minimizing::work::{Size, Smaller, Work};

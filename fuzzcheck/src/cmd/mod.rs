@@ -40,15 +40,11 @@ use anyhow::{Context, Result};
 use tandem::targets::{TARGETS, Target};
 use tandem::testcase::CaseId;
 
+use crate::base::{EXIT_ERROR, project};
 use crate::cli::{Cli, Command};
 use crate::files;
 use crate::source::Cases;
 use crate::ui;
-
-/// Findings were made.
-pub(crate) const EXIT_FINDINGS: u8 = 1;
-/// Usage or harness error.
-pub(crate) const EXIT_ERROR: u8 = 2;
 
 /// Does what the command line says.
 ///
@@ -143,19 +139,9 @@ fn save_case(prefix: &str, name: &str, body: &[u8], folder: &Path) -> Result<Pat
     Ok(path)
 }
 
-/// Workers at a time, unless something else is asked for.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// The paths in words, for a message.
 fn in_words(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// The working copy that this program was built from.
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 /// The corpus database that a case of this target is put into.

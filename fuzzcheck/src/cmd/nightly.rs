@@ -14,8 +14,9 @@ use tandem::corpus::seeding::{self, Beginning};
 use tandem::targets::Target;
 
 use self::choice::Choice;
+use super::interrupt_flag;
 use super::run::check_plant;
-use super::{EXIT_ERROR, interrupt_flag};
+use crate::base::EXIT_ERROR;
 use crate::build::worker::Worker;
 use crate::campaign::after::After;
 use crate::campaign::clock::Real;

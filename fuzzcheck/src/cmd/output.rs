@@ -11,11 +11,12 @@ use tandem::targets::Target;
 use tandem::testcase::CaseId;
 
 use super::run::options;
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
-use crate::cli::{RunArgs, TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::cli::RunArgs;
 use crate::command_line;
+use crate::lane::Lane;
 use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::{Limits, OracleCounts};
 use crate::replay::report::{Done, Report, Silent};

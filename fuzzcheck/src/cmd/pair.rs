@@ -9,16 +9,12 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 
-use super::cores;
 use super::run::check_plant;
-use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, save_case, target_by_name,
-    tell_skipped,
-};
+use super::{in_words, interrupt_flag, paths_or_corpus, save_case, target_by_name, tell_skipped};
+use crate::base::{EXIT_ERROR, EXIT_FINDINGS, WORKER_MEMORY_MIB, cores, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
-use crate::cli::WORKER_MEMORY_MIB;
 use crate::cli::pair::PairArgs;
+use crate::lane::Lane;
 use crate::pairing::{Build, Found, PairReport, named, pool};
 use crate::replay::Options;
 use crate::replay::protocol::Limits;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::project;
+use crate::base::project;
 use crate::campaign::report::{json, newest, read, write, write_to};
 use crate::cli::report::ReportArgs;
 use crate::ui;

@@ -10,31 +10,19 @@ use tandem::engine::plant::{PLANTS, Plant};
 
 use super::output::{print_json, print_text};
 use super::{
-    EXIT_ERROR, EXIT_FINDINGS, cores, in_words, interrupt_flag, paths_or_corpus, project, run_versions,
-    save_case, target_by_name, tell_skipped,
+    in_words, interrupt_flag, paths_or_corpus, run_versions, save_case, target_by_name, tell_skipped,
 };
+use crate::base::{EXIT_ERROR, EXIT_FINDINGS, cores, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
-use crate::cli::{LimitArgs, RunArgs};
+use crate::cli::RunArgs;
+use crate::lane::Lane;
 use crate::replay::protocol::{BatchResult, Job, Limits, target_index};
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::worker::Runner;
 use crate::replay::{CaseResult, FoundBug, Options, Outcome, run_all};
 use crate::source::{self, Cases, NamedCase};
 use crate::ui::{self, Progress};
-
-pub(super) fn limits(args: &LimitArgs) -> Limits {
-    Limits {
-        vm_steps: args.limit_vm_steps,
-        alloc_bytes: args.limit_alloc_bytes,
-        heap_bytes: args.limit_heap_bytes,
-        disk_bytes: args.limit_disk_bytes,
-        length_bytes: args.limit_length_bytes,
-        rows: args.limit_rows,
-        are_sqlites: args.sqlite_limits,
-    }
-}
 
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     check_plant(args.plant.as_deref())?;
@@ -136,7 +124,7 @@ pub(super) fn options(args: &RunArgs) -> Options {
         is_twice: args.twice,
         plant: args.plant.clone(),
         meets_known_bugs: args.meet_known_bugs,
-        limits: limits(&args.limits),
+        limits: Limits::from(&args.limits),
         timeout_ms: args.timeout_ms,
         worker_memory_mib: args.worker_memory_mib,
         has_digests: args.digests,

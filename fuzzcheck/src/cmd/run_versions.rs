@@ -9,15 +9,13 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::run::{execute, select};
-use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
-    tell_skipped,
-};
+use super::{in_words, interrupt_flag, paths_or_corpus, target_by_name, tell_skipped};
+use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
+use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::RunArgs;
-use crate::cli::flavor::FlavorArgs;
+use crate::lane::Lane;
 use crate::replay::Report;
 use crate::replay::cut_short::{self, CutShort};
 use crate::source;

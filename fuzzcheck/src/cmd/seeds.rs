@@ -9,7 +9,7 @@ use tandem::engine::sqlite::Executor;
 use tandem::generators::seeds;
 use tandem::targets::TARGETS;
 
-use super::project;
+use crate::base::project;
 use crate::cli::SeedsArgs;
 use crate::{source, ui};
 

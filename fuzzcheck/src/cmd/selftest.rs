@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tandem::TestCase;
 use tandem::targets::DB_SQL;
 
-use super::EXIT_FINDINGS;
+use crate::base::EXIT_FINDINGS;
 use crate::pairing::{Build, pool};
 use crate::replay::{Options, run_all};
 use crate::source::NamedCase;

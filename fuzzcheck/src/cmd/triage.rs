@@ -14,18 +14,15 @@ use tandem::TestCase;
 use tandem::minimize::{End, Part};
 use tandem::testcase::CaseId;
 
-use super::{
-    EXIT_ERROR, EXIT_FINDINGS, in_words, interrupt_flag, paths_or_corpus, project, target_by_name,
-    tell_skipped,
-};
+use super::{in_words, interrupt_flag, paths_or_corpus, target_by_name, tell_skipped};
+use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
 use crate::bisecting::Build;
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::releases::Releases;
 use crate::cli::triage::TriageArgs;
-use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
 use crate::files;
+use crate::lane::Lane;
 use crate::minimizing::Probes;
 use crate::minimizing::work::Work;
 use crate::replay::cut_short::{self, CutShort};
@@ -113,7 +110,7 @@ fn run_pile(
     stop: &Arc<AtomicBool>,
 ) -> Result<Report> {
     let (program, options) = probes.first();
-    let jobs = args.limits.jobs.map_or_else(super::cores, usize::from);
+    let jobs = args.limits.jobs.map_or_else(cores, usize::from);
     let mut progress = Progress::new(all.total);
     let mut cases = all.cases;
     let report = run_all(program, options, jobs, &mut cases, stop, |done| {

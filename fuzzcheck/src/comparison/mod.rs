@@ -6,4 +6,5 @@
 
 pub(crate) mod campaign;
 pub(crate) mod folder;
+pub(crate) mod lanes;
 pub(crate) mod table;

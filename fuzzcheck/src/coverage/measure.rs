@@ -7,12 +7,12 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tandem::targets::{TARGETS, Target};
 
+use super::evidence::Evidence;
 use super::export::Detail;
 use super::lane::{Files, Lane, cases};
 use super::modules::Modules;
+use super::reached::Reached;
 use crate::build::worker::Identity;
-use crate::campaign::record::Reached;
-use crate::gaps::evidence::Evidence;
 use crate::source::Cases;
 
 /// What is replayed, and in which build.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use tandem::targets::TARGETS;
 
 use super::{Check, Place, first_line};
-use crate::fuzzing::tools;
+use crate::tools;
 
 /// Fewest coverage counters of a target: SQLite alone has as many.
 const COUNTERS_MIN: u64 = 70_000;

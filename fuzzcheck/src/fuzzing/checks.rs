@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use tandem::targets::Target;
 
-use crate::build::lane::Lane;
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::worker::Worker;
-use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
+use crate::lane::Lane;
 use crate::pairing::{self, Build};
 use crate::replay::client::Client;
 use crate::replay::protocol::{Job, target_index};

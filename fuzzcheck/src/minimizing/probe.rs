@@ -6,11 +6,11 @@ use anyhow::{Result, bail};
 use tandem::TestCase;
 use tandem::targets::Target;
 
+use crate::base::WORKER_MEMORY_MIB;
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
-use crate::cli::WORKER_MEMORY_MIB;
 use crate::command_line;
+use crate::lane::Lane;
 use crate::pairing::{self, Build, named};
 use crate::replay::client::Client;
 use crate::replay::protocol::{Job, target_index};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use object::read::elf::{Dyn, ElfFile64, FileHeader, SectionHeader};
 use object::{Architecture, Endianness, Object, ObjectSection, ObjectSymbol, SectionKind, elf};
 
-use crate::cli::ossfuzz::SanitizerArg;
+use crate::ossfuzz::SanitizerArg;
 
 /// What the image in which targets run brings: glibc, and what unwinds stacks.
 const LIBRARIES: [&str; 8] = [

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use fuzzcheck::cli::WorkerArgs;
+use fuzzcheck::replay::arguments::WorkerArgs;
 use fuzzcheck::replay::{Options, worker};
 use tandem::engine::sqlite::Executor;
 use tandem_turso::{Plant, Turso, exit_on_panics};

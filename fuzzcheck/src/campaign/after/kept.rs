@@ -11,13 +11,13 @@ use tandem::corpus::Corpus;
 use tandem::targets::TARGETS;
 
 use super::{After, Output, parse};
-use crate::build::lane::Lane;
+use crate::campaign::after::StepArg;
 use crate::campaign::record::{Check, Gap, Night, Reached, Slow};
 use crate::campaign::runner::{Done, Runner};
 use crate::campaign::state::Case;
-use crate::cli::nightly::StepArg;
 use crate::coverage::lane::Coverage;
 use crate::files;
+use crate::lane::Lane;
 use crate::replay::FoundBug;
 use crate::replay::cut_short::CutShort;
 use crate::replay::protocol::OracleCounts;

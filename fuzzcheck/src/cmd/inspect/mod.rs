@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::EXIT_FINDINGS;
+use crate::base::EXIT_FINDINGS;
 use crate::cli::inspect::{DbArgs, DbCommand};
 
 pub(super) use logs::{journal, wal};

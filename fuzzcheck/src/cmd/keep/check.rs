@@ -11,11 +11,12 @@ use tandem::targets::SQL;
 use tandem::testcase::{Script, TestCase};
 
 use super::{bugs_of, is_link, options, wrong_name};
+use crate::base::{EXIT_FINDINGS, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
 use crate::cli::keep::KeepArgs;
-use crate::cmd::{EXIT_FINDINGS, in_words, paths_or_corpus, project, target_by_name, tell_skipped};
+use crate::cmd::{in_words, paths_or_corpus, target_by_name, tell_skipped};
+use crate::lane::Lane;
 use crate::replay::{FoundBug, Options};
 use crate::source::{self, Kept, NamedCase};
 use crate::ui;

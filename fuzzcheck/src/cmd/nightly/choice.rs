@@ -8,16 +8,17 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use tandem::targets::{TARGETS, Target};
 
+use crate::base::{cores, project};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::campaign::limits::memory_per_process_mib;
 use crate::campaign::place;
 use crate::campaign::record::{self, Arm, Campaign};
 use crate::campaign::state::{Settings, State};
 use crate::cli::nightly::NightlyArgs;
-use crate::cmd::{cores, project, target_by_name};
+use crate::cmd::target_by_name;
 use crate::fuzzing::plan::{self, Plan};
-use crate::fuzzing::tools;
+use crate::lane::Lane;
+use crate::tools;
 
 /// Lanes that fuzz, and those that run again what is new, unless others are asked for. In 600 CPU seconds of SQLite 3.31.1
 /// AddressSanitizer alone found 4 signatures and the debug lane behind it 9; the release lane with both behind it 10 in

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tandem::difference::Difference;
 use tandem::testcase::CaseId;
 
-use crate::cli::TIMEOUT_MS;
+use crate::base::TIMEOUT_MS;
 use crate::cli::pair::PairArgs;
 use crate::command_line;
 use crate::pairing::report::{Found, PairReport};

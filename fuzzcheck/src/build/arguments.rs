@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::build::lane::Lane;
 use crate::build::releases::Releases;
+use crate::lane::Lane;
 
 /// Which SQLite, and how it is built.
 #[derive(Debug, Clone, Default, Args)]

@@ -16,7 +16,7 @@ use tandem::TestCase;
 use tandem::dbfile::damage::{Assessment, assess_with};
 use tandem::testcase::{JOURNAL, WAL};
 
-use crate::build::lane::Lane;
+use crate::lane::Lane;
 use crate::replay::protocol::{CaseDigest, StatementDigest};
 
 /// What comparing a case gives.
