@@ -11,8 +11,6 @@ mod base;
 mod bisecting;
 mod build;
 mod campaign;
-pub mod cli;
-mod cmd;
 mod command_line;
 mod comparison;
 mod coverage;
@@ -33,6 +31,7 @@ mod source;
 mod tools;
 mod triage;
 mod ui;
+mod verbs;
 
-pub use cmd::dispatch;
 pub use source::{Cases, NamedCase, Skipped, open};
+pub use verbs::{command, main};

@@ -1,4 +1,4 @@
-//! `fuzzcheck distill` with a stand-in for the fuzz target that measures as libFuzzer does. `.ci/run` runs a real
+//! `fuzzcheck corpus merge` with a stand-in for the fuzz target that measures as libFuzzer does. `.ci/run` runs a real
 //! one.
 
 use std::fs;
@@ -33,7 +33,7 @@ fn database(stage: &Stage) -> PathBuf {
 }
 
 fn command(stage: &Stage, words: &str) -> Command {
-    let mut command = stage.command_on_project("distill sql", words);
+    let mut command = stage.command_on_project("corpus merge sql", words);
     command.env_remove("CARGO_TARGET_DIR");
     command
 }
@@ -265,7 +265,7 @@ fn ctrl_c_ends_it_and_its_target() {
 fn two_at_once_are_one_too_many() {
     let stage = stage();
     let mut child = standing(&stage);
-    distill(&stage, "").expect_error(&["fuzz/distill/sql", "another `fuzzcheck distill`"]);
+    distill(&stage, "").expect_error(&["fuzz/distill/sql", "another `fuzzcheck corpus merge`"]);
     file(&stage.path(""), "go", "");
     assert!(child.wait().unwrap().success());
 }
@@ -277,7 +277,7 @@ fn what_is_added_meanwhile_stays() {
     let mut child = standing(&stage);
     let case = file(&stage.path(""), "late.sql", script(&[8], "late"));
     let into = database(&stage);
-    common::fuzzcheck_on("import --into", &[&into, &case]).expect(0);
+    common::fuzzcheck_on("corpus import --into", &[&into, &case]).expect(0);
     file(&stage.path(""), "go", "");
     assert!(child.wait().unwrap().success());
     let after = scripts(&into);
@@ -360,8 +360,9 @@ fn what_cannot_be_distilled_is_said() {
     distill(&empty, "").expect_error(&["there are no cases of sql", "--from"]);
     distill(&empty, "--from /nonexistent").expect_error(&["/nonexistent"]);
     distill(&empty, "--lane valgrind").expect_error(&["--lane valgrind is not for this"]);
-    finish(&mut empty.command_on_project("distill", "")).expect_error(&["<TARGET>"]);
-    finish(&mut empty.command_on_project("distill nope", "")).expect_error(&["no target is named `nope`"]);
+    finish(&mut empty.command_on_project("corpus merge", "")).expect_error(&["<TARGET>"]);
+    finish(&mut empty.command_on_project("corpus merge nope", ""))
+        .expect_error(&["no target is named `nope`"]);
     file(&found(&empty), "a", script(&[8], "CRASH"));
     distill(&empty, "").expect_error(&["all 1 cases end the target"]);
     assert_eq!(names_in(&empty.project().join("fuzz/artifacts/sql")).len(), 1);

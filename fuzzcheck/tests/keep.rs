@@ -1,4 +1,4 @@
-//! `fuzzcheck keep`: findings become named cases, and `--check` says what became of them.
+//! `fuzzcheck corpus add`: findings become named cases, and `corpus check` says what became of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use crate::common::{
 use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};
 
-/// A call of `keep`, with a reason for the bug.
+/// A call of `corpus add`, with a reason for the bug.
 fn keep_command(into: &Path, words: &str, case: &Path) -> Command {
     let mut command = command();
-    command.args(["keep", "--into"]).arg(into).args(["--reason", "a test"]);
+    command.args(["corpus", "add", "--into"]).arg(into).args(["--reason", "a test"]);
     command.args(words.split_whitespace()).arg(case);
     command
 }
@@ -105,12 +105,12 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
         &["still shows"],
     );
     let mut bare = command();
-    bare.args(["keep", "--name", "a", "--plant", "abort", "--into"]).arg(&into).arg(&case);
+    bare.args(["corpus", "add", "--name", "a", "--plant", "abort", "--into"]).arg(&into).arg(&case);
     finish(&mut bare).expect_error(&["--link", "--reason"]);
     finish(bare.arg("--reason=")).expect_error(&["--reason is empty"]);
-    let reason = ["keep", "--name", "a", "--reason", "r"];
+    let reason = ["corpus", "add", "--name", "a", "--reason", "r"];
     fuzzcheck(reason.iter().chain(&["/nonexistent"])).expect_error(&["`/nonexistent` is no file"]);
-    fuzzcheck(reason.iter().chain(&["x", "y"])).expect_error(&["one case is kept at a time"]);
+    fuzzcheck(reason.iter().chain(&["x", "y"])).expect_error(&["unexpected argument 'y'"]);
     keep(folder.path(), "--name a --plant abort", &case).expect_error(&["no regular file"]);
     keep(&folder.path().join("none/x.db"), "--name a --plant abort", &case).expect_error(&["none/x.db"]);
 }
@@ -158,7 +158,7 @@ fn several_at_once_lose_nothing() {
     for i in 0..8 {
         let case = file(folder.path(), &format!("{i}.sql"), format!("SELECT planted(), {i};"));
         let mut import = command();
-        import.args(["import", "--into"]).arg(&imported).arg(&case);
+        import.args(["corpus", "import", "--into"]).arg(&imported).arg(&case);
         let keep = keep_command(&kept, &format!("--name case-{i} --plant abort"), &case);
         for mut command in [keep, import] {
             let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
@@ -206,9 +206,9 @@ fn sigkill_loses_nothing() {
     assert_eq!((list(&[&corpus]).len(), names_in(&place)), (cases + 1, vec!["sql.db".to_owned()]));
 }
 
-/// Runs `keep --check`.
+/// Runs `corpus check`.
 fn check(words: &str, paths: &[&Path]) -> Ran {
-    fuzzcheck_on(&format!("keep --check {words}"), paths)
+    fuzzcheck_on(&format!("corpus check {words}"), paths)
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn a_known_bug_of_which_too_little_is_said_is_told() {
     let folder = folder();
     let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
     fuzzcheck_on(
-        "import --kind known --signature crash/SIGABRT/sqlite3VdbeExec:Function --into",
+        "corpus import --kind known --signature crash/SIGABRT/sqlite3VdbeExec:Function --into",
         &[&into, &case],
     )
     .expect(0);
@@ -273,7 +273,7 @@ fn a_known_bug_of_which_too_little_is_said_is_told() {
         assert!(wrong.out.contains(what), "{what}: {wrong:?}");
     }
     let none = folder.path().join("none.db");
-    fuzzcheck_on("import --into", &[&none, &case]).expect(0);
+    fuzzcheck_on("corpus import --into", &[&none, &case]).expect(0);
     check("", &[&none]).expect_error(&["none.db", "nothing to check"]);
     check("--name x", &[&into]).expect_error(&["--name"]);
     check("", &[&folder.path().join("missing.db")]).expect_error(&["missing.db"]);

@@ -1,4 +1,4 @@
-//! `fuzzcheck pair`: every kind of difference is planted and found, and two equal builds have none.
+//! `fuzzcheck compare engines`: every kind of difference is planted and found, and two equal builds have none.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const PLANTED: &str =
 fn pair(a: &str, b: &str, path: &Path, words: &str) -> Ran {
     let saved = folder();
     let mut command = command();
-    command.args(["pair", a, b]).arg(path).args(words.split_whitespace());
+    command.args(["compare", "engines", a, b]).arg(path).args(words.split_whitespace());
     finish(command.arg("--save-dir").arg(saved.path()))
 }
 
@@ -84,7 +84,7 @@ fn the_replay_command_finds_it_again() {
     let case = script(folder.path(), PLANTED);
     let saved = folder.path().join("it's saved");
     let mut command = command();
-    command.args(["pair", "bundled", "bundled", "--plant-b", "wrong-rows"]).arg(&case);
+    command.args(["compare", "engines", "bundled", "bundled", "--plant-b", "wrong-rows"]).arg(&case);
     let found = finish(command.arg("--save-dir").arg(&saved)).expect(1);
     let rest = found.after("replay:").strip_prefix("cargo fuzzcheck ").expect("a call of the program");
     let script = format!("exec \"$0\" {rest} --save-dir \"$1\"");
@@ -145,7 +145,7 @@ fn a_wrong_name_is_an_error() {
     bundled(&case, "--plant-a nonsense").expect_error(&["no planted bug is named `nonsense`"]);
     bundled(&case, "--target nonsense").expect_error(&["no target is named `nonsense`"]);
     bundled(&folder.path().join("nowhere"), "").expect_error(&["nowhere"]);
-    finish(command().args(["pair", "bundled"])).expect_error(&["<B>"]);
+    finish(command().args(["compare", "engines", "bundled"])).expect_error(&["<B>"]);
 }
 
 #[test]

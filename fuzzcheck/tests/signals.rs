@@ -98,7 +98,7 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
     let many = many_scripts(folder.path(), 4_000);
     // As soon as something is written, and a little later each time.
     for turns in 0..6 {
-        let mut child = start("import --into", &[&corpus, &many]);
+        let mut child = start("corpus import --into", &[&corpus, &many]);
         while names_in(&place).len() < 2 && child.try_wait().expect("it is ours").is_none() {
             sleep(TURN);
         }
@@ -116,7 +116,7 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
         }
         fs::write(&corpus, &before).expect("it can be written");
     }
-    fuzzcheck_on("import --into", &[&corpus, &many]).expect(0);
+    fuzzcheck_on("corpus import --into", &[&corpus, &many]).expect(0);
     assert_eq!((list(&[&corpus]).len(), names_in(&place).len()), (cases + 4_000, 1));
 }
 

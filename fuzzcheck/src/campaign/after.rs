@@ -29,7 +29,7 @@ pub enum StepArg {
     /// Run findings again and make them smaller.
     Triage,
     /// Merge what adds coverage into corpus databases.
-    Distill,
+    Merge,
     /// Replay these and count what each check did.
     Replay,
     /// Count what they reach.
@@ -49,7 +49,7 @@ const MINIMIZE_S_MAX: u64 = 300;
 pub(crate) struct After<'a> {
     /// The working copy.
     pub project: &'a Path,
-    /// What was fuzzed; its lane is the first of those that did, and measures for `distill`.
+    /// What was fuzzed; its lane is the first of those that did, and measures for `corpus merge`.
     pub flavor: &'a Flavor,
     /// The words of a command line that ask for it, without its lane.
     pub build: &'a [String],
@@ -90,8 +90,8 @@ impl After<'_> {
         self.triage(runner)?;
         fs::create_dir_all(&self.merge_into).with_context(|| format!("{}", self.merge_into.display()))?;
         for target in self.targets {
-            self.step(runner, StepArg::Distill, &format!("distill {target}"), |runner, name| {
-                self.distill(runner, name, target)
+            self.step(runner, StepArg::Merge, &format!("merge {target}"), |runner, name| {
+                self.merge(runner, name, target)
             })?;
         }
         for target in TARGETS.map(|target| target.name) {
@@ -188,7 +188,7 @@ impl After<'_> {
 
     /// The words that all commands take.
     fn words(&self, verb: &str, lane: Option<Lane>) -> Vec<OsString> {
-        let mut words: Vec<OsString> = vec![verb.into()];
+        let mut words: Vec<OsString> = verb.split(' ').map(OsString::from).collect();
         words.extend(lane.map(|lane| format!("--lane={lane}").into()));
         words.extend(self.build.iter().map(OsString::from));
         if !self.may_install {

@@ -227,7 +227,7 @@ pub(crate) struct Slow {
 /// Something that the campaign does beside fuzzing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Step {
-    /// `build`, `triage`, `distill`, `coverage`, …
+    /// `build`, `triage`, `merge`, `coverage`, …
     pub name: String,
     /// How it ended.
     pub end: StepEnd,

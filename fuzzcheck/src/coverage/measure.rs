@@ -1,4 +1,4 @@
-//! Building, replaying and counting in one, for `coverage` and `gaps`: the replay is what takes minutes.
+//! Building, replaying and counting in one, for `coverage` and `coverage gaps`: the replay is what takes minutes.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -96,7 +96,7 @@ impl Check for LaneCheck {
 /// A comparison with another build as a check.
 pub(crate) struct PairCheck {
     name: String,
-    /// What `pair` calls the two builds.
+    /// What `compare engines` calls the two builds.
     builds: [String; 2],
     pairing: pairing::Follower,
 }

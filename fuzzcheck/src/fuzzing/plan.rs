@@ -67,7 +67,7 @@ impl Plan {
         self.project.join("fuzz/sample").join(self.name())
     }
 
-    /// Where `fuzzcheck distill` measures.
+    /// Where `fuzzcheck corpus merge` measures.
     pub(crate) fn laboratory(&self) -> PathBuf {
         self.project.join("fuzz/distill").join(self.name())
     }

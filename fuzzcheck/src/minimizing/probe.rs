@@ -79,7 +79,7 @@ impl Probe {
 pub(crate) struct Probes {
     /// One build, or two that are compared.
     builds: Vec<Build>,
-    /// What asks for them on the command line of `run`, or the names that `pair` takes.
+    /// What asks for them on the command line of `run`, or the names that `compare engines` takes.
     words: Vec<String>,
 }
 

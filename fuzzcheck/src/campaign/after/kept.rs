@@ -39,7 +39,7 @@ impl After<'_> {
         Ok(into)
     }
 
-    pub(super) fn distill(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
+    pub(super) fn merge(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
         let into = self.database(target)?;
         let ahead = self.targets.iter().skip_while(|other| *other != target).count();
         // What is not counted afterwards leaves its time to merging.
@@ -47,7 +47,7 @@ impl After<'_> {
             !self.without.contains(&StepArg::Coverage) && self.why_not(runner, Lane::Coverage).is_none();
         let share = if is_counted { 0.45 } else { 0.8 };
         let Output { done, json } = self.child(runner, name, share / ahead.max(1) as f64, |_| {
-            let mut words = self.words("distill", Some(self.flavor.lane));
+            let mut words = self.words("corpus merge", Some(self.flavor.lane));
             words.extend([target.into(), "--into".into(), into.into()]);
             words.extend(["--project".into(), self.project.into()]);
             words.extend(self.toolchain.iter().flat_map(|name| ["--toolchain".into(), OsString::from(name)]));
@@ -74,7 +74,7 @@ impl After<'_> {
             signature: String,
             saved: PathBuf,
         }
-        let document: Document = parse("distill", json)?;
+        let document: Document = parse("corpus merge", json)?;
         let lane = self.flavor.lane.name().to_owned();
         for crashed in document.targets.into_iter().flat_map(|summary| summary.crashed) {
             runner.state.memory.cases.insert(Case {
