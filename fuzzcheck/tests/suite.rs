@@ -2,6 +2,7 @@
 
 mod common;
 
+mod arrows;
 mod bad_input;
 mod compare;
 mod coverage;
