@@ -16,7 +16,7 @@
 ################################################################################
 # Puts the fuzz targets into $OUT as OSS-Fuzz and ClusterFuzzLite want them there: for each [[bin]] of fuzz/Cargo.toml
 # the program, its seeds, its options, and its dictionary. The build.sh of both call this and
-# nothing else; `fuzz/build_local.sh` does so without docker, `cargo fuzzcheck check-oss-fuzz $OUT` looks at the result.
+# nothing else; `fuzz/build_local.sh` does so without docker, `cargo fuzzcheck oss-fuzz check $OUT` looks at the result.
 #
 # What it reads of the environment that OSS-Fuzz sets: OUT, WORK, SANITIZER, FUZZING_ENGINE, and, through cargo and the cc
 # crate, CC, CXX, CFLAGS, CXXFLAGS, RUSTFLAGS, RUSTUP_TOOLCHAIN, CUSTOM_LIBFUZZER_PATH, CUSTOM_LIBFUZZER_STD_CXX.
@@ -91,6 +91,6 @@ fuzzcheck() {
 for target in $targets; do
     cp "$built/$target" "$out/$target"
     cp fuzz/target.options "$out/$target.options"
-    fuzzcheck export "corpus/$target.db" --zip "$out/${target}_seed_corpus.zip"
-    fuzzcheck dictionary --to "$out/$target.dict"
+    fuzzcheck corpus export "corpus/$target.db" --zip "$out/${target}_seed_corpus.zip"
+    fuzzcheck oss-fuzz dictionary --to "$out/$target.dict"
 done

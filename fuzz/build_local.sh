@@ -16,7 +16,7 @@
 ################################################################################
 # fuzz/build_local.sh OUT [address|coverage|none]: runs fuzz/oss-fuzz/build.sh in the environment that OSS-Fuzz sets for
 # a Rust project (`compile` of its base-builder), as far as this machine has it and without docker. CI does so and then
-# looks at OUT with `cargo fuzzcheck check-oss-fuzz OUT`. What differs:
+# looks at OUT with `cargo fuzzcheck oss-fuzz check OUT`. What differs:
 #  * libFuzzer is that of the newest clang here, and its C++ library libstdc++ where there is no libc++: a static one,
 #    as OSS-Fuzz's is.
 #  * The toolchain is the active one unless RUSTUP_TOOLCHAIN says otherwise: .cargo/rustc makes stable do.

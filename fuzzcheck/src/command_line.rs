@@ -21,7 +21,7 @@ pub(crate) fn run(words: &[String], target: &str, path: &Path) -> String {
 pub(crate) fn pair(builds: &[String], words: &[String], target: &str, path: &Path) -> String {
     let path = path.display().to_string();
     let words = builds.iter().chain(words).map(String::as_str);
-    fuzzcheck("pair", words.chain(["--target", target, &path]))
+    fuzzcheck("compare engines", words.chain(["--target", target, &path]))
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
         let builds = ["bundled".to_owned(), "3.49.1:debug".to_owned()];
         assert_eq!(
             pair(&builds, &[], "sql", Path::new("x")),
-            "cargo fuzzcheck pair bundled 3.49.1:debug --target sql x"
+            "cargo fuzzcheck compare engines bundled 3.49.1:debug --target sql x"
         );
     }
 }

@@ -5,13 +5,43 @@
 //!
 //! Exit codes: 0 clean, 1 findings, 2 usage or harness error. Data goes to standard output, progress to
 //! standard error.
+//!
+//! # Map
+//! What stands further down uses what stands above it, never the other way; `tests/arrows.rs` reads this table.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `base` | exit codes, limits by default, the machine and the working copy, figures in words |
+//! | `files` | files that are listed, and written so that nothing is lost |
+//! | `ui` | standard output, and progress on standard error |
+//! | `command_line` | command lines that are printed for a person, or another program, to run |
+//! | `guard` | process groups that end with this program |
+//! | `tools` | what a build needs beside Rust, tried and installed |
+//! | `lane` | ways to build SQLite that see different bugs |
+//! | `source` | from paths to cases |
+//! | [`replay`] | cases that run in worker processes |
+//! | `build` | builds of SQLite other than the one in this program |
+//! | [`pairing`] | cases that run in two builds, compared |
+//! | `fuzzing` | libFuzzer kept going, and what it finds |
+//! | `triage` | which bugs there are, known or new |
+//! | `minimizing` | a case made smaller by worker processes |
+//! | `bisecting` | since which release a case shows its bug |
+//! | `handover` | a case for someone without Tandem |
+//! | `coverage` | what cases reach of sqlite3.c |
+//! | `gaps` | what none does |
+//! | `focus` | fuzzing that is turned to functions |
+//! | `distilling` | which cases of a corpus add coverage |
+//! | `comparison` | lanes that are compared, and mutations |
+//! | `campaign` | a night, its record and its report |
+//! | `doctor` | whether this machine can fuzz |
+//! | `ossfuzz` | what OSS-Fuzz expects of a build |
+//! | `verbs` | the command line: a file for each verb |
 #![forbid(unsafe_code)]
 
+mod base;
 mod bisecting;
 mod build;
 mod campaign;
-pub mod cli;
-mod cmd;
 mod command_line;
 mod comparison;
 mod coverage;
@@ -23,14 +53,16 @@ mod fuzzing;
 mod gaps;
 mod guard;
 mod handover;
-mod lanes;
+mod lane;
 mod minimizing;
 mod ossfuzz;
 pub mod pairing;
 pub mod replay;
 mod source;
+mod tools;
 mod triage;
 mod ui;
+mod verbs;
 
-pub use cmd::dispatch;
 pub use source::{Cases, NamedCase, Skipped, open};
+pub use verbs::{command, main};

@@ -2,14 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    match fuzzcheck::dispatch(fuzzcheck::cli::Cli::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("fuzzcheck: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    fuzzcheck::main()
 }

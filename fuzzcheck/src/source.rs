@@ -18,10 +18,12 @@ use tandem::targets::Target;
 
 use clap::ValueEnum;
 
-use crate::build::lane::Lane;
 use crate::files;
+use crate::lane::Lane;
 
 pub(crate) use single::single;
+#[cfg(test)]
+pub(crate) use single::target_named;
 
 /// A case with where it came from.
 #[derive(Clone)]

@@ -53,9 +53,9 @@ fn what_is_no_case_is_named_by_every_subcommand() {
         let before = path.is_file().then(|| read(&path));
         let words = [path.to_str().expect("UTF-8"), what];
         fuzzcheck_on("run", &[&path]).expect_error(&words);
-        fuzzcheck_on("list", &[&path]).expect_error(&words);
-        fuzzcheck_on("export --dir", &[&out, &path]).expect_error(&words);
-        fuzzcheck_on("import --into", &[&into, &path]).expect_error(&words);
+        fuzzcheck_on("corpus list", &[&path]).expect_error(&words);
+        fuzzcheck_on("corpus export --dir", &[&out, &path]).expect_error(&words);
+        fuzzcheck_on("corpus import --into", &[&into, &path]).expect_error(&words);
         assert!(!out.exists() && !into.exists(), "{}", path.display());
         assert_eq!(path.is_file().then(|| read(&path)), before);
     }
@@ -78,10 +78,10 @@ fn in_a_folder_it_is_left_out_and_told_and_the_rest_is_done() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let ran = fuzzcheck_on("run", &[folder.path()]).expect_error(&words);
     assert_eq!(ran.summary(), (0, 1));
-    fuzzcheck_on("list", &[folder.path()]).expect_error(&words);
-    fuzzcheck_on("export --target sql --dir", &[&out, folder.path()]).expect_error(&words);
+    fuzzcheck_on("corpus list", &[folder.path()]).expect_error(&words);
+    fuzzcheck_on("corpus export --target sql --dir", &[&out, folder.path()]).expect_error(&words);
     assert_eq!(names_in(&out), [TestCase::from_sql("SELECT 1;").id().to_string()]);
-    fuzzcheck_on("import --into", &[&into, folder.path()]).expect_error(&words);
+    fuzzcheck_on("corpus import --into", &[&into, folder.path()]).expect_error(&words);
     assert_eq!(list(&[&into]).len(), 1);
     fuzzcheck_on("show 00 --corpus", &[folder.path()]).expect_error(&words);
 }
@@ -109,31 +109,41 @@ fn nothing_to_run_is_an_error_that_says_where_it_looked() {
     let folder = folder();
     let place = folder.path().to_str().expect("UTF-8");
     fuzzcheck_on("run", &[folder.path()]).expect_error(&[place, "no case"]);
-    fuzzcheck_on("import", &[folder.path()]).expect_error(&[place, "no case"]);
-    fuzzcheck_on("export --dir", &[&folder.path().join("out"), folder.path()])
+    fuzzcheck_on("corpus import", &[folder.path()]).expect_error(&[place, "no case"]);
+    fuzzcheck_on("corpus export --dir", &[&folder.path().join("out"), folder.path()])
         .expect_error(&[place, "no case"]);
     fuzzcheck_on("run --case nosuchid", &[&corpus()]).expect_error(&["nosuchid", "no case"]);
     fuzzcheck_on("run --skip 100000", &[&corpus()]).expect_error(&["--skip 100000", "no case"]);
     fuzzcheck_on("run --json --skip 100000", &[&corpus()]).expect_error(&["no case"]);
     fuzzcheck(["show", "nosuchid"]).expect_error(&["nosuchid"]);
-    fuzzcheck_on("export --case nosuchid --dir", &[&folder.path().join("out")]).expect_error(&["--case"]);
+    fuzzcheck_on("corpus export --case nosuchid --dir", &[&folder.path().join("out")])
+        .expect_error(&["--case"]);
     assert!(names_in(folder.path()).is_empty());
 }
 
 #[test]
 fn wrong_arguments_are_told() {
     let every: Vec<&str> = TARGETS.iter().map(|target| target.name).chain(["nope"]).collect();
-    for words in ["run --target nope", "export --target nope --dir x", "import --target nope x"] {
+    for words in ["run --target nope", "corpus export --target nope --dir x", "corpus import --target nope x"]
+    {
         fuzzcheck_on(words, &[]).expect_error(&every);
     }
     fuzzcheck(["run", "--plant", "nope"]).expect_error(&["nope", "abort", "hang"]);
-    let wrong =
-        ["--bogus", "run --bogus", "run --jobs 0", "run --timeout-ms 0", "export x", "import", "show"];
+    let wrong = [
+        "--bogus",
+        "run --bogus",
+        "run --jobs 0",
+        "run --timeout-ms 0",
+        "corpus export x",
+        "corpus import",
+        "show",
+    ];
     for words in wrong {
         fuzzcheck_on(words, &[]).expect_error(&["--help"]);
     }
-    // What is no subcommand is taken for a path.
-    fuzzcheck(["rnu"]).expect_error(&["rnu", "No such file"]);
+    // What is no verb is no path either.
+    fuzzcheck(["minimise"]).expect_error(&["'minimise'", "'minimize'", "--help"]);
+    fuzzcheck(["corpus"]).expect_error(&["merge", "Usage: fuzzcheck corpus"]);
     fuzzcheck(["run", "--worker-memory-mib", "1"]).expect_error(&["the worker ends before its first case"]);
 }
 
@@ -156,8 +166,8 @@ fn a_damaged_corpus_is_not_written_to() {
     for damaged in [half, overwritten] {
         let path = file(folder.path(), "db_sql.db", &damaged);
         let words = [path.to_str().expect("UTF-8"), "git restore"];
-        fuzzcheck_on("import --into", &[&path, &case]).expect_error(&words);
-        fuzzcheck_on("seeds --into", &[folder.path()]).expect_error(&words);
+        fuzzcheck_on("corpus import --into", &[&path, &case]).expect_error(&words);
+        fuzzcheck_on("corpus seed --into", &[folder.path()]).expect_error(&words);
         assert!(read(&path) == damaged, "the file was changed");
         fs::remove_file(folder.path().join("db_file.db")).ok();
         assert_eq!(names_in(folder.path()), ["db_sql.db", "new.sql"]);
@@ -177,7 +187,7 @@ fn no_damage_makes_an_import_lose_cases() {
         let at = if at % 2 == 0 { at / 1024 * 1024 + 3 } else { at };
         damaged[at..at + 2].fill(0);
         let path = file(folder.path(), "sql.db", &damaged);
-        let ran = fuzzcheck_on("import --into", &[&path, &case]);
+        let ran = fuzzcheck_on("corpus import --into", &[&path, &case]);
         if ran.code == Some(0) {
             assert_eq!(list(&[&path]).len(), cases + 1, "byte {at}");
         } else {
@@ -207,11 +217,11 @@ fn where_nothing_can_be_written_the_place_is_named() {
     for place in unwritable(folder.path()) {
         let words = [place.to_str().expect("UTF-8")];
         let (inner, database) = (place.join("x"), place.join("x.db"));
-        fuzzcheck_on("import --into", &[&database, &case]).expect_error(&words);
-        fuzzcheck_on("export --dir", &[&inner, &case]).expect_error(&words);
-        fuzzcheck_on("export --file", &[&inner, &case]).expect_error(&words);
-        fuzzcheck_on("export --fuzzdata", &[&database, &case]).expect_error(&words);
-        fuzzcheck_on("seeds --into", &[&inner]).expect_error(&words);
+        fuzzcheck_on("corpus import --into", &[&database, &case]).expect_error(&words);
+        fuzzcheck_on("corpus export --dir", &[&inner, &case]).expect_error(&words);
+        fuzzcheck_on("corpus export --file", &[&inner, &case]).expect_error(&words);
+        fuzzcheck_on("corpus export --fuzzdata", &[&database, &case]).expect_error(&words);
+        fuzzcheck_on("corpus seed --into", &[&inner]).expect_error(&words);
         // The finding is told all the same.
         let ran =
             fuzzcheck_on("run --plant internal-error --save-dir", &[&inner, &case]).expect_error(&words);
@@ -228,12 +238,12 @@ fn a_full_standard_output_is_an_error_and_no_panic() {
     let calls: [(&str, Vec<&Path>); 8] = [
         ("run", vec![&case]),
         ("run --json", vec![&case]),
-        ("list", vec![&case]),
-        ("list --json", vec![&case]),
+        ("corpus list", vec![&case]),
+        ("corpus list --json", vec![&case]),
         ("show", vec![&case]),
-        ("export --dir", vec![&out, &case]),
-        ("import --into", vec![&into, &case]),
-        ("seeds --into", vec![&out]),
+        ("corpus export --dir", vec![&out, &case]),
+        ("corpus import --into", vec![&into, &case]),
+        ("corpus seed --into", vec![&out]),
     ];
     for (words, paths) in calls {
         let full = File::options().write(true).open("/dev/full").expect("Linux has it");
@@ -252,21 +262,21 @@ fn devices_and_corpora_are_not_replaced() {
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
     let words = [pipe.to_str().expect("UTF-8"), "no regular file"];
-    fuzzcheck_on("import --into", &[&pipe, &case]).expect_error(&words);
-    fuzzcheck_on("export --fuzzdata", &[&pipe, &case]).expect_error(&words);
+    fuzzcheck_on("corpus import --into", &[&pipe, &case]).expect_error(&words);
+    fuzzcheck_on("corpus export --fuzzdata", &[&pipe, &case]).expect_error(&words);
     let reader = std::thread::spawn({
         let pipe = pipe.clone();
         move || read(&pipe)
     });
-    fuzzcheck_on("export --file", &[&pipe, &case]).expect(0);
+    fuzzcheck_on("corpus export --file", &[&pipe, &case]).expect(0);
     assert_eq!(reader.join().expect("it ends"), TestCase::from_sql("SELECT 1;").encode());
     assert!(!pipe.is_file());
 
     let corpus = corpus_copy(folder.path(), "sql");
     let before = read(&corpus);
     let words = [corpus.to_str().expect("UTF-8"), "not overwritten"];
-    fuzzcheck_on("export --file", &[&corpus, &case]).expect_error(&words);
-    fuzzcheck_on("export --fuzzdata", &[&corpus, &case]).expect_error(&words);
+    fuzzcheck_on("corpus export --file", &[&corpus, &case]).expect_error(&words);
+    fuzzcheck_on("corpus export --fuzzdata", &[&corpus, &case]).expect_error(&words);
     assert!(read(&corpus) == before, "the corpus was changed");
 }
 
@@ -291,11 +301,11 @@ fn a_full_disk_leaves_what_was_there() {
     fuzzdata::write(&data, [&TestCase::from_sql("SELECT 1")]).expect("it can be written");
     let before: Vec<Vec<u8>> = [&corpus, &old, &data].map(|path| read(path)).into();
     let calls: [(&str, Vec<&Path>); 6] = [
-        ("import --into", vec![&corpus, &long]),
-        ("export --file", vec![&old, &long]),
-        ("export --fuzzdata", vec![&data, &long]),
-        ("export --target sql --dir", vec![&place, &long]),
-        ("seeds --into", vec![&place]),
+        ("corpus import --into", vec![&corpus, &long]),
+        ("corpus export --file", vec![&old, &long]),
+        ("corpus export --fuzzdata", vec![&data, &long]),
+        ("corpus export --target sql --dir", vec![&place, &long]),
+        ("corpus seed --into", vec![&place]),
         ("run --plant internal-error --save-dir", vec![&place, &long]),
     ];
     for (words, paths) in calls {

@@ -1,4 +1,4 @@
-//! `fuzzcheck compare-mutators` with stand-ins for cargo, clang, llvm and the target, so
+//! `fuzzcheck compare mutators` with stand-ins for cargo, clang, llvm and the target, so
 //! that they are tested without any of them. `.ci/run` runs the real ones.
 
 use std::fs;
@@ -121,13 +121,13 @@ fn what_proves_nothing_is_an_error() {
     stage.compare(&format!("--seeds {}", stage.path("empty").display())).expect_error(&["no seeds"]);
 
     let words = |words: &str| fuzzcheck_on(words, &[]);
-    words("compare-mutators --target nope --seconds 1").expect_error(&["no target is named `nope`"]);
-    words("compare-mutators --target sql --seconds 0").expect_error(&["--seconds"]);
-    words("compare-mutators --target sql --seconds 1 --repeats 0").expect_error(&["--repeats"]);
-    words("compare-mutators --target sql --seconds 1 --arm x").expect_error(&["`x`", "without:token"]);
-    words("compare-mutators --target sql --seconds 1 --arm without:page")
+    words("compare mutators --target nope --seconds 1").expect_error(&["no target is named `nope`"]);
+    words("compare mutators --target sql --seconds 0").expect_error(&["--seconds"]);
+    words("compare mutators --target sql --seconds 1 --repeats 0").expect_error(&["--repeats"]);
+    words("compare mutators --target sql --seconds 1 --arm x").expect_error(&["`x`", "without:token"]);
+    words("compare mutators --target sql --seconds 1 --arm without:page")
         .expect_error(&["the target sql does without that anyway: without:page", "without:token"]);
-    words("compare-mutators --target sql --seconds 1 --project /nonexistent")
+    words("compare mutators --target sql --seconds 1 --project /nonexistent")
         .expect_error(&["no working copy"]);
 }
 
@@ -139,7 +139,7 @@ fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
     stage.compare("--arm libfuzzer").expect(0);
     fs::remove_file(stage.path("ready")).unwrap();
     let mut command =
-        stage.command("compare-mutators --target sql --seconds 1000 --no-install --arm libfuzzer --json");
+        stage.command("compare mutators --target sql --seconds 1000 --no-install --arm libfuzzer --json");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "the target begins", || stage.path("ready").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
@@ -148,7 +148,7 @@ fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
     // With one campaign done before, that one is shown.
     fs::remove_file(stage.path("ready")).unwrap();
     let mut command = stage
-        .command("compare-mutators --target sql --seconds 0.1 --no-install --arm libfuzzer --arm all --json");
+        .command("compare mutators --target sql --seconds 0.1 --no-install --arm libfuzzer --arm all --json");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "the target begins", || stage.path("ready").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use fuzzcheck::replay::client::Client;
-use fuzzcheck::replay::protocol::{Job, target_index};
+use fuzzcheck::replay::protocol::Job;
 use fuzzcheck::replay::report::is_known;
 use fuzzcheck::replay::{Options, Outcome};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,12 +28,8 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for (index, named) in (1..).zip(cases.cases) {
         let known = named.known();
-        let job = Job {
-            index,
-            target: target_index(named.target),
-            heap_bytes: named.heap_bytes,
-            body: named.case.encode(),
-        };
+        let job =
+            Job { index, target: named.target, heap_bytes: named.heap_bytes, body: named.case.encode() };
         let clients = Arc::clone(&clients);
         let name = format!("{}::{}", named.target.name, named.case.id());
         trials.push(Trial::test(name, move || clients.run(job, known.as_deref())));

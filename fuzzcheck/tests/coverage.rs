@@ -1,4 +1,4 @@
-//! `fuzzcheck coverage` and `fuzzcheck gaps` with stand-ins for cargo, clang and llvm. `.ci/run` runs the real ones.
+//! `fuzzcheck coverage` and `fuzzcheck coverage gaps` with stand-ins for cargo, clang and llvm. `.ci/run` runs the real ones.
 
 use std::fs;
 
@@ -92,7 +92,7 @@ fn a_case_closes_a_gap() {
     fs::create_dir(&folder).unwrap();
     file(&folder, "first.sql", "SELECT abs(1);");
     let gaps = |words: &str| {
-        let words = format!("gaps --no-install --jobs 1 {words} {}", folder.display());
+        let words = format!("coverage gaps --no-install --jobs 1 {words} {}", folder.display());
         on_stage(&stage, &words).expect(0)
     };
     let names = |ran: Ran| -> Vec<String> {
@@ -108,8 +108,8 @@ fn a_case_closes_a_gap() {
     let few = gaps("--kind function,pragma --limit 2");
     assert!(few.out.contains("function        10  second"), "{few:?}");
     assert!(few.out.contains("fuzzcheck: 2 of "), "{few:?}");
-    fuzzcheck_on("gaps", &[common::folder().path()]).expect_error(&["no cases there"]);
-    fuzzcheck_on("gaps --kind nonsense", &[]).expect_error(&["nonsense"]);
+    fuzzcheck_on("coverage gaps", &[common::folder().path()]).expect_error(&["no cases there"]);
+    fuzzcheck_on("coverage gaps --kind nonsense", &[]).expect_error(&["nonsense"]);
 }
 
 #[test]

@@ -58,7 +58,7 @@ const SCRIPTS: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT plante
 fn lanes_that_agree_are_clean_and_one_that_differs_is_found() {
     let stage = Stage::new();
     stage.program("valgrind", VALGRIND);
-    let words = "lanes --lanes release,valgrind --valgrind-every 40 --json";
+    let words = "compare builds --lanes release,valgrind --valgrind-every 40 --json";
     let ran = stage.fuzzcheck(words, &project().join("corpus/sql.db")).expect(0).json();
     let (first, other) = (&ran["lanes"][0], &ran["lanes"][1]);
     assert_eq!((&first["lane"], &other["lane"]), (&"release".into(), &"valgrind".into()));
@@ -66,7 +66,7 @@ fn lanes_that_agree_are_clean_and_one_that_differs_is_found() {
     assert!(cases > 700 && other["cases"] == cases.div_ceil(40) && other["equal"] == other["cases"], "{ran}");
 
     let case = file(stage.folder.path(), "case.sql", SCRIPTS);
-    let words = "lanes --lanes release,valgrind --valgrind-every 1";
+    let words = "compare builds --lanes release,valgrind --valgrind-every 1";
     let ran = stage.fuzzcheck(&format!("{words} --plant leak"), &case).expect(1);
     assert!(ran.out.contains("valgrind differs from release") && ran.out.contains("planted()"), "{ran:?}");
     assert!(ran.out.contains("valgrind: memory/leak/"), "{ran:?}");
@@ -81,9 +81,11 @@ fn lanes_that_agree_are_clean_and_one_that_differs_is_found() {
         assert!(ran.out.contains(&line), "{ran:?}");
     }
 
-    stage.fuzzcheck("lanes --lanes release", &case).expect_error(&["two lanes"]);
-    stage.fuzzcheck("lanes --lanes release,coverage", &case).expect_error(&["not judged", "coverage"]);
-    stage.fuzzcheck("lanes --lanes release,valgrind", &stage.path("none")).expect_error(&["none"]);
+    stage.fuzzcheck("compare builds --lanes release", &case).expect_error(&["two lanes"]);
+    stage
+        .fuzzcheck("compare builds --lanes release,coverage", &case)
+        .expect_error(&["not judged", "coverage"]);
+    stage.fuzzcheck("compare builds --lanes release,valgrind", &stage.path("none")).expect_error(&["none"]);
     stage.program("valgrind", "exit 1");
     stage.fuzzcheck(words, &case).expect_error(&["worker"]);
 }

@@ -81,7 +81,7 @@ fn the_summary_says_how_to_replay_read_and_keep() {
     assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
     let keep = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
-    assert!(ran.after("keep:").contains(keep), "{ran:?}");
+    assert!(ran.after("add:").contains(keep), "{ran:?}");
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 1 findings"));
 }
 
@@ -308,7 +308,10 @@ fn what_is_new_is_run_again_and_compared() {
     let sample = String::from_utf8(read(&stage.path("sample"))).unwrap();
     assert!(sample.trim().ends_with("fuzz/sample/sql:7"), "{sample}");
 
-    assert!(finding["replay"].as_str().unwrap().starts_with("cargo fuzzcheck pair bundled /"), "{summary}");
+    assert!(
+        finding["replay"].as_str().unwrap().starts_with("cargo fuzzcheck compare engines bundled /"),
+        "{summary}"
+    );
 
     let stage = Stage::new("");
     stage.fuzz("--lane valgrind").expect_error(&["--lane valgrind is not for this"]);

@@ -1,4 +1,4 @@
-//! `fuzzcheck db`, `db diff`, `wal` and `journal`: what is there is told, a lie is named, and what is no such
+//! `fuzzcheck inspect`: what is there is told, a lie is named, and what is no such
 //! file is refused.
 
 use std::path::{Path, PathBuf};
@@ -46,14 +46,14 @@ fn text(path: &Path) -> &str {
 fn a_sound_database_is_described_and_has_no_problem() {
     let folder = folder();
     let sound = file(folder.path(), "sound.db", database());
-    let ran = fuzzcheck_on("db", &[&sound]).expect(0);
+    let ran = fuzzcheck_on("inspect db", &[&sound]).expect(0);
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 0 problems"));
     for words in
         ["page size", "table t, root page 2: CREATE TABLE t", "root of tb, leaf, 3 cells", "freelist trunk"]
     {
         assert!(ran.out.contains(words), "{words}: {}", ran.out);
     }
-    let document = fuzzcheck_on("db --json", &[&sound]).expect(0).json();
+    let document = fuzzcheck_on("inspect db --json", &[&sound]).expect(0).json();
     assert_eq!(document["is_damaged"], false);
     assert_eq!(document["problems"].as_array().map(Vec::len), Some(0));
     let trees: Vec<_> =
@@ -67,7 +67,7 @@ fn a_sound_database_is_described_and_has_no_problem() {
 fn damage_is_told_with_its_place_and_what_was_expected() {
     let folder = folder();
     let path = file(folder.path(), "damaged.db", damaged());
-    let ran = fuzzcheck_on("db", &[&path]).expect(1);
+    let ran = fuzzcheck_on("inspect db", &[&path]).expect(1);
     assert!(ran.out.contains(
         "page 1, byte 36 (file 0x24): the header claims 2 free pages; expected 1 [freelist-count]"
     ));
@@ -77,7 +77,7 @@ fn damage_is_told_with_its_place_and_what_was_expected() {
     );
     assert!(ran.out.contains("freelist pages                     2  <- expected 1"), "{}", ran.out);
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 2 problems"));
-    let document = fuzzcheck_on("db --json", &[&path]).expect(1).json();
+    let document = fuzzcheck_on("inspect db --json", &[&path]).expect(1).json();
     let kinds: Vec<_> =
         document["problems"].as_array().expect("problems").iter().map(|it| &it["kind"]).collect();
     assert_eq!(kinds, ["freelist-count", "index-entry"]);
@@ -94,15 +94,15 @@ fn every_form_of_a_case_is_read() {
         file(folder.path(), "raw", database()),
     ];
     for path in &forms {
-        let document = fuzzcheck_on("db --json", &[path]).expect(0).json();
+        let document = fuzzcheck_on("inspect db --json", &[path]).expect(0).json();
         assert_eq!(document["trees"].as_array().map(Vec::len), Some(3), "{}", path.display());
-        let same = fuzzcheck_on("db diff", &[path, &forms[2]]).expect(0);
+        let same = fuzzcheck_on("inspect diff", &[path, &forms[2]]).expect(0);
         assert_eq!(same.out.lines().last(), Some("fuzzcheck: not one byte differs"));
     }
     // An id of the corpora, or its beginning.
     let corpus = project().join("corpus/db_file.db");
     let id = list(&[&corpus])[0]["id"].as_str().expect("an id").to_owned();
-    let ran = fuzzcheck(["db", &id[..20], "--corpus", text(&corpus)]);
+    let ran = fuzzcheck(["inspect", "db", &id[..20], "--corpus", text(&corpus)]);
     assert!(ran.code != Some(2) && ran.out.contains("fuzzcheck: "), "{ran:#?}");
 }
 
@@ -110,7 +110,7 @@ fn every_form_of_a_case_is_read() {
 fn a_page_is_shown_byte_by_byte() {
     let folder = folder();
     let path = file(folder.path(), "damaged.db", damaged());
-    let ran = fuzzcheck_on("db --page 2", &[&path]).expect(0);
+    let ran = fuzzcheck_on("inspect db --page 2", &[&path]).expect(0);
     for words in [
         "type 13: TableLeaf",
         "rowid 2 payload 6 bytes: NULL, \"Two\"",
@@ -121,37 +121,37 @@ fn a_page_is_shown_byte_by_byte() {
     ] {
         assert!(ran.out.contains(words), "{words}: {}", ran.out);
     }
-    fuzzcheck_on("db --page 1", &[&path]).expect(1);
-    let document = fuzzcheck_on("db --json --page 3", &[&path]).expect(1).json();
+    fuzzcheck_on("inspect db --page 1", &[&path]).expect(1);
+    let document = fuzzcheck_on("inspect db --json --page 3", &[&path]).expect(1).json();
     assert_eq!(document["cells"].as_array().map(Vec::len), Some(3));
     assert_eq!(document["hex"].as_str().map(str::len), Some(2 * 4096));
     assert_eq!(document["problems"][0]["kind"], "index-entry");
-    fuzzcheck_on("db --page 99", &[&path]).expect_error(&["no page 99", "the file has "]);
-    fuzzcheck_on("db --page 0", &[&path]).expect_error(&["--page"]);
+    fuzzcheck_on("inspect db --page 99", &[&path]).expect_error(&["no page 99", "the file has "]);
+    fuzzcheck_on("inspect db --page 0", &[&path]).expect_error(&["--page"]);
 }
 
 #[test]
 fn the_difference_of_two_databases_is_the_lie() {
     let folder = folder();
     let (a, b) = (file(folder.path(), "a.db", database()), file(folder.path(), "b.db", damaged()));
-    let ran = fuzzcheck_on("db diff", &[&a, &b]).expect(1);
+    let ran = fuzzcheck_on("inspect diff", &[&a, &b]).expect(1);
     assert!(ran.out.contains("header  36  freelist pages: 1 -> 2\n"), "{}", ran.out);
     assert!(ran.out.contains("column b: \"two\" -> \"Two\"\n"), "{}", ran.out);
     let last = "fuzzcheck: 1 header fields, 0 rows of the schema, 2 pages, 1 rows differ";
     assert_eq!(ran.out.lines().last(), Some(last));
-    let document = fuzzcheck_on("db diff --json", &[&a, &b]).expect(1).json();
+    let document = fuzzcheck_on("inspect diff --json", &[&a, &b]).expect(1).json();
     assert_eq!(document["trees"][0]["changed"][0]["key"], "2");
     assert_eq!(document["header"][0]["at"], 36);
     let more = image(&format!(
         "{SETUP} INSERT INTO t VALUES(7,'new'); DELETE FROM t WHERE a=1; CREATE VIEW v AS SELECT 1;"
     ));
     let more = file(folder.path(), "more.db", more);
-    let ran = fuzzcheck_on("db diff", &[&a, &more]).expect(1);
+    let ran = fuzzcheck_on("inspect diff", &[&a, &more]).expect(1);
     for words in ["only in B: NULL, \"new\"", "t: row 1 ", "only in A: NULL, \"one\"", "only B has view v"] {
         assert!(ran.out.contains(words), "{words}: {}", ran.out);
     }
-    fuzzcheck_on("db diff", &[&a]).expect_error(&["--help"]);
-    fuzzcheck_on("db diff", &[&a, &folder.path().join("missing.db")]).expect_error(&["missing.db"]);
+    fuzzcheck_on("inspect diff", &[&a]).expect_error(&["--help"]);
+    fuzzcheck_on("inspect diff", &[&a, &folder.path().join("missing.db")]).expect_error(&["missing.db"]);
 }
 
 #[test]
@@ -162,32 +162,32 @@ fn a_log_is_followed_up_to_where_sqlite_stops() {
     let path = file(folder.path(), "x.db-wal", &log);
     let case = file(folder.path(), "case", case.encode());
     for named in [&path, &database, &case] {
-        let ran = fuzzcheck_on("wal", &[named]).expect(0);
+        let ran = fuzzcheck_on("inspect wal", &[named]).expect(0);
         assert!(ran.out.contains("frame 2 at 4152: page 1, commit: "), "{}", ran.out);
         assert!(ran.out.contains("of 2 frames 2 are valid; SQLite recovers 2"), "{}", ran.out);
     }
     let mut wrong = log.clone();
     wrong[4152 + 100] ^= 1;
     let wrong = file(folder.path(), "wrong-wal", &wrong);
-    let ran = fuzzcheck_on("wal", &[&wrong]).expect(1);
+    let ran = fuzzcheck_on("inspect wal", &[&wrong]).expect(1);
     assert!(
         ran.out.contains("frame 2 has a wrong checksum") && ran.out.contains("SQLite recovers 0"),
         "{}",
         ran.out
     );
-    let document = fuzzcheck_on("wal --json", &[&wrong]).expect(1).json();
+    let document = fuzzcheck_on("inspect wal --json", &[&wrong]).expect(1).json();
     assert_eq!((&document["stop"], &document["valid_frames"]), (&"checksum".into(), &1.into()));
     let cut = file(folder.path(), "cut-wal", &log[..log.len() - 9]);
-    assert!(fuzzcheck_on("wal", &[&cut]).expect(1).out.contains("frame 2 is cut"));
+    assert!(fuzzcheck_on("inspect wal", &[&cut]).expect(1).out.contains("frame 2 is cut"));
     let empty = file(folder.path(), "empty-wal", "");
-    assert!(fuzzcheck_on("wal", &[&empty]).expect(0).out.contains("empty file"));
+    assert!(fuzzcheck_on("inspect wal", &[&empty]).expect(0).out.contains("empty file"));
     let none = file(folder.path(), "none-wal", "no log, but long enough for the header of one");
-    assert!(fuzzcheck_on("wal", &[&none]).expect(1).out.contains("the magic is 0x6e6f206c"));
+    assert!(fuzzcheck_on("inspect wal", &[&none]).expect(1).out.contains("the magic is 0x6e6f206c"));
     // The database with it, as SQLite recovers it.
-    let ran = fuzzcheck_on("db --recovered", &[&database]).expect(0);
+    let ran = fuzzcheck_on("inspect db --recovered", &[&database]).expect(0);
     assert!(!ran.out.contains("lies beside it"), "{}", ran.out);
-    assert!(fuzzcheck_on("db", &[&database]).expect(0).out.contains("a WAL lies beside it"));
-    fuzzcheck_on("db --recovered", &[&wrong]).expect_error(&["no database"]);
+    assert!(fuzzcheck_on("inspect db", &[&database]).expect(0).out.contains("a WAL lies beside it"));
+    fuzzcheck_on("inspect db --recovered", &[&wrong]).expect_error(&["no database"]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_journal_is_followed_up_to_where_sqlite_stops() {
     let image = database();
     let built = journal::build(4096, 9, 5, &[(1, &image[..4096]), (2, &image[4096..8192])]);
     let path = file(folder.path(), "x-journal", &built);
-    let ran = fuzzcheck_on("journal", &[&path]).expect(0);
+    let ran = fuzzcheck_on("inspect journal", &[&path]).expect(0);
     assert!(
         ran.out.contains("header at 0: 2 records, nonce 0x00000005, the database had 9 pages"),
         "{}",
@@ -206,18 +206,18 @@ fn a_journal_is_followed_up_to_where_sqlite_stops() {
     let mut wrong = built.clone();
     wrong[512 + 4 + 4096 + 3] ^= 1;
     let wrong = file(folder.path(), "wrong-journal", &wrong);
-    let document = fuzzcheck_on("journal --json", &[&wrong]).expect(1).json();
+    let document = fuzzcheck_on("inspect journal --json", &[&wrong]).expect(1).json();
     let fates = document["groups"][0]["records"].as_array().expect("records").clone();
     assert_eq!((&fates[0]["fate"], &fates[1]["fate"]), (&"checksum".into(), &"not-reached".into()));
     let over = file(folder.path(), "over-journal", [0; 600]);
-    assert!(fuzzcheck_on("journal", &[&over]).expect(0).out.contains("not hot"));
+    assert!(fuzzcheck_on("inspect journal", &[&over]).expect(0).out.contains("not hot"));
     let empty = file(folder.path(), "empty-journal", "");
-    assert!(fuzzcheck_on("journal", &[&empty]).expect(0).out.contains("not hot: it is empty"));
+    assert!(fuzzcheck_on("inspect journal", &[&empty]).expect(0).out.contains("not hot: it is empty"));
     let mut case = TestCase::from_database(image);
     case.files.insert(FileName::journal(), built);
     let case = file(folder.path(), "case", case.encode());
-    assert!(fuzzcheck_on("journal", &[&case]).expect(0).out.contains("main.db-journal: journal of "));
-    fuzzcheck_on("wal", &[&case]).expect_error(&["no file `main.db-wal`", "main.db-journal"]);
+    assert!(fuzzcheck_on("inspect journal", &[&case]).expect(0).out.contains("main.db-journal: journal of "));
+    fuzzcheck_on("inspect wal", &[&case]).expect_error(&["no file `main.db-wal`", "main.db-journal"]);
 }
 
 #[test]
@@ -233,29 +233,31 @@ fn what_is_no_such_file_is_refused_and_told() {
         (PathBuf::from("/dev/zero"), "no regular file"),
         (cut, "truncated"),
     ];
-    for command in ["db", "wal", "journal"] {
+    for command in ["inspect db", "inspect wal", "inspect journal"] {
         for (path, words) in &bad {
             fuzzcheck_on(command, &[path]).expect_error(&[text(path), words]);
         }
         fuzzcheck_on(command, &[]).expect_error(&["--help"]);
         fuzzcheck_on(&format!("{command} --raw"), &[&path("missing.db")]).expect_error(&["no such file"]);
     }
-    fuzzcheck_on("db", &[&sql]).expect_error(&["a.sql", "no database", "--raw"]);
-    fuzzcheck_on("wal", &[&sql]).expect_error(&["a.sql", "no WAL", "--raw"]);
-    fuzzcheck_on("wal", &[&sound]).expect_error(&["no WAL lies beside it"]);
-    fuzzcheck_on("db --file x.db", &[&sound]).expect_error(&["leave out --file"]);
-    fuzzcheck_on("db --recovered", &[&sound]).expect_error(&["leave out --recovered"]);
+    fuzzcheck_on("inspect db", &[&sql]).expect_error(&["a.sql", "no database", "--raw"]);
+    fuzzcheck_on("inspect wal", &[&sql]).expect_error(&["a.sql", "no WAL", "--raw"]);
+    fuzzcheck_on("inspect wal", &[&sound]).expect_error(&["no WAL lies beside it"]);
+    fuzzcheck_on("inspect db --file x.db", &[&sound]).expect_error(&["leave out --file"]);
+    fuzzcheck_on("inspect db --recovered", &[&sound]).expect_error(&["leave out --recovered"]);
     let (_, _, case) = with_log();
     let case = file(folder.path(), "case", case.encode());
-    fuzzcheck_on("db --file x.db", &[&case]).expect_error(&["no file `x.db`", "main.db, main.db-wal"]);
-    fuzzcheck_on("db --file main.db-wal", &[&case]).expect_error(&["is no database", "fuzzcheck wal"]);
+    fuzzcheck_on("inspect db --file x.db", &[&case])
+        .expect_error(&["no file `x.db`", "main.db, main.db-wal"]);
+    fuzzcheck_on("inspect db --file main.db-wal", &[&case])
+        .expect_error(&["is no database", "fuzzcheck inspect wal"]);
     // Any bytes can be looked at, and an empty file is an empty database.
-    let ran = fuzzcheck_on("db --raw", &[&sql]).expect(1);
+    let ran = fuzzcheck_on("inspect db --raw", &[&sql]).expect(1);
     assert!(ran.out.contains("the file has 9 bytes; expected a header of 100 bytes"), "{}", ran.out);
     let empty = file(folder.path(), "empty.db", "");
-    assert!(fuzzcheck_on("db", &[&empty]).expect(0).out.contains("an empty database to SQLite"));
+    assert!(fuzzcheck_on("inspect db", &[&empty]).expect(0).out.contains("an empty database to SQLite"));
     let truncated = file(folder.path(), "truncated.db", &database()[..5000]);
-    let ran = fuzzcheck_on("db", &[&truncated]).expect(1);
+    let ran = fuzzcheck_on("inspect db", &[&truncated]).expect(1);
     assert!(ran.out.contains("[cut-page]") && ran.out.contains("[file-size]"), "{}", ran.out);
     let before = names_in(folder.path());
     assert!(before.iter().all(|name| !name.starts_with(".fuzzcheck")), "{before:?}");

@@ -178,7 +178,7 @@ fn a_new_bug_is_filed_and_told_once() {
     assert_eq!((events.len(), &events[1]["exit_code"]), (2, &1.into()));
 
     // What fuzzing found is merged into a copy, and the checks are counted over it.
-    assert_eq!(step(&first, "distill sql")["end"], "done", "{first:#}");
+    assert_eq!(step(&first, "merge sql")["end"], "done", "{first:#}");
     let copy = Corpus::load(&campaign.join("corpus/sql.db")).unwrap();
     let shipped = Corpus::load(&stage.project().join("corpus/sql.db")).unwrap();
     assert!(copy.len() > shipped.len() && shipped.len() == 2);
@@ -206,7 +206,7 @@ fn a_new_bug_is_filed_and_told_once() {
 fn what_the_corpus_shows_is_found_and_checks_are_counted() {
     let stage = Stage::new(&format!("{END} echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b' >&2; end"));
     stage.keep(vec![entry(Kind::Interesting, "SELECT planted()"), entry(Kind::Seed, "SELECT 7")]);
-    let words = "--budget 20m --without coverage,distill --json --max-memory-mib 1000 --timeout-s 7";
+    let words = "--budget 20m --without coverage,merge --json --max-memory-mib 1000 --timeout-s 7";
     let planted = format!("{words} --plant internal-error");
     let ran = stage.night(&planted, "true").expect(1).json();
     let bug = finding(&ran, "code/SQLITE_INTERNAL/SELECT");
@@ -227,7 +227,7 @@ fn limits_and_the_environment_reach_libfuzzer_and_flags_come_first() {
         "{END} trap 'exit 72' INT; echo \"$@\" >>\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2\n\
          [ $(wc -l <\"$STAGE/arguments\") = 3 ] && mkdir \"$STAGE/all\" && end; waits false"
     ));
-    let words = "--fuzz-time 30m --without triage,distill,replay,coverage";
+    let words = "--fuzz-time 30m --without triage,merge,replay,coverage";
     let mut command = stage.command(&format!("{words} --max-memory-mib 3000 --jobs 3"));
     let environment =
         [("FUZZ_SECONDS", "777"), ("FUZZ_TIMEOUT_S", "9"), ("FUZZ_LOG", "stdout"), ("FUZZ_JOBS", "2")];
@@ -253,7 +253,7 @@ fn what_there_is_no_time_for_is_said() {
     let record = stage.nightly("--budget 1s --json").expect(0).json();
     let why = step(&record, "coverage")["why"].as_str().unwrap();
     assert!(why.contains("no time") && why.contains("coverage is not built"), "{why}");
-    assert_eq!(step(&record, "distill sql")["why"], "no time was left");
+    assert_eq!(step(&record, "merge sql")["why"], "no time was left");
     assert_eq!(record["sittings"][1]["end"], "through");
 }
 
@@ -282,7 +282,7 @@ fn interrupt(child: Child) -> Ran {
 fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
     let stage = Stage::new(ENDLESS);
     stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
-    let words = "--budget 50m --without coverage,distill";
+    let words = "--budget 50m --without coverage,merge";
     let mut before = 0;
     for kills in 1..=2 {
         let mut child = start(&stage, words, kills);
@@ -327,7 +327,7 @@ fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
 #[test]
 fn interrupted_it_says_how_to_go_on_and_two_do_not_run_at_once() {
     let stage = Stage::new(ENDLESS);
-    let words = "--budget 50m --without coverage,distill,replay";
+    let words = "--budget 50m --without coverage,merge,replay";
     let child = start(&stage, &format!("{words} --fresh"), 1);
     stage.nightly(words).expect_error(&["another `fuzzcheck nightly` is at work", &child.id().to_string()]);
     let ran = interrupt(child);
@@ -349,7 +349,7 @@ fn interrupted_it_says_how_to_go_on_and_two_do_not_run_at_once() {
 fn what_cannot_be_built_or_does_not_fuzz_is_an_error_that_is_told() {
     let stage = Stage::new("echo 'tandem: it would be fuzzed blind' >&2; exit 2");
     let notify = format!("cat > '{}'", stage.path("told").display());
-    let words = "--budget 20m --without coverage,distill,replay --json";
+    let words = "--budget 20m --without coverage,merge,replay --json";
     let has_failed = |record: &Value| record["arms"][0]["failures"] != serde_json::json!([]);
     interrupt(start_until(&stage, words, has_failed));
     let words = &format!("{words} --fuzz-time 1s");
@@ -381,7 +381,7 @@ fn what_crashes_at_once_is_let_rest() {
          printf 'panicked at src/oracles/mod.rs:1:2:\\nmemory/leak/x: y\\n' >&2\n\
          echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-$n\" >&2; exit 1",
     );
-    let words = "--budget 50m --without coverage,distill,replay,triage";
+    let words = "--budget 50m --without coverage,merge,replay,triage";
     interrupt(start_until(&stage, words, |record| record["arms"][0]["failures"] != serde_json::json!([])));
     let record = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(1).json();
     let failures = record["arms"][0]["failures"].as_array().unwrap();
@@ -427,7 +427,7 @@ fn wrong_words_are_named() {
 fn what_is_new_is_run_again_over_kills() {
     let stage = Stage::new(ENDLESS);
     stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
-    let words = "--budget 50m --rerun release --without coverage,distill,replay,triage";
+    let words = "--budget 50m --rerun release --without coverage,merge,replay,triage";
     let mut child = start(&stage, words, 1);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! `check-oss-fuzz`: every check passes on a folder that is as it is to be, and each is seen to fail.
+//! `oss-fuzz check`: every check passes on a folder that is as it is to be, and each is seen to fail.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -32,7 +32,7 @@ impl Stage {
         fs::create_dir(&cases).unwrap();
         file(&cases, "a.sql", "SELECT 1;");
         file(&cases, "b.sql", "SELECT 2;");
-        fuzzcheck_on("export --zip", &[&stage.out().join("one_seed_corpus.zip"), &cases]).expect(0);
+        fuzzcheck_on("corpus export --zip", &[&stage.out().join("one_seed_corpus.zip"), &cases]).expect(0);
         stage
     }
 
@@ -78,7 +78,7 @@ impl Stage {
 
     fn check(&self, words: &str) -> Ran {
         let mut command = command();
-        command.arg("check-oss-fuzz").arg(self.out()).arg("--project").arg(self.path("project"));
+        command.args(["oss-fuzz", "check"]).arg(self.out()).arg("--project").arg(self.path("project"));
         // What is set here is not what a target sees.
         finish(command.args(words.split_whitespace()).env("OUT", self.out()))
     }
@@ -240,21 +240,22 @@ fn seeds_are_zipped_without_known_bugs_and_always_the_same() {
     let folder = folder();
     let corpus = project().join("corpus/sql.db");
     let (first, second) = (folder.path().join("first.zip"), folder.path().join("second.zip"));
-    fuzzcheck_on("export --zip", &[&first, &corpus]).expect(0);
-    fuzzcheck_on("export --zip", &[&second, &corpus]).expect(0);
+    fuzzcheck_on("corpus export --zip", &[&first, &corpus]).expect(0);
+    fuzzcheck_on("corpus export --zip", &[&second, &corpus]).expect(0);
     assert_eq!(read(&first), read(&second));
     // A folder, a full disk: named, and nothing is left.
-    fuzzcheck_on("export --zip", &[folder.path(), &corpus]).expect_error(&["no regular file"]);
-    fuzzcheck_on("export --zip", &[&folder.path().join("no/x.zip"), &corpus]).expect_error(&["no/x.zip"]);
-    fuzzcheck_on("export --zip", &[&corpus, &corpus]).expect_error(&["corpus database"]);
+    fuzzcheck_on("corpus export --zip", &[folder.path(), &corpus]).expect_error(&["no regular file"]);
+    fuzzcheck_on("corpus export --zip", &[&folder.path().join("no/x.zip"), &corpus])
+        .expect_error(&["no/x.zip"]);
+    fuzzcheck_on("corpus export --zip", &[&corpus, &corpus]).expect_error(&["corpus database"]);
     assert_eq!(names_in(folder.path()), ["first.zip", "second.zip"]);
 
     let known = folder.path().join("known.db");
     let case = file(folder.path(), "known.sql", "SELECT 1;");
-    let words = "import --kind known --target sql --signature crash/planted --into";
+    let words = "corpus import --kind known --target sql --signature crash/planted --into";
     fuzzcheck_on(words, &[&known, &case]).expect(0);
     let zip = folder.path().join("none.zip");
-    fuzzcheck_on("export --zip", &[&zip, &known]).expect_error(&["none.zip", "known bugs"]);
+    fuzzcheck_on("corpus export --zip", &[&zip, &known]).expect_error(&["none.zip", "known bugs"]);
     assert!(!zip.exists());
 }
 
@@ -262,7 +263,7 @@ fn seeds_are_zipped_without_known_bugs_and_always_the_same() {
 fn the_dictionary_has_the_words_of_this_sqlite() {
     let folder = folder();
     let path = folder.path().join("sql.dict");
-    let ran = fuzzcheck_on("dictionary --to", &[&path]).expect(0);
+    let ran = fuzzcheck_on("oss-fuzz dictionary --to", &[&path]).expect(0);
     let text = String::from_utf8(read(&path)).unwrap();
     for word in ["SELECT", "json_extract", "wal_checkpoint", "fts5", "NOCASE", "group_concat"] {
         assert!(text.contains(&format!("\n\"{word}\"\n")), "{word}");
@@ -270,8 +271,8 @@ fn the_dictionary_has_the_words_of_this_sqlite() {
     assert!(!text.contains("load_extension"), "it reaches the host");
     let words = text.lines().filter(|line| line.starts_with('"')).count();
     assert!(words > 300 && ran.out.contains(&format!("{words} words")), "{ran:#?}");
-    assert_eq!(fuzzcheck_on("dictionary", &[]).expect(0).out, text);
-    fuzzcheck_on("dictionary --to", &[folder.path()]).expect_error(&["no regular file"]);
+    assert_eq!(fuzzcheck_on("oss-fuzz dictionary", &[]).expect(0).out, text);
+    fuzzcheck_on("oss-fuzz dictionary --to", &[folder.path()]).expect_error(&["no regular file"]);
 }
 
 /// `fuzz/build.sh` in a project of its own, with a cargo that builds nothing.
@@ -332,7 +333,11 @@ fn build_sh_copies_the_targets_and_nothing_else() {
         assert!(helpers.iter().all(|line| line.contains("RUSTFLAGS=unset CC=unset AWAY=unset")), "{log}");
         let leaves_counts = log.lines().next().unwrap().contains("PROFILE=unset");
         assert_eq!(leaves_counts, sanitizer != "coverage", "{log}");
-        assert!(log.contains("-- export corpus/sql.db --zip") && log.contains("-- dictionary --to"), "{log}");
+        assert!(
+            log.contains("-- corpus export corpus/sql.db --zip")
+                && log.contains("-- oss-fuzz dictionary --to"),
+            "{log}"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
 /* A fuzz target that does what OSS-Fuzz asks for and fuzzes nothing; with one macro defined it does one thing wrong.
-   Only the words of libFuzzer that `check-oss-fuzz` reads. */
+   Only the words of libFuzzer that `oss-fuzz check` reads. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -19,10 +19,10 @@ fn exported_cases_come_back_into_a_corpus_without_changing_it() {
         let corpus = some_of_corpus(folder.path(), target);
         let before = read(&corpus);
         let out = folder.path().join("out").join(target);
-        fuzzcheck_on("export --dir", &[&out, &corpus]).expect(0);
+        fuzzcheck_on("corpus export --dir", &[&out, &corpus]).expect(0);
         assert_eq!(names_in(&out), [target], "a folder says what the cases in it are for");
         assert_eq!(names_in(&out.join(target)).len(), list(&[&corpus]).len());
-        let ran = fuzzcheck_on("import --into", &[&corpus, &out]).expect(0);
+        let ran = fuzzcheck_on("corpus import --into", &[&corpus, &out]).expect(0);
         assert!(ran.out.contains(": 0 of "), "{}", ran.out);
         assert_eq!(read(&corpus), before);
     }
@@ -33,16 +33,16 @@ fn a_corpus_made_of_exported_cases_is_the_same_to_the_byte() {
     let folder = folder();
     let all = folder.path().join("all");
     let some = TARGETS.map(|target| some_of_corpus(folder.path(), target));
-    fuzzcheck_on("export --dir", &[&all, &some[0], &some[1], &some[2]]).expect(0);
+    fuzzcheck_on("corpus export --dir", &[&all, &some[0], &some[1], &some[2]]).expect(0);
     let import = |into: &str, from: &std::path::Path| {
         let into = folder.path().join(into);
-        let words = "import --kind regression --source here --signature s --into";
+        let words = "corpus import --kind regression --source here --signature s --into";
         fuzzcheck_on(words, &[&into, from]).expect(0);
         into
     };
     let first = import("first.db", &all);
     let again = folder.path().join("again");
-    fuzzcheck_on("export --dir", &[&again, &first]).expect(0);
+    fuzzcheck_on("corpus export --dir", &[&again, &first]).expect(0);
     let second = import("second.db", &again);
     assert!(read(&first) == read(&second), "they differ");
     assert_eq!(list(&[&second]).len(), list(&[&all]).len());
@@ -54,7 +54,7 @@ fn from_corpus_to_corpus_a_case_keeps_all_that_is_said_of_it() {
     for target in TARGETS {
         let shipped = project().join("corpus").join(format!("{target}.db"));
         let copy = folder.path().join(format!("{target}-copy.db"));
-        fuzzcheck_on("import --into", &[&copy, &shipped]).expect(0);
+        fuzzcheck_on("corpus import --into", &[&copy, &shipped]).expect(0);
         assert!(read(&copy) == read(&shipped), "{target}");
     }
 }
@@ -64,7 +64,7 @@ fn a_case_shows_the_same_by_file_and_by_id() {
     let folder = folder();
     let id = list(&[&project().join("corpus/db_sql.db")])[3]["id"].as_str().expect("an id").to_owned();
     let out = folder.path().join("case.bin");
-    fuzzcheck(["export", "--case", &id, "--file", out.to_str().expect("UTF-8")]).expect(0);
+    fuzzcheck(["corpus", "export", "--case", &id, "--file", out.to_str().expect("UTF-8")]).expect(0);
     let corpus = project().join("corpus/db_sql.db");
     for form in ["", "--script", "--dbsqlfuzz"] {
         let by_id = fuzzcheck_on(&format!("show {id} {form} --corpus"), &[&corpus]).expect(0);
@@ -141,13 +141,13 @@ fn a_fuzzdata_database_of_the_corpora_runs_as_many_cases() {
     for target in TARGETS {
         some_of_corpus(&corpora, target);
     }
-    let ran = fuzzcheck_on("export --fuzzdata", &[&data, &corpora]).expect(0);
+    let ran = fuzzcheck_on("corpus export --fuzzdata", &[&data, &corpora]).expect(0);
     let cases = list(&[&corpora]).len() as u64;
     assert!(ran.out.contains(&format!(": {cases} cases, ")), "{}", ran.out);
     assert_eq!(list(&[&data]).len() as u64, cases);
     assert_eq!(fuzzcheck_on("run --every 20", &[&data]).expect(0).summary(), (0, cases.div_ceil(20)));
     let first = read(&data);
-    fuzzcheck_on("export --fuzzdata", &[&data, &corpora]).expect(0);
+    fuzzcheck_on("corpus export --fuzzdata", &[&data, &corpora]).expect(0);
     assert_eq!(read(&data), first, "the same cases, the same bytes");
     assert_eq!(names_in(folder.path()), ["corpora", "fuzzdata.db"]);
 }
@@ -156,14 +156,14 @@ fn a_fuzzdata_database_of_the_corpora_runs_as_many_cases() {
 fn export_chooses_by_target_name_and_id() {
     let folder = folder();
     let out = folder.path().join("out");
-    fuzzcheck_on("export --target sql --dir", &[&out]).expect(0);
+    fuzzcheck_on("corpus export --target sql --dir", &[&out]).expect(0);
     let expected = list(&[&project().join("corpus/sql.db")]).len();
     assert_eq!(names_in(&out).len(), expected, "without a folder per target: there is one");
     // By its id, although it is not in the file's name.
     let case = file(folder.path(), "mine.sql", "SELECT 'mine';");
     let id = TestCase::from_sql("SELECT 'mine';").id().to_string();
     let one = folder.path().join("one");
-    fuzzcheck_on(&format!("export --case {} --file", &id[..12]), &[&one, &case]).expect(0);
+    fuzzcheck_on(&format!("corpus export --case {} --file", &id[..12]), &[&one, &case]).expect(0);
     assert_eq!(TestCase::decode(&read(&one)).id().to_string(), id);
 }
 
@@ -174,12 +174,12 @@ fn seeds_writes_the_committed_corpora_again() {
         corpus_copy(folder.path(), target);
     }
     let fresh = folder.path().join("fresh");
-    fuzzcheck_on("seeds --into", &[folder.path()]).expect(0);
-    fuzzcheck_on("seeds --into", &[&fresh]).expect(0);
+    fuzzcheck_on("corpus seed --into", &[folder.path()]).expect(0);
+    fuzzcheck_on("corpus seed --into", &[&fresh]).expect(0);
     for target in TARGETS.map(|target| format!("{target}.db")) {
         let committed = project().join("corpus").join(&target);
         let is_same = read(&folder.path().join(&target)) == read(&committed);
-        assert!(is_same, "{target}: run `cargo fuzzcheck seeds`");
+        assert!(is_same, "{target}: run `cargo fuzzcheck corpus seed`");
         let seeds = |path: &Path| {
             let rows = list(&[path]).into_iter().filter(|row| row["kind"] == "seed");
             rows.map(|row| row["id"].clone()).collect::<Vec<_>>()
@@ -194,8 +194,10 @@ fn a_fresh_import_is_seen_everywhere() {
     let case = file(folder.path(), "new.sql", format!("SELECT {};", blob(b"new")));
     let into = folder.path().join("own.db");
     for expected in [": 1 of 1 cases are new; 1 in all", ": 0 of 1 cases are new; 1 in all"] {
-        let ran =
-            fuzzcheck_on("import --kind known --signature code/X/Y --source mine --into", &[&into, &case]);
+        let ran = fuzzcheck_on(
+            "corpus import --kind known --signature code/X/Y --source mine --into",
+            &[&into, &case],
+        );
         assert!(ran.expect(0).out.contains(expected));
     }
     let rows = list(&[&into]);

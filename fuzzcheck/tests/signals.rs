@@ -85,7 +85,7 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
     let many = many_scripts(folder.path(), 4_000);
     // As soon as something is written, and a little later each time.
     for turns in 0..6 {
-        let child = start("import --into", &[&corpus, &many]);
+        let child = start("corpus import --into", &[&corpus, &many]);
         let behind = Duration::from_millis(turns * 10);
         kill_behind(child, behind, "it writes", || names_in(&place).len() >= 2);
         let now = list(&[&corpus]).len();
@@ -99,7 +99,7 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
         }
         fs::write(&corpus, &before).expect("it can be written");
     }
-    fuzzcheck_on("import --into", &[&corpus, &many]).expect(0);
+    fuzzcheck_on("corpus import --into", &[&corpus, &many]).expect(0);
     assert_eq!((list(&[&corpus]).len(), names_in(&place).len()), (cases + 4_000, 1));
 }
 

@@ -2,22 +2,23 @@
 
 mod common;
 
+mod add;
+mod arrows;
 mod bad_input;
 mod compare;
 mod coverage;
-mod distill;
 mod doctor;
+mod engines;
 mod flavors;
 mod focus;
 mod fuzz;
 mod handover;
 mod inspect;
-mod keep;
 mod layout;
+mod merge;
 mod minimize;
 mod nightly;
 mod oss_fuzz;
-mod pair;
 mod presubmit;
 mod releases;
 mod report;

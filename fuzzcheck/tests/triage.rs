@@ -56,7 +56,7 @@ fn known_bugs_are_told_from_new_ones() {
     std::fs::create_dir(&pile).unwrap();
     let case = file(&pile, "leak.sql", "SELECT planted('leak');");
     let corpus = folder.path().join("known.db");
-    let words = "import --kind known --signature memory/leak/sqlite3VdbeExec --into";
+    let words = "corpus import --kind known --signature memory/leak/sqlite3VdbeExec --into";
     fuzzcheck_on(words, &[&corpus, &case]).expect(0);
     let corpus = format!("--no-minimize --corpus {}", corpus.display());
     file(&pile, "endless.sql", ENDLESS);

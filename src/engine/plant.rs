@@ -1,7 +1,7 @@
 //! Bugs to plant, so that every check can be seen to fail.
 //!
 //! A check that never fired is not known to work: SQLite's own row-invariant test was silent for years
-//! because it could not fail. `cargo test` and `fuzzcheck selftest` plant each of these and expect its
+//! because it could not fail. `cargo test` and `fuzzcheck doctor selftest` plant each of these and expect its
 //! finding. A plant is an argument of the executor, never part of a case, so no fuzzed input plants one.
 
 use crate::faults::vfs::DiskPlant;

@@ -15,6 +15,7 @@ mod sample;
 pub mod stats;
 pub mod wanted;
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use crate::engine::Observation;
@@ -40,6 +41,12 @@ pub struct Target {
     pub program: &'static (dyn Program + Sync),
     /// How often each family of mutators gets a turn.
     pub weights: Weights,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// The main target: database, WAL, journal, settings and SQL of one case.

@@ -1,4 +1,4 @@
-//! What a target did, counted; for `fuzzcheck compare-mutators`. No verdict depends on it.
+//! What a target did, counted; for `fuzzcheck compare mutators`. No verdict depends on it.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -5,12 +5,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use tandem::targets::Target;
 
 use super::amalgamation::Sqlite;
-use super::lane::Lane;
 use super::releases::Releases;
-use crate::cli::flavor::FlavorArgs;
+use crate::build::arguments::FlavorArgs;
+use crate::lane::Lane;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -176,11 +175,6 @@ impl Flavor {
         if what.is_empty() { target.to_owned() } else { format!("{target}-{what}") }
     }
 
-    /// The target of which [`Flavor::name_of`] made a name.
-    pub(crate) fn target_of(name: &str) -> Option<&'static Target> {
-        Target::by_name(name.split('-').next()?)
-    }
-
     /// Where cases of a target that are findings in this build are kept.
     pub(crate) fn artifacts(&self, project: &Path, target: &str) -> PathBuf {
         project.join("fuzz/artifacts").join(self.name_of(target))
@@ -305,7 +299,7 @@ mod tests {
         let artifacts = |flavor: &Flavor| flavor.artifacts(Path::new("x"), "sql");
         assert_eq!(artifacts(&bundled), Path::new("x/fuzz/artifacts/sql"));
         assert_eq!(artifacts(&flavor), Path::new("x/fuzz/artifacts").join(format!("sql-{}", flavor.what())));
-        assert_eq!(Flavor::target_of(&flavor.name_of("sql")).unwrap().name, "sql");
+        assert_eq!(crate::source::target_named(&flavor.name_of("sql")).unwrap().name, "sql");
         let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, &Lane::FUZZED).unwrap_err());
         assert!(
             error(FlavorArgs { init: Some("f".to_owned()), ..FlavorArgs::default() }).contains("--extra-c")

@@ -9,10 +9,10 @@ use tandem::corpus::Version;
 use tandem::engine::sqlite;
 
 use super::flavor::Flavor;
-use super::lane::Lane;
 use super::relink::Harness;
-use crate::fuzzing::tools;
+use crate::lane::Lane;
 use crate::replay::Options;
+use crate::tools;
 
 /// What a program says of the SQLite in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

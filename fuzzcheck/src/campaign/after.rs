@@ -13,15 +13,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::de::DeserializeOwned;
-use tandem::targets::TARGETS;
+use tandem::targets;
 
 use super::findings;
 use super::runner::{Done, Runner};
 use super::steps::{self, Ran};
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::this_program;
 use crate::fuzzing::session::tail;
+use crate::lane::Lane;
 
 /// A step that may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,7 +29,7 @@ pub enum StepArg {
     /// Run findings again and make them smaller.
     Triage,
     /// Merge what adds coverage into corpus databases.
-    Distill,
+    Merge,
     /// Replay these and count what each check did.
     Replay,
     /// Count what they reach.
@@ -49,7 +49,7 @@ const MINIMIZE_S_MAX: u64 = 300;
 pub(crate) struct After<'a> {
     /// The working copy.
     pub project: &'a Path,
-    /// What was fuzzed; its lane is the first of those that did, and measures for `distill`.
+    /// What was fuzzed; its lane is the first of those that did, and measures for `corpus merge`.
     pub flavor: &'a Flavor,
     /// The words of a command line that ask for it, without its lane.
     pub build: &'a [String],
@@ -90,11 +90,11 @@ impl After<'_> {
         self.triage(runner)?;
         fs::create_dir_all(&self.merge_into).with_context(|| format!("{}", self.merge_into.display()))?;
         for target in self.targets {
-            self.step(runner, StepArg::Distill, &format!("distill {target}"), |runner, name| {
-                self.distill(runner, name, target)
+            self.step(runner, StepArg::Merge, &format!("merge {target}"), |runner, name| {
+                self.merge(runner, name, target)
             })?;
         }
-        for target in TARGETS.map(|target| target.name) {
+        for target in targets::all().iter().map(|target| target.name) {
             self.step(runner, StepArg::Replay, &format!("replay {target}"), |runner, name| {
                 self.replay(runner, name, target)
             })?;
@@ -132,7 +132,7 @@ impl After<'_> {
             return None;
         }
         let measured = runner.step_of("build").map_or(0.0, |step| step.seconds);
-        let guess = BUILD_CPU / u32::try_from(crate::cmd::cores()).unwrap_or(1).max(1);
+        let guess = BUILD_CPU / u32::try_from(crate::base::cores()).unwrap_or(1).max(1);
         let needed = Duration::from_secs_f64(measured.max(0.0)).max(guess);
         let left = self.left(runner);
         (left < needed).then(|| {
@@ -188,7 +188,7 @@ impl After<'_> {
 
     /// The words that all commands take.
     fn words(&self, verb: &str, lane: Option<Lane>) -> Vec<OsString> {
-        let mut words: Vec<OsString> = vec![verb.into()];
+        let mut words: Vec<OsString> = verb.split(' ').map(OsString::from).collect();
         words.extend(lane.map(|lane| format!("--lane={lane}").into()));
         words.extend(self.build.iter().map(OsString::from));
         if !self.may_install {

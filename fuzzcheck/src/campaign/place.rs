@@ -32,7 +32,7 @@ pub(crate) fn machine() -> Machine {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());
     Machine {
-        cores: crate::cmd::cores(),
+        cores: crate::base::cores(),
         memory_bytes: kib.and_then(|kib| kib.parse::<u64>().ok()).map(|kib| kib * 1024),
         system: said(Command::new("uname").arg("-srm")).unwrap_or_default(),
     }

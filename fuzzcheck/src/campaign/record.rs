@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::coverage::lane::Coverage;
+pub(crate) use crate::coverage::reached::{Gap, GapKind, Night, Reached};
 use crate::replay::cut_short::CutShort;
 
 /// Version of the format. A reader refuses a later one; new fields that may be absent do not change it.
@@ -224,80 +224,10 @@ pub(crate) struct Slow {
     pub vm_steps: u64,
 }
 
-/// What is reached of sqlite3.c.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Reached {
-    /// Cases that were replayed.
-    pub cases: u64,
-    /// All of sqlite3.c.
-    pub total: Coverage,
-    /// By source module, in the order of the amalgamation.
-    pub modules: Vec<Module>,
-    /// The page with the source, from the folder of the campaign.
-    pub html: Option<String>,
-}
-
-/// A source file of SQLite, as the amalgamation names it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Module {
-    /// `btree.c`.
-    pub name: String,
-    /// What is reached of it.
-    pub reached: Coverage,
-}
-
-/// A night in the trend.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Night {
-    /// [`Campaign::id`].
-    pub id: String,
-    /// When it began.
-    pub started: Timestamp,
-    /// What the corpora reached at its end.
-    pub total: Coverage,
-    /// Executions of the night.
-    pub executions: u64,
-    /// Cases in the shipped corpora at its end.
-    pub corpus_cases: u64,
-    /// Signatures that were new in it.
-    pub new_findings: u64,
-}
-
-/// Something that no case reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Gap {
-    /// What it is.
-    pub kind: GapKind,
-    /// Its name.
-    pub name: String,
-    /// How many branches, or lines where it has none, are behind it; 0 where that cannot be said.
-    pub size: u64,
-    /// Where it is: the source module, for code.
-    pub module: Option<String>,
-    /// The target that could reach it, and how, in words.
-    pub target: Option<String>,
-}
-
-/// Kinds of things that can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum GapKind {
-    /// A function of sqlite3.c.
-    Function,
-    /// An opcode of the virtual machine.
-    Opcode,
-    /// An SQL function.
-    SqlFunction,
-    /// A pragma.
-    Pragma,
-    /// A result code.
-    ResultCode,
-}
-
 /// Something that the campaign does beside fuzzing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Step {
-    /// `build`, `triage`, `distill`, `coverage`, …
+    /// `build`, `triage`, `merge`, `coverage`, …
     pub name: String,
     /// How it ended.
     pub end: StepEnd,

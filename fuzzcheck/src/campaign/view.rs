@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::record::{Arm, Campaign, Sample};
 use super::report::summary::{name, work};
-use super::report::text::{count, counted, rate, span, visible};
+use crate::base::text::{count, counted, rate, span, visible};
 use crate::ui::{self, LINE_INTERVAL};
 
 /// Samples whose speed is shown: the last ones, not all since the beginning.

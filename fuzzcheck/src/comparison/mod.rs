@@ -1,4 +1,4 @@
-//! `fuzzcheck compare-mutators`: the same program, seeds and CPU time with other mutations.
+//! `fuzzcheck compare mutators`: the same program, seeds and CPU time with other mutations.
 //!
 //! [`campaign`] is one process, restarted after each finding, until its CPU time is used up. [`folder`] keeps
 //! what campaigns did, so that a comparison that is interrupted goes on where it was. [`table`] says what all of
@@ -6,4 +6,5 @@
 
 pub(crate) mod campaign;
 pub(crate) mod folder;
+pub(crate) mod lanes;
 pub(crate) mod table;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::lane::{Count, Coverage};
 use super::modules::Modules;
-use crate::campaign::record::Module;
+use super::reached::Module;
 
 /// sqlite3.c.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,10 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::export::Detail;
 use super::tools::{Tools, prepare};
-use crate::build;
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
-use crate::cli;
 use crate::files;
 use crate::replay::report::Done;
 use crate::replay::{Options, Report, run_all};
@@ -111,7 +110,7 @@ impl Lane {
     /// What it needs is missing, or the build failed: cargo has said why on standard error.
     pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
         let tools = prepare(project, may_install)?;
-        let flavor = flavor.in_lane(build::lane::Lane::Coverage);
+        let flavor = flavor.in_lane(crate::lane::Lane::Coverage);
         let worker = Worker::build(&flavor, project, may_install)?;
         Ok(Self { worker, folder: flavor.folder(project, false), tools })
     }
@@ -145,8 +144,8 @@ impl Lane {
     ) -> Result<Report> {
         let counts = tempfile::tempdir_in(&self.folder).context("making a folder for profiles")?;
         let options = Options {
-            timeout_ms: cli::TIMEOUT_MS,
-            worker_memory_mib: cli::WORKER_MEMORY_MIB,
+            timeout_ms: TIMEOUT_MS,
+            worker_memory_mib: WORKER_MEMORY_MIB,
             // A file per process, mapped into its memory.
             profile: Some(counts.path().join("%p%c.profraw")),
             has_digests: true,

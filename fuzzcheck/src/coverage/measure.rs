@@ -1,18 +1,18 @@
-//! Building, replaying and counting in one, for `coverage` and `gaps`: the replay is what takes minutes.
+//! Building, replaying and counting in one, for `coverage` and `coverage gaps`: the replay is what takes minutes.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use tandem::targets::{TARGETS, Target};
+use tandem::targets::{self, Target};
 
+use super::evidence::Evidence;
 use super::export::Detail;
 use super::lane::{Files, Lane, cases};
 use super::modules::Modules;
+use super::reached::Reached;
 use crate::build::worker::Identity;
-use crate::campaign::record::Reached;
-use crate::gaps::evidence::Evidence;
 use crate::source::Cases;
 
 /// What is replayed, and in which build.
@@ -65,7 +65,10 @@ impl Measured {
         let mut corpus = CaseSet::default();
         let mut measured = (0, 0, Vec::new());
         let mut ran: Vec<&'static Target> = Vec::new();
-        let wanted = TARGETS.into_iter().filter(|one| order.target.is_none_or(|only| only.name == one.name));
+        let wanted = targets::all()
+            .iter()
+            .copied()
+            .filter(|one| order.target.is_none_or(|only| only.name == one.name));
         for target in wanted {
             let cases = of_target(order, target)?;
             if cases.total == 0 || order.stop.load(Ordering::Relaxed) {

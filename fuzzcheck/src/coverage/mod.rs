@@ -4,11 +4,13 @@
 //! libFuzzer's. It is used for its workers alone: what this process does with SQLite, such as reading a corpus,
 //! is not counted. [`tools`] sees to what the build needs, [`lane`] builds, replays and reads the counts.
 
+pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod html;
 pub(crate) mod lane;
 pub(crate) mod measure;
 pub(crate) mod modules;
+pub(crate) mod reached;
 pub(crate) mod saved;
 pub(crate) mod tools;
 pub(crate) mod trend;

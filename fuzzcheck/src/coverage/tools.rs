@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::fuzzing::tools::{clang_packages, need, said};
+use crate::tools::{clang_packages, need, said};
 
 /// The programs that read profiles.
 #[derive(Debug, Clone, PartialEq, Eq)]

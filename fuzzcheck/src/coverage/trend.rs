@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::lane::Count;
 use super::measure::Measured;
+use super::reached::Night;
 use crate::build::worker::Identity;
-use crate::campaign::record::Night;
 use crate::files;
 
 /// Version of the file.

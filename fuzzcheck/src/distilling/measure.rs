@@ -61,7 +61,7 @@ impl Laboratory {
         let lock = File::open(&folder).with_context(|| format!("{}", folder.display()))?;
         if lock.try_lock().is_err() {
             bail!(
-                "{}: another `fuzzcheck distill` is at work there: wait for it, or end it",
+                "{}: another `fuzzcheck corpus merge` is at work there: wait for it, or end it",
                 folder.display()
             );
         }

@@ -1,4 +1,4 @@
-//! `fuzzcheck distill`: what fuzzing found, less what adds nothing to the coverage, becomes the corpus.
+//! `fuzzcheck corpus merge`: what fuzzing found, less what adds nothing to the coverage, becomes the corpus.
 //!
 //! libFuzzer has two merges. `-merge=1` notes of each case only the features that none had before it ran: one case
 //! more, or a crash in the middle, and the choice is another. `-set_cover_merge=1` notes all features of each case,

@@ -5,7 +5,7 @@ use tandem::TestCase;
 use tandem::targets::DB_SQL;
 
 use super::{Check, Place};
-use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::replay::{Options, Report, run_all};
 use crate::source::{self, NamedCase};
 

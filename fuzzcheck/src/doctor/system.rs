@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Check, Place, targets, toolchain};
-use crate::campaign::report::text::size;
-use crate::cli::WORKER_MEMORY_MIB;
+use crate::base::WORKER_MEMORY_MIB;
+use crate::base::text::size;
 
 /// Below this a build of the targets (0.7 GiB) and of a lane (0.5 GiB each) may fail, and with it what is being written.
 const DISK_BYTES_MIN: u64 = 2 << 30;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tandem::targets::TARGETS;
+use tandem::targets;
 
 use super::{Check, Place, first_line};
-use crate::fuzzing::tools;
+use crate::tools;
 
 /// Fewest coverage counters of a target: SQLite alone has as many.
 const COUNTERS_MIN: u64 = 70_000;
@@ -19,7 +19,7 @@ pub(super) fn counters(place: &Place<'_>) -> Check {
         Ok(host) => target_folder(place.project).join(host).join("release"),
         Err(error) => return Check::wrong(NAME, format!("{error:#}"), "rustup update"),
     };
-    let built = TARGETS.iter().map(|target| (target.name, folder.join(target.name)));
+    let built = targets::all().iter().map(|target| (target.name, folder.join(target.name)));
     let built: Vec<(&str, PathBuf)> = built.filter(|(_, program)| program.is_file()).collect();
     if built.is_empty() {
         return Check::well(NAME, format!("no target is built yet in {}", folder.display()));

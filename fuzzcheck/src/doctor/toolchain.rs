@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{Check, Place, first_line};
 use crate::coverage::tools as coverage;
-use crate::fuzzing::tools;
+use crate::tools;
 
 /// Rust, as old as it may be, on a platform that has AddressSanitizer.
 pub(super) fn rust(place: &Place<'_>) -> Check {

@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 use tandem::targets::Target;
 
-use crate::build::lane::Lane;
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::worker::Worker;
-use crate::cli::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::command_line;
+use crate::lane::Lane;
 use crate::pairing::{self, Build};
 use crate::replay::client::Client;
-use crate::replay::protocol::{Job, target_index};
+use crate::replay::protocol::Job;
 use crate::replay::{FoundBug, Options, Outcome};
 use crate::source::NamedCase;
 
@@ -79,7 +79,7 @@ impl Check for LaneCheck {
         self.next += cases.len() as u64;
         let job = |(index, case): (u64, &NamedCase)| Job {
             index,
-            target: target_index(case.target),
+            target: case.target,
             heap_bytes: None,
             body: case.case.encode(),
         };
@@ -96,7 +96,7 @@ impl Check for LaneCheck {
 /// A comparison with another build as a check.
 pub(crate) struct PairCheck {
     name: String,
-    /// What `pair` calls the two builds.
+    /// What `compare engines` calls the two builds.
     builds: [String; 2],
     pairing: pairing::Follower,
 }

@@ -1,6 +1,6 @@
 //! `fuzzcheck fuzz`: from a machine with Rust to a running fuzzer, and from its output to findings.
 //!
-//! [`tools`] sees to what the build needs, [`plan`] builds, [`session`] keeps libFuzzer going and restarts it
+//! [`crate::tools`] sees to what the build needs, [`plan`] builds, [`session`] keeps libFuzzer going and restarts it
 //! after a crash, [`log`] reads what libFuzzer prints, [`follower`] runs what is new in slower builds,
 //! [`checks`] is what it does there, `cpu` what all of it costs.
 
@@ -11,4 +11,3 @@ pub(crate) mod log;
 pub(crate) mod plan;
 mod restart;
 pub(crate) mod session;
-pub(crate) mod tools;

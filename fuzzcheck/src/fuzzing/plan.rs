@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tandem::targets::focus;
 
-use super::tools;
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::relink::Harness;
 use crate::files;
+use crate::lane::Lane;
+use crate::tools;
 use crate::ui::shell_quoted;
 
 /// The lanes in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
@@ -67,7 +67,7 @@ impl Plan {
         self.project.join("fuzz/sample").join(self.name())
     }
 
-    /// Where `fuzzcheck distill` measures.
+    /// Where `fuzzcheck corpus merge` measures.
     pub(crate) fn laboratory(&self) -> PathBuf {
         self.project.join("fuzz/distill").join(self.name())
     }

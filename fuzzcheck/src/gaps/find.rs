@@ -13,9 +13,9 @@ use tandem::sql::vocabulary::{DENIED_FUNCTIONS, is_denied_pragma};
 use super::graph::{Graph, Way, is_api};
 use super::labels::{Label, labels};
 use super::{names, reasons};
-use crate::campaign::record::{Gap, GapKind};
 use crate::coverage::export::Function;
 use crate::coverage::measure::Measured;
+use crate::coverage::reached::{Gap, GapKind};
 
 /// Functions that mention opcodes without making any.
 const NO_EMITTERS: [&str; 3] = ["sqlite3VdbeExec", "resolveP2Values", "sqlite3VdbeList"];
@@ -273,10 +273,10 @@ pub(crate) fn print(gaps: &[Gap], all: usize, out: &mut dyn Write) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coverage::evidence::Evidence;
     use crate::coverage::export::Detail;
     use crate::coverage::lane::{Count, Coverage, Files};
     use crate::coverage::modules::Modules;
-    use crate::gaps::evidence::Evidence;
     use crate::gaps::graph::tests as made;
 
     fn names() -> Names {

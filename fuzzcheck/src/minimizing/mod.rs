@@ -4,6 +4,7 @@
 //! in two that are compared, and the [`judge`] has several of them. What was found so far is always on disk
 //! ([`state`]), so that an interrupted run goes on where it was.
 
+pub(crate) mod arguments;
 pub(crate) mod judge;
 pub(crate) mod optimizations;
 pub(crate) mod probe;

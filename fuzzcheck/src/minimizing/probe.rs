@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 use tandem::TestCase;
 use tandem::targets::Target;
 
+use crate::base::WORKER_MEMORY_MIB;
 use crate::build::flavor::Flavor;
-use crate::build::lane::Lane;
 use crate::build::worker::Worker;
-use crate::cli::WORKER_MEMORY_MIB;
 use crate::command_line;
+use crate::lane::Lane;
 use crate::pairing::{self, Build, named};
 use crate::replay::client::Client;
-use crate::replay::protocol::{Job, target_index};
+use crate::replay::protocol::Job;
 use crate::replay::{FoundBug, Options};
 use crate::source::NamedCase;
 
@@ -41,8 +41,7 @@ impl Probe {
     pub(crate) fn bugs(&mut self, case: &TestCase, target: &'static Target) -> Result<Vec<FoundBug>> {
         match self {
             Self::Lane(client) => {
-                let job =
-                    Job { index: 1, target: target_index(target), heap_bytes: None, body: case.encode() };
+                let job = Job { index: 1, target, heap_bytes: None, body: case.encode() };
                 let (outcomes, _) = client.run_watched(vec![job])?;
                 let Some(outcome) = outcomes.into_iter().next() else {
                     return Ok(Vec::new());
@@ -79,7 +78,7 @@ impl Probe {
 pub(crate) struct Probes {
     /// One build, or two that are compared.
     builds: Vec<Build>,
-    /// What asks for them on the command line of `run`, or the names that `pair` takes.
+    /// What asks for them on the command line of `run`, or the names that `compare engines` takes.
     words: Vec<String>,
 }
 

@@ -12,12 +12,12 @@ use tandem::targets::{DB_FILE, DB_SQL, Target};
 use tandem::testcase::{FileName, Setting};
 use tandem::{TestCase, dbfile, sql};
 
+use super::arguments::SearchArgs;
 use super::judge::{self, Bug, Search, TRIALS, WorkerJudge};
 use super::optimizations::guilty;
 use super::state::State;
 use super::{Probe, Probes};
-use crate::cli::minimize::SearchArgs;
-use crate::cmd::cores;
+use crate::base::cores;
 
 /// CPU milliseconds of a candidate unless the command line says otherwise, and of one whose bug is a hang.
 const TIMEOUT_MS: u64 = 1000;

@@ -15,7 +15,8 @@ pub(crate) struct Dictionary {
 /// A dictionary of these words, each once, sorted.
 pub(crate) fn write<'a>(words: impl Iterator<Item = &'a str>) -> Dictionary {
     let words: BTreeSet<&str> = words.filter(|word| !word.is_empty()).collect();
-    let mut text = String::from("# Written by `fuzzcheck dictionary`: the words of this build of SQLite.\n");
+    let mut text =
+        String::from("# Written by `fuzzcheck oss-fuzz dictionary`: the words of this build of SQLite.\n");
     for word in &words {
         text.push('"');
         for byte in word.bytes() {

@@ -7,7 +7,7 @@ use object::{Architecture, Endianness, Object, ObjectSection, ObjectSymbol, Sect
 
 use tandem::oracles::ORACLES;
 
-use crate::cli::ossfuzz::SanitizerArg;
+use crate::ossfuzz::SanitizerArg;
 
 /// What the image in which targets run brings: glibc, and what unwinds stacks.
 const LIBRARIES: [&str; 8] = [

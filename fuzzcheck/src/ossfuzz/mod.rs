@@ -25,6 +25,17 @@ pub(crate) mod targets;
 
 use serde::Serialize;
 
+/// A sanitizer of fuzz/build.sh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SanitizerArg {
+    /// AddressSanitizer.
+    Address,
+    /// Counters of llvm-cov, and none of libFuzzer.
+    Coverage,
+    /// None.
+    None,
+}
+
 /// What a check of one target, or of the whole folder, came to.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {

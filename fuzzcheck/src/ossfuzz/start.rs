@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::run::{Copy, Ran, Target};
-use crate::cli::ossfuzz::SanitizerArg;
+use crate::ossfuzz::SanitizerArg;
 
 /// Inputs that `bad_build_check` runs.
 const RUNS: &str = "4";

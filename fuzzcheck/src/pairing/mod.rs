@@ -33,7 +33,7 @@ use tandem::testcase::{FileName, OpenConfig, Setting};
 
 use crate::replay::client::Client;
 use crate::replay::pool::Batch;
-use crate::replay::protocol::{Job, target_index};
+use crate::replay::protocol::Job;
 use crate::replay::{Options, Outcome};
 use crate::source::NamedCase;
 pub use report::{Found, PairReport};
@@ -111,12 +111,8 @@ impl Pairing {
     /// Where no worker can be started any more.
     pub fn check(&mut self, named: NamedCase) -> Result<Checked> {
         let named = scripted(named);
-        let job = Job {
-            index: 1,
-            target: target_index(named.target),
-            heap_bytes: named.heap_bytes,
-            body: named.case.encode(),
-        };
+        let job =
+            Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body: named.case.encode() };
         self.check_batch((vec![named], vec![job]))?.pop().context("a case was lost")
     }
 
@@ -172,7 +168,7 @@ fn rich_image() -> &'static [u8] {
 /// Asks a worker for the name of its engine, with a case that harms nobody.
 fn introduce(client: &mut Client) -> Result<String> {
     let body = TestCase::from_sql("SELECT 1").encode();
-    let job = Job { index: u64::MAX, target: target_index(&DB_SQL), heap_bytes: None, body };
+    let job = Job { index: u64::MAX, target: &DB_SQL, heap_bytes: None, body };
     let (outcomes, batch) = client.run_watched(vec![job])?;
     let error = outcomes.iter().find_map(|outcome| outcome.harness_error.as_deref());
     ensure!(error.is_none(), "its worker fails: {}", error.unwrap_or_default());

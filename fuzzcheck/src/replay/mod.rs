@@ -9,6 +9,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`arguments`] | what a worker is told on its command line |
 //! | [`protocol`] | what parent and worker say to each other |
 //! | [`worker`] | the worker's loop |
 //! | [`client`] | the parent's end of one worker |
@@ -18,6 +19,7 @@
 //! | [`cut_short`] | what a limit kept from being seen |
 //! | [`report`] | what all of it adds up to |
 
+pub mod arguments;
 pub mod client;
 pub mod cut_short;
 pub(crate) mod death;

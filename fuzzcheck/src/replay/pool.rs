@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::client::{Client, Outcome};
-use super::protocol::{BatchResult, Job, Options, target_index};
+use super::protocol::{BatchResult, Job, Options};
 use super::report::{Done, Report};
 use super::watchdog;
 use crate::source::NamedCase;
@@ -50,7 +50,7 @@ impl<'a> Feed<'a> {
             let body = named.case.encode();
             bytes += body.len();
             let index = self.next_index.fetch_add(1, Ordering::Relaxed);
-            jobs.push(Job { index, target: target_index(named.target), heap_bytes: named.heap_bytes, body });
+            jobs.push(Job { index, target: named.target, heap_bytes: named.heap_bytes, body });
             batch.push(named);
         }
         (!batch.is_empty()).then_some((batch, jobs))

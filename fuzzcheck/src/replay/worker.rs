@@ -36,7 +36,7 @@ pub fn run(options: &Options, progress: &Path, traces_statements: bool) -> Resul
 }
 
 /// Runs until standard input ends, and sends what `engine` did with each case: the worker of any engine, for a
-/// program whose own `worker` takes the arguments of ours ([`crate::cli::WorkerArgs`]).
+/// program whose own `worker` takes the arguments of ours ([`super::arguments::WorkerArgs`]).
 ///
 /// # Errors
 /// As [`run`].

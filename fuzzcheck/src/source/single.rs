@@ -15,7 +15,6 @@ use tandem::targets::{DB_FILE, DB_SQL, SQL, Target};
 use tandem::testcase::{CASE_BYTES_MAX, DecodeError, Form};
 
 use super::NamedCase;
-use crate::build::flavor::Flavor;
 
 /// Reads a file with one case; `target` is as in [`super::open`].
 ///
@@ -55,7 +54,12 @@ fn target_of(path: &Path) -> Option<&'static Target> {
     let folder = absolute.parent()?;
     let name = folder.file_name()?.to_str()?;
     let is_of_fuzzing = || folder.ancestors().nth(2).is_some_and(|folder| folder.ends_with("fuzz"));
-    Target::by_name(name).or_else(|| Flavor::target_of(name).filter(|_| is_of_fuzzing()))
+    Target::by_name(name).or_else(|| target_named(name).filter(|_| is_of_fuzzing()))
+}
+
+/// The target that names a folder of its inputs, where that is of one build ([`crate::build::flavor::Flavor::name_of`]).
+pub(crate) fn target_named(folder: &str) -> Option<&'static Target> {
+    Target::by_name(folder.split('-').next()?)
 }
 
 /// What suits a form where nothing names a target.

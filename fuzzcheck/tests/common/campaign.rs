@@ -247,7 +247,7 @@ fn steps() -> Vec<Value> {
         step("build", "done", 184.0, None),
         step("fuzz", "done", 28_500.0, None),
         step("triage", "done", 96.4, None),
-        step("distill", "done", 301.0, None),
+        step("merge", "done", 301.0, None),
         step("replay sql", "done", 41.0, None),
         step("coverage", "done", 122.0, None),
         step("gaps", "done", 3.1, None),

@@ -123,10 +123,10 @@ impl Stage {
         command
     }
 
-    /// Runs `compare-mutators`.
+    /// Runs `compare mutators`.
     pub fn compare(&self, words: &str) -> Ran {
         finish(
-            &mut self.command(&format!("compare-mutators --target sql --seconds 0.1 --no-install {words}")),
+            &mut self.command(&format!("compare mutators --target sql --seconds 0.1 --no-install {words}")),
         )
     }
 

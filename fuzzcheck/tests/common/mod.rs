@@ -290,10 +290,10 @@ pub fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The cases that `list` shows.
+/// The cases that `corpus list` shows.
 #[track_caller]
 pub fn list(paths: &[&Path]) -> Vec<serde_json::Value> {
-    let rows = fuzzcheck_on("list --json", paths).expect(0).json();
+    let rows = fuzzcheck_on("corpus list --json", paths).expect(0).json();
     rows.as_array().expect("a list of cases").clone()
 }
 

@@ -1,7 +1,7 @@
 //! The seeds: cases written by hand, from which fuzzing starts.
 //!
 //! Each says what it shows. Database images are made by SQLite itself from a set-up script, on the
-//! simulated disk; those with a log or a hot journal are taken in the middle of it. `fuzzcheck seeds`
+//! simulated disk; those with a log or a hot journal are taken in the middle of it. `fuzzcheck corpus seed`
 //! writes them into the corpus databases.
 
 mod images;

@@ -1,7 +1,7 @@
 //! Turso as an engine beside SQLite.
 //!
 //! `tandem-turso` is a worker of fuzzcheck that runs cases on [Turso](https://github.com/tursodatabase/turso), a
-//! rewrite of SQLite in Rust. `cargo fuzzcheck pair bundled turso` builds it and compares the two; what differs is
+//! rewrite of SQLite in Rust. `cargo fuzzcheck compare engines bundled turso` builds it and compares the two; what differs is
 //! a finding in Turso, most likely.
 //!
 //! # A workspace of its own

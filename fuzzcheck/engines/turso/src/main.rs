@@ -1,4 +1,4 @@
-//! `tandem-turso`: a worker of fuzzcheck over Turso, for `cargo fuzzcheck pair`.
+//! `tandem-turso`: a worker of fuzzcheck over Turso, for `cargo fuzzcheck compare engines`.
 //!
 //! Exit codes: 0 where the parent has no more cases, 2 for wrong usage or an error of ours, 101 where Turso
 //! panicked.
@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use fuzzcheck::cli::WorkerArgs;
+use fuzzcheck::replay::arguments::WorkerArgs;
 use fuzzcheck::replay::{Options, worker};
 use tandem::engine::sqlite::Executor;
 use tandem_turso::{Plant, Turso, exit_on_panics};
 
-/// Runs cases on Turso, for a comparison with SQLite: `cargo fuzzcheck pair bundled turso`.
+/// Runs cases on Turso, for a comparison with SQLite: `cargo fuzzcheck compare engines bundled turso`.
 #[derive(Parser)]
 #[command(name = "tandem-turso", version)]
 struct Cli {

@@ -1,4 +1,4 @@
-//! The worker as `fuzzcheck pair` uses it.
+//! The worker as `fuzzcheck compare engines` uses it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

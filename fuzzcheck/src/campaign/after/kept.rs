@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use tandem::corpus::Corpus;
-use tandem::targets::TARGETS;
+use tandem::targets;
 
 use super::{After, Output, parse};
-use crate::build::lane::Lane;
+use crate::campaign::after::StepArg;
 use crate::campaign::record::{Check, Gap, Night, Reached, Slow};
 use crate::campaign::runner::{Done, Runner};
 use crate::campaign::state::Case;
-use crate::cli::nightly::StepArg;
 use crate::coverage::lane::Coverage;
 use crate::files;
+use crate::lane::Lane;
 use crate::replay::FoundBug;
 use crate::replay::cut_short::CutShort;
 use crate::replay::protocol::OracleCounts;
@@ -39,7 +39,7 @@ impl After<'_> {
         Ok(into)
     }
 
-    pub(super) fn distill(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
+    pub(super) fn merge(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
         let into = self.database(target)?;
         let ahead = self.targets.iter().skip_while(|other| *other != target).count();
         // What is not counted afterwards leaves its time to merging.
@@ -47,7 +47,7 @@ impl After<'_> {
             !self.without.contains(&StepArg::Coverage) && self.why_not(runner, Lane::Coverage).is_none();
         let share = if is_counted { 0.45 } else { 0.8 };
         let Output { done, json } = self.child(runner, name, share / ahead.max(1) as f64, |_| {
-            let mut words = self.words("distill", Some(self.flavor.lane));
+            let mut words = self.words("corpus merge", Some(self.flavor.lane));
             words.extend([target.into(), "--into".into(), into.into()]);
             words.extend(["--project".into(), self.project.into()]);
             words.extend(self.toolchain.iter().flat_map(|name| ["--toolchain".into(), OsString::from(name)]));
@@ -74,7 +74,7 @@ impl After<'_> {
             signature: String,
             saved: PathBuf,
         }
-        let document: Document = parse("distill", json)?;
+        let document: Document = parse("corpus merge", json)?;
         let lane = self.flavor.lane.name().to_owned();
         for crashed in document.targets.into_iter().flat_map(|summary| summary.crashed) {
             runner.state.memory.cases.insert(Case {
@@ -177,7 +177,7 @@ impl After<'_> {
             return Ok(Done::Skipped(why));
         }
         let mut databases: Vec<PathBuf> =
-            TARGETS.iter().map(|target| self.database(target.name)).collect::<Result<_>>()?;
+            targets::all().iter().map(|target| self.database(target.name)).collect::<Result<_>>()?;
         databases.retain(|path| path.exists());
         if databases.is_empty() {
             return Ok(Done::Skipped(format!("no corpus database is in {}", self.merge_into.display())));
@@ -206,7 +206,7 @@ impl After<'_> {
             return Ok(Done::Skipped("what the corpora reach was not counted tonight".to_owned()));
         };
         let mut corpus_cases = 0;
-        for target in TARGETS.map(|target| target.name) {
+        for target in targets::all().iter().map(|target| target.name) {
             let path = self.merge_into.join(format!("{target}.db"));
             corpus_cases += if path.exists() { Corpus::load(&path)?.len() as u64 } else { 0 };
         }

@@ -8,11 +8,11 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::After;
-use crate::build::lane::Lane;
 use crate::campaign::findings::{self, Index, Judge};
 use crate::campaign::notify::{self, Message};
 use crate::campaign::record::{Finding, SittingEnd, StepEnd};
 use crate::campaign::runner::{Done, Runner};
+use crate::lane::Lane;
 use crate::triage::known::Known;
 use crate::triage::state::State as TriageState;
 
@@ -102,9 +102,9 @@ impl After<'_> {
         failures.extend(turns.flat_map(|turn| turn.harness_errors.iter().cloned()));
         let has_news = campaign.findings.iter().any(Finding::is_news);
         let code = if has_news {
-            crate::cmd::EXIT_FINDINGS
+            crate::base::EXIT_FINDINGS
         } else {
-            u8::from(!failures.is_empty()) * crate::cmd::EXIT_ERROR
+            u8::from(!failures.is_empty()) * crate::base::EXIT_ERROR
         };
         runner.end_sitting(SittingEnd::Through)?;
         if let Some(command) = self.notify {

@@ -21,7 +21,6 @@ mod plot;
 mod progress;
 pub(crate) mod summary;
 mod tables;
-pub(crate) mod text;
 
 #[cfg(test)]
 #[path = "../../../tests/common/campaign.rs"]
@@ -33,6 +32,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::record::{self, Campaign};
+use crate::base::text;
 use crate::files;
 
 /// The record, in the folder of a campaign.

@@ -1,0 +1,177 @@
+//! `fuzzcheck bisect`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
+use crate::bisecting::{Bisected, Build, Tried};
+use crate::build::arguments::FlavorArgs;
+use crate::build::flavor::Flavor;
+use crate::build::releases::Releases;
+use crate::lane::Lane;
+use crate::replay::Options;
+use crate::replay::arguments::LimitArgs;
+use crate::replay::cut_short::CutShort;
+use crate::ui;
+use crate::verbs::Verb;
+use crate::verbs::lookup::find;
+use crate::verbs::shared::target_by_name;
+
+/// Say since which release a case shows its bug, and until which.
+///
+/// Halves the releases that crates bundle, or your own (--releases DIR). Exit codes: 0 told, 2 wrong
+/// usage, or a case that shows nothing in any release.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A file with a case, or the id of one in the corpora, or its beginning.
+    case: String,
+    /// Where to look for an id [default: corpus/]
+    #[arg(long, value_name = "PATH")]
+    corpus: Vec<PathBuf>,
+    /// Run a single file on this target instead of the one that it seems to be for.
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    /// The finding to look for [default: the most important one of the first release that shows any]
+    #[arg(long, value_name = "SIGNATURE")]
+    signature: Option<String>,
+    /// Limits.
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// The lane, and what is built in [default lane: debug]. --sqlite-version names a release that shows the bug, which
+    /// is then tried first.
+    #[command(flatten)]
+    flavor: FlavorArgs,
+    /// Refuse nothing of what leads to a known bug of SQLite.
+    #[arg(long)]
+    meet_known_bugs: bool,
+    /// CPU milliseconds after which the case counts as hanging.
+    #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout_ms: u64,
+    /// Do not install anything: say what is missing and stop.
+    #[arg(long)]
+    no_install: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The lanes in which cases are judged; without assertions many an old bug does not show.
+const LANES: [Lane; 6] =
+    [Lane::Debug, Lane::Release, Lane::Asan, Lane::Ubsan, Lane::Memdebug, Lane::Valgrind];
+
+impl Verb for Args {
+    fn run(&self) -> Result<ExitCode> {
+        let target = target_by_name(self.target.as_deref())?;
+        let (named, code) = find(&self.case, &self.corpus, target)?;
+        if let Some(folder) = &self.flavor.sqlite {
+            bail!(
+                "--sqlite {}: what is bisected are releases, also those of --releases DIR",
+                folder.display()
+            );
+        }
+        let hint = self.flavor.sqlite_version.as_deref();
+        let flavor = Flavor::new(&FlavorArgs { sqlite_version: None, ..self.flavor.clone() }, &LANES)?;
+        let options = Options {
+            meets_known_bugs: self.meet_known_bugs,
+            limits: (&self.limits).into(),
+            timeout_ms: self.timeout_ms,
+            worker_memory_mib: WORKER_MEMORY_MIB,
+            ..Options::default()
+        };
+        let project = project();
+        let releases = Releases::new(self.flavor.releases.as_deref())?;
+        let build = Build {
+            flavor: &flavor,
+            releases: &releases,
+            project: &project,
+            may_install: !self.no_install,
+            options: &options,
+        };
+        let Some(bisected) = build.bisect(&named, self.signature.as_deref(), hint)? else {
+            let what =
+                self.signature.as_ref().map_or("a finding".to_owned(), |signature| format!("`{signature}`"));
+            bail!(
+                "{}: none of the {} releases shows {what} in the lane {}: try another --lane, --meet-known-bugs, or higher limits",
+                named.name,
+                releases.names().len(),
+                flavor.lane
+            );
+        };
+        let document = Document::new(&named.name, flavor.lane, &bisected);
+        if self.json {
+            let document = serde_json::to_string_pretty(&document)?;
+            ui::line(format_args!("{document}"))?;
+        } else {
+            ui::print(|out| print(&bisected, out))?;
+        }
+        Ok(code)
+    }
+}
+
+fn print(bisected: &Bisected, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "{}", bisected.signature)?;
+    for tried in &bisected.tried {
+        writeln!(out, "  {:<8} {}", tried.version, tried.in_words())?;
+    }
+    writeln!(out, "fuzzcheck: {}", bisected.in_words())?;
+    Ok(())
+}
+
+/// For machines.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    case: &'a str,
+    lane: &'a str,
+    signature: &'a str,
+    since: &'a str,
+    until: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+    again_in: Vec<&'a str>,
+    releases: Vec<Release<'a>>,
+}
+
+#[derive(Serialize)]
+struct Release<'a> {
+    version: &'a str,
+    source_id: Option<&'a str>,
+    signatures: Vec<&'a str>,
+    cut_short: &'a [CutShort],
+    error: Option<&'a str>,
+}
+
+impl<'a> Document<'a> {
+    fn new(case: &'a str, lane: Lane, bisected: &'a Bisected) -> Self {
+        let release = |tried: &'a Tried| {
+            let (seen, error) = match &tried.shown {
+                Ok(seen) => (Some(seen), None),
+                Err(error) => (None, Some(error.as_str())),
+            };
+            let bugs = seen.iter().flat_map(|(_, bugs)| bugs).map(|bug| bug.signature.as_str());
+            Release {
+                version: &tried.version,
+                source_id: seen.map(|(source_id, _)| source_id.as_str()),
+                signatures: bugs.collect(),
+                cut_short: &tried.cut_short,
+                error,
+            }
+        };
+        Self {
+            version: 1,
+            case,
+            lane: lane.name(),
+            signature: &bisected.signature,
+            since: bisected.since(),
+            until: bisected.until(),
+            before: bisected.before(),
+            after: bisected.after(),
+            again_in: bisected.strays(),
+            releases: bisected.tried.iter().map(release).collect(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! `fuzzcheck corpus check`: whether all known bugs have their case, are explained, and are still there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+use tandem::corpus::{Kind, Version};
+use tandem::known::{KNOWN, KnownBug};
+use tandem::targets::SQL;
+use tandem::testcase::{Script, TestCase};
+
+use super::add::{bugs_of, is_link, options, wrong_name};
+use crate::base::{EXIT_FINDINGS, project};
+use crate::build::arguments::FlavorArgs;
+use crate::build::flavor::Flavor;
+use crate::build::worker::Worker;
+use crate::lane::Lane;
+use crate::replay::{FoundBug, Options};
+use crate::source::{self, Kept, NamedCase};
+use crate::ui;
+use crate::verbs::Verb;
+use crate::verbs::shared::{in_words, paths_or_corpus, target_by_name, tell_skipped};
+
+/// See that every known bug has its case, is explained, and is still there.
+///
+/// Exit codes: 0 all are, 1 some are not, 2 wrong usage or a failure of our own.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// As for `run` [default: corpus/]
+    paths: Vec<PathBuf>,
+    /// The target of single files, instead of the one that they seem to be for.
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    /// The build in which they are run [default lane: that of each case]
+    #[command(flatten)]
+    flavor: FlavorArgs,
+    /// Do not install anything: say what is missing and stop.
+    #[arg(long)]
+    no_install: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Plant a bug by name (see `doctor selftest`).
+    #[arg(long, value_name = "NAME", hide = true)]
+    plant: Option<String>,
+}
+
+/// What is wrong with a known bug.
+#[derive(Serialize)]
+struct Problem {
+    /// Its name, or that of its case.
+    bug: String,
+    /// The case, if there is one.
+    case: String,
+    what: String,
+}
+
+/// What was checked.
+#[derive(Default, Serialize)]
+struct Checked {
+    version: u32,
+    /// Known cases.
+    cases: usize,
+    /// Those that show their bug.
+    shown: usize,
+    /// Those of other versions than this SQLite.
+    out_of_range: usize,
+    /// Those of other lanes than the one that was asked for.
+    other_lanes: usize,
+    /// Bugs that runs steer around and that are still there.
+    steered_around: usize,
+    problems: Vec<Problem>,
+}
+
+impl Verb for Args {
+    fn run(&self) -> Result<ExitCode> {
+        let target = target_by_name(self.target.as_deref())?;
+        let paths = paths_or_corpus(&self.paths);
+        let all = source::open(&paths, target)?;
+        let code = tell_skipped(&all);
+        let known: Vec<NamedCase> = all.cases.filter(|case| kind_of(case) == Some(Kind::Known)).collect();
+        // What runs steer around is no case: it stands in the program.
+        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let steered: &[&KnownBug] =
+            if self.paths.is_empty() && flavor.sqlite.is_none() { &KNOWN } else { &[] };
+        if known.is_empty() && steered.is_empty() {
+            bail!("{}: no case is kept for a known bug, so that there is nothing to check", in_words(&paths));
+        }
+        let mut checked = Checked { version: 1, cases: known.len(), ..Checked::default() };
+        let mut by_lane: BTreeMap<Lane, Vec<NamedCase>> = BTreeMap::new();
+        for case in known {
+            let wrong = what_is_missing(&case);
+            checked.problems.extend(wrong.into_iter().map(|what| problem(&case, what)));
+            if let Some(lane) = case.kept.as_ref().and_then(Kept::lane) {
+                by_lane.entry(lane).or_default().push(case);
+            }
+        }
+        let mut lanes: Vec<Lane> = by_lane.keys().copied().collect();
+        lanes.extend(steered.iter().map(|bug| lane_of(bug)));
+        lanes.sort_unstable();
+        lanes.dedup();
+        for lane in lanes {
+            let cases = by_lane.remove(&lane).unwrap_or_default();
+            if self.flavor.lane.is_some_and(|only| only != lane) {
+                checked.other_lanes += cases.len();
+                continue;
+            }
+            let worker = Worker::build(&flavor.in_lane(lane), &project(), !self.no_install)?;
+            let options = Options { plant: self.plant.clone(), ..options() };
+            check_cases(&mut checked, cases, &worker, options)?;
+            check_steered(&mut checked, steered.iter().filter(|bug| lane_of(bug) == lane), &worker)?;
+        }
+        let has_problems = !checked.problems.is_empty();
+        tell(&checked, self.json)?;
+        Ok(if has_problems { ExitCode::from(EXIT_FINDINGS) } else { code })
+    }
+}
+
+fn kind_of(case: &NamedCase) -> Option<Kind> {
+    case.kept.as_ref().map(|kept| kept.kind)
+}
+
+fn problem(case: &NamedCase, what: String) -> Problem {
+    let name = case.kept.as_ref().and_then(|kept| kept.details.name.clone());
+    Problem { bug: name.unwrap_or_else(|| case.case.id().short()), case: case.name.clone(), what }
+}
+
+/// What a known case does not say of its bug.
+fn what_is_missing(case: &NamedCase) -> Vec<String> {
+    let Some(kept) = &case.kept else {
+        return Vec::new();
+    };
+    let details = &kept.details;
+    let mut missing = Vec::new();
+    if kept.signature.is_none() {
+        missing.push("it has no signature".to_owned());
+    }
+    match details.name.as_deref() {
+        None => missing.push("it has no name".to_owned()),
+        Some(name) => missing.extend(wrong_name(name).map(|what| format!("`{name}`: {what}"))),
+    }
+    match details.link.as_deref() {
+        Some(link) if !is_link(link) => missing.push(format!("its link is no URL: {link}")),
+        None if details.reason.is_none() => {
+            missing.push("it has no link to where it was reported, and no reason why it was not".to_owned());
+        }
+        _ => {}
+    }
+    if let (None, Some(name)) = (kept.lane(), &details.lane) {
+        missing.push(format!("no lane is named `{name}`"));
+    }
+    let advice = |what| {
+        format!("{what}: say it with `cargo fuzzcheck corpus add {} --name …`", case.case.id().short())
+    };
+    missing.into_iter().map(advice).collect()
+}
+
+/// Runs the cases of a lane whose version has their bug.
+fn check_cases(
+    checked: &mut Checked,
+    cases: Vec<NamedCase>,
+    worker: &Worker,
+    options: Options,
+) -> Result<()> {
+    let version = worker.identity.version();
+    let has_it = |case: &NamedCase| case.kept.as_ref().is_some_and(|kept| kept.has_version(version));
+    let (cases, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(has_it);
+    checked.out_of_range += others.len();
+    for (case, bugs) in bugs_of(cases, worker, options)? {
+        match verdict(case.known().as_deref(), &bugs, worker, version) {
+            None => checked.shown += 1,
+            Some(what) => checked.problems.push(problem(&case, what)),
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a case that was to show `known`.
+fn verdict(
+    known: Option<&str>,
+    bugs: &[FoundBug],
+    worker: &Worker,
+    version: Option<Version>,
+) -> Option<String> {
+    let known = known?;
+    if bugs.iter().any(|bug| bug.signature == known) {
+        return None;
+    }
+    let here = format!("the lane {} of SQLite {}", worker.flavor.lane, worker.identity.version);
+    Some(match bugs.first() {
+        Some(other) => format!("it shows {} and not {known} in {here}", other.signature),
+        None => {
+            let until = version.map(|version| format!(", or --versions ..{version}")).unwrap_or_default();
+            format!(
+                "it does not show {known} any more in {here}: if that is fixed, keep it with --kind regression{until}"
+            )
+        }
+    })
+}
+
+/// The lane that shows a bug that runs steer around.
+fn lane_of(bug: &KnownBug) -> Lane {
+    if bug.needs_asan { Lane::Asan } else { Lane::Release }
+}
+
+/// Meets the bugs that runs steer around, each by its script.
+fn check_steered<'b>(
+    checked: &mut Checked,
+    bugs: impl Iterator<Item = &'b &'static KnownBug>,
+    worker: &Worker,
+) -> Result<()> {
+    let bugs: Vec<&KnownBug> = bugs.copied().collect();
+    let case = |bug: &&KnownBug| {
+        let case = TestCase { files: (bug.files)(), sql: Script::new(bug.script), ..TestCase::default() };
+        let name = format!("src/known.rs:{}", bug.name);
+        NamedCase { name, target: &SQL, case, heap_bytes: None, kept: None }
+    };
+    let options = Options { meets_known_bugs: true, ..options() };
+    let met = bugs_of(bugs.iter().map(case).collect(), worker, options)?;
+    for (bug, (case, found)) in bugs.into_iter().zip(met) {
+        match steered_verdict(bug, &found) {
+            None => checked.steered_around += 1,
+            Some(what) => {
+                checked.problems.push(Problem { bug: bug.name.to_owned(), case: case.name, what });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn steered_verdict(bug: &KnownBug, found: &[FoundBug]) -> Option<String> {
+    let is_met = found.iter().any(|found| found.signature.starts_with(bug.signature));
+    (!is_met).then(|| {
+        format!("its script does not show {}… any more: take it out of src/known.rs, so that it is not steered around", bug.signature)
+    })
+}
+
+fn tell(checked: &Checked, json: bool) -> Result<()> {
+    if json {
+        return ui::line(format_args!("{}", serde_json::to_string_pretty(checked)?));
+    }
+    ui::print(|out| {
+        for Problem { bug, case, what } in &checked.problems {
+            writeln!(out, "{bug}: {what}\n  case: {case}")?;
+        }
+        let Checked { cases, shown, out_of_range, other_lanes, steered_around, problems, .. } = checked;
+        writeln!(
+            out,
+            "fuzzcheck: {} problems with {cases} known cases ({shown} show their bug, {out_of_range} are of other \
+             versions, {other_lanes} of other lanes) and {steered_around} bugs that runs steer around",
+            problems.len()
+        )?;
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_that_is_steered_around_and_gone_is_told() {
+        let bug = |signature: &str| FoundBug { signature: signature.to_owned(), message: String::new() };
+        let known = KNOWN[0];
+        assert_eq!(steered_verdict(known, &[bug(&format!("{}x", known.signature))]), None);
+        for found in [vec![], vec![bug("code/SQLITE_CORRUPT/SELECT")]] {
+            assert!(steered_verdict(known, &found).is_some_and(|what| what.contains(known.signature)));
+        }
+    }
+}

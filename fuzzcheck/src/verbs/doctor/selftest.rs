@@ -1,0 +1,124 @@
+//! `fuzzcheck doctor selftest`: every check is seen to fail.
+
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use tandem::TestCase;
+use tandem::targets::DB_SQL;
+
+use crate::base::EXIT_FINDINGS;
+use crate::pairing::{Build, pool};
+use crate::replay::{Options, run_all};
+use crate::source::NamedCase;
+use crate::ui;
+use crate::verbs::Verb;
+
+/// Plant each known bug and see that it is found.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args;
+
+/// Writes enough pages, twice, that a lost or wrong one is in use.
+const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
+    WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
+    PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
+const CALLING: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
+
+/// A planted bug, the script that meets it, and what must be found.
+struct Trial {
+    plant: &'static str,
+    script: &'static str,
+    signature: &'static str,
+    is_twice: bool,
+    /// True where only a comparison with a build without the bug shows it.
+    is_pair: bool,
+    /// True where only AddressSanitizer sees the bug. `.ci/run` plants it in the fuzz targets, which have it.
+    needs_sanitizer: bool,
+}
+
+const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
+    Trial { plant, script, signature, is_twice: false, is_pair: false, needs_sanitizer: false }
+}
+
+/// One trial per plant; `doctor selftest` fails if a plant has none.
+const TRIALS: [Trial; 16] = [
+    trial("lost-writes", WRITING, "integrity/"),
+    trial("lost-freelist", WRITING, "format/"),
+    trial("wrong-reads", WRITING, "code/SQLITE_"),
+    trial("leaked-handle", WRITING, "files/open/after-close"),
+    trial("leak", CALLING, "memory/leak/sqlite3VdbeExec"),
+    trial("abort", CALLING, "crash/SIGABRT/sqlite3VdbeExec:"),
+    trial("segfault", CALLING, "crash/SIGSEGV/sqlite3VdbeExec:"),
+    trial("hang", CALLING, "hang/timeout/sqlite3VdbeExec:"),
+    trial("out-of-memory", CALLING, "crash/out-of-memory/sqlite3VdbeExec:"),
+    trial("recursion", CALLING, "crash/stack-overflow/sqlite3"),
+    Trial { is_twice: true, ..trial("nondeterminism", CALLING, "determinism/trace/second-run") },
+    trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
+    Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
+    trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
+    trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
+    Trial { is_pair: true, ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "pair/rows/SELECT") },
+];
+
+impl Verb for Args {
+    fn run(&self) -> Result<ExitCode> {
+        let (mut missed, mut unseen) = (0, 0);
+        for (name, _) in tandem::engine::plant::PLANTS {
+            let trial = TRIALS.iter().find(|trial| trial.plant == name);
+            let trial = trial.with_context(|| format!("the planted bug `{name}` has no trial"))?;
+            let found = signatures(trial, trial.script, Some(name))?;
+            let harmless = trial.script.replace("planted()", "1");
+            let clean = signatures(trial, &harmless, None)?;
+            let is_caught = found.iter().any(|signature| signature.starts_with(trial.signature));
+            let is_unseen = trial.needs_sanitizer && found.is_empty() && clean.is_empty();
+            if is_unseen {
+                unseen += 1;
+                ui::line(format_args!("unseen {name}: only a build with AddressSanitizer shows it"))?;
+                continue;
+            }
+            let is_ok = is_caught && clean.is_empty();
+            let word = if is_ok { "caught" } else { "MISSED" };
+            ui::line(format_args!("{word} {name}: {}", found.join(", ")))?;
+            if !clean.is_empty() {
+                ui::line(format_args!("  without the plant: {}", clean.join(", ")))?;
+            }
+            missed += u32::from(!is_ok);
+        }
+        let trials = TRIALS.len() as u32 - unseen;
+        ui::line(format_args!("selftest: {} of {trials} planted bugs caught", trials - missed))?;
+        Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+    }
+}
+
+/// The signatures that a trial gives, with or without the plant. A case after it shows that the run goes
+/// on.
+fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<String>> {
+    let options = Options {
+        is_twice: trial.is_twice,
+        plant: plant.map(str::to_owned),
+        timeout_ms: 2_000,
+        worker_memory_mib: 256,
+        ..Options::default()
+    };
+    let named = |name: &str, script: &str| NamedCase {
+        name: name.to_owned(),
+        target: &DB_SQL,
+        case: TestCase::from_sql(script),
+        heap_bytes: None,
+        kept: None,
+    };
+    let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
+    let program = std::env::current_exe().context("finding this program")?;
+    let stop = AtomicBool::new(false);
+    if trial.is_pair {
+        let sound = Build { program: program.clone(), options: Options { plant: None, ..options.clone() } };
+        let builds = [sound, Build { program, options }];
+        let report = pool::compare_all(&builds, 1, cases.into_iter(), &stop, |_| {})?;
+        anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
+        return Ok(report.findings.into_keys().collect());
+    }
+    let report = run_all(&program, &options, 1, &mut cases.into_iter(), &stop, |_| {})?;
+    anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
+    let findings = report.findings.iter().filter(|finding| finding.case.name == "planted");
+    Ok(findings.flat_map(|finding| finding.bugs.iter().map(|bug| bug.signature.clone())).collect())
+}

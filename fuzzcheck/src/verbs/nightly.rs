@@ -1,0 +1,351 @@
+//! `fuzzcheck nightly`.
+
+mod choice;
+mod output;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use jiff::SignedDuration;
+use tandem::corpus::Corpus;
+use tandem::corpus::seeding::{self, Beginning};
+use tandem::targets::Target;
+
+use self::choice::Choice;
+use crate::base::EXIT_ERROR;
+use crate::build::arguments::FlavorArgs;
+use crate::build::worker::Worker;
+use crate::campaign::after::After;
+use crate::campaign::after::StepArg;
+use crate::campaign::clock::Real;
+use crate::campaign::findings::Index;
+use crate::campaign::fuzzer::{Built, LibFuzzer};
+use crate::campaign::limits::Disk;
+use crate::campaign::record::{Arm, SittingEnd, StepEnd};
+use crate::campaign::report;
+use crate::campaign::runner::{Done, FuzzEnd, Runner};
+use crate::campaign::schedule::time_for_after;
+use crate::campaign::state::State;
+use crate::campaign::steps::{self, Ran};
+use crate::campaign::view::View;
+use crate::fuzzing::follower;
+use crate::fuzzing::plan::Plan;
+use crate::lane::Lane;
+use crate::triage::state::State as TriageState;
+use crate::ui;
+use crate::verbs::Verb;
+use crate::verbs::shared::{check_plant, interrupt_flag, positive};
+
+/// Fuzz all targets for a night, then sort, merge and report what was found.
+///
+/// All of it lies within --budget. Interrupted or killed, the same command goes on where this one was. Exit codes: 0
+/// nothing new was found, 1 a bug that nobody knows, 2 wrong usage, an interruption, or something that failed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How long all of it may take, builds included: `20m`, `8h`, `1h30m`, or a number of seconds.
+    #[arg(long, value_name = "TIME", env = "FUZZ_SECONDS", default_value = "8h", value_parser = time)]
+    budget: Duration,
+    /// How much of it fuzzes at most [default: all but what the steps afterwards need]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    fuzz_time: Option<Duration>,
+    /// What to fuzz [default: all targets]
+    #[arg(long, value_name = "TARGET,...", value_delimiter = ',')]
+    targets: Vec<String>,
+    /// Lanes that fuzz, each with every target [default: asan]
+    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
+    lanes: Vec<Lane>,
+    /// Lanes that run again what is new to the corpus, and a sample of the rest [default: debug, in nights of
+    /// an hour or more, and where another SQLite than the bundled one is fuzzed]
+    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
+    rerun: Vec<Lane>,
+    /// Run nothing again.
+    #[arg(long, conflicts_with = "rerun")]
+    no_rerun: bool,
+    /// How the time is shared; a target that is not named has 1 [default: db_sql=6,sql=2,db_file=2]
+    #[arg(long, value_name = "TARGET=N,...", value_delimiter = ',', value_parser = weight)]
+    weights: Vec<Weight>,
+    /// Processes that fuzz at the same time and share a corpus; workers of what follows [default: one per core]
+    #[arg(long, short, value_name = "N", env = "FUZZ_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+    /// Seconds after which a single case counts as hanging: libFuzzer's -timeout [default: 60]
+    #[arg(long, value_name = "S", env = "FUZZ_TIMEOUT_S", value_parser = clap::value_parser!(u32).range(1..))]
+    timeout_s: Option<u32>,
+    /// Where progress is printed; with stdout, --json is refused.
+    #[arg(long, value_name = "WHERE", env = "FUZZ_LOG", value_enum, default_value = "stderr")]
+    log: LogArg,
+    /// GiB of corpora, artifacts, logs and what campaigns leave. Beyond, what can be missed is removed: slow cases, cases
+    /// of one bug beyond 20, logs; then fuzzing ends. Corpora and findings stay.
+    #[arg(long, value_name = "GIB", default_value_t = 20.0, value_parser = positive)]
+    max_disk_gib: f64,
+    /// MiB of memory of all fuzzing processes together [default: 2048 for each, libFuzzer's own limit]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    max_memory_mib: Option<u64>,
+    /// Folder of all campaigns [default: fuzz/nightly]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Begin another campaign, and leave one that is not through.
+    #[arg(long)]
+    fresh: bool,
+    /// A shell command that is told of each new bug, and of the end: a JSON document on its standard input.
+    #[arg(long, value_name = "COMMAND")]
+    notify_cmd: Option<String>,
+    /// Where what adds coverage is merged into, a folder with a database per target [default: copies of corpus/, in the
+    /// folder of the campaign]
+    #[arg(long, value_name = "DIR")]
+    merge_into: Option<PathBuf>,
+    /// Merge into corpus/ itself.
+    #[arg(long, conflicts_with = "merge_into")]
+    update_corpus: bool,
+    /// Folder for what is known of each bug, as for `triage` [default: fuzz/triage]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Leave out these steps.
+    #[arg(long, value_name = "STEP,...", value_enum, value_delimiter = ',')]
+    without: Vec<StepArg>,
+    /// The SQLite; --lanes says how it is built.
+    #[command(flatten)]
+    flavor: FlavorArgs,
+    /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
+    #[arg(long, value_name = "TOOLCHAIN")]
+    toolchain: Option<String>,
+    /// Do not install anything: say what is missing and stop.
+    #[arg(long)]
+    no_install: bool,
+    /// Print the record of the campaign at the end, one JSON document, instead of text.
+    #[arg(long)]
+    json: bool,
+    /// The working copy, where it is not the one that this program was built from.
+    #[arg(long, value_name = "DIR", hide = true)]
+    project: Option<PathBuf>,
+    /// Plant a bug by name in what runs findings again (see `doctor selftest`).
+    #[arg(long, value_name = "NAME", hide = true)]
+    plant: Option<String>,
+}
+
+/// Where progress is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogArg {
+    /// As for all commands.
+    Stderr,
+    /// As containers want it.
+    Stdout,
+}
+
+/// The weight of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Weight {
+    /// Name of the target.
+    pub(super) target: String,
+    /// Above 0.
+    pub(super) weight: f64,
+}
+
+const GIB: f64 = (1_u64 << 30) as f64;
+
+impl Verb for Args {
+    fn run(&self) -> Result<ExitCode> {
+        let clock = Real::new();
+        let stop = interrupt_flag()?;
+        check_plant(self.plant.as_deref())?;
+        if self.json && self.log == LogArg::Stdout {
+            bail!("--json prints to standard output, and so does --log stdout (or FUZZ_LOG): leave out one");
+        }
+        let choice = Choice::new(self)?;
+        let settings = choice.settings();
+        let root = self.folder.clone().unwrap_or_else(|| choice.project.join("fuzz/nightly"));
+        let triage = self.state.clone().unwrap_or_else(|| choice.project.join("fuzz/triage"));
+        let state = State::open(&root, &settings, self.fresh, |id, now| {
+            let mut seen: BTreeSet<String> = TriageState::open(&triage)?.bugs.into_keys().collect();
+            seen.extend(Index::open(&root.join("findings"))?.bugs.into_keys());
+            Ok((choice.record(id, now, self), seen))
+        })?;
+        let view = if self.log == LogArg::Stdout { View::on_stdout() } else { View::new() };
+        let mut runner = Runner::new(state, &clock, &stop, view);
+        begin(&mut runner, self, &choice);
+        let after = After {
+            project: &choice.project,
+            flavor: &choice.flavor,
+            build: &settings.build,
+            targets: &settings.targets,
+            triage,
+            merge_into: choice.merge_into(self, &runner.state),
+            jobs: choice.jobs,
+            toolchain: self.toolchain.as_deref(),
+            may_install: !self.no_install,
+            plant: self.plant.as_deref(),
+            without: &self.without,
+            notify: self.notify_cmd.as_deref(),
+            until: self.budget,
+        };
+        fuzz(&mut runner, self, &choice)?;
+        after.all(&mut runner)?;
+        if runner.is_stopped() {
+            runner.end_sitting(SittingEnd::Interrupted)?;
+            report::write(&runner.state.campaign, &runner.state.folder())?;
+            let words: Vec<String> = std::env::args().skip(1).map(|word| ui::shell_quoted(&word)).collect();
+            let words: Vec<String> = words.into_iter().filter(|word| word != "--fresh").collect();
+            eprintln!(
+                "fuzzcheck: interrupted: all is saved in {}; `cargo fuzzcheck {}` goes on",
+                runner.state.folder().display(),
+                words.join(" ")
+            );
+            return Ok(ExitCode::from(EXIT_ERROR));
+        }
+        let (code, failures) = after.end(&mut runner)?;
+        let pages = report::write(&runner.state.campaign, &runner.state.folder())?;
+        runner.say(&format!("fuzzcheck: the report is {}", pages[0].display()));
+        let record = runner.state.record();
+        let campaign = runner.finish();
+        if self.json {
+            let document = serde_json::to_string_pretty(&campaign)?;
+            ui::line(format_args!("{document}"))?;
+        } else {
+            ui::print(|out| output::print(&campaign, &failures, &record, out))?;
+        }
+        Ok(ExitCode::from(code))
+    }
+}
+
+/// Says what is begun or taken up; what may change in between is what the arguments say now.
+fn begin(runner: &mut Runner<'_>, args: &Args, choice: &Choice) {
+    let folder = runner.state.folder();
+    let campaign = &mut runner.state.campaign;
+    campaign.budget_s = args.budget.as_secs_f64();
+    for arm in &mut campaign.arms {
+        if let Some(target) = Target::by_name(&arm.target) {
+            arm.weight = choice.weight(target);
+        }
+    }
+    let (id, used, budget) = (campaign.id.clone(), campaign.used_s, campaign.budget_s);
+    if runner.state.is_resumed {
+        let executions = campaign.executions();
+        let done = format!("{used:.0} of {budget:.0} s are used, {executions} executions done");
+        runner.say(&format!("fuzzcheck: the campaign {id} is taken up: {done}"));
+    } else {
+        let folder = folder.display();
+        runner.say(&format!("fuzzcheck: the campaign {id} begins, for {budget:.0} s, in {folder}"));
+    }
+}
+
+/// Builds and fuzzes, unless an earlier sitting has done that.
+fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
+    if runner.step_of("fuzz").is_some_and(|step| step.end != StepEnd::Open) {
+        return Ok(());
+    }
+    let until = args.budget.saturating_sub(time_for_after(args.budget));
+    let mut arms = Vec::new();
+    runner.reopen("build");
+    runner.step("build", |runner| build(runner, args, choice, until, &mut arms))?;
+    let is_built = runner.step_of("build").is_some_and(|step| step.end == StepEnd::Done);
+    let folder = |of: fn(&Plan) -> PathBuf| arms.iter().map(|arm: &Built| of(&arm.plan)).collect();
+    let below = |name: &str| choice.project.join("fuzz").join(name);
+    let disk = Disk {
+        bytes_max: (args.max_disk_gib * GIB) as u64,
+        folders: ["corpus", "artifacts", "logs", "sample", "runs", "distill"]
+            .map(below)
+            .into_iter()
+            .chain([runner.state.root().to_owned()])
+            .collect(),
+        artifacts: folder(Plan::artifacts),
+        logs: folder(Plan::logs),
+    };
+    let fuzzed: f64 = runner.state.campaign.arms.iter().map(Arm::seconds).sum();
+    let fuzzed = Duration::from_secs_f64(fuzzed.max(0.0));
+    let until = args.fuzz_time.map_or(until, |most| until.min(runner.now() + most.saturating_sub(fuzzed)));
+    let mut fuzzer = LibFuzzer::new(arms, runner.state.folder())?;
+    runner.step("fuzz", |runner| {
+        if !is_built {
+            return Ok(Done::Skipped("the targets are not built".to_owned()));
+        }
+        Ok(match runner.fuzz(&mut fuzzer, until, &disk)? {
+            FuzzEnd::Over => Done::Well,
+            FuzzEnd::Stopped => Done::Stopped,
+            FuzzEnd::DiskFull => Done::Skipped(format!(
+                "ended early: corpora and findings alone take more than --max-disk-gib {}",
+                args.max_disk_gib
+            )),
+            FuzzEnd::Hopeless => Done::Failed("no target comes to fuzz: see above".to_owned()),
+        })
+    })
+}
+
+/// Builds all arms; writes the seeds into their corpora.
+fn build(
+    runner: &mut Runner<'_>,
+    args: &Args,
+    choice: &Choice,
+    until: Duration,
+    arms: &mut Vec<Built>,
+) -> Result<Done> {
+    let mut rerun = Vec::new();
+    for (target, lane) in choice.arms() {
+        let plan = choice.plan(target, lane, args);
+        let shipped = seeding::shipped_corpus(target.name);
+        let seen = follower::names(&plan.corpus())?;
+        let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
+        seeding::export(&Corpus::load(&shipped)?, &plan.corpus(), beginning)?;
+        let left = until.saturating_sub(runner.now());
+        let (stop, mut saved) = (runner.stop(), Ok(()));
+        let ran = steps::run(&mut plan.build_command()?, left, stop, |_| {
+            if saved.is_ok() {
+                saved = runner.save_now_and_then();
+            }
+        });
+        saved?;
+        match ran? {
+            Ran::Ended(status) if status.success() => plan.link()?,
+            Ran::Ended(_) => {
+                return Ok(Done::Failed(format!("the target {} did not build: see above", target.name)));
+            }
+            Ran::Cut => {
+                return Ok(Done::Skipped("the time for fuzzing was over before all was built".to_owned()));
+            }
+            Ran::Stopped => return Ok(Done::Stopped),
+        }
+        runner.save()?;
+        arms.push(Built { plan, target, rerun: Vec::new(), seen });
+    }
+    for lane in &choice.rerun {
+        rerun.push(Worker::build(&choice.flavor.in_lane(*lane), &choice.project, !args.no_install)?);
+    }
+    arms.iter_mut().for_each(|arm| arm.rerun.clone_from(&rerun));
+    Ok(Done::Well)
+}
+
+/// A time in words, or a number of seconds.
+fn time(word: &str) -> Result<Duration, String> {
+    let in_words = || word.parse::<SignedDuration>().map_err(|error| format!("{error}: try `20m` or `8h`"));
+    let time = match word.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Duration::try_from(in_words()?).map_err(|_| "a time is not negative".to_owned())?,
+    };
+    // Anything longer is a mistake, and a date far away.
+    let is_sane = (1..=400 * 24 * 3600).contains(&time.as_secs());
+    is_sane.then_some(time).ok_or_else(|| "from a second to 400 days".to_owned())
+}
+
+/// `TARGET=N`.
+fn weight(word: &str) -> Result<Weight, String> {
+    let (target, weight) = word.split_once('=').ok_or("TARGET=N is expected, such as db_sql=6")?;
+    Ok(Weight { target: target.to_owned(), weight: positive(weight)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let seconds = |word| time(word).map(|time| time.as_secs());
+        assert_eq!(["20m", "8h", "90s", "3600", "1h30m"].map(seconds), [1200, 28800, 90, 3600, 5400].map(Ok));
+        for wrong in ["0", "-3h", "x", "", "0s", "99999999999"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(weight("sql=2"), Ok(Weight { target: "sql".to_owned(), weight: 2.0 }));
+        assert!(["sql", "sql=0", "sql=-1", "sql=inf", "sql=x"].iter().all(|word| weight(word).is_err()));
+    }
+}

@@ -1,0 +1,9 @@
+//! `fuzzcheck oss-fuzz`: what OSS-Fuzz is given.
+
+mod check;
+mod dictionary;
+
+use super::{Listed, verb};
+
+/// See [`super::SECTIONS`].
+pub(super) const VERBS: &[Listed] = &[verb::<check::Args>("check"), verb::<dictionary::Args>("dictionary")];
