@@ -14,7 +14,8 @@
 //! a corpus database and a finding becomes a line of a report. Everything between is the same code.
 //!
 //! # Map
-//! What stands further down uses what stands above it, never the other way.
+//! What stands further down uses what stands above it, never the other way; `fuzzcheck/tests/arrows.rs` reads this table.
+//! (Tests may use all.)
 //!
 //! | Module | Holds |
 //! |---|---|
@@ -29,16 +30,16 @@
 //! | [`mutators`] | mutations of SQL, files, settings and of two of them at once; crossover, shrinking |
 //! | [`oracles`] | what is checked on every case |
 //! | [`difference`] | whether two engines did the same: transcripts compared, known differences |
+//! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`registry`] | targets and oracles of other crates |
 //! | [`minimize`] | cases made smaller, whoever judges them |
-//! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //!
 //! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and off in
 //! the fuzz targets, which use none of it and are built sooner without.
 //!
 //! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
-//! (the allocator of a target, and libFuzzer's `main`); what `targets::fuzz` has of it stands in the macro that expands
+//! (the allocator of a target, and libFuzzer's `main`); what `registry` has of it stands in the macro that expands
 //! in `fuzz/`.
 //!
 //! # Words

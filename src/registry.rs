@@ -32,6 +32,9 @@
 //! A target brings its own generators: how bytes become a case, the program that runs on it, and the seeds from which
 //! fuzzing begins.
 
+use std::path::Path;
+use std::sync::OnceLock;
+
 use crate::oracles::{self, Entry};
 use crate::targets::{self, Target};
 
@@ -39,16 +42,34 @@ use crate::targets::{self, Target};
 pub struct Registry {
     targets: Vec<&'static Target>,
     oracles: Vec<&'static Entry>,
+    package: Option<&'static Path>,
+}
+
+static PACKAGE: OnceLock<Option<&'static Path>> = OnceLock::new();
+
+/// The folder of the crate whose registry this process has, where that has one of its own.
+pub fn package() -> Option<&'static Path> {
+    PACKAGE.get().copied().flatten()
 }
 
 impl Default for Registry {
     /// What Tandem has of its own.
     fn default() -> Self {
-        Self { targets: targets::TARGETS.to_vec(), oracles: oracles::ORACLES.iter().collect() }
+        let (targets, oracles) = (targets::TARGETS.to_vec(), oracles::ORACLES.iter().collect());
+        Self { targets, oracles, package: None }
     }
 }
 
 impl Registry {
+    /// Of the crate in the folder `env!("CARGO_MANIFEST_DIR")`, a member of Tandem's workspace. Where it is named, its
+    /// program, which calls `fuzzcheck::main`, can be built with the lanes' sanitizers, and its targets, binaries that are
+    /// named after them, as fuzz targets: without its default features, so that what the program needs besides is left out.
+    #[must_use]
+    pub fn package(mut self, folder: &'static str) -> Self {
+        self.package = Some(Path::new(folder));
+        self
+    }
+
     /// With a target of one's own.
     ///
     /// # Panics
@@ -87,7 +108,9 @@ impl Registry {
     /// # Panics
     /// The process has one, or has asked for a target or an oracle before.
     pub fn install(self) {
-        let is_first = targets::set_all(self.targets) && oracles::set_all(self.oracles);
+        let is_first = targets::set_all(self.targets)
+            && oracles::set_all(self.oracles)
+            && PACKAGE.set(self.package).is_ok();
         assert!(is_first, "a process has one registry, from its beginning");
     }
 }
@@ -96,6 +119,76 @@ fn check(name: &str, mut known: impl Iterator<Item = &'static str>) {
     let is_of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     assert!(!name.is_empty() && name.bytes().all(is_of_name), "`{name}` is not of [a-z0-9_]");
     assert!(known.all(|other| other != name), "the name `{name}` is taken");
+}
+
+/// Defines a libFuzzer target: everything that a file in `fuzz/fuzz_targets/` needs but its
+/// `#![no_main]`. A target or oracles of another crate come with the [`crate::Registry`] that holds them.
+#[macro_export]
+macro_rules! libfuzzer_target {
+    ($target:path) => {
+        $crate::libfuzzer_target!($target, $crate::Registry::default());
+    };
+    ($target:path, $registry:expr) => {
+        struct ThisTarget;
+
+        #[global_allocator]
+        static ALLOCATOR: $crate::targets::arena::TargetAllocator = $crate::targets::arena::TargetAllocator;
+
+        impl $crate::targets::fuzz::TargetType for ThisTarget {
+            const TARGET: &'static $crate::targets::Target = &$target;
+        }
+
+        ::libfuzzer_sys::fuzz_target!(
+            init: {
+                $registry.install();
+                $crate::targets::fuzz::initialize(&$target)
+            },
+            |input: $crate::targets::fuzz::Input<ThisTarget>| {
+                $crate::targets::fuzz::run(&input)
+            }
+        );
+
+        ::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+            $crate::targets::fuzz::mutate::<ThisTarget>(
+                data,
+                size,
+                max_size,
+                seed,
+                ::libfuzzer_sys::fuzzer_mutate,
+            )
+        });
+
+        unsafe extern "C" {
+            fn LLVMFuzzerRunDriver(
+                argc: *mut ::std::ffi::c_int,
+                argv: *mut *mut *mut ::std::ffi::c_char,
+                test_one: $crate::targets::driver::TestOne,
+            ) -> ::std::ffi::c_int;
+            fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) -> ::std::ffi::c_int;
+        }
+
+        /// Takes the place of libFuzzer's own `main`.
+        #[unsafe(no_mangle)]
+        extern "C" fn main(
+            argc: ::std::ffi::c_int,
+            argv: *mut *mut ::std::ffi::c_char,
+        ) -> ::std::ffi::c_int {
+            // SAFETY: called by the C runtime.
+            unsafe {
+                $crate::targets::driver::drive(argc, argv, LLVMFuzzerRunDriver, LLVMFuzzerTestOneInput)
+            }
+        }
+
+        /// Read by AddressSanitizer before anything else runs, so it may not touch memory.
+        #[unsafe(no_mangle)]
+        extern "C" fn __asan_default_options() -> *const ::std::ffi::c_char {
+            $crate::targets::driver::ASAN_DEFAULT_OPTIONS.as_ptr()
+        }
+
+        ::libfuzzer_sys::fuzz_crossover!(|first: &[u8], second: &[u8], out: &mut [u8], seed: u32| {
+            $crate::targets::fuzz::crossover::<ThisTarget>(first, second, out, seed)
+        });
+    };
 }
 
 #[cfg(test)]

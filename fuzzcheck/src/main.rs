@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fuzzcheck::main()
+    fuzzcheck::main(tandem::Registry::default())
 }

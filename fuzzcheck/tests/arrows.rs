@@ -313,6 +313,14 @@ fn modules_of_fuzzcheck_use_each_other_one_way() {
     assert_one_way(&project().join("fuzzcheck/src"));
 }
 
+/// Its tests may use all: they build their cases from the seeds of the targets.
+#[test]
+fn modules_of_the_library_use_each_other_one_way() {
+    let mut found = arrows(&project().join("src"));
+    found.retain(|arrow| !arrow.is_in_test);
+    assert!(found.is_empty(), "{}", found.iter().map(Arrow::to_string).collect::<Vec<_>>().join("\n"));
+}
+
 #[test]
 fn arrows_against_the_map_are_seen_in_every_form() {
     let folder = folder();

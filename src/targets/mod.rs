@@ -16,8 +16,11 @@ pub mod stats;
 pub mod wanted;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::corpus::seeding::{self, Beginning};
+use crate::corpus::{Corpus, CorpusError};
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};
 use crate::generators::seeds::{self, Seed};
@@ -136,6 +139,24 @@ impl Target {
     /// The target of this name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
         all().iter().find(|target| target.name == name).copied()
+    }
+
+    /// Writes the cases from which fuzzing begins as files into `folder`: of the shipped corpus, or its seeds where none is
+    /// shipped; how many, and whence.
+    ///
+    /// # Errors
+    /// A corpus that cannot be read, a seed that cannot be built, a folder that cannot be written.
+    pub fn write_beginning(&self, folder: &Path, beginning: Beginning) -> Result<(usize, String), String> {
+        let shipped = seeding::shipped_corpus(self.name);
+        let told = |error: CorpusError| error.to_string();
+        if shipped.exists() || TARGETS.iter().any(|own| own.name == self.name) {
+            let corpus = Corpus::load(&shipped).map_err(told)?;
+            let count = seeding::export(&corpus, folder, beginning).map_err(told)?;
+            return Ok((count, format!("cases from {}", shipped.display())));
+        }
+        let cases = self.build_seeds(&Executor::shared())?;
+        let count = seeding::write(folder, cases.iter().map(TestCase::encode)).map_err(told)?;
+        Ok((count, format!("seeds of the target {}", self.name)))
     }
 
     /// Its seeds.

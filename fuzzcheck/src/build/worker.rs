@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use tandem::corpus::Version;
 use tandem::engine::sqlite;
+use tandem::registry;
 
 use super::flavor::Flavor;
 use super::relink::Harness;
@@ -84,7 +85,7 @@ impl Worker {
                 flavor,
                 project,
                 &flavor.folder(project, false),
-                "fuzzcheck",
+                &program_name()?,
                 false,
             )?
         };
@@ -127,27 +128,30 @@ pub(crate) fn this_program() -> Result<PathBuf> {
     Ok(replaced.filter(|path| path.exists()).unwrap_or(program))
 }
 
+/// What this program is called: another one for a crate with a registry of its own.
+fn program_name() -> Result<String> {
+    if registry::package().is_none() {
+        return Ok("fuzzcheck".to_owned());
+    }
+    let program = this_program()?;
+    Ok(program.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}
+
 /// Builds this program with AddressSanitizer.
 fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
     let flavor = flavor.harness();
     let folder = flavor.folder(project, false);
     // With a target of its own, build scripts and macros stay without.
     let host = tools::host(project, None)?;
-    let built = folder.join(&host).join("lane/fuzzcheck");
+    let name = program_name()?;
+    let built = folder.join(&host).join("lane").join(&name);
     if !built.exists() {
         eprintln!("fuzzcheck: building workers with AddressSanitizer, once, in {}", folder.display());
     }
     let mut command = Command::new("cargo");
-    command.args([
-        "build",
-        "--profile=lane",
-        "--package",
-        "fuzzcheck",
-        "--bin",
-        "fuzzcheck",
-        "--target",
-        &host,
-    ]);
+    let package = registry::package().map_or_else(|| project.join("fuzzcheck"), Path::to_owned);
+    command.args(["build", "--profile=lane", "--bin", &name, "--target", &host]);
+    command.arg("--manifest-path").arg(package.join("Cargo.toml"));
     command.arg("--target-dir").arg(&folder);
     let others = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{others} -Zsanitizer=address").trim());

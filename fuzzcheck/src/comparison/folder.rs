@@ -19,8 +19,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use tandem::corpus::Corpus;
-use tandem::corpus::seeding::{self, Beginning};
+use tandem::corpus::seeding::Beginning;
 use tandem::targets::Target;
 use tandem::targets::arm::Arm;
 
@@ -134,8 +133,7 @@ impl Folder {
 /// Writes the cases to begin with as files: the bytes of a folder as they are, the cases of anything else.
 fn write_seeds(target: &'static Target, from: Option<&Path>, into: &Path) -> Result<()> {
     let Some(from) = from else {
-        let shipped = seeding::shipped_corpus(target.name);
-        seeding::export(&Corpus::load(&shipped)?, into, Beginning::Seeds)?;
+        target.write_beginning(into, Beginning::Seeds).map_err(anyhow::Error::msg)?;
         return Ok(());
     };
     if from.is_dir() {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tandem::oracles::ORACLES;
+use tandem::oracles;
 
 use crate::replay::death;
 
@@ -97,15 +97,16 @@ pub(crate) fn ending(text: &str) -> Ending {
     Ending::Finding(death::signature(what, function.as_deref()))
 }
 
-/// The line after `panicked at src/oracles/…`, up to its message: `integrity/wrong-count/DELETE: …`. An oracle may also
-/// panic by mistake; then no oracle's name stands there.
+/// The line after `panicked at …`, up to its message: `integrity/wrong-count/DELETE: …`. What panics by mistake, an oracle
+/// or anything else, does not begin with an oracle's name and two more parts.
 fn oracle(text: &str) -> Option<String> {
-    let is_raised = |line: &&str| line.contains("panicked at ") && line.contains("src/oracles/");
-    let mut lines = text.lines().skip_while(|line| !is_raised(line));
+    let mut lines = text.lines().skip_while(|line| !line.contains("panicked at "));
     lines.next()?;
-    let signature = lines.next()?.split(": ").next()?;
-    let (name, _) = signature.split_once('/')?;
-    ORACLES.iter().any(|entry| entry.name == name).then(|| signature.to_owned())
+    let (signature, _) = lines.next()?.split_once(": ")?;
+    let mut parts = signature.splitn(3, '/');
+    let name = parts.next()?;
+    let is_signature = parts.count() == 2 && oracles::all().iter().any(|entry| entry.name == name);
+    is_signature.then(|| signature.to_owned())
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tandem::targets::focus;
+use tandem::registry;
+use tandem::targets::{TARGETS, focus};
 
 use crate::build::flavor::Flavor;
 use crate::build::relink::Harness;
@@ -137,7 +138,12 @@ impl Plan {
     fn cargo_build(&self) -> Result<Command> {
         let mut command = Command::new("cargo");
         command.args(self.toolchain.as_ref().map(|name| format!("+{name}"))).arg("build");
-        command.arg("--manifest-path").arg(self.project.join("fuzz/Cargo.toml"));
+        match self.package() {
+            Some(package) => {
+                command.arg("--manifest-path").arg(package.join("Cargo.toml")).arg("--no-default-features")
+            }
+            None => command.arg("--manifest-path").arg(self.project.join("fuzz/Cargo.toml")),
+        };
         let host = tools::host(&self.project, self.toolchain.as_deref())?;
         command.args([
             "--target",
@@ -154,6 +160,11 @@ impl Plan {
         command.env("RUSTFLAGS", rust_flags(&host, harness.lane.has_address_sanitizer()));
         harness.set_environment(&mut command, true);
         Ok(command)
+    }
+
+    /// The crate that brings the target, where that is not Tandem.
+    fn package(&self) -> Option<&'static Path> {
+        registry::package().filter(|_| TARGETS.iter().all(|own| own.name != self.target))
     }
 
     fn set_run_environment(&self, command: &mut Command) {

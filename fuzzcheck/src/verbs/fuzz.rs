@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use tandem::corpus::Corpus;
-use tandem::corpus::seeding::{self, Beginning};
+use tandem::corpus::seeding::Beginning;
 use tandem::targets::Target;
 use tandem::targets::focus::Report;
 
@@ -117,12 +116,11 @@ impl Verb for Args {
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
-        let shipped = seeding::shipped_corpus(target.name);
         // What is written now is new to the lanes that follow, too.
         let seen = follower::names(&plan.corpus())?;
         let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
-        let seeds = seeding::export(&Corpus::load(&shipped)?, &plan.corpus(), beginning)?;
-        eprintln!("fuzzcheck: {seeds} cases from {} in {}", shipped.display(), plan.corpus().display());
+        let (count, what) = target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
+        eprintln!("fuzzcheck: {count} {what} in {}", plan.corpus().display());
         plan.build()?;
         let focus = prepare_focus(self, &plan)?;
         plan.focus = focus.as_ref().map(Prepared::order);

@@ -30,6 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command};
+use tandem::Registry;
 
 use crate::base::EXIT_ERROR;
 use crate::ui;
@@ -184,8 +185,10 @@ pub fn command() -> Command {
         .subcommands(all().map(|one| one.command().hide(HIDDEN.iter().any(|own| own.name == one.name))))
 }
 
-/// Does what the command line of this process says; errors are told, and clap ends the process where it is none.
-pub fn main() -> ExitCode {
+/// Does what the command line of this process says, with the targets and oracles of `registry`; errors are told, and clap
+/// ends the process where it is none.
+pub fn main(registry: Registry) -> ExitCode {
+    registry.install();
     let matches = matches(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let (name, matches) = matches.subcommand().expect("one is the default");
     match open(all(), name, matches) {

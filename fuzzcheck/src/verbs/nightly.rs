@@ -11,8 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use jiff::SignedDuration;
-use tandem::corpus::Corpus;
-use tandem::corpus::seeding::{self, Beginning};
+use tandem::corpus::seeding::Beginning;
 use tandem::targets::Target;
 
 use self::choice::Choice;
@@ -284,10 +283,9 @@ fn build(
     let mut rerun = Vec::new();
     for (target, lane) in choice.arms() {
         let plan = choice.plan(target, lane, args);
-        let shipped = seeding::shipped_corpus(target.name);
         let seen = follower::names(&plan.corpus())?;
         let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
-        seeding::export(&Corpus::load(&shipped)?, &plan.corpus(), beginning)?;
+        target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
         let left = until.saturating_sub(runner.now());
         let (stop, mut saved) = (runner.stop(), Ok(()));
         let ran = steps::run(&mut plan.build_command()?, left, stop, |_| {
