@@ -1,4 +1,4 @@
-//! Tandem fuzzes SQLite: the database file and the SQL text of one case, together.
+//! Tandem fuzzes SQLite: the database file and the SQL text of one case, together. How to use it is in the [`guide`].
 //!
 //! # How a case goes through
 //! ```text
@@ -33,6 +33,7 @@
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`registry`] | targets and oracles of other crates |
+//! | [`guide`] | how to use all of it |
 //! | [`minimize`] | cases made smaller, whoever judges them |
 //!
 //! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and off in
@@ -61,6 +62,7 @@ pub mod difference;
 pub mod engine;
 pub mod faults;
 pub mod generators;
+pub mod guide;
 pub mod known;
 #[cfg(feature = "tools")]
 pub mod minimize;

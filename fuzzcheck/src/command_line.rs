@@ -2,12 +2,21 @@
 
 use std::path::Path;
 
+use tandem::registry;
+
 use crate::ui::shell_quoted;
 
-/// `cargo fuzzcheck VERB WORDS...`, each word as a shell reads it back.
+/// `cargo fuzzcheck VERB WORDS...`, each word as a shell reads it back; in the program of another crate, what runs that.
 pub(crate) fn fuzzcheck<Word: AsRef<str>>(verb: &str, words: impl IntoIterator<Item = Word>) -> String {
     let words = words.into_iter().map(|word| shell_quoted(word.as_ref()));
-    words.fold(format!("cargo fuzzcheck {verb}"), |line, word| line + " " + &word)
+    let program = registry::package().map_or_else(
+        || "cargo fuzzcheck".to_owned(),
+        |package| {
+            let manifest = package.join("Cargo.toml").display().to_string();
+            format!("cargo run --manifest-path {} --", shell_quoted(&manifest))
+        },
+    );
+    words.fold(format!("{program} {verb}"), |line, word| line + " " + &word)
 }
 
 /// The command that runs the case in a file on a target; `words` are further arguments, such as those of the build.

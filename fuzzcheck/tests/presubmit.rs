@@ -303,7 +303,7 @@ fn a_workflow_runs_all_of_ci() {
 /// Files with command lines of this program: those that people read, and those that machines run.
 fn files_that_call() -> Vec<PathBuf> {
     let mut files = vec![];
-    for place in [".ci", ".clusterfuzzlite", ".github/workflows", "fuzz", "fuzz/oss-fuzz"] {
+    for place in [".ci", ".clusterfuzzlite", ".github/workflows", "fuzz", "fuzz/oss-fuzz", "src/guide"] {
         let entries = fs::read_dir(project().join(place)).unwrap();
         files.extend(entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
     }

@@ -60,11 +60,6 @@ impl Signature {
         Self(format!("{oracle}/{kind}/{detail}"))
     }
 
-    /// As text that was once made by [`Signature::new`].
-    pub fn from_text(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -2,16 +2,22 @@
 //!
 //! One [`Target`] is one name everywhere: the binary and its stub in `fuzz/`, the corpus database, the README.
 //! `fuzzcheck/tests/layout.rs` fails where they disagree.
+//!
+//! # Adding one
+//! A file with its `TARGET`, and that file's name in two lines here. `cargo fuzzcheck corpus seed` then makes its binary in
+//! `fuzz/` and its corpus; a row of the README says what it is for.
 
 mod adaptive;
 pub mod arena;
 pub mod arm;
-mod battery;
+mod db_file;
+mod db_sql;
 pub mod driver;
 mod feedback;
 pub mod focus;
 pub mod fuzz;
 mod sample;
+mod sql;
 pub mod stats;
 pub mod wanted;
 
@@ -22,11 +28,11 @@ use std::sync::OnceLock;
 use crate::corpus::seeding::{self, Beginning};
 use crate::corpus::{Corpus, CorpusError};
 use crate::engine::Observation;
-use crate::engine::sqlite::{Budget, Executor, Program, ScriptProgram};
-use crate::generators::seeds::{self, Seed};
+use crate::engine::sqlite::{Budget, Executor, Program};
+use crate::generators::seeds::Seed;
 use crate::mutators::Weights;
 use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
-use crate::testcase::{Script, TestCase, ossfuzz};
+use crate::testcase::{Script, TestCase};
 
 /// A fuzz target.
 pub struct Target {
@@ -52,67 +58,23 @@ impl fmt::Debug for Target {
     }
 }
 
-/// The main target: database, WAL, journal, settings and SQL of one case.
-pub static DB_SQL: Target = Target {
-    name: "db_sql",
-    about: "database files and SQL text mutated together",
-    // The steps of SQLite's own dbsqlfuzz driver.
-    budget: Budget {
-        vm_steps: 20_000,
-        alloc_bytes: 64 << 20,
-        heap_bytes: 50_000_000,
-        disk_bytes: 10_000_000,
-        length_bytes: 1_000_000,
-        rows: None,
-        has_small_limits: true,
-    },
-    decode: TestCase::decode,
-    seeds: seeds::db_sql,
-    program: &ScriptProgram,
-    weights: Weights { sql: 52, database: 30, config: 8, joint: 10 },
-};
+macro_rules! targets {
+    ($($name:ident = $module:ident;)*) => {
+        $(
+            #[doc = concat!("The target `", stringify!($module), "`.")]
+            pub static $name: Target = $module::TARGET;
+        )*
 
-/// SQL text on an empty or the rich schema.
-pub static SQL: Target = Target {
-    name: "sql",
-    about: "SQL text on an empty or a rich schema; accepts inputs of SQLite's ossfuzz.c",
-    // Heap and length are those of ossfuzz.c.
-    budget: Budget {
-        vm_steps: 50_000,
-        alloc_bytes: 64 << 20,
-        heap_bytes: 20_000_000,
-        disk_bytes: 10_000_000,
-        length_bytes: 50_000,
-        rows: None,
-        has_small_limits: true,
-    },
-    decode: ossfuzz::decode,
-    seeds: seeds::sql,
-    program: &ScriptProgram,
-    weights: Weights { sql: 90, database: 0, config: 10, joint: 0 },
-};
+        /// The targets that are Tandem's own.
+        pub static TARGETS: &[&Target] = &[$(&$name),*];
+    };
+}
 
-/// Database bytes against a fixed battery of statements.
-pub static DB_FILE: Target = Target {
-    name: "db_file",
-    about: "database bytes against statements that read and rewrite everything",
-    budget: Budget {
-        vm_steps: 50_000,
-        alloc_bytes: 64 << 20,
-        heap_bytes: 50_000_000,
-        disk_bytes: 10_000_000,
-        length_bytes: 1_000_000,
-        rows: None,
-        has_small_limits: true,
-    },
-    decode: TestCase::decode,
-    seeds: seeds::db_file,
-    program: &battery::Battery,
-    weights: Weights { sql: 0, database: 90, config: 10, joint: 0 },
-};
-
-/// The targets that are Tandem's own.
-pub static TARGETS: [&Target; 3] = [&DB_SQL, &SQL, &DB_FILE];
+targets! {
+    DB_SQL = db_sql;
+    SQL = sql;
+    DB_FILE = db_file;
+}
 
 static ALL: OnceLock<Vec<&'static Target>> = OnceLock::new();
 

@@ -1,19 +1,19 @@
 //! `fuzzcheck corpus seed`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use tandem::corpus::{self, Entry, Kind};
 use tandem::engine::sqlite::Executor;
-use tandem::targets;
+use tandem::targets::{self, TARGETS, Target};
 
 use crate::base::project;
 use crate::verbs::Verb;
-use crate::{source, ui};
+use crate::{files, source, ui};
 
-/// Write the hand-written seeds into the corpus databases.
+/// Write the hand-written seeds into the corpus databases, and the binaries of targets that have none.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder of the corpus databases [default: corpus/]
@@ -46,6 +46,54 @@ impl Verb for Args {
             let (file, cases) = (path.display(), corpus.len());
             ui::line(format_args!("{file}: {} seeds, {cases} cases in all", all.len()))?;
         }
+        if self.into.is_none() {
+            TARGETS.iter().try_for_each(|target| write_binary(target, &project().join("fuzz")))?;
+        }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes the binary of a target and its section of the manifest, where they are missing.
+fn write_binary(target: &Target, fuzz: &Path) -> Result<()> {
+    let name = target.name;
+    let stub = fuzz.join(format!("fuzz_targets/{name}.rs"));
+    if !stub.exists() {
+        let (about, constant) = (target.about, name.to_uppercase());
+        let content = format!(
+            "//! Target `{name}`: {about}.\n#![no_main]\ntandem::libfuzzer_target!(tandem::targets::{constant});\n"
+        );
+        files::write(&stub, content.as_bytes())?;
+    }
+    let path = fuzz.join("Cargo.toml");
+    let mut manifest = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+    if !manifest.contains(&format!("\nname = \"{name}\"\n")) {
+        let flags = ["test", "doc", "bench"].map(|flag| format!("{flag} = false\n")).concat();
+        manifest += &format!("\n[[bin]]\nname = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n{flags}");
+        files::write(&path, manifest.as_bytes())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is in `fuzz/` is what this makes.
+    #[test]
+    fn a_target_gets_the_binary_that_the_others_have() {
+        let (folder, fuzz) = (tempfile::tempdir().unwrap(), project().join("fuzz"));
+        let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+        let begin = manifest.find("\n[[bin]]").unwrap();
+        fs::create_dir(folder.path().join("fuzz_targets")).unwrap();
+        fs::write(folder.path().join("Cargo.toml"), &manifest[..begin]).unwrap();
+        for _ in 0..2 {
+            TARGETS.iter().for_each(|target| write_binary(target, folder.path()).unwrap());
+            assert_eq!(fs::read_to_string(folder.path().join("Cargo.toml")).unwrap(), manifest);
+        }
+        for target in TARGETS {
+            let stub = format!("fuzz_targets/{}.rs", target.name);
+            let read = |root: &Path| fs::read_to_string(root.join(&stub)).unwrap();
+            assert_eq!(read(folder.path()), read(&fuzz), "{stub}");
+        }
     }
 }

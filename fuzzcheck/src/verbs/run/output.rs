@@ -89,9 +89,14 @@ pub(super) fn print_text(
         let ms = slow.cpu_ns as f64 / 1e6;
         writeln!(out, "slow: {ms:9.3} ms CPU, {:6} VM steps: {}", slow.vm_steps, slow.name)?;
     }
+    let width = report.oracles.keys().map(String::len).max().unwrap_or_default().max(12);
     for (oracle, counts) in &report.oracles {
         let skipped: u64 = counts.skipped.values().sum();
-        write!(out, "{oracle:<12} {:>7} passed, {} failed, {skipped} skipped", counts.passed, counts.failed)?;
+        write!(
+            out,
+            "{oracle:<width$} {:>7} passed, {} failed, {skipped} skipped",
+            counts.passed, counts.failed
+        )?;
         let mut separator = " (";
         for (reason, count) in &counts.skipped {
             write!(out, "{separator}{reason}: {count}")?;

@@ -151,12 +151,6 @@ pub fn has_met_heap_limit(limit: i64) -> bool {
     limit > 0 && in_force == limit && held + request >= limit
 }
 
-/// Bytes that SQLite holds in this process.
-pub fn memory_used() -> i64 {
-    // SAFETY: no arguments.
-    unsafe { ffi::sqlite3_memory_used() }
-}
-
 /// True if `sql` ends in a complete statement.
 pub fn is_complete(sql: &CStr) -> bool {
     initialize();

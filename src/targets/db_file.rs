@@ -1,19 +1,40 @@
-//! Statements that read and rewrite everything in a database, whatever it holds.
+//! Database bytes against a fixed battery of statements, which read and rewrite everything in it, whatever it holds.
 //!
 //! Strategy: first only read, by every access path; then change rows so that pages split, merge, spill
 //! and are freed; then what rewrites the whole file. Names come from the schema as SQLite reads it, so
 //! a schema that it refuses ends the table part and leaves the rest.
 
+use super::Target;
 use crate::dbfile::schema;
 use crate::engine::Value;
-use crate::engine::sqlite::{Execution, Program};
+use crate::engine::sqlite::{Budget, Execution, Program};
+use crate::generators::seeds;
+use crate::mutators::Weights;
 use crate::sql;
 use crate::testcase::TestCase;
 
 /// Most tables that get their own statements.
 const TABLES_MAX: usize = 6;
 
-pub(super) struct Battery;
+pub(super) const TARGET: Target = Target {
+    name: "db_file",
+    about: "database bytes against statements that read and rewrite everything",
+    budget: Budget {
+        vm_steps: 50_000,
+        alloc_bytes: 64 << 20,
+        heap_bytes: 50_000_000,
+        disk_bytes: 10_000_000,
+        length_bytes: 1_000_000,
+        rows: None,
+        has_small_limits: true,
+    },
+    decode: TestCase::decode,
+    seeds: seeds::db_file,
+    program: &Battery,
+    weights: Weights { sql: 0, database: 90, config: 10, joint: 0 },
+};
+
+struct Battery;
 
 impl Program for Battery {
     fn run(&self, _case: &TestCase, execution: &mut Execution<'_>) {

@@ -1,0 +1,18 @@
+//! The guide: what the README names in a line, in full. CI runs its commands, in this order, as it runs those of the README.
+
+#[doc = include_str!("your_sqlite.md")]
+pub mod your_sqlite {}
+#[doc = include_str!("mutation.md")]
+pub mod mutation {}
+#[doc = include_str!("replay.md")]
+pub mod replay {}
+#[doc = include_str!("comparison.md")]
+pub mod comparison {}
+#[doc = include_str!("findings.md")]
+pub mod findings {}
+#[doc = include_str!("nights.md")]
+pub mod nights {}
+#[doc = include_str!("coverage.md")]
+pub mod coverage {}
+#[doc = include_str!("services.md")]
+pub mod services {}
