@@ -3,7 +3,7 @@
 //! Asked for with `--twice`: it doubles the work, and what it finds is mostly found by the comparison of builds. Applies
 //! always; there is no excuse, for nothing that a run depends on changes between two.
 
-use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
+use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::{Asked, Observation};
 use crate::testcase::TestCase;
 
@@ -11,8 +11,9 @@ pub(super) struct Determinism;
 
 impl Oracle for Determinism {
     fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
-        let Some(second) = ask.run(case, Asked::VERDICTS) else {
-            return Verdict::Skip(SkipReason::BudgetUsedUp);
+        let second = match ask.run(case, Asked::VERDICTS) {
+            Ok(second) => second,
+            Err(reason) => return Verdict::Skip(reason),
         };
         observation.trace.difference(&second.trace).map_or(Verdict::Pass, |message| {
             Verdict::Fail(Finding {

@@ -5,6 +5,7 @@
 //! bugs, within the same limits. It is counted, and each oracle has a budget of its own, so that what one asks changes no
 //! verdict of another; nothing depends on time, so the same case is judged the same everywhere.
 
+use super::SkipReason;
 use crate::dbfile::damage::Assessment;
 use crate::engine::sqlite::{Budget, Execution, Executor, Program};
 use crate::engine::{Asked, Observation, StatementTrace};
@@ -71,36 +72,51 @@ impl<'a> Environment<'a> {
         self.executor.leak_site(self.case, self.program, self.budget)
     }
 
-    /// Runs a variant of the case; `None` where the budget of the oracle is used up.
-    pub fn run(&mut self, variant: &TestCase, asked: Asked) -> Option<Observation> {
+    /// Runs a variant of the case.
+    ///
+    /// # Errors
+    /// [`SkipReason::BudgetUsedUp`].
+    pub fn run(&mut self, variant: &TestCase, asked: Asked) -> Result<Observation, SkipReason> {
         self.run_program(variant, self.program, asked)
     }
 
     /// Runs the case again and then `statements` on the same connection, one after the other; what each of them did, with
-    /// its rows. `None` where that cannot be told: the case or a statement was cut short, the case did something else the
-    /// second time, or the budget of the oracle is used up.
-    pub fn after(&mut self, statements: &[String]) -> Option<Vec<StatementTrace>> {
+    /// its rows.
+    ///
+    /// # Errors
+    /// Why that cannot be told: the case or a statement was cut short, the case did something else the second time, or the
+    /// budget of the oracle is used up.
+    pub fn after(&mut self, statements: &[String]) -> Result<Vec<StatementTrace>, SkipReason> {
         if self.observation.ended_early() {
-            return None;
+            return Err(SkipReason::CheckCutShort);
         }
         let then = Then { program: self.program, statements };
         let observation = self.run_program(self.case, &then, Asked::default())?;
         let before = &self.observation.trace.statements;
-        let is_same = observation.trace.statements.starts_with(before);
-        let has_all = !observation.ended_early();
-        (is_same && has_all).then(|| observation.trace.statements.into_iter().skip(before.len()).collect())
+        if observation.ended_early() {
+            return Err(SkipReason::CheckCutShort);
+        }
+        if !observation.trace.statements.starts_with(before) {
+            return Err(SkipReason::NotReproduced);
+        }
+        Ok(observation.trace.statements.into_iter().skip(before.len()).collect())
     }
 
-    fn run_program(&mut self, case: &TestCase, program: &dyn Program, asked: Asked) -> Option<Observation> {
+    fn run_program(
+        &mut self,
+        case: &TestCase,
+        program: &dyn Program,
+        asked: Asked,
+    ) -> Result<Observation, SkipReason> {
         let steps_max = self.budget.vm_steps.saturating_mul(STEPS_MAX_BUDGETS);
         if self.spent.runs >= RUNS_MAX || self.spent.vm_steps >= steps_max {
             self.spent.refused += 1;
-            return None;
+            return Err(SkipReason::BudgetUsedUp);
         }
         let observation = self.executor.run_asking(case, program, self.budget, asked);
         self.spent.runs += 1;
         self.spent.vm_steps += observation.trace.vm_steps();
-        Some(observation)
+        Ok(observation)
     }
 }
 

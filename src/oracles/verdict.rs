@@ -30,6 +30,8 @@ pub enum SkipReason {
     Excused(&'static str),
     /// What the oracle may ask for was used up ([`super::Environment`]).
     BudgetUsedUp,
+    /// The case did something else when it ran again for the check.
+    NotReproduced,
     /// The case plans faults, which this build does not inject.
     FaultsNotInjected,
 }
@@ -44,6 +46,7 @@ impl fmt::Display for SkipReason {
             Self::Tainted(taint) => write!(f, "tainted: {taint}"),
             Self::Excused(excuse) => write!(f, "excused: {excuse}"),
             Self::BudgetUsedUp => f.write_str("budget of the oracle used up"),
+            Self::NotReproduced => f.write_str("not the same when run again"),
             Self::FaultsNotInjected => f.write_str("faults are not injected yet"),
         }
     }

@@ -130,8 +130,9 @@ impl Oracle for Model {
         }
         // `planted`: what `--plant wrong-rows` looks for.
         let query = "SELECT key, value FROM store ORDER BY key -- planted".to_owned();
-        let Some(after) = ask.after(&[query]) else {
-            return Verdict::Skip(SkipReason::BudgetUsedUp);
+        let after = match ask.after(&[query]) {
+            Ok(after) => after,
+            Err(reason) => return Verdict::Skip(reason),
         };
         let held = after.last().map(|last| last.values.clone()).unwrap_or_default();
         let row = |(key, value): (u8, usize)| vec![Value::Integer(key.into()), Value::Integer(value as i64)];

@@ -22,7 +22,7 @@ use crate::verbs::shared::target_by_name;
 
 /// Lanes that fuzz, and those that run again what is new, unless others are asked for. In 600 CPU seconds of SQLite 3.31.1
 /// AddressSanitizer alone found 4 signatures and the debug lane behind it 9; the release lane with both behind it 10 in
-/// 828, for two builds more. The branches that the corpora reached in the end are within 2 % (README).
+/// 828, for two builds more. The branches that the corpora reached in the end are within 2 %.
 const LANES: &[Lane] = &[Lane::Asan];
 const RERUN: &[Lane] = &[Lane::Debug];
 /// A shorter night of the bundled SQLite, whose corpora have been through all lanes, is too short for one build more.
