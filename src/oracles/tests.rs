@@ -98,9 +98,9 @@ fn a_damaged_database_and_what_damages_by_design_excuse() {
 
 #[test]
 fn a_case_that_asks_for_faults_is_skipped_by_all() {
-    use crate::testcase::{Fault, FaultPlan};
+    use crate::testcase::{Fault, FaultPlan, Lasts, Phase};
     let mut case = TestCase::from_sql(WRITING);
-    case.faults = FaultPlan::new([Fault::Allocation { nth: 1, times: 0 }]);
+    case.faults = FaultPlan::new([Fault::Allocation { nth: 1, lasts: Lasts::ForGood, phase: Phase::Run }]);
     for (_, verdict) in verdicts(&case, None) {
         assert_eq!(verdict, Verdict::Skip(SkipReason::FaultsNotInjected));
     }

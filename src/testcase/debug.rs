@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::config::TOGGLE_NAMES;
 use super::{OpenConfig, Setting, TestCase};
-use crate::dbfile;
+use crate::{dbfile, sql};
 
 /// Prints a case as an SQL script whose comments describe settings, faults and files: what
 /// `cargo fuzz fmt`, libFuzzer's crash output and `fuzzcheck show` print.
@@ -16,7 +16,10 @@ impl fmt::Display for Readable<'_> {
         writeln!(f, "-- case {}", case.id())?;
         write_settings(&case.config, f)?;
         for fault in case.faults.faults() {
-            writeln!(f, "-- fault: {fault:?}")?;
+            writeln!(f, "-- fault: {fault}")?;
+        }
+        for seed in case.schedules.seeds() {
+            writeln!(f, "-- schedule: seed {seed}")?;
         }
         for (name, content) in case.files.iter() {
             writeln!(f, "-- file {name}: {} bytes", content.len())?;
@@ -24,13 +27,38 @@ impl fmt::Display for Readable<'_> {
                 writeln!(f, "--   {line}")?;
             }
         }
-        let text = escape(case.sql.as_bytes());
-        f.write_str(&text)?;
-        if !text.is_empty() && !text.ends_with('\n') {
-            f.write_char('\n')?;
+        if case.operations.is_empty() {
+            return write_sql(case.sql.as_bytes(), f);
         }
-        Ok(())
+        write_operations(case, f)
     }
+}
+
+/// The operations in their order, each with the statement that it takes.
+fn write_operations(case: &TestCase, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let text = case.sql.as_bytes();
+    let mut statements = sql::statements(text);
+    for (number, operation) in case.operations.list().iter().enumerate() {
+        writeln!(f, "-- operation {}: {operation}", number + 1)?;
+        if operation.takes_statement() {
+            let statement = statements.next().map_or(&b"-- (no statement is left)"[..], |range| &text[range]);
+            write_sql(statement.trim_ascii(), f)?;
+        }
+    }
+    if let Some(rest) = statements.next() {
+        writeln!(f, "-- the rest: connection 0")?;
+        write_sql(text[rest.start..].trim_ascii(), f)?;
+    }
+    Ok(())
+}
+
+fn write_sql(text: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let text = escape(text);
+    f.write_str(&text)?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        f.write_char('\n')?;
+    }
+    Ok(())
 }
 
 fn write_settings(config: &OpenConfig, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,33 +3,50 @@
 //! ```text
 //! envelope := MAGIC version:u8 section*
 //! section  := tag:u8 length:LEB128 payload[length]
-//!   'C'  settings:  (key:LEB128 value:LEB128)*          see `OpenConfig`
-//!   'F'  faults:    (kind:LEB128 value:LEB128 ×3)*      see `FaultPlan`
-//!   'D'  one file:  name-length:u8 name, then its content with runs of zeros left out
+//!   'C'  settings:    (key:LEB128 value:LEB128)*        see `OpenConfig`
+//!   'F'  faults:      Fault*, postcard                  see `FaultPlan`
+//!   'O'  operations:  Operation*, postcard              see `Operations`
+//!   'P'  schedules:   seed:LEB128*                      see `Schedules`
+//!   'D'  one file:    name-length:u8 name, then its content with runs of zeros left out
 //!   'S'  SQL text
 //! ```
 //! Sections stand in this order, files by name; a part that is empty or has its default is absent.
+//! *postcard* is the format of that name (<https://postcard.jamesmunns.com>): enum variants by number, in the order of
+//! their declaration. So new variants come last, and a variant keeps its fields.
+//!
+//! # Versions
+//! Version 1 has no operations and no schedules; its faults, which nothing ever injected, are (kind, value, value, value) in
+//! LEB128. An envelope has the lowest version that can say what is in it, so that a case keeps the bytes, and the
+//! identity, that it had before there was a version 2.
+//!
 //! The lenient reader takes sections in any order, skips unknown ones and cuts what runs over its
 //! end: libFuzzer's own mutations and other engines leave such bytes, and a case lost to them would
-//! be a turn wasted.
+//! be a run wasted.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{CASE_BYTES_MAX, DecodeError, FaultPlan, FileName, OpenConfig, Script, TestCase};
+use super::{Operations, Schedules};
 use super::{sparse, sparse::write_varint};
 
 /// First bytes of an envelope. Not valid UTF-8, so that no SQL text begins this way.
 pub const MAGIC: [u8; 4] = *b"\x89TDM";
-/// The version that is written.
-pub const VERSION: u8 = 1;
+/// The latest version.
+pub const VERSION: u8 = 2;
 
 const TAG_CONFIG: u8 = b'C';
 const TAG_FAULTS: u8 = b'F';
+const TAG_OPERATIONS: u8 = b'O';
+const TAG_SCHEDULES: u8 = b'P';
 const TAG_FILE: u8 = b'D';
 const TAG_SQL: u8 = b'S';
 
 pub(super) fn write(case: &TestCase) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + case.sql.len() + case.files.total_bytes() / 2);
     out.extend_from_slice(&MAGIC);
-    out.push(VERSION);
+    let is_version_1 = case.faults.is_empty() && case.operations.is_empty() && case.schedules.is_empty();
+    out.push(if is_version_1 { 1 } else { VERSION });
     let mut payload = Vec::new();
     if case.config != OpenConfig::default() {
         case.config.write(&mut payload);
@@ -38,6 +55,14 @@ pub(super) fn write(case: &TestCase) -> Vec<u8> {
     if !case.faults.is_empty() {
         case.faults.write(&mut payload);
         write_section(TAG_FAULTS, &mut payload, &mut out);
+    }
+    if !case.operations.is_empty() {
+        case.operations.write(&mut payload);
+        write_section(TAG_OPERATIONS, &mut payload, &mut out);
+    }
+    if !case.schedules.is_empty() {
+        case.schedules.write(&mut payload);
+        write_section(TAG_SCHEDULES, &mut payload, &mut out);
     }
     for (name, content) in case.files.iter() {
         let name = name.as_str().as_bytes();
@@ -57,6 +82,11 @@ fn write_section(tag: u8, payload: &mut Vec<u8>, out: &mut Vec<u8>) {
     out.push(tag);
     write_varint(payload.len() as u64, out);
     out.append(payload);
+}
+
+/// Appends an item of a list to a section.
+pub(super) fn write_item(item: &impl Serialize, out: &mut Vec<u8>) {
+    out.extend(postcard::to_allocvec(item).expect("plain data serializes"));
 }
 
 pub(super) fn read_strict(bytes: &[u8]) -> Result<TestCase, DecodeError> {
@@ -82,7 +112,10 @@ fn read(bytes: &[u8], mode: Mode) -> Result<TestCase, DecodeError> {
         let mut section = Reader { bytes: &bytes[..start + payload.len()], at: start, mode };
         match tag {
             TAG_CONFIG => case.config = OpenConfig::read(&mut section)?,
+            TAG_FAULTS if version == 1 => case.faults = FaultPlan::read_version_1(&mut section)?,
             TAG_FAULTS => case.faults = FaultPlan::read(&mut section)?,
+            TAG_OPERATIONS if version > 1 => case.operations = Operations::read(&mut section)?,
+            TAG_SCHEDULES if version > 1 => case.schedules = Schedules::read(&mut section)?,
             TAG_FILE => read_file(&mut section, &mut case)?,
             TAG_SQL => read_sql(payload, &mut section, &mut case)?,
             _ => section.tolerate("unknown section")?,
@@ -164,6 +197,32 @@ impl<'a> Reader<'a> {
         }
         self.at += available;
         Ok(&rest[..available])
+    }
+
+    /// The items up to the end, at most `count_max`. When lenient, the list ends where it is damaged.
+    pub(super) fn items<T: DeserializeOwned>(
+        &mut self,
+        count_max: usize,
+        what: &'static str,
+    ) -> Result<Vec<T>, DecodeError> {
+        let mut items = Vec::new();
+        while !self.is_empty() {
+            match postcard::take_from_bytes(&self.bytes[self.at..]) {
+                Ok((item, rest)) if items.len() < count_max => {
+                    items.push(item);
+                    self.at = self.bytes.len() - rest.len();
+                }
+                Err(postcard::Error::DeserializeUnexpectedEnd) => {
+                    self.truncated(what)?;
+                    break;
+                }
+                _ => {
+                    self.tolerate(what)?;
+                    break;
+                }
+            }
+        }
+        Ok(items)
     }
 
     /// A LEB128 number; longer ones than 64 bits are cut when lenient.

@@ -1,63 +1,184 @@
 //! The faults that a case asks for.
 //!
-//! The plan is part of the format from its first version on, so that no case has to be rewritten
-//! when the layers that inject faults arrive. Until an executor injects a kind of fault, a case that
-//! asks for it is reported as skipped, never run as if it had asked for nothing.
+//! Until an executor injects a kind of fault, a case that asks for it is reported as skipped, never run as if it had asked
+//! for nothing.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::DecodeError;
 use super::envelope::Reader;
-use super::sparse::write_varint;
 
 /// Most faults in a plan.
 pub const FAULTS_MAX: usize = 64;
 
-/// One planned fault. Counts start at 1; a fault with `times` 0 stays for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How often a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lasts {
+    /// Once.
+    Once,
+    /// So many times in a row.
+    Times(u32),
+    /// From then on.
+    ForGood,
+}
+
+/// When a fault is armed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// While the case runs, until power is lost.
+    Run,
+    /// After power was lost: while SQLite recovers the database and afterwards.
+    Recovery,
+}
+
+/// An operation on a file that can fail, after the methods of `sqlite3_io_methods` and `sqlite3_vfs`
+/// (<https://sqlite.org/c3ref/io_methods.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names of SQLite's methods")]
+pub enum IoOperation {
+    Read,
+    Write,
+    Sync,
+    Truncate,
+    FileSize,
+    Lock,
+    Open,
+    Delete,
+    Access,
+    ShmMap,
+    ShmLock,
+}
+
+/// What a file is for, as SQLite tells its VFS when it opens it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum FileRole {
+    Database,
+    Journal,
+    Wal,
+    SharedMemory,
+    SuperJournal,
+    Temporary,
+}
+
+/// How an operation on a file fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IoError {
+    /// With the `SQLITE_IOERR_` of the operation.
+    Failed,
+    /// Half done: fewer bytes than asked for.
+    Short,
+    /// SQLITE_FULL.
+    Full,
+    /// SQLITE_CANTOPEN.
+    CantOpen,
+    /// SQLITE_BUSY.
+    Busy,
+    /// SQLITE_READONLY.
+    ReadOnly,
+}
+
+/// When power is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Moment {
+    /// At this operation on any file, counted from 1.
+    Operation(u32),
+    /// At this sync of any file, counted from 1.
+    Sync(u32),
+}
+
+/// One planned fault. Ordinals start at 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
-    /// The `nth` allocation fails, and the following ones until `times` have.
+    /// The `nth` allocation fails.
     Allocation {
-        /// Which allocation, from 1.
+        /// Which allocation.
         nth: u32,
-        /// How many fail in a row; 0 is all that follow.
-        times: u32,
+        /// How often.
+        lasts: Lasts,
+        /// When it is armed.
+        phase: Phase,
     },
-    /// The `nth` file operation of `kind` fails.
+    /// The `nth` such operation on a file of this role fails.
     Io {
-        /// Kind of operation (read, write, sync, ...), numbered by the fault layer.
-        kind: u32,
-        /// Which operation of the kind, from 1.
+        /// What fails.
+        operation: IoOperation,
+        /// On which files; on any, if none is named.
+        role: Option<FileRole>,
+        /// How it fails.
+        error: IoError,
+        /// Which operation of those.
         nth: u32,
-        /// How many fail in a row; 0 is all that follow.
-        times: u32,
+        /// How often.
+        lasts: Lasts,
+        /// When it is armed.
+        phase: Phase,
     },
-    /// Power is lost at the `nth` sync.
+    /// Power is lost.
     PowerLoss {
-        /// Which sync, from 1.
-        nth: u32,
-        /// Seed of the choice which unsynced sectors survive.
-        seed: u32,
-        /// log2 of the size in bytes of a sector that is written whole or torn.
-        sector_log2: u32,
+        /// At which operation.
+        at: Moment,
+        /// Seed of the choice which writes that were not synced survive.
+        seed: u64,
+        /// log2 of the size in bytes of a sector, which is written whole or torn.
+        sector_log2: u8,
+        /// When it is armed.
+        phase: Phase,
     },
 }
 
 impl Fault {
-    fn parts(self) -> [u64; 4] {
-        let parts = match self {
-            Self::Allocation { nth, times } => [1, nth, times, 0],
-            Self::Io { kind, nth, times } => [2, kind, nth, times],
-            Self::PowerLoss { nth, seed, sector_log2 } => [3, nth, seed, sector_log2],
-        };
-        parts.map(u64::from)
-    }
-
-    fn from_parts(parts: [u64; 4]) -> Option<Self> {
+    /// A fault of an envelope of version 1: four numbers. Its I/O faults had no meaning.
+    fn of_version_1(parts: [u64; 4]) -> Option<Self> {
         let [kind, a, b, c] = parts.map(|part| u32::try_from(part).unwrap_or(u32::MAX));
+        let lasts = match b {
+            0 => Lasts::ForGood,
+            1 => Lasts::Once,
+            times => Lasts::Times(times),
+        };
+        let phase = Phase::Run;
         match kind {
-            1 => Some(Self::Allocation { nth: a, times: b }),
-            2 => Some(Self::Io { kind: a, nth: b, times: c }),
-            3 => Some(Self::PowerLoss { nth: a, seed: b, sector_log2: c }),
+            1 => Some(Self::Allocation { nth: a, lasts, phase }),
+            3 => Some(Self::PowerLoss {
+                at: Moment::Sync(a),
+                seed: b.into(),
+                sector_log2: u8::try_from(c).unwrap_or(u8::MAX),
+                phase,
+            }),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self {
+            Self::Allocation { nth, lasts, phase } => {
+                write!(f, "allocation {nth} fails{lasts}")?;
+                phase
+            }
+            Self::Io { operation, role, error, nth, lasts, phase } => {
+                let role = role.map_or("any file".to_owned(), |role| format!("{role:?}"));
+                write!(f, "{operation:?} {nth} of {role} fails: {error:?}{lasts}")?;
+                phase
+            }
+            Self::PowerLoss { at, seed, sector_log2, phase } => {
+                write!(f, "power loss at {at:?}, sectors of 2^{sector_log2} bytes, seed {seed}")?;
+                phase
+            }
+        };
+        f.write_str(if *phase == Phase::Recovery { ", during recovery" } else { "" })
+    }
+}
+
+impl fmt::Display for Lasts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Once => Ok(()),
+            Self::Times(times) => write!(f, ", {times} times"),
+            Self::ForGood => f.write_str(", and all that follow"),
         }
     }
 }
@@ -84,21 +205,26 @@ impl FaultPlan {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        for part in self.0.iter().flat_map(|fault| fault.parts()) {
-            write_varint(part, out);
+        for fault in &self.0 {
+            super::envelope::write_item(fault, out);
         }
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.items(FAULTS_MAX, "a planned fault").map(Self)
+    }
+
+    /// The plan of an envelope of version 1.
+    pub(super) fn read_version_1(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut plan = Self::default();
         while !reader.is_empty() {
             let mut parts = [0; 4];
             for part in &mut parts {
                 *part = reader.varint("a planned fault")?;
             }
-            match Fault::from_parts(parts) {
+            match Fault::of_version_1(parts) {
                 Some(fault) if plan.0.len() < FAULTS_MAX => plan.0.push(fault),
-                _ => reader.tolerate("unknown kind of fault, or too many faults")?,
+                _ => reader.tolerate("a fault of version 1 that has no meaning, or too many faults")?,
             }
         }
         Ok(plan)

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Name of the main database.
 pub const MAIN_DB: &str = "main.db";
 /// Name of the write-ahead log of [`MAIN_DB`].
@@ -21,8 +23,23 @@ pub const FILE_NAME_BYTES_MAX: usize = 64;
 
 /// The name of a file on the simulated disk: 1 to 64 of `A-Z a-z 0-9 _ . -`. Such a name needs no
 /// quoting in a path or a URI, and no host path can be written with it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
+
+impl TryFrom<String> for FileName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name).ok_or("a file name is 1 to 64 of A-Z a-z 0-9 _ . -")
+    }
+}
+
+impl From<FileName> for String {
+    fn from(name: FileName) -> Self {
+        name.0
+    }
+}
 
 impl FileName {
     /// The name, if it is one.

@@ -26,6 +26,7 @@ pub mod envelope;
 mod faults;
 mod files;
 mod id;
+mod operations;
 pub(crate) mod ossfuzz;
 mod rich_schema;
 mod script;
@@ -37,9 +38,11 @@ use arbitrary::{Arbitrary, Unstructured};
 
 pub use config::{OpenConfig, SETTINGS, Setting, SettingSpec, TOGGLE_NAMES};
 pub use debug::{Readable, escape};
-pub use faults::{Fault, FaultPlan};
+pub use faults::{Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase};
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
 pub use id::CaseId;
+pub use operations::{Bound, CheckpointMode, OnConflict, Operation, Operations, Schedules};
+pub use operations::{CONNECTIONS_MAX, STATEMENTS_MAX};
 pub use rich_schema::RICH_SCHEMA;
 pub use script::Script;
 pub use sparse::nonzero_runs;
@@ -48,16 +51,20 @@ pub use sparse::nonzero_runs;
 /// than read into memory.
 pub const CASE_BYTES_MAX: usize = 32 << 20;
 
-/// One case: the files that exist before SQLite opens, the SQL that runs, how the connection is
-/// opened, and the faults injected on the way.
+/// One case: the files that exist before SQLite opens, the SQL that runs, how connections are opened, who runs what, and
+/// the faults injected on the way.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct TestCase {
     /// Database, `-wal`, `-journal` and further files.
     pub files: FileSet,
     /// The SQL script, as bytes.
     pub sql: Script,
-    /// How the connection is opened.
+    /// How connections are opened.
     pub config: OpenConfig,
+    /// What is done beyond running the script on one connection.
+    pub operations: Operations,
+    /// Schedules under which the operations are done; empty for the order in which they are written.
+    pub schedules: Schedules,
     /// Faults to inject; empty for an undisturbed run.
     pub faults: FaultPlan,
 }
@@ -169,6 +176,12 @@ impl TestCase {
             Form::Dbsqlfuzz => dbsqlfuzz::read(bytes),
             Form::Database | Form::Sql => Ok(Self::decode(bytes)),
         }
+    }
+
+    /// Replaces the script; operations stay with their statements.
+    pub fn set_sql(&mut self, sql: Script) {
+        let before = std::mem::replace(&mut self.sql, sql);
+        self.operations.follow(&before, &self.sql);
     }
 
     /// Encodes as an envelope. The same case gives the same bytes.

@@ -24,12 +24,42 @@ fn random_case(rng: &mut fastrand::Rng) -> TestCase {
             case.config.set(spec.setting, rng.u32(spec.min..=spec.max));
         }
     }
-    case.faults = FaultPlan::new((0..rng.usize(0..4)).map(|_| match rng.u8(0..3) {
-        0 => Fault::Allocation { nth: rng.u32(..), times: rng.u32(..) },
-        1 => Fault::Io { kind: rng.u32(..), nth: rng.u32(..), times: 1 },
-        _ => Fault::PowerLoss { nth: 1, seed: rng.u32(..), sector_log2: 9 },
-    }));
+    let count = rng.usize(0..4);
+    case.faults = FaultPlan::new((0..count).map(|_| random_fault(rng)));
+    case.operations = Operations::new((0..count).map(|_| random_operation(rng)));
+    case.schedules = Schedules::new((0..rng.usize(0..2)).map(|_| rng.u64(..)));
     case
+}
+
+fn random_fault(rng: &mut fastrand::Rng) -> Fault {
+    let (nth, lasts) =
+        (rng.u32(..), [Lasts::Once, Lasts::ForGood, Lasts::Times(rng.u32(..))][rng.usize(0..3)]);
+    let phase = if rng.bool() { Phase::Run } else { Phase::Recovery };
+    match rng.u8(0..3) {
+        0 => Fault::Allocation { nth, lasts, phase },
+        1 => Fault::Io {
+            operation: IoOperation::Write,
+            role: rng.bool().then_some(FileRole::Wal),
+            error: IoError::Full,
+            nth,
+            lasts,
+            phase,
+        },
+        _ => Fault::PowerLoss { at: Moment::Sync(nth), seed: rng.u64(..), sector_log2: 9, phase },
+    }
+}
+
+fn random_operation(rng: &mut fastrand::Rng) -> Operation {
+    let connection = rng.u8(..);
+    let bytes: Vec<u8> = (0..rng.usize(0..9)).map(|_| rng.u8(..)).collect();
+    match rng.u8(0..6) {
+        0 => Operation::Run { connection },
+        1 => Operation::Bind { statement: 1, parameter: rng.u16(..), value: Bound::Text(bytes) },
+        2 => Operation::Open { connection, file: FileName::wal(), is_read_only: rng.bool() },
+        3 => Operation::BlobWrite { connection, offset: rng.i32(..), content: bytes },
+        4 => Operation::Checkpoint { connection, mode: CheckpointMode::Truncate },
+        _ => Operation::PowerCut,
+    }
 }
 
 #[test]
@@ -49,8 +79,17 @@ fn cases_round_trip() {
 #[test]
 fn any_bytes_decode_and_what_they_decode_to_round_trips() {
     let mut rng = fastrand::Rng::with_seed(6);
-    let prefixes: [&[u8]; 5] = [b"", &envelope::MAGIC, b"\x89TDM\x01", b"53514c69", crate::dbfile::MAGIC];
-    for i in 0..100_000 {
+    let prefixes: [&[u8]; 8] = [
+        b"",
+        &envelope::MAGIC,
+        b"\x89TDM\x01",
+        b"\x89TDM\x02O\x30",
+        b"\x89TDM\x02F\x20",
+        b"\x89TDM\x02P\x20",
+        b"53514c69",
+        crate::dbfile::MAGIC,
+    ];
+    for i in 0..200_000 {
         let mut bytes = prefixes[i % prefixes.len()].to_vec();
         bytes.extend((0..rng.usize(0..60)).map(|_| if rng.bool() { rng.u8(..) } else { rng.u8(0..12) }));
         let case = TestCase::decode(&bytes);
@@ -69,7 +108,8 @@ fn a_damaged_envelope_gives_what_is_left_or_an_error() {
         let strict = TestCase::decode_strict(cut);
         if let Ok(whole) = &strict {
             // A cut between two sections cannot be told from a shorter case.
-            assert_eq!(whole.encode(), if end < 5 { whole.encode() } else { cut.to_vec() });
+            assert_eq!(whole, &TestCase::decode(&whole.encode()));
+            assert!(end < 5 || cut[5..] == whole.encode()[5..]);
         }
         TestCase::decode(cut);
     }
@@ -91,13 +131,39 @@ fn a_damaged_envelope_gives_what_is_left_or_an_error() {
 fn strict_errors_name_what_is_wrong() {
     let error = |bytes: &[u8]| TestCase::decode_strict(bytes).unwrap_err();
     assert_eq!(error(b""), DecodeError::Empty);
-    assert_eq!(error(b"\x89TDM\x02"), DecodeError::UnsupportedVersion { found: 2 });
+    assert_eq!(error(b"\x89TDM\x03"), DecodeError::UnsupportedVersion { found: 3 });
     assert!(matches!(error(b"\x89TDM\x01S\x05SEL"), DecodeError::Truncated { offset: 10, .. }));
     assert!(matches!(error(b"\x89TDM\x01S\x03A\0B"), DecodeError::Malformed { .. }));
     assert!(matches!(error(b"\x89TDM\x01?\x00"), DecodeError::Malformed { .. }));
+    assert!(matches!(
+        error(b"\x89TDM\x01O\x02\x00\x00"),
+        DecodeError::Malformed { what: "unknown section", .. }
+    ));
+    assert!(matches!(error(b"\x89TDM\x02O\x01\x00"), DecodeError::Truncated { what: "an operation", .. }));
+    assert!(matches!(error(b"\x89TDM\x02O\x01\x7f"), DecodeError::Malformed { what: "an operation", .. }));
     assert!(matches!(error(b"\x89TDM\x01D\x03\x02a/"), DecodeError::Malformed { .. }));
     assert_eq!(error(b"53514c69[989680]53"), DecodeError::DatabaseTooLarge);
     assert!(matches!(error(&vec![b' '; CASE_BYTES_MAX + 1]), DecodeError::TooLarge { .. }));
+}
+
+/// What a case had before there was a version 2, it keeps: its bytes, which are its identity, and its meaning.
+#[test]
+fn version_1_is_read_and_written() {
+    let plain = b"\x89TDM\x01S\x08SELECT 1";
+    assert_eq!(TestCase::decode_strict(plain).unwrap().encode(), plain);
+    let faults = b"\x89TDM\x01F\x08\x01\x05\x00\x00\x03\x02\x07\x09";
+    let case = TestCase::decode_strict(faults).unwrap();
+    let phase = Phase::Run;
+    let expected = [
+        Fault::Allocation { nth: 5, lasts: Lasts::ForGood, phase },
+        Fault::PowerLoss { at: Moment::Sync(2), seed: 7, sector_log2: 9, phase },
+    ];
+    assert_eq!(case.faults.faults(), expected);
+    assert_eq!(case.encode()[4], 2, "it is written in the version that can say what they are");
+    assert!(
+        TestCase::decode_strict(b"\x89TDM\x01F\x04\x02\x01\x01\x01").is_err(),
+        "this never meant anything"
+    );
 }
 
 #[test]
@@ -133,16 +199,51 @@ fn a_case_prints_as_something_to_read() {
     case.sql = Script::new([case.sql.as_bytes(), b", '\xff'"].concat());
     case.config.set(Setting::Toggles, 0b10_0001);
     case.config.set(Setting::CachePages, 7);
-    case.faults = FaultPlan::new([Fault::Allocation { nth: 3, times: 1 }]);
+    case.faults = FaultPlan::new([
+        Fault::Allocation { nth: 3, lasts: Lasts::Once, phase: Phase::Run },
+        Fault::Io {
+            operation: IoOperation::Sync,
+            role: Some(FileRole::Wal),
+            error: IoError::Full,
+            nth: 2,
+            lasts: Lasts::ForGood,
+            phase: Phase::Recovery,
+        },
+    ]);
     case.files.insert(FileName::new("x.db").unwrap(), b"hello".to_vec());
     let text = format!("{case:?}");
     let expected = "-- setting toggles: inverted ENABLE_FKEY DEFENSIVE\n\
                     -- setting cache_pages: 7\n\
-                    -- fault: Allocation { nth: 3, times: 1 }\n\
+                    -- fault: allocation 3 fails\n\
+                    -- fault: Sync 2 of Wal fails: Full, and all that follow, during recovery\n\
                     -- file x.db: 5 bytes\n\
                     --   no database: begins with 68656c6c6f\n\
                     SELECT 'a\tb', '\\x1b[31m';\n\
                     SELECT '\u{e9}', '\\xff'\n";
     assert_eq!(text.split_once('\n').unwrap().1, expected);
     assert!(text.starts_with(&format!("-- case {}", case.id())));
+}
+
+#[test]
+fn operations_print_with_the_statements_that_they_take() {
+    let mut case = TestCase::from_sql("SELECT 1; SELECT ?1;\nSELECT 3; SELECT 4");
+    case.schedules = Schedules::new([7]);
+    case.operations = Operations::new([
+        Operation::Run { connection: 1 },
+        Operation::Prepare { connection: 0, statement: 2 },
+        Operation::Bind { statement: 2, parameter: 1, value: Bound::Text(b"a'\xff".to_vec()) },
+        Operation::Step { statement: 2, rows: 0 },
+        Operation::PowerCut,
+    ]);
+    let expected = "-- schedule: seed 7\n\
+                    -- operation 1: connection 1 runs\n\
+                    SELECT 1;\n\
+                    -- operation 2: connection 0 prepares statement 2\n\
+                    SELECT ?1;\n\
+                    -- operation 3: statement 2: bind 'a\\'\\xff' to parameter 1\n\
+                    -- operation 4: statement 2: step all rows\n\
+                    -- operation 5: power is cut\n\
+                    -- the rest: connection 0\n\
+                    SELECT 3; SELECT 4\n";
+    assert_eq!(format!("{case:?}").split_once('\n').unwrap().1, expected);
 }

@@ -27,9 +27,20 @@ impl<'v> Connection<'v> {
     /// # Errors
     /// SQLite's code; a database that is no database is found out later.
     pub fn open(vfs: &'v Vfs, name: &CStr) -> Result<Self, Code> {
+        Self::open_with(vfs, name, ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE)
+    }
+
+    /// The same of a database that is there, to read it.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_read_only(vfs: &'v Vfs, name: &CStr) -> Result<Self, Code> {
+        Self::open_with(vfs, name, ffi::SQLITE_OPEN_READONLY)
+    }
+
+    fn open_with(vfs: &'v Vfs, name: &CStr, flags: c_int) -> Result<Self, Code> {
         let mut db = ptr::null_mut();
-        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_NOMUTEX;
-        let flags = flags | ffi::SQLITE_OPEN_URI | ffi::SQLITE_OPEN_EXRESCODE;
+        let flags = flags | ffi::SQLITE_OPEN_NOMUTEX | ffi::SQLITE_OPEN_URI | ffi::SQLITE_OPEN_EXRESCODE;
         // SAFETY: all pointers live for the call. On failure SQLite may still give a handle to close.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &mut db, flags, vfs.name().as_ptr()) };
         if code != ffi::SQLITE_OK {
@@ -46,6 +57,10 @@ impl<'v> Connection<'v> {
             ffi::sqlite3_set_authorizer(db.as_ptr(), Some(on_authorize), data);
         }
         Ok(Self { db, watch, vfs: PhantomData })
+    }
+
+    pub(super) fn raw(&self) -> *mut ffi::sqlite3 {
+        self.db.as_ptr()
     }
 
     /// State of the callbacks.

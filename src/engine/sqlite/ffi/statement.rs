@@ -89,7 +89,11 @@ impl Statement<'_> {
         Some(Self { statement, is_utf16, is_explain, connection: PhantomData })
     }
 
-    fn raw(&self) -> *mut ffi::sqlite3_stmt {
+    pub(super) fn is_utf16(&self) -> bool {
+        self.is_utf16
+    }
+
+    pub(super) fn raw(&self) -> *mut ffi::sqlite3_stmt {
         self.statement.as_ptr()
     }
 

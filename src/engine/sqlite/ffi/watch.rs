@@ -72,6 +72,23 @@ impl Watch {
         self.exhausted.set(None);
     }
 
+    /// Goes on with the budget of `before` where another connection of the same case left it.
+    pub fn go_on_from(&self, before: &Self) {
+        self.ticks_left.set(before.ticks_left.get());
+        self.bytes_end.set(before.bytes_end.get());
+        self.nested_questions.set(before.nested_questions.get());
+        self.exhausted.set(before.exhausted.get());
+    }
+
+    /// Charges the budget for work of which SQLite counts no VM steps.
+    pub fn charge_ticks(&self, ticks: u64) {
+        let left = self.ticks_left.get();
+        self.ticks_left.set(left.saturating_sub(ticks));
+        if left < ticks || alloc::counts().bytes > self.bytes_end.get() {
+            self.exhaust(if left < ticks { Limit::VmSteps } else { Limit::AllocBytes });
+        }
+    }
+
     /// The first budget that is used up is the one that counts.
     fn exhaust(&self, limit: Limit) {
         self.exhausted.set(self.exhausted.get().or(Some(limit)));

@@ -1,0 +1,400 @@
+//! Objects of a connection that outlive the call that makes them: each keeps its connections open.
+//!
+//! # Invariants
+//! * An object is declared before the connections that it keeps, and so dropped before them.
+//! * A connection is closed only by whoever holds it alone ([`Connection::close`] takes it by value), or where a prepared
+//!   statement makes SQLite refuse ([`HeldStatement::close_connection`]).
+
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+use std::slice;
+
+use rusqlite::ffi;
+
+use super::connection::Connection;
+use super::statement::Statement;
+use crate::engine::Code;
+use crate::testcase::{Bound, CheckpointMode, OnConflict};
+
+const MAIN: &CStr = c"main";
+
+/// A prepared statement.
+pub struct HeldStatement<'v> {
+    statement: Statement<'v>,
+    connection: Rc<Connection<'v>>,
+}
+
+impl<'v> HeldStatement<'v> {
+    /// As [`Connection::prepare`], or [`Connection::prepare_utf16`].
+    pub fn prepare(connection: &Rc<Connection<'v>>, sql: &[u8], is_utf16: bool) -> (Code, Option<Self>) {
+        let (code, statement) = if is_utf16 {
+            connection.prepare_utf16(sql)
+        } else {
+            let (code, statement, _) = connection.prepare(sql);
+            (code, statement)
+        };
+        let hold = |statement: Statement<'_>| Self {
+            statement: statement.detached(),
+            connection: Rc::clone(connection),
+        };
+        (code, statement.map(hold))
+    }
+
+    /// The statement.
+    pub fn statement(&mut self) -> &mut Statement<'v> {
+        &mut self.statement
+    }
+
+    /// Its connection.
+    pub fn connection(&self) -> &Rc<Connection<'v>> {
+        &self.connection
+    }
+
+    /// Asks SQLite to close the connection, which it refuses.
+    pub fn close_connection(&self) -> Code {
+        // SAFETY: the connection has a statement that is not finalized, so that it stays open.
+        Code(unsafe { ffi::sqlite3_close(self.connection.raw()) })
+    }
+}
+
+impl Statement<'_> {
+    /// The same statement, whoever keeps its connection open.
+    fn detached<'v>(self) -> Statement<'v> {
+        let (statement, is_utf16) = (self.raw(), self.is_utf16());
+        self.forget();
+        Statement::new(statement, is_utf16).expect("it is one")
+    }
+
+    /// True if it was stepped and neither reset nor run to its end.
+    pub fn is_running(&self) -> bool {
+        // SAFETY: the statement is not finalized, here and below.
+        unsafe { ffi::sqlite3_stmt_busy(self.raw()) != 0 }
+    }
+
+    /// Resets it, and sets all parameters to NULL where that is asked for. The result repeats that of the last step.
+    pub fn reset(&mut self, clears_bindings: bool) -> Code {
+        // SAFETY: as above.
+        unsafe {
+            let code = Code(ffi::sqlite3_reset(self.raw()));
+            if clears_bindings {
+                ffi::sqlite3_clear_bindings(self.raw());
+            }
+            code
+        }
+    }
+
+    /// Binds a value to the parameter of this number.
+    pub fn bind(&mut self, parameter: u16, value: &Bound) -> Code {
+        let (raw, at) = (self.raw(), c_int::from(parameter));
+        let length = |bytes: &[u8]| c_int::try_from(bytes.len()).unwrap_or(c_int::MAX);
+        let copy = ffi::SQLITE_TRANSIENT();
+        // SAFETY: as above; SQLite copies the bytes during the call.
+        Code(unsafe {
+            match value {
+                Bound::Null => ffi::sqlite3_bind_null(raw, at),
+                Bound::Integer(integer) => ffi::sqlite3_bind_int64(raw, at, *integer),
+                Bound::Real(bits) => ffi::sqlite3_bind_double(raw, at, f64::from_bits(*bits)),
+                Bound::Text(text) => {
+                    ffi::sqlite3_bind_text(raw, at, text.as_ptr().cast(), length(text), copy)
+                }
+                Bound::Blob(blob) => {
+                    ffi::sqlite3_bind_blob(raw, at, blob.as_ptr().cast(), length(blob), copy)
+                }
+                Bound::ZeroBlob(bytes) => {
+                    ffi::sqlite3_bind_zeroblob(raw, at, c_int::try_from(*bytes).unwrap_or(c_int::MAX))
+                }
+            }
+        })
+    }
+}
+
+/// A value that is open for incremental I/O (<https://sqlite.org/c3ref/blob.html>).
+pub struct Blob<'v> {
+    blob: NonNull<ffi::sqlite3_blob>,
+    _connection: Rc<Connection<'v>>,
+}
+
+impl<'v> Blob<'v> {
+    /// Opens one; names end at their first NUL.
+    ///
+    /// # Errors
+    /// SQLite's code.
+    pub fn open(
+        connection: &Rc<Connection<'v>>,
+        table: &str,
+        column: &str,
+        row: i64,
+        is_writable: bool,
+    ) -> Result<Self, Code> {
+        let name = |name: &str| CString::new(name.split('\0').next().unwrap_or_default()).unwrap_or_default();
+        let (table, column, flags) = (name(table), name(column), c_int::from(is_writable));
+        let mut blob = ptr::null_mut();
+        // SAFETY: the connection is open and all pointers live for the call, here and below.
+        let code = unsafe {
+            let (db, main) = (connection.raw(), MAIN.as_ptr());
+            ffi::sqlite3_blob_open(db, main, table.as_ptr(), column.as_ptr(), row, flags, &mut blob)
+        };
+        let blob = NonNull::new(blob).filter(|_| code == ffi::SQLITE_OK).ok_or(Code(code))?;
+        Ok(Self { blob, _connection: Rc::clone(connection) })
+    }
+
+    /// Reads into `out`.
+    pub fn read(&mut self, offset: i32, out: &mut [u8]) -> Code {
+        let length = c_int::try_from(out.len()).unwrap_or(c_int::MAX);
+        // SAFETY: as above.
+        Code(unsafe {
+            ffi::sqlite3_blob_read(self.blob.as_ptr(), out.as_mut_ptr().cast(), length, offset)
+        })
+    }
+
+    /// Writes `content`.
+    pub fn write(&mut self, offset: i32, content: &[u8]) -> Code {
+        let length = c_int::try_from(content.len()).unwrap_or(c_int::MAX);
+        // SAFETY: as above.
+        Code(unsafe {
+            ffi::sqlite3_blob_write(self.blob.as_ptr(), content.as_ptr().cast(), length, offset)
+        })
+    }
+
+    /// Goes to another row.
+    pub fn reopen(&mut self, row: i64) -> Code {
+        // SAFETY: as above.
+        Code(unsafe { ffi::sqlite3_blob_reopen(self.blob.as_ptr(), row) })
+    }
+
+    /// Closes it; the result is that of the transaction that ends with it.
+    pub fn close(self) -> Code {
+        let blob = self.blob.as_ptr();
+        let mut this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: closed once, and the connection let go once, after it.
+        unsafe {
+            let code = Code(ffi::sqlite3_blob_close(blob));
+            ptr::drop_in_place(&mut this._connection);
+            code
+        }
+    }
+}
+
+impl Drop for Blob<'_> {
+    fn drop(&mut self) {
+        // SAFETY: closed once.
+        unsafe { ffi::sqlite3_blob_close(self.blob.as_ptr()) };
+    }
+}
+
+/// A backup (<https://sqlite.org/c3ref/backup_finish.html>). Until it is finished, its destination may not be used.
+pub struct Backup<'v> {
+    backup: NonNull<ffi::sqlite3_backup>,
+    from: Rc<Connection<'v>>,
+    _to: Rc<Connection<'v>>,
+}
+
+impl<'v> Backup<'v> {
+    /// Of the main database of one connection into that of another.
+    ///
+    /// # Errors
+    /// SQLite's code, which it leaves in the destination.
+    pub fn start(from: &Rc<Connection<'v>>, to: &Rc<Connection<'v>>) -> Result<Self, Code> {
+        let main = MAIN.as_ptr();
+        // SAFETY: both connections are open, here and below.
+        let backup = unsafe { ffi::sqlite3_backup_init(to.raw(), main, from.raw(), main) };
+        let backup = NonNull::new(backup).ok_or_else(|| to.error_code())?;
+        Ok(Self { backup, from: Rc::clone(from), _to: Rc::clone(to) })
+    }
+
+    /// Where it copies from.
+    pub fn from(&self) -> &Rc<Connection<'v>> {
+        &self.from
+    }
+
+    /// Copies so many pages, all for a negative number. Returns the code and the pages of the source.
+    pub fn step(&mut self, pages: i32) -> (Code, u64) {
+        // SAFETY: as above.
+        unsafe {
+            let code = ffi::sqlite3_backup_step(self.backup.as_ptr(), pages);
+            let count = ffi::sqlite3_backup_pagecount(self.backup.as_ptr());
+            (Code(code), u64::try_from(count).unwrap_or(0))
+        }
+    }
+
+    /// Ends it; the result is the first error that a step had.
+    pub fn finish(self) -> Code {
+        let mut this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: finished once, and the connections let go once, after it.
+        unsafe {
+            let code = Code(ffi::sqlite3_backup_finish(this.backup.as_ptr()));
+            ptr::drop_in_place(&mut this.from);
+            ptr::drop_in_place(&mut this._to);
+            code
+        }
+    }
+}
+
+impl Drop for Backup<'_> {
+    fn drop(&mut self) {
+        // SAFETY: finished once.
+        unsafe { ffi::sqlite3_backup_finish(self.backup.as_ptr()) };
+    }
+}
+
+/// A session, which records the changes of a connection (<https://sqlite.org/sessionintro.html>).
+pub struct Session<'v> {
+    session: NonNull<ffi::sqlite3_session>,
+    _connection: Rc<Connection<'v>>,
+}
+
+impl<'v> Session<'v> {
+    /// Records what is done to all tables of the main database.
+    ///
+    /// # Errors
+    /// SQLite's code.
+    pub fn start(connection: &Rc<Connection<'v>>) -> Result<Self, Code> {
+        let mut session = ptr::null_mut();
+        // SAFETY: the connection is open, here and below.
+        let code = unsafe { ffi::sqlite3session_create(connection.raw(), MAIN.as_ptr(), &mut session) };
+        let session = NonNull::new(session).filter(|_| code == ffi::SQLITE_OK).ok_or(Code(code))?;
+        let session = Self { session, _connection: Rc::clone(connection) };
+        // SAFETY: without a name it is all tables.
+        match Code(unsafe { ffi::sqlite3session_attach(session.session.as_ptr(), ptr::null()) }) {
+            Code::OK => Ok(session),
+            code => Err(code),
+        }
+    }
+
+    /// What was recorded so far.
+    ///
+    /// # Errors
+    /// SQLite's code.
+    pub fn take(&mut self, is_patchset: bool) -> Result<Vec<u8>, Code> {
+        let session = self.session.as_ptr();
+        buffer(|length, out| {
+            // SAFETY: as above; SQLite allocates what it returns.
+            unsafe {
+                if is_patchset {
+                    ffi::sqlite3session_patchset(session, length, out)
+                } else {
+                    ffi::sqlite3session_changeset(session, length, out)
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        // SAFETY: deleted once, before its connection is closed.
+        unsafe { ffi::sqlite3session_delete(self.session.as_ptr()) };
+    }
+}
+
+/// The inverse of a changeset; not of a patchset, which has none.
+///
+/// # Errors
+/// SQLite's code.
+pub fn invert(changeset: &[u8]) -> Result<Vec<u8>, Code> {
+    let count = c_int::try_from(changeset.len()).unwrap_or(c_int::MAX);
+    // SAFETY: SQLite reads `count` bytes and allocates what it returns.
+    buffer(|length, out| unsafe {
+        ffi::sqlite3changeset_invert(count, changeset.as_ptr().cast(), length, out)
+    })
+}
+
+/// What a function of the session extension returns in memory that the caller has to free.
+fn buffer(call: impl FnOnce(*mut c_int, *mut *mut c_void) -> c_int) -> Result<Vec<u8>, Code> {
+    let (mut length, mut out) = (0, ptr::null_mut());
+    let code = call(&mut length, &mut out);
+    // SAFETY: SQLite allocated `length` bytes at `out`, or nothing.
+    unsafe {
+        let bytes = if out.is_null() || length <= 0 {
+            Vec::new()
+        } else {
+            slice::from_raw_parts(out.cast::<u8>(), length as usize).to_vec()
+        };
+        ffi::sqlite3_free(out);
+        if code == ffi::SQLITE_OK { Ok(bytes) } else { Err(Code(code)) }
+    }
+}
+
+unsafe extern "C" fn on_conflict(
+    answer: *mut c_void,
+    kind: c_int,
+    _change: *mut ffi::sqlite3_changeset_iter,
+) -> c_int {
+    let can_replace = matches!(kind, ffi::SQLITE_CHANGESET_DATA | ffi::SQLITE_CHANGESET_CONFLICT);
+    // SAFETY: registered with a pointer to an answer that lives for the call of apply.
+    match unsafe { *answer.cast::<OnConflict>() } {
+        OnConflict::Abort => ffi::SQLITE_CHANGESET_ABORT,
+        OnConflict::Replace if can_replace => ffi::SQLITE_CHANGESET_REPLACE,
+        OnConflict::Replace | OnConflict::Omit => ffi::SQLITE_CHANGESET_OMIT,
+    }
+}
+
+impl Connection<'_> {
+    /// Applies a changeset or patchset.
+    pub fn apply(&self, changeset: &[u8], mut answer: OnConflict) -> Code {
+        let count = c_int::try_from(changeset.len()).unwrap_or(c_int::MAX);
+        let changes = changeset.as_ptr().cast_mut().cast();
+        let answer = ptr::from_mut(&mut answer).cast();
+        // SAFETY: the connection is open; the bytes, which SQLite does not change, and the answer live for the call.
+        Code(unsafe {
+            ffi::sqlite3changeset_apply(self.raw(), count, changes, None, Some(on_conflict), answer)
+        })
+    }
+
+    /// Checkpoints all databases. Returns the code and the frames that are in the database now.
+    pub fn checkpoint(&self, mode: CheckpointMode) -> (Code, u64) {
+        let mode = match mode {
+            CheckpointMode::Passive => ffi::SQLITE_CHECKPOINT_PASSIVE,
+            CheckpointMode::Full => ffi::SQLITE_CHECKPOINT_FULL,
+            CheckpointMode::Restart => ffi::SQLITE_CHECKPOINT_RESTART,
+            CheckpointMode::Truncate => ffi::SQLITE_CHECKPOINT_TRUNCATE,
+        };
+        let (mut log, mut done) = (0, 0);
+        // SAFETY: the connection is open, here and below.
+        let code = unsafe {
+            ffi::sqlite3_wal_checkpoint_v2(self.raw(), ptr::null(), mode, &mut log, &mut done)
+        };
+        (Code(code), u64::try_from(done).unwrap_or(0))
+    }
+
+    /// A copy of the main database; `None` where SQLite gives none.
+    pub fn serialize(&self) -> Option<Vec<u8>> {
+        let mut length = 0;
+        // SAFETY: as above; SQLite allocates what it returns, `length` bytes.
+        unsafe {
+            let start = ffi::sqlite3_serialize(self.raw(), MAIN.as_ptr(), &mut length, 0);
+            let bytes = NonNull::new(start)?;
+            let copy = slice::from_raw_parts(bytes.as_ptr(), usize::try_from(length).unwrap_or(0)).to_vec();
+            ffi::sqlite3_free(start.cast());
+            Some(copy)
+        }
+    }
+
+    /// Gives the connection `image` in place of its main database, in memory.
+    pub fn deserialize(&self, image: &[u8], is_read_only: bool) -> Code {
+        let length = image.len() as ffi::sqlite3_int64;
+        let mode = if is_read_only {
+            ffi::SQLITE_DESERIALIZE_READONLY
+        } else {
+            ffi::SQLITE_DESERIALIZE_RESIZEABLE
+        };
+        let flags = (ffi::SQLITE_DESERIALIZE_FREEONCLOSE | mode) as u32;
+        // SAFETY: as above; SQLite frees the copy, also where it fails.
+        unsafe {
+            let copy = ffi::sqlite3_malloc64(image.len().max(1) as u64).cast::<u8>();
+            if copy.is_null() {
+                return Code(ffi::SQLITE_NOMEM);
+            }
+            copy.copy_from_nonoverlapping(image.as_ptr(), image.len());
+            Code(ffi::sqlite3_deserialize(self.raw(), MAIN.as_ptr(), copy, length, length, flags))
+        }
+    }
+
+    /// True if the main database may be in a transaction that writes.
+    pub fn may_be_writing(&self) -> bool {
+        // SAFETY: as above. Before SQLite 3.34 nobody knows.
+        let state = unsafe { ffi::sqlite3_txn_state(self.raw(), MAIN.as_ptr()) };
+        !matches!(state, ffi::SQLITE_TXN_NONE | ffi::SQLITE_TXN_READ)
+    }
+}

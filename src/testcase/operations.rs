@@ -1,0 +1,381 @@
+//! What a case does beyond running its script on one connection.
+//!
+//! The SQL of a case is one text, [`crate::testcase::Script`], whatever runs it: mutators, minimiser, traces and reports all know its
+//! statements by their place in it. Operations say who runs which: [`Operation::Run`] and [`Operation::Prepare`] each take
+//! the *next* statement. Those that no operation takes run at the end, on connection 0. A case without operations is
+//! therefore what it always was: a script on one connection. When the script is edited, [`Operations::follow`] keeps
+//! operations and statements together.
+//!
+//! An operation needs no set-up: a connection that is not open is opened on the main database when it is first used, and an
+//! operation on a statement, blob or backup that does not exist does nothing. Identifiers beyond the limits below wrap
+//! around. So no edit makes an operation list invalid.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Reader;
+use super::{DecodeError, FileName, Script};
+use crate::sql;
+
+/// Most operations in a case.
+pub const OPERATIONS_MAX: usize = 256;
+/// Connections that a case may have open at a time.
+pub const CONNECTIONS_MAX: u8 = 4;
+/// Prepared statements that a case may hold at a time.
+pub const STATEMENTS_MAX: u8 = 8;
+
+/// A value that is bound to a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Bound {
+    /// NULL.
+    Null,
+    /// An integer.
+    Integer(i64),
+    /// A floating-point number, as its bits.
+    Real(u64),
+    /// A text; not necessarily UTF-8.
+    Text(Vec<u8>),
+    /// A blob.
+    Blob(Vec<u8>),
+    /// A blob of so many zeros (`sqlite3_bind_zeroblob`).
+    ZeroBlob(u32),
+}
+
+/// Modes of `sqlite3_wal_checkpoint_v2` (<https://sqlite.org/c3ref/wal_checkpoint_v2.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckpointMode {
+    /// As much as is possible without waiting.
+    Passive,
+    /// All frames.
+    Full,
+    /// All frames, and the next writer starts the log again.
+    Restart,
+    /// The same, and the log is truncated.
+    Truncate,
+}
+
+/// What the conflict handler of `sqlite3changeset_apply` answers (<https://sqlite.org/session/c_changeset_abort.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnConflict {
+    /// Skips the change.
+    Omit,
+    /// Makes the change where that is allowed, and else skips it.
+    Replace,
+    /// Gives up.
+    Abort,
+}
+
+/// One step of a case; see the module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields say what they are: identifiers, and arguments of SQLite's functions"
+)]
+pub enum Operation {
+    /// Runs the next statement of the script to its end.
+    Run { connection: u8 },
+    /// Prepares the next statement of the script and keeps it, in place of what `statement` was.
+    Prepare { connection: u8, statement: u8 },
+    /// Binds a value to the parameter of this number, counted from 1.
+    Bind { statement: u8, parameter: u16, value: Bound },
+    /// Steps a statement for so many rows, 0 for all, and leaves it where it is.
+    Step { statement: u8, rows: u32 },
+    /// Resets a statement; its bindings stay unless they are cleared.
+    Reset { statement: u8, clears_bindings: bool },
+    /// Finalizes a statement.
+    Finalize { statement: u8 },
+    /// Opens a connection to a file; one that is open is closed first.
+    Open { connection: u8, file: FileName, is_read_only: bool },
+    /// Closes a connection. SQLite refuses with SQLITE_BUSY while a statement, blob or backup of it is in use.
+    Close { connection: u8 },
+    /// Begins a backup of the main database of one connection into that of another.
+    BackupStart { from: u8, to: u8 },
+    /// Copies so many pages; a negative number copies all.
+    BackupStep { to: u8, pages: i32 },
+    /// Ends the backup into `to`.
+    BackupFinish { to: u8 },
+    /// Opens a value for incremental I/O; each connection has at most one open.
+    BlobOpen { connection: u8, table: String, column: String, row: i64, is_writable: bool },
+    /// Reads so many bytes of it.
+    BlobRead { connection: u8, offset: i32, bytes: i32 },
+    /// Writes into it.
+    BlobWrite { connection: u8, offset: i32, content: Vec<u8> },
+    /// Moves to another row.
+    BlobReopen { connection: u8, row: i64 },
+    /// Closes it.
+    BlobClose { connection: u8 },
+    /// Takes a copy of the main database (`sqlite3_serialize`). A case has one such copy at a time.
+    Serialize { connection: u8 },
+    /// Gives a connection the copy in place of its main database (`sqlite3_deserialize`).
+    Deserialize { connection: u8, is_read_only: bool },
+    /// Checkpoints the write-ahead logs of all databases of a connection.
+    Checkpoint { connection: u8, mode: CheckpointMode },
+    /// Records the changes of all tables of the main database; each connection has at most one such session.
+    SessionStart { connection: u8 },
+    /// Takes what the session of a connection recorded, as a changeset or a patchset. A case has one at a time.
+    SessionTake { connection: u8, is_patchset: bool },
+    /// Inverts the changeset.
+    SessionInvert,
+    /// Applies the changeset.
+    SessionApply { connection: u8, on_conflict: OnConflict },
+    /// Ends the session of a connection.
+    SessionEnd { connection: u8 },
+    /// The machine loses power: all connections are gone, and the files are as they are on the disk.
+    PowerCut,
+    /// The clock moves on.
+    PassTime { milliseconds: u32 },
+}
+
+impl Operation {
+    /// True if it takes a statement of the script.
+    pub fn takes_statement(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::Prepare { .. })
+    }
+
+    /// The connection on which it takes a statement.
+    fn runs_on(&self) -> Option<u8> {
+        match self {
+            Self::Run { connection } | Self::Prepare { connection, .. } => Some(*connection),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use Operation as O;
+        let all = |count: i64, what: &str| {
+            if count > 0 { format!("{count} {what}") } else { format!("all {what}") }
+        };
+        match self {
+            O::Run { connection } => write!(f, "connection {connection} runs"),
+            O::Prepare { connection, statement } => {
+                write!(f, "connection {connection} prepares statement {statement}")
+            }
+            O::Bind { statement, parameter, value } => {
+                write!(f, "statement {statement}: bind {value} to parameter {parameter}")
+            }
+            O::Step { statement, rows } => {
+                write!(f, "statement {statement}: step {}", all((*rows).into(), "rows"))
+            }
+            O::Reset { statement, clears_bindings } => {
+                let bindings = if *clears_bindings { " and clear its bindings" } else { "" };
+                write!(f, "statement {statement}: reset{bindings}")
+            }
+            O::Finalize { statement } => write!(f, "statement {statement}: finalize"),
+            O::Open { connection, file, is_read_only } => {
+                let mode = if *is_read_only { " read-only" } else { "" };
+                write!(f, "connection {connection}: open {file}{mode}")
+            }
+            O::Close { connection } => write!(f, "connection {connection}: close"),
+            O::BackupStart { from, to } => {
+                write!(f, "connection {from}: start a backup into connection {to}")
+            }
+            O::BackupStep { to, pages } => {
+                write!(f, "backup into connection {to}: copy {}", all((*pages).into(), "pages"))
+            }
+            O::BackupFinish { to } => write!(f, "backup into connection {to}: finish"),
+            O::BlobOpen { connection, table, column, row, is_writable } => {
+                let mode = if *is_writable { "write" } else { "read" };
+                let place = format!("{table}.{column} of row {row}");
+                write!(f, "connection {connection}: open {} to {mode}", place.escape_debug())
+            }
+            O::BlobRead { connection, offset, bytes } => {
+                write!(f, "blob of connection {connection}: read {bytes} bytes at {offset}")
+            }
+            O::BlobWrite { connection, offset, content } => {
+                write!(f, "blob of connection {connection}: write {} at {offset}", Hex(content))
+            }
+            O::BlobReopen { connection, row } => {
+                write!(f, "blob of connection {connection}: go to row {row}")
+            }
+            O::BlobClose { connection } => write!(f, "blob of connection {connection}: close"),
+            O::Serialize { connection } => write!(f, "connection {connection}: serialize"),
+            O::Deserialize { connection, is_read_only } => {
+                let mode = if *is_read_only { " read-only" } else { "" };
+                write!(f, "connection {connection}: deserialize{mode}")
+            }
+            O::Checkpoint { connection, mode } => write!(f, "connection {connection}: checkpoint, {mode:?}"),
+            O::SessionStart { connection } => write!(f, "connection {connection}: start a session"),
+            O::SessionTake { connection, is_patchset } => {
+                let what = if *is_patchset { "patchset" } else { "changeset" };
+                write!(f, "session of connection {connection}: take the {what}")
+            }
+            O::SessionInvert => f.write_str("invert the changeset"),
+            O::SessionApply { connection, on_conflict } => {
+                write!(f, "connection {connection}: apply the changeset; on conflict: {on_conflict:?}")
+            }
+            O::SessionEnd { connection } => write!(f, "session of connection {connection}: end"),
+            O::PowerCut => f.write_str("power is cut"),
+            O::PassTime { milliseconds } => write!(f, "{milliseconds} ms pass"),
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Integer(integer) => write!(f, "{integer}"),
+            Self::Real(bits) => write!(f, "{:?}", f64::from_bits(*bits)),
+            Self::Text(text) => write!(f, "'{}'", text.escape_ascii()),
+            Self::Blob(blob) => Hex(blob).fmt(f),
+            Self::ZeroBlob(bytes) => write!(f, "zeroblob({bytes})"),
+        }
+    }
+}
+
+/// A blob literal.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("x'")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str("'")
+    }
+}
+
+/// Operations in the order in which they are done, at most [`OPERATIONS_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Operations(Vec<Operation>);
+
+impl Operations {
+    /// These operations; those beyond [`OPERATIONS_MAX`] are left out.
+    pub fn new(operations: impl IntoIterator<Item = Operation>) -> Self {
+        Self(operations.into_iter().take(OPERATIONS_MAX).collect())
+    }
+
+    /// The operations.
+    pub fn list(&self) -> &[Operation] {
+        &self.0
+    }
+
+    /// True for a case that is a script on one connection.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Changes the operations as `edit` says.
+    pub fn edit(&mut self, edit: impl FnOnce(&mut Vec<Operation>)) {
+        edit(&mut self.0);
+        self.0.truncate(OPERATIONS_MAX);
+    }
+
+    /// Keeps operations and statements together when the script `before` becomes `after`: what took a statement that is
+    /// gone goes, and a new statement runs on the connection of the one before it.
+    pub fn follow(&mut self, before: &Script, after: &Script) {
+        if self.is_empty() || before == after {
+            return;
+        }
+        let texts = |script: &'_ Script| -> Vec<Vec<u8>> {
+            let text = script.as_bytes();
+            sql::statements(text).map(|range| text[range].trim_ascii().to_vec()).collect()
+        };
+        let (old, new) = (texts(before), texts(after));
+        let same_start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+        let rest = old.len().min(new.len()) - same_start;
+        let same_end = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+        let (gone, come) = (old.len() - same_start - same_end, new.len() - same_start - same_end);
+        let edited = gone.min(come);
+        let places: Vec<usize> = (0..self.0.len()).filter(|&place| self.0[place].takes_statement()).collect();
+        let first = same_start + edited;
+        if gone > come {
+            let out = places.get(first..(same_start + gone).min(places.len())).unwrap_or_default();
+            for &place in out.iter().rev() {
+                self.0.remove(place);
+            }
+        } else if let Some(&place) = places.get(first).filter(|_| first < old.len()) {
+            let connection = self.0[..place].iter().rev().find_map(Operation::runs_on).unwrap_or(0);
+            let run = std::iter::repeat_n(Operation::Run { connection }, come - gone);
+            self.edit(|operations| drop(operations.splice(place..place, run)));
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        for operation in &self.0 {
+            super::envelope::write_item(operation, out);
+        }
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.items(OPERATIONS_MAX, "an operation").map(Self)
+    }
+}
+
+/// Seeds of schedules under which a case is run, one after the other, at most [`SCHEDULES_MAX`]. A case without any runs its
+/// operations in the order in which they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Schedules(Vec<u64>);
+
+/// Most schedules of a case.
+pub const SCHEDULES_MAX: usize = 16;
+
+impl Schedules {
+    /// Of these seeds; those beyond [`SCHEDULES_MAX`] are left out.
+    pub fn new(seeds: impl IntoIterator<Item = u64>) -> Self {
+        Self(seeds.into_iter().take(SCHEDULES_MAX).collect())
+    }
+
+    /// The seeds.
+    pub fn seeds(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// True for a case that runs in the order in which it is written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        for seed in &self.0 {
+            super::envelope::write_item(seed, out);
+        }
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.items(SCHEDULES_MAX, "a seed of a schedule").map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(connections: &[u8]) -> Operations {
+        Operations::new(connections.iter().map(|&connection| Operation::Run { connection }))
+    }
+
+    fn after(connections: &[u8], before: &str, after: &str) -> Vec<u8> {
+        let mut operations = runs(connections);
+        operations.follow(&Script::new(before), &Script::new(after));
+        operations.list().iter().filter_map(Operation::runs_on).collect()
+    }
+
+    #[test]
+    fn operations_stay_with_their_statements() {
+        let three = "SELECT 1; SELECT 2; SELECT 3;";
+        assert_eq!(after(&[0, 1, 2], three, three), [0, 1, 2]);
+        assert_eq!(after(&[0, 1, 2], three, "SELECT 1; SELECT 3;"), [0, 2], "one is gone");
+        assert_eq!(after(&[0, 1, 2], three, "SELECT 1; SELECT 9; SELECT 3;"), [0, 1, 2], "edited");
+        assert_eq!(
+            after(&[0, 1, 2], three, "SELECT 1; SELECT 2; SELECT 8; SELECT 3;"),
+            [0, 1, 1, 2],
+            "a new one"
+        );
+        assert_eq!(after(&[3, 1, 2], three, "SELECT 8; SELECT 1; SELECT 2; SELECT 3;"), [0, 3, 1, 2]);
+        assert_eq!(after(&[0, 1], three, "SELECT 1; SELECT 2;"), [0, 1], "the one that no operation took");
+        assert_eq!(after(&[0, 1, 2], three, ""), [0; 0]);
+        assert_eq!(after(&[1], "", "SELECT 1; SELECT 2"), [1], "nothing was taken before");
+    }
+
+    #[test]
+    fn there_are_never_too_many() {
+        assert_eq!(runs(&[1; OPERATIONS_MAX + 1]).list().len(), OPERATIONS_MAX);
+        let mut many = runs(&[1; OPERATIONS_MAX]);
+        let script = "SELECT 1;".repeat(OPERATIONS_MAX);
+        many.follow(&Script::new(script.clone()), &Script::new("SELECT 2;".repeat(9) + &script));
+        assert_eq!(many.list().len(), OPERATIONS_MAX);
+    }
+}
