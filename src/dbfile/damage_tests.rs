@@ -32,7 +32,7 @@ fn sound_databases_show_no_damage() {
 fn reported_damage_is_real() {
     let executor = Executor::shared();
     let vocabulary = Vocabulary::default();
-    let weights = Weights { sql: 0, database: 1, config: 0, joint: 0 };
+    let weights = Weights { database: 1, ..Weights::NONE };
     let weights = OperatorWeights::new(&weights, |_| false);
     let images = images(&executor);
     let (mut damaged, mut missed) = (0, 0);

@@ -168,6 +168,8 @@ taints! {
     HEAP_LIMIT = 7, "heap-limit";
     /// A `sqlite3_limit` was lowered below what the schema may need.
     LIMITS = 8, "limits";
+    /// Power was cut while a transaction wrote whose journal was not on the disk.
+    POWER_CUT = 9, "power-cut";
 }
 
 impl Taint {

@@ -111,6 +111,18 @@ impl Disk {
         files
     }
 
+    /// Puts the files of another disk in place of the ones with names; those that are still open live on without.
+    pub fn replace_named(&mut self, files: &[(Vec<u8>, Vec<u8>)]) {
+        let names: Vec<Vec<u8>> = self.named_files().into_iter().map(|(name, _)| name.to_vec()).collect();
+        for name in names {
+            self.delete(&name).expect("the file is there");
+        }
+        for (name, content) in files {
+            // What an open file still takes may be lacking.
+            _ = self.put(name, content);
+        }
+    }
+
     /// Number of open handles.
     pub fn open_handles(&self) -> usize {
         self.handles.iter().flatten().count()

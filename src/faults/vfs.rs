@@ -1,7 +1,7 @@
 //! The `sqlite3_vfs` over a [`Disk`] (<https://sqlite.org/vfs.html>).
 //!
-//! Everything that could differ from run to run is fixed: the clock stands still, sleeping takes no
-//! time, randomness is seeded. No call reaches the host.
+//! Everything that could differ from run to run is fixed: the clock stands still unless a case moves it on, sleeping takes
+//! no time, randomness is seeded. No call reaches the host.
 //!
 //! # Invariants of the unsafe code
 //! * `pAppData` of the registered `sqlite3_vfs` points to the `Shared` of its [`Vfs`], which lives
@@ -25,7 +25,7 @@ use crate::dbfile::header;
 
 /// Longest path in bytes.
 const PATH_BYTES_MAX: c_int = 512;
-/// The clock: 2001-09-09 01:46:40 UTC, as milliseconds since the Julian epoch.
+/// The clock at the start of a case: 2001-09-09 01:46:40 UTC, as milliseconds since the Julian epoch.
 pub const CLOCK_JULIAN_MS: i64 = 210_866_760_000_000 + 1_000_000_000_000;
 /// What a device must not claim: SQLite would take a file that it writes for one that never changes.
 const REFUSED_CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_IMMUTABLE;
@@ -39,6 +39,8 @@ pub struct Machine {
     pub sector_bytes: u32,
     /// `SQLITE_IOCAP_` flags.
     pub characteristics: u32,
+    /// Milliseconds since the start of the case: what [`CLOCK_JULIAN_MS`] is behind.
+    pub elapsed_ms: i64,
     /// Source of `xRandomness`.
     pub random: fastrand::Rng,
     /// A bug to behave with, so that a check can be seen to fail; never set outside of self-tests.
@@ -67,6 +69,7 @@ impl Machine {
             disk: Disk::new(disk_bytes),
             sector_bytes: 4096,
             characteristics: 0,
+            elapsed_ms: 0,
             random: fastrand::Rng::with_seed(1),
             plant: None,
             page_operations: 0,
@@ -316,15 +319,15 @@ unsafe extern "C" fn last_error(_vfs: *mut ffi::sqlite3_vfs, _room: c_int, _out:
     0
 }
 
-unsafe extern "C" fn current_time_ms(_vfs: *mut ffi::sqlite3_vfs, out: *mut ffi::sqlite3_int64) -> c_int {
+unsafe extern "C" fn current_time_ms(vfs: *mut ffi::sqlite3_vfs, out: *mut ffi::sqlite3_int64) -> c_int {
     // SAFETY: SQLite passes a place for the result.
-    unsafe { *out = CLOCK_JULIAN_MS };
+    unsafe { *out = CLOCK_JULIAN_MS + shared(vfs).machine().elapsed_ms };
     ffi::SQLITE_OK
 }
 
-unsafe extern "C" fn current_time(_vfs: *mut ffi::sqlite3_vfs, out: *mut f64) -> c_int {
+unsafe extern "C" fn current_time(vfs: *mut ffi::sqlite3_vfs, out: *mut f64) -> c_int {
     // SAFETY: as above.
-    unsafe { *out = CLOCK_JULIAN_MS as f64 / 86_400_000.0 };
+    unsafe { *out = (CLOCK_JULIAN_MS + shared(vfs).machine().elapsed_ms) as f64 / 86_400_000.0 };
     ffi::SQLITE_OK
 }
 

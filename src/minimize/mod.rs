@@ -2,7 +2,7 @@
 //!
 //! # Strategy
 //! What a person reads is what is reduced: statements, clauses, expressions, names; tables, rows, pages; frames of a log;
-//! settings; faults. Each [pass](passes) knows places that can be done away with. Those that come in rows are cut out by
+//! settings; operations; faults. Each [pass](passes) knows places that can be done away with. Those that come in rows are cut out by
 //! halves, quarters and so on down to single ones (Zeller and Hildebrandt, *Simplifying and Isolating
 //! Failure-Inducing Input*, TSE 2002), the others one by one; passes take turns until none of them finds anything more.
 //! Where a case has a database, the first try is to do without: its content as SQL.
@@ -26,7 +26,9 @@ pub enum Part {
     Sql,
     /// Database, WAL, journal.
     Db,
-    /// The fault plan.
+    /// Operations.
+    Operations,
+    /// The fault plan and the schedules.
     Faults,
     /// How the connection is opened.
     Settings,
@@ -34,7 +36,7 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 4] = [Self::Sql, Self::Db, Self::Faults, Self::Settings];
+    pub const ALL: [Self; 5] = [Self::Sql, Self::Db, Self::Operations, Self::Faults, Self::Settings];
 }
 
 /// What a [`Judge`] says.

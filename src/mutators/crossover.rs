@@ -20,7 +20,9 @@ pub(super) fn mix(first: &TestCase, second: &TestCase, context: &mut Context<'_>
         }
         6 => {
             case.sql = second.sql.clone();
+            case.operations = second.operations.clone();
             sql_tree::repair(&mut case, context);
+            return case;
         }
         7 if context.chance(25) => graft_pages(&mut case, second, context),
         7 => graft_table(&mut case, second, context),
@@ -41,6 +43,7 @@ pub(super) fn mix(first: &TestCase, second: &TestCase, context: &mut Context<'_>
             case.config.set(Setting::RichSchema, schema);
         }
     }
+    case.operations.follow(&first.sql, &case.sql);
     case
 }
 

@@ -37,8 +37,10 @@ mod db_schema;
 mod db_space;
 mod db_stats;
 mod db_wal;
+mod faults;
 mod joint;
 mod joint_schema;
+mod operations;
 mod shrink;
 mod sql_statements;
 mod sql_templates;
@@ -88,13 +90,17 @@ pub enum Family {
     File,
     /// Settings.
     Config,
+    /// Operations: connections, prepared statements, and calls of SQLite's interface.
+    Operation,
+    /// The fault plan and the schedules.
+    Fault,
     /// More than one part of the case at once.
     Joint,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Statement,
         Self::Token,
         Self::Tree,
@@ -103,6 +109,8 @@ impl Family {
         Self::Schema,
         Self::File,
         Self::Config,
+        Self::Operation,
+        Self::Fault,
         Self::Joint,
     ];
 
@@ -117,6 +125,8 @@ impl Family {
             Self::Schema => "schema",
             Self::File => "file",
             Self::Config => "config",
+            Self::Operation => "operation",
+            Self::Fault => "fault",
             Self::Joint => "joint",
         }
     }
@@ -127,6 +137,8 @@ impl Family {
             Self::Statement | Self::Token | Self::Tree => Part::Sql,
             Self::Page | Self::Record | Self::Schema | Self::File => Part::Database,
             Self::Config => Part::Config,
+            Self::Operation => Part::Operations,
+            Self::Fault => Part::Faults,
             Self::Joint => Part::Joint,
         }
     }
@@ -138,11 +150,14 @@ enum Part {
     Sql,
     Database,
     Config,
+    Operations,
+    Faults,
     Joint,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Sql, Self::Database, Self::Config, Self::Joint];
+    const ALL: [Self; 6] =
+        [Self::Sql, Self::Database, Self::Config, Self::Operations, Self::Faults, Self::Joint];
 }
 
 /// How often a target turns to each part of a case.
@@ -154,16 +169,25 @@ pub struct Weights {
     pub database: u32,
     /// Settings.
     pub config: u32,
+    /// Operations.
+    pub operations: u32,
+    /// The fault plan and the schedules.
+    pub faults: u32,
     /// More than one of these.
     pub joint: u32,
 }
 
 impl Weights {
+    /// A target that mutates nothing: the others say what they do mutate.
+    pub const NONE: Self = Self { sql: 0, database: 0, config: 0, operations: 0, faults: 0, joint: 0 };
+
     fn of(&self, part: Part) -> u32 {
         match part {
             Part::Sql => self.sql,
             Part::Database => self.database,
             Part::Config => self.config,
+            Part::Operations => self.operations,
+            Part::Faults => self.faults,
             Part::Joint => self.joint,
         }
     }
@@ -241,6 +265,12 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_bytes", Family::Page, 8, &bytes::PageBytes),
     entry("config_setting", Family::Config, 1, &config::SettingValue),
     entry("config_toggle", Family::Config, 1, &config::Toggle),
+    entry("operation_insert", Family::Operation, 8, &operations::Insert),
+    entry("operation_change", Family::Operation, 6, &operations::Change),
+    entry("operation_move", Family::Operation, 3, &operations::Move),
+    entry("operation_delete", Family::Operation, 2, &operations::Delete),
+    entry("fault_plan", Family::Fault, 6, &faults::Plan),
+    entry("schedule_seed", Family::Fault, 1, &faults::Schedule),
     entry("joint_damage_read", Family::Joint, 6, &joint::DamageWhatIsRead),
     entry("joint_declaration", Family::Joint, 5, &joint_schema::Declaration),
     entry("joint_use_schema", Family::Joint, 6, &joint::UseSchema),
@@ -259,6 +289,17 @@ const ATTEMPTS_MAX: u32 = 20;
 
 /// Applies one to a few edits, chosen by weight. When shrinking, only edits that make the case smaller.
 pub fn mutate(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_>) -> Outcome {
+    if case.operations.is_empty() {
+        return mutate_parts(case, weights, context);
+    }
+    let before = case.sql.clone();
+    let outcome = mutate_parts(case, weights, context);
+    // Operations that were mutated as well, and now fit less well, are mutants like any other.
+    case.operations.follow(&before, &case.sql);
+    outcome
+}
+
+fn mutate_parts(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_>) -> Outcome {
     if context.is_shrinking() {
         return shrink::shrink(case, context);
     }

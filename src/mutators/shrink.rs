@@ -1,24 +1,32 @@
 //! Making a case smaller, for libFuzzer's crash minimisation (`max_size < size`).
 //!
-//! Random cuts, largest first: files, statements, pages, tokens, settings. No check that the bug stays:
+//! Random cuts, largest first: files, statements, pages, tokens, operations,
+//! settings. No check that the bug stays:
 //! that is libFuzzer's part here, and `fuzzcheck minimize`'s where it matters.
 
 use super::{Context, Outcome};
 use crate::dbfile::Geometry;
 use crate::sql;
-use crate::testcase::{FaultPlan, FileName, OpenConfig, Script, TestCase};
+use crate::testcase::{FaultPlan, FileName, OpenConfig, Schedules, Script, TestCase};
 
 /// Applies one cut; the case is smaller afterwards, or [`Outcome::Skipped`] says that nothing was found.
 pub(super) fn shrink(case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
     let before = case.clone();
-    match context.rng.u8(0..8) {
+    match context.rng.u8(0..9) {
         0 => drop_file(case, context),
         1..3 => drop_statements(case, context),
         3..5 => drop_tokens(case, context),
         5..7 => clear_bytes(case, context),
+        7 => {
+            let count = case.operations.list().len();
+            if let Some(out) = context.range(count, count.div_ceil(2)) {
+                case.operations.edit(|operations| drop(operations.drain(out)));
+            }
+        }
         _ => {
             case.config = OpenConfig::default();
             case.faults = FaultPlan::default();
+            case.schedules = Schedules::default();
         }
     }
     if *case == before {

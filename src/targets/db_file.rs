@@ -31,7 +31,7 @@ pub(super) const TARGET: Target = Target {
     decode: TestCase::decode,
     seeds: seeds::db_file,
     program: &Battery,
-    weights: Weights { sql: 0, database: 90, config: 10, joint: 0 },
+    weights: Weights { database: 90, config: 10, ..Weights::NONE },
 };
 
 struct Battery;

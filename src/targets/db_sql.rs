@@ -22,5 +22,5 @@ pub(super) const TARGET: Target = Target {
     decode: TestCase::decode,
     seeds: seeds::db_sql,
     program: &ScriptProgram,
-    weights: Weights { sql: 52, database: 30, config: 8, joint: 10 },
+    weights: Weights { sql: 52, database: 30, config: 8, joint: 10, ..Weights::NONE },
 };

@@ -35,6 +35,7 @@ use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
 use crate::testcase::{Script, TestCase};
 
 /// A fuzz target.
+#[derive(Clone)]
 pub struct Target {
     /// Its name: `[a-z0-9_]+`.
     pub name: &'static str,

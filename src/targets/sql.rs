@@ -22,5 +22,5 @@ pub(super) const TARGET: Target = Target {
     decode: ossfuzz::decode,
     seeds: seeds::sql,
     program: &ScriptProgram,
-    weights: Weights { sql: 90, database: 0, config: 10, joint: 0 },
+    weights: Weights { sql: 90, config: 10, ..Weights::NONE },
 };

@@ -42,7 +42,7 @@ pub use faults::{Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
 pub use id::CaseId;
 pub use operations::{Bound, CheckpointMode, OnConflict, Operation, Operations, Schedules};
-pub use operations::{CONNECTIONS_MAX, STATEMENTS_MAX};
+pub use operations::{CONNECTIONS_MAX, OPERATIONS_MAX, STATEMENTS_MAX};
 pub use rich_schema::RICH_SCHEMA;
 pub use script::Script;
 pub use sparse::nonzero_runs;

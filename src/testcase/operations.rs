@@ -77,7 +77,7 @@ pub enum Operation {
     Run { connection: u8 },
     /// Prepares the next statement of the script and keeps it, in place of what `statement` was.
     Prepare { connection: u8, statement: u8 },
-    /// Binds a value to the parameter of this number, counted from 1.
+    /// Resets a statement and binds a value to the parameter of this number, counted from 1.
     Bind { statement: u8, parameter: u16, value: Bound },
     /// Steps a statement for so many rows, 0 for all, and leaves it where it is.
     Step { statement: u8, rows: u32 },

@@ -3,15 +3,17 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::rc::Rc;
 
 use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
 use super::executor::{Budget, Executor};
-use super::ffi::{Connection, Phase, Statement};
+use super::ffi::held::HeldStatement;
+use super::ffi::{Connection, Phase, Statement, Watch};
 use super::limits;
 use crate::engine::plant::Plant;
-use crate::engine::{Asked, Code, Limit, Observation, StatementObserver, StatementTrace, Trace, Value};
+use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Trace, Value};
 use crate::faults::alloc;
 use crate::known;
 use crate::sql;
@@ -32,14 +34,18 @@ const NEEDS_NO_SCHEMA: [&str; 9] =
 
 /// Runs statements on the open connection of a case and writes down what they did.
 pub struct Execution<'c> {
-    connection: &'c Connection<'c>,
+    /// The connection on which statements run; what SQLite said where there is none that could be opened.
+    connection: Result<Rc<Connection<'c>>, Code>,
+    watch: Rc<Watch>,
+    /// What closing a connection said where it failed.
+    close: Code,
     trace: Trace,
-    is_utf16: bool,
+    pub(super) is_utf16: bool,
     /// Rows that may still come.
     rows_left: u64,
-    observer: Option<&'c StatementObserver>,
-    case: &'c TestCase,
-    budget: &'c Budget,
+    pub(super) executor: &'c Executor,
+    pub(super) case: &'c TestCase,
+    pub(super) budget: &'c Budget,
     asked: Asked,
     /// True if statements that say so return a row more ([`Plant::WrongRows`]).
     is_wrong: bool,
@@ -61,7 +67,7 @@ pub struct Execution<'c> {
 
 impl<'c> Execution<'c> {
     pub(super) fn new(
-        connection: &'c Connection<'c>,
+        connection: Rc<Connection<'c>>,
         case: &'c TestCase,
         budget: &'c Budget,
         executor: &'c Executor,
@@ -72,11 +78,13 @@ impl<'c> Execution<'c> {
             rows => rows,
         };
         Self {
-            connection,
+            watch: Rc::clone(connection.watch()),
+            connection: Ok(connection),
+            close: Code::OK,
             trace: Trace::default(),
             is_utf16: case.config.is_on(Setting::Utf16),
             rows_left,
-            observer: executor.on_statement.as_deref(),
+            executor,
             case,
             budget,
             asked,
@@ -96,9 +104,21 @@ impl<'c> Execution<'c> {
         self.asked.has_values = true;
     }
 
-    /// True when the budget or the number of rows is used up: nothing more runs.
+    /// True when nothing more runs: the budget or the number of rows is used up, or there is no connection.
     pub fn is_over(&self) -> bool {
-        self.rows_left == 0 || self.connection.watch().exhausted.get().is_some()
+        self.connection.is_err() || self.is_used_up()
+    }
+
+    /// True when the budget or the number of rows is used up.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.rows_left == 0 || self.watch.exhausted.get().is_some()
+    }
+
+    /// Notes what SQLite said when a connection was closed before the end.
+    pub(super) fn note_close(&mut self, code: Code) {
+        if code != Code::OK {
+            self.close = code;
+        }
     }
 
     /// Runs the statements of `text`, which is normally one: text that is cut into statements by
@@ -109,28 +129,21 @@ impl<'c> Execution<'c> {
         let mut read = 0;
         while read < text.len() && !self.is_over() {
             let verb = verb(&text[read..]);
-            if self.schema_refusals >= SCHEMA_REFUSALS_MAX && !NEEDS_NO_SCHEMA.contains(&verb) {
+            if !self.may_prepare(&text[read..], verb) {
                 break;
             }
-            if self.avoids_known_bug(&text[read..], verb) {
-                break;
-            }
-            if let Some(observer) = self.observer {
-                observer(self.trace.statements.len() as u64 + 1, &text[read..]);
-            }
-            self.connection.watch().phase.set(Phase::Prepare);
+            let connection = Rc::clone(self.connection());
             let (code, statement, length) = if self.is_utf16 {
-                let (code, statement) = self.connection.prepare_utf16(&text[read..]);
+                let (code, statement) = connection.prepare_utf16(&text[read..]);
                 (code, statement, text.len() - read)
             } else {
-                self.connection.prepare(&text[read..])
+                connection.prepare(&text[read..])
             };
             let is_whole = at.is_empty() || code != Code::OK;
             let end = if is_whole { at.end } else { at.start + read + length };
             let range = (at.start + read).min(end)..end;
             if code != Code::OK || statement.is_some() {
-                self.note_schema_refusal(code, verb);
-                self.refused_by_parser += u64::from(is_parser_error(self.connection, code));
+                self.note_prepared(code, verb);
                 self.step_all(code, statement, range, verb);
                 if self.is_wrong && text[read..].windows(MARK.len()).any(|window| window == MARK) {
                     self.add_wrong_row();
@@ -141,18 +154,113 @@ impl<'c> Execution<'c> {
             }
             read += length;
         }
-        self.connection.watch().phase.set(Phase::Own);
+        self.watch.phase.set(Phase::Own);
+    }
+
+    /// Prepares the first statement of `text`, to be kept; `None` where there is none, or it leads to a known bug.
+    pub(super) fn prepare_held(&mut self, text: &[u8], at: Range<usize>) -> Option<Held<'c>> {
+        let verb = verb(text);
+        if !self.may_prepare(text, verb) {
+            return None;
+        }
+        let (prepare, held) = HeldStatement::prepare(self.connection(), text, self.is_utf16);
+        if prepare == Code::OK && held.is_none() {
+            return None;
+        }
+        self.note_prepared(prepare, verb);
+        if held.is_none() {
+            self.step_all(prepare, None, at, verb);
+            return None;
+        }
+        let mut held = held?;
+        held.statement().bind_named_values();
+        Some(Held { statement: held, verb, sql: at })
+    }
+
+    /// Steps a statement for so many rows.
+    pub(super) fn step_held(&mut self, held: &mut Held<'c>, rows: u64) {
+        self.use_connection(Ok(Rc::clone(held.statement.connection())));
+        let statement = held.statement.statement();
+        let (steps_before, refused_before) = (statement.vm_steps(), alloc::counts().refused);
+        let mut trace = self.new_trace(Code::OK, held.sql.clone(), held.verb);
+        trace.is_read_only = statement.is_read_only();
+        self.watch.phase.set(Phase::Step);
+        self.step_rows(statement, &mut trace, rows);
+        trace.vm_steps = statement.vm_steps().saturating_sub(steps_before);
+        self.end_statement(trace, refused_before);
+        self.watch.phase.set(Phase::Own);
+    }
+
+    /// Calls a function of SQLite's interface on the connection and writes down what came of it: its code, and bytes that
+    /// stand for the rest. `verb` stands for it in signatures.
+    pub(super) fn call(
+        &mut self,
+        verb: &'static str,
+        is_read_only: bool,
+        call: impl FnOnce(&Connection<'c>) -> (Code, Vec<u8>),
+    ) -> Code {
+        let refused_before = alloc::counts().refused;
+        let mut trace = self.new_trace(Code::OK, 0..0, verb);
+        trace.is_read_only = is_read_only;
+        // What SQLite prepares for it is judged as if the script had said it.
+        self.watch.phase.set(Phase::Prepare);
+        (trace.step, self.row_bytes) = call(self.connection());
+        self.watch.phase.set(Phase::Own);
+        if !self.row_bytes.is_empty() {
+            self.hash_rows(&mut trace);
+        }
+        let code = trace.step;
+        self.end_statement(trace, refused_before);
+        code
+    }
+
+    /// Runs on this connection from here on; without one, the run is over.
+    pub(super) fn use_connection(&mut self, connection: Result<Rc<Connection<'c>>, Code>) {
+        self.connection = connection;
+    }
+
+    /// What all connections of the run share.
+    pub(super) fn watch(&self) -> &Rc<Watch> {
+        &self.watch
+    }
+
+    /// The connection on which statements run. Asked for only where the run is not over.
+    pub(super) fn connection(&self) -> &Rc<Connection<'c>> {
+        self.connection.as_ref().expect("a run without a connection is over")
+    }
+
+    /// Whether a statement is to be prepared at all. If so, the connection is ready for it.
+    fn may_prepare(&mut self, text: &[u8], verb: &str) -> bool {
+        let is_hopeless = self.schema_refusals >= SCHEMA_REFUSALS_MAX && !NEEDS_NO_SCHEMA.contains(&verb);
+        if is_hopeless || self.avoids_known_bug(text, verb) {
+            return false;
+        }
+        self.tell_observer(text);
+        self.watch.phase.set(Phase::Prepare);
+        true
+    }
+
+    /// Tells whoever watches what comes next.
+    pub(super) fn tell_observer(&self, text: &[u8]) {
+        if let Some(observer) = &self.executor.on_statement {
+            observer(self.trace.statements.len() as u64 + 1, text);
+        }
+    }
+
+    fn note_prepared(&mut self, code: Code, verb: &str) {
+        self.note_schema_refusal(code, verb);
+        self.refused_by_parser += u64::from(is_parser_error(self.connection(), code));
     }
 
     /// Runs a statement of the executor's own, unbudgeted and untraced, and returns its rows; `None`
     /// where it fails.
     pub fn query(&self, text: &str) -> Option<Vec<Vec<Value>>> {
-        query(self.connection, text)
+        query(self.connection.as_ref().ok()?, text)
     }
 
     /// True if the statement leads to a known bug, which is then noted.
     fn avoids_known_bug(&mut self, text: &[u8], verb: &str) -> bool {
-        let watch = self.connection.watch();
+        let watch = Rc::clone(&self.watch);
         self.script_mentions_trigrams |= known::mentions_trigrams(text);
         let mentions_trigrams = || {
             // The schema is text in the pages of the files.
@@ -184,7 +292,20 @@ impl<'c> Execution<'c> {
         sql: Range<usize>,
         verb: &'static str,
     ) {
-        let mut trace = StatementTrace {
+        let mut trace = self.new_trace(prepare, sql, verb);
+        let refused_before = alloc::counts().refused;
+        if let Some(mut statement) = statement {
+            trace.is_read_only = statement.is_read_only();
+            statement.bind_named_values();
+            self.watch.phase.set(Phase::Step);
+            self.step_rows(&mut statement, &mut trace, u64::MAX);
+            trace.vm_steps = statement.vm_steps();
+        }
+        self.end_statement(trace, refused_before);
+    }
+
+    fn new_trace(&self, prepare: Code, sql: Range<usize>, verb: &'static str) -> StatementTrace {
+        StatementTrace {
             sql,
             verb,
             prepare,
@@ -195,16 +316,12 @@ impl<'c> Execution<'c> {
             is_read_only: true,
             record: self.asked.has_records.then(Box::default),
             values: Vec::new(),
-        };
-        let refused_before = alloc::counts().refused;
-        if let Some(mut statement) = statement {
-            trace.is_read_only = statement.is_read_only();
-            statement.bind_named_values();
-            self.connection.watch().phase.set(Phase::Step);
-            self.step_rows(&mut statement, &mut trace);
-            trace.vm_steps = statement.vm_steps();
         }
-        self.cut_short.extend(limits::met(self.connection, self.case, self.budget, &trace, refused_before));
+    }
+
+    fn end_statement(&mut self, mut trace: StatementTrace, refused_before: u64) {
+        let limit = limits::met(self.connection(), self.case, self.budget, &trace, refused_before);
+        self.cut_short.extend(limit);
         self.finish_record(&mut trace);
         self.trace.statements.push(trace);
     }
@@ -220,14 +337,14 @@ impl<'c> Execution<'c> {
         record.is_read_only = trace.is_read_only;
         // EXPLAIN prepares the statement, and what SQLite prepares it explains.
         record.explain_fails = trace.prepare != Code::OK;
-        record.taints = self.connection.watch().taint.get().names().map(str::to_owned).collect();
+        record.taints = self.watch.taint.get().names().map(str::to_owned).collect();
         if !code.is_success() {
-            record.set_message(&self.connection.error_message());
+            record.set_message(&self.connection().error_message());
         }
     }
 
-    fn step_rows(&mut self, statement: &mut Statement<'_>, trace: &mut StatementTrace) {
-        loop {
+    fn step_rows(&mut self, statement: &mut Statement<'_>, trace: &mut StatementTrace, rows_max: u64) {
+        while trace.rows < rows_max {
             trace.step = statement.step();
             if trace.step != Code::ROW {
                 break;
@@ -276,15 +393,31 @@ impl<'c> Execution<'c> {
         self.row_bytes.clear();
     }
 
-    pub(super) fn finish(mut self, observation: &mut Observation) {
-        let exhausted = self.connection.watch().exhausted.get();
+    /// Ends the run; returns the connection that is left, if any is.
+    ///
+    /// # Errors
+    /// What SQLite said when the connection was to be opened.
+    pub(super) fn finish(mut self, observation: &mut Observation) -> Result<Connection<'c>, Code> {
+        let exhausted = self.watch.exhausted.get();
         self.trace.is_cut_short = exhausted.is_some();
         self.cut_short.extend(exhausted);
         self.cut_short.extend((self.rows_left == 0).then_some(Limit::Rows));
         observation.cut_short = self.cut_short;
         observation.trace = self.trace;
         observation.refused_by_parser = self.refused_by_parser;
+        observation.close = Some(self.close);
+        observation.taint = self.watch.taint.get();
+        observation.avoided = self.watch.avoided.take();
+        self.connection.map(|connection| Rc::into_inner(connection).expect("the run has let go of all else"))
     }
+}
+
+/// A statement that is kept.
+pub(super) struct Held<'c> {
+    pub statement: HeldStatement<'c>,
+    verb: &'static str,
+    /// Where it stands in the script.
+    sql: Range<usize>,
 }
 
 /// The current row as values.

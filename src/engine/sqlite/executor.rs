@@ -2,12 +2,13 @@
 
 use std::cell::OnceCell;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use twox_hash::XxHash3_64;
 
 use super::execution::{self, Execution};
-use super::ffi::{Connection, process};
-use super::{end, health, settings};
+use super::ffi::{Connection, Watch, process};
+use super::{end, health, operations, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
 use crate::engine::transcript::Transcript;
@@ -20,7 +21,7 @@ use crate::stack;
 use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
 
-const MAIN_PATH: &CStr = c"main.db";
+pub(super) const MAIN_PATH: &CStr = c"main.db";
 /// What one run may use. All of it is counted, none of it is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
@@ -75,13 +76,17 @@ pub trait Program {
     }
 }
 
-/// The script of the case, statement by statement.
+/// The operations of the case, and the script, statement by statement.
 pub struct ScriptProgram;
 
 impl Program for ScriptProgram {
     fn run(&self, case: &TestCase, execution: &mut Execution<'_>) {
         let text = case.sql.as_bytes();
-        for range in sql::statements(text) {
+        let mut statements = sql::statements(text);
+        if !case.operations.is_empty() {
+            operations::run(&case.operations, &mut statements, execution);
+        }
+        for range in statements {
             if execution.is_over() {
                 break;
             }
@@ -320,15 +325,28 @@ impl Executor {
 
     /// The connection of a case, with its settings and its budget, on the machine that is prepared.
     pub(super) fn open(&self, case: &TestCase, budget: &Budget) -> Result<Connection<'_>, Code> {
-        let connection = Connection::open(&self.vfs, MAIN_PATH)?;
+        let watch = Rc::new(Watch::new());
+        let connection = self.open_another(case, budget, MAIN_PATH, false, &watch)?;
+        watch.set_budget(budget.vm_steps, budget.alloc_bytes);
+        watch.avoids_known_bugs.set(!self.meets_known_bugs);
+        Ok(connection)
+    }
+
+    /// A further connection of a case, perhaps only to read, which shares the state of the others.
+    pub(super) fn open_another(
+        &self,
+        case: &TestCase,
+        budget: &Budget,
+        name: &CStr,
+        is_read_only: bool,
+        watch: &Rc<Watch>,
+    ) -> Result<Connection<'_>, Code> {
+        let connection = Connection::open_sharing(&self.vfs, name, is_read_only, Rc::clone(watch))?;
         let taint = settings::apply(&case.config, budget, &connection);
         if let Some(Plant::Function(plant)) = self.plant {
             connection.plant(plant);
         }
-        let watch = connection.watch();
-        watch.set_budget(budget.vm_steps, budget.alloc_bytes);
-        watch.avoids_known_bugs.set(!self.meets_known_bugs);
-        watch.taint.set(taint);
+        watch.taint.set(watch.taint.get() | taint);
         Ok(connection)
     }
 
@@ -348,12 +366,17 @@ impl Executor {
                 return observation;
             }
         };
-        let mut execution = Execution::new(&connection, case, budget, self, asked);
+        let mut execution = Execution::new(Rc::new(connection), case, budget, self, asked);
         program.run(case, &mut execution);
-        execution.finish(&mut observation);
+        let connection = execution.finish(&mut observation);
         observation.cut_short.extend(self.vfs.machine().disk.was_full().then_some(Limit::DiskBytes));
-        observation.taint = connection.watch().taint.get();
-        observation.avoided = connection.watch().avoided.take();
+        let connection = match connection {
+            Ok(connection) => connection,
+            Err(code) => {
+                observation.close = Some(code);
+                return observation;
+            }
+        };
 
         let has_end = asked.has_end && !observation.ended_early();
         let is_checked = asked.has_files
@@ -371,7 +394,8 @@ impl Executor {
         {
             statement.forget();
         }
-        observation.close = Some(connection.close());
+        let code = connection.close();
+        observation.close = observation.close.filter(|&before| before != Code::OK).or(Some(code));
         observation
     }
 

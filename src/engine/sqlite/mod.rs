@@ -18,6 +18,7 @@ mod ffi;
 mod health;
 pub mod instrumentation;
 mod limits;
+mod operations;
 mod policy;
 mod settings;
 

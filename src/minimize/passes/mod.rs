@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `files` | the files of the case, all of them for SQL; WAL and journal applied to the database |
 //! | `statements` | statements of the script |
-//! | `settings` | settings, switches, optimizations, faults |
+//! | `settings` | settings, switches, optimizations |
+//! | `operations` | operations; their connections, numbers and bytes |
+//! | `faults` | planned faults, seeds of schedules; how long faults last, and on which files |
 //! | `tables` | objects of the schema with their b-trees, rows, values |
 //! | `schema_sql` | what stands in the schema's SQL |
 //! | `logs` | frames of the WAL, records of the journal |
@@ -13,8 +15,10 @@
 //! | `tokens` | tokens, literals, names, white space |
 
 mod dump;
+mod faults;
 mod files;
 mod logs;
+mod operations;
 mod pages;
 mod schema_sql;
 mod settings;
@@ -55,7 +59,9 @@ pub(super) const PASSES: &[&dyn Pass] = &[
     &files::Files,
     &settings::AllSettings,
     &statements::Statements,
-    &settings::Faults,
+    &operations::Operations,
+    &faults::Faults,
+    &faults::Schedules,
     &settings::Settings,
     &tables::Objects,
     &tables::Rebuilt,
@@ -68,6 +74,8 @@ pub(super) const PASSES: &[&dyn Pass] = &[
     &syntax::Syntax,
     &schema_sql::SchemaSql,
     &tokens::Tokens,
+    &operations::Details,
+    &faults::Details,
     &tables::Values,
     &pages::Lies,
     &pages::Bytes,
@@ -77,9 +85,11 @@ pub(super) const PASSES: &[&dyn Pass] = &[
     &tokens::Blanks,
 ];
 
-/// The case with another script.
+/// The case with another script; operations stay with their statements.
 fn with_sql(case: &TestCase, sql: Vec<u8>) -> TestCase {
-    TestCase { sql: Script::new(sql), ..case.clone() }
+    let mut case = case.clone();
+    case.set_sql(Script::new(sql));
+    case
 }
 
 /// The case with another main database; `None` where it has none, or `edit` gives up.

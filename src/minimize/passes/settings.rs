@@ -1,9 +1,9 @@
-//! Settings, one by one and bit by bit, and planned faults.
+//! Settings, one by one and bit by bit.
 
 use std::ops::Range;
 
 use super::{Part, Pass};
-use crate::testcase::{FaultPlan, OpenConfig, Setting, TestCase};
+use crate::testcase::{OpenConfig, Setting, TestCase};
 
 /// All settings at once.
 pub(super) struct AllSettings;
@@ -62,27 +62,5 @@ impl Pass for Settings {
 
     fn is_divisible(&self) -> bool {
         false
-    }
-}
-
-/// Planned faults.
-pub(super) struct Faults;
-
-impl Pass for Faults {
-    fn name(&self) -> &'static str {
-        "faults"
-    }
-
-    fn part(&self) -> Part {
-        Part::Faults
-    }
-
-    fn count(&self, case: &TestCase) -> usize {
-        case.faults.faults().len()
-    }
-
-    fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase> {
-        let kept = case.faults.faults().iter().enumerate().filter(|(at, _)| !places.contains(at));
-        Some(TestCase { faults: FaultPlan::new(kept.map(|(_, fault)| *fault)), ..case.clone() })
     }
 }

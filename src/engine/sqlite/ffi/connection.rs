@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_int, c_uint};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 
 use rusqlite::ffi;
 
@@ -17,7 +18,7 @@ use crate::faults::vfs::Vfs;
 /// An open connection to a database on the disk of a [`Vfs`].
 pub struct Connection<'v> {
     db: NonNull<ffi::sqlite3>,
-    watch: Box<Watch>,
+    watch: Rc<Watch>,
     vfs: PhantomData<&'v Vfs>,
 }
 
@@ -27,19 +28,25 @@ impl<'v> Connection<'v> {
     /// # Errors
     /// SQLite's code; a database that is no database is found out later.
     pub fn open(vfs: &'v Vfs, name: &CStr) -> Result<Self, Code> {
-        Self::open_with(vfs, name, ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE)
+        Self::open_sharing(vfs, name, false, Rc::new(Watch::new()))
     }
 
-    /// The same of a database that is there, to read it.
+    /// The same with state that other connections share; perhaps only to read a database that is there.
     ///
     /// # Errors
     /// The same.
-    pub fn open_read_only(vfs: &'v Vfs, name: &CStr) -> Result<Self, Code> {
-        Self::open_with(vfs, name, ffi::SQLITE_OPEN_READONLY)
-    }
-
-    fn open_with(vfs: &'v Vfs, name: &CStr, flags: c_int) -> Result<Self, Code> {
+    pub fn open_sharing(
+        vfs: &'v Vfs,
+        name: &CStr,
+        is_read_only: bool,
+        watch: Rc<Watch>,
+    ) -> Result<Self, Code> {
         let mut db = ptr::null_mut();
+        let flags = if is_read_only {
+            ffi::SQLITE_OPEN_READONLY
+        } else {
+            ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE
+        };
         let flags = flags | ffi::SQLITE_OPEN_NOMUTEX | ffi::SQLITE_OPEN_URI | ffi::SQLITE_OPEN_EXRESCODE;
         // SAFETY: all pointers live for the call. On failure SQLite may still give a handle to close.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &mut db, flags, vfs.name().as_ptr()) };
@@ -49,9 +56,8 @@ impl<'v> Connection<'v> {
             return Err(Code(code));
         }
         let db = NonNull::new(db).ok_or(Code(ffi::SQLITE_NOMEM))?;
-        let watch = Box::new(Watch::new());
         let data = ptr::from_ref(&*watch).cast_mut().cast();
-        // SAFETY: the watch is boxed and dropped after the connection is closed.
+        // SAFETY: the watch is let go after the connection is closed.
         unsafe {
             ffi::sqlite3_progress_handler(db.as_ptr(), STEPS_PER_TICK as c_int, Some(on_progress), data);
             ffi::sqlite3_set_authorizer(db.as_ptr(), Some(on_authorize), data);
@@ -64,7 +70,7 @@ impl<'v> Connection<'v> {
     }
 
     /// State of the callbacks.
-    pub fn watch(&self) -> &Watch {
+    pub fn watch(&self) -> &Rc<Watch> {
         &self.watch
     }
 

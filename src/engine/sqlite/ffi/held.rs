@@ -66,12 +66,6 @@ impl Statement<'_> {
         Statement::new(statement, is_utf16).expect("it is one")
     }
 
-    /// True if it was stepped and neither reset nor run to its end.
-    pub fn is_running(&self) -> bool {
-        // SAFETY: the statement is not finalized, here and below.
-        unsafe { ffi::sqlite3_stmt_busy(self.raw()) != 0 }
-    }
-
     /// Resets it, and sets all parameters to NULL where that is asked for. The result repeats that of the last step.
     pub fn reset(&mut self, clears_bindings: bool) -> Code {
         // SAFETY: as above.
@@ -143,18 +137,14 @@ impl<'v> Blob<'v> {
     pub fn read(&mut self, offset: i32, out: &mut [u8]) -> Code {
         let length = c_int::try_from(out.len()).unwrap_or(c_int::MAX);
         // SAFETY: as above.
-        Code(unsafe {
-            ffi::sqlite3_blob_read(self.blob.as_ptr(), out.as_mut_ptr().cast(), length, offset)
-        })
+        Code(unsafe { ffi::sqlite3_blob_read(self.blob.as_ptr(), out.as_mut_ptr().cast(), length, offset) })
     }
 
     /// Writes `content`.
     pub fn write(&mut self, offset: i32, content: &[u8]) -> Code {
         let length = c_int::try_from(content.len()).unwrap_or(c_int::MAX);
         // SAFETY: as above.
-        Code(unsafe {
-            ffi::sqlite3_blob_write(self.blob.as_ptr(), content.as_ptr().cast(), length, offset)
-        })
+        Code(unsafe { ffi::sqlite3_blob_write(self.blob.as_ptr(), content.as_ptr().cast(), length, offset) })
     }
 
     /// Goes to another row.
@@ -352,9 +342,8 @@ impl Connection<'_> {
         };
         let (mut log, mut done) = (0, 0);
         // SAFETY: the connection is open, here and below.
-        let code = unsafe {
-            ffi::sqlite3_wal_checkpoint_v2(self.raw(), ptr::null(), mode, &mut log, &mut done)
-        };
+        let code =
+            unsafe { ffi::sqlite3_wal_checkpoint_v2(self.raw(), ptr::null(), mode, &mut log, &mut done) };
         (Code(code), u64::try_from(done).unwrap_or(0))
     }
 
@@ -374,11 +363,8 @@ impl Connection<'_> {
     /// Gives the connection `image` in place of its main database, in memory.
     pub fn deserialize(&self, image: &[u8], is_read_only: bool) -> Code {
         let length = image.len() as ffi::sqlite3_int64;
-        let mode = if is_read_only {
-            ffi::SQLITE_DESERIALIZE_READONLY
-        } else {
-            ffi::SQLITE_DESERIALIZE_RESIZEABLE
-        };
+        let mode =
+            if is_read_only { ffi::SQLITE_DESERIALIZE_READONLY } else { ffi::SQLITE_DESERIALIZE_RESIZEABLE };
         let flags = (ffi::SQLITE_DESERIALIZE_FREEONCLOSE | mode) as u32;
         // SAFETY: as above; SQLite frees the copy, also where it fails.
         unsafe {

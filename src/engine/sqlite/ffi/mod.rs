@@ -3,8 +3,8 @@
 //! # Invariants of the unsafe code
 //! * A [`Connection`] is used and closed on one thread; it is neither `Send` nor `Sync`.
 //! * A [`Statement`] borrows its connection, a [`Column`] its statement: none outlives what it needs.
-//! * Callbacks get a pointer to the [`Watch`] of their connection, which is boxed and freed after the
-//!   connection is closed; they use shared references and cells only.
+//! * Callbacks get a pointer to the [`Watch`] that their connection keeps, and lets go after it is closed; they use shared
+//!   references and cells only.
 //! * A panic in a callback aborts at the `extern "C"` boundary.
 #![allow(unsafe_code)]
 
@@ -19,4 +19,4 @@ mod watch;
 
 pub(super) use connection::Connection;
 pub(super) use statement::Statement;
-pub(super) use watch::Phase;
+pub(super) use watch::{Phase, Watch};

@@ -18,7 +18,7 @@ const QUESTIONS_PER_TICK: u64 = 4;
 /// Questions that an ATTACH within a statement counts for: it is a VACUUM.
 const VACUUM_QUESTIONS: u64 = 64;
 
-/// What the connection is doing.
+/// What the connections are doing, one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Preparing a statement of the script.
@@ -29,10 +29,10 @@ pub enum Phase {
     Own,
 }
 
-/// State that callbacks read and write.
+/// State that callbacks read and write; all connections of a case share it.
 #[derive(Debug)]
 pub struct Watch {
-    /// What the connection is doing.
+    /// What the connections are doing.
     pub phase: Cell<Phase>,
     /// What the script did that makes damage no bug.
     pub taint: Cell<Taint>,
@@ -51,7 +51,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
+    /// Without limits, for statements of the executor's own.
+    pub fn new() -> Self {
         Self {
             phase: Cell::new(Phase::Own),
             taint: Cell::new(Taint::NONE),
@@ -70,14 +71,6 @@ impl Watch {
         self.bytes_end.set(alloc::counts().bytes.saturating_add(bytes));
         self.nested_questions.set(0);
         self.exhausted.set(None);
-    }
-
-    /// Goes on with the budget of `before` where another connection of the same case left it.
-    pub fn go_on_from(&self, before: &Self) {
-        self.ticks_left.set(before.ticks_left.get());
-        self.bytes_end.set(before.bytes_end.get());
-        self.nested_questions.set(before.nested_questions.get());
-        self.exhausted.set(before.exhausted.get());
     }
 
     /// Charges the budget for work of which SQLite counts no VM steps.
@@ -111,7 +104,7 @@ impl Watch {
 
 /// The progress handler: stops the statement when a budget is used up.
 pub(super) unsafe extern "C" fn on_progress(watch: *mut c_void) -> c_int {
-    // SAFETY: registered with a pointer to the connection's Watch.
+    // SAFETY: registered with a pointer to the Watch that the connection keeps.
     let watch = unsafe { &*watch.cast::<Watch>() };
     let left = watch.ticks_left.get();
     watch.ticks_left.set(left.saturating_sub(1));

@@ -1,0 +1,500 @@
+//! Does the operations of a case, in the order in which they are written, on several connections.
+//!
+//! What cannot be done does nothing: an operation on a statement that was never prepared, for example. What SQLite forbids
+//! is not asked of it: the destination of a backup is used only after the backup, a statement is reset before
+//! something is bound to it, a patchset is not inverted. All else SQLite is asked to do, and what it answers is part of the
+//! trace: SQLITE_BUSY, too.
+
+use std::ffi::CString;
+use std::ops::Range;
+use std::rc::Rc;
+
+use rusqlite::ffi;
+
+use super::execution::{Execution, Held, query};
+use super::executor::MAIN_PATH;
+use super::ffi::Connection;
+use super::ffi::held::{self, Backup, Blob, Session};
+use crate::engine::{Code, Taint, Value};
+use crate::testcase::{CONNECTIONS_MAX, FileName, MAIN_DB, Operation, Operations, STATEMENTS_MAX};
+
+/// Most bytes that are read of a blob at a time.
+const BLOB_READ_BYTES_MAX: usize = 1 << 16;
+/// Pages, or as many bytes as a page has, that are copied for what a hundred VM steps cost.
+const PAGES_PER_TICK: u64 = 16;
+const PAGE_BYTES: u64 = 1024;
+
+/// Does the operations; each that takes a statement takes the next of `statements`. The connection 0 is left, open to the
+/// main database.
+pub(super) fn run<'c>(
+    operations: &Operations,
+    statements: &mut dyn Iterator<Item = Range<usize>>,
+    execution: &mut Execution<'c>,
+) {
+    let mut state = State::new(execution);
+    for operation in operations.list() {
+        if state.execution.is_used_up() {
+            break;
+        }
+        state.perform(operation, statements);
+    }
+    state.end();
+}
+
+/// A connection of a case.
+struct Slot<'c> {
+    connection: Rc<Connection<'c>>,
+    /// True if it is open to the main database, to write.
+    is_home: bool,
+}
+
+/// What there is between two operations.
+struct State<'e, 'c> {
+    execution: &'e mut Execution<'c>,
+    // What needs a connection stands before it, and is dropped before it.
+    statements: [Option<Held<'c>>; STATEMENTS_MAX as usize],
+    /// By destination.
+    backups: [Option<Backup<'c>>; CONNECTIONS_MAX as usize],
+    blobs: [Option<Blob<'c>>; CONNECTIONS_MAX as usize],
+    sessions: [Option<Session<'c>>; CONNECTIONS_MAX as usize],
+    connections: [Option<Slot<'c>>; CONNECTIONS_MAX as usize],
+    /// The database that was serialized.
+    image: Option<Vec<u8>>,
+    /// The changes that were taken, and whether they are a patchset.
+    changes: Option<(Vec<u8>, bool)>,
+}
+
+impl<'e, 'c> State<'e, 'c> {
+    fn new(execution: &'e mut Execution<'c>) -> Self {
+        let connection = Rc::clone(execution.connection());
+        let mut connections = [const { None }; CONNECTIONS_MAX as usize];
+        connections[0] = Some(Slot { connection, is_home: true });
+        Self {
+            execution,
+            statements: [const { None }; STATEMENTS_MAX as usize],
+            backups: [const { None }; CONNECTIONS_MAX as usize],
+            blobs: [const { None }; CONNECTIONS_MAX as usize],
+            sessions: [const { None }; CONNECTIONS_MAX as usize],
+            connections,
+            image: None,
+            changes: None,
+        }
+    }
+
+    fn perform(&mut self, operation: &Operation, statements: &mut dyn Iterator<Item = Range<usize>>) {
+        if !operation.takes_statement() {
+            self.execution.tell_observer(operation.to_string().as_bytes());
+        }
+        let next = if operation.takes_statement() { statements.next() } else { None };
+        // What an operation is about that does not exist: nothing is to be done.
+        let _: Option<()> = match operation {
+            Operation::Run { connection } => next.and_then(|at| self.run_statement(*connection, at)),
+            Operation::Prepare { connection, statement } => {
+                next.and_then(|at| self.prepare(*connection, *statement, at))
+            }
+            Operation::Bind { .. }
+            | Operation::Step { .. }
+            | Operation::Reset { .. }
+            | Operation::Finalize { .. } => self.statement_operation(operation),
+            Operation::Open { connection, file, is_read_only } => self.open(*connection, file, *is_read_only),
+            Operation::Close { connection } => self.close(index(*connection)),
+            Operation::BackupStart { .. } | Operation::BackupStep { .. } | Operation::BackupFinish { .. } => {
+                self.backup_operation(operation)
+            }
+            Operation::BlobOpen { .. }
+            | Operation::BlobRead { .. }
+            | Operation::BlobWrite { .. }
+            | Operation::BlobReopen { .. }
+            | Operation::BlobClose { .. } => self.blob_operation(operation),
+            Operation::Serialize { connection } => self.serialize(*connection),
+            Operation::Deserialize { connection, is_read_only } => {
+                self.deserialize(*connection, *is_read_only)
+            }
+            Operation::Checkpoint { connection, mode } => self.on(*connection).map(|()| {
+                let watch = Rc::clone(self.execution.watch());
+                self.execution.call("CHECKPOINT", false, |connection| {
+                    let (code, frames) = connection.checkpoint(*mode);
+                    watch.charge_ticks(frames / PAGES_PER_TICK);
+                    (code, frames.to_le_bytes().to_vec())
+                });
+            }),
+            Operation::SessionStart { .. }
+            | Operation::SessionTake { .. }
+            | Operation::SessionInvert
+            | Operation::SessionApply { .. }
+            | Operation::SessionEnd { .. } => self.session_operation(operation),
+            Operation::PowerCut => self.cut_power(),
+            Operation::PassTime { milliseconds } => {
+                self.execution.executor.vfs.machine().elapsed_ms += i64::from(*milliseconds);
+                None
+            }
+        };
+    }
+
+    /// The connection, which is opened where it is not; the destination of a backup is no longer that afterwards.
+    fn get(&mut self, id: u8) -> Option<Rc<Connection<'c>>> {
+        let at = index(id);
+        self.backups[at] = None;
+        if self.connections[at].is_none() {
+            let connection = self.open_file(MAIN_DB, false).ok()?;
+            self.connections[at] = Some(Slot { connection: Rc::new(connection), is_home: true });
+        }
+        self.connections[at].as_ref().map(|slot| Rc::clone(&slot.connection))
+    }
+
+    /// Lets what comes next run on a connection.
+    fn on(&mut self, id: u8) -> Option<()> {
+        let connection = self.get(id)?;
+        self.execution.use_connection(Ok(connection));
+        Some(())
+    }
+
+    fn open_file(&self, name: &str, is_read_only: bool) -> Result<Connection<'c>, Code> {
+        let Execution { executor, case, budget, .. } = *self.execution;
+        let path = CString::new(name).expect("no file name has a NUL");
+        let path = if name == MAIN_DB { MAIN_PATH } else { &path };
+        executor.open_another(case, budget, path, is_read_only, self.execution.watch())
+    }
+
+    fn run_statement(&mut self, connection: u8, at: Range<usize>) -> Option<()> {
+        self.on(connection)?;
+        let text = self.execution.case.sql.as_bytes();
+        self.execution.run(&text[at.clone()], at);
+        Some(())
+    }
+
+    fn prepare(&mut self, connection: u8, statement: u8, at: Range<usize>) -> Option<()> {
+        self.on(connection)?;
+        let text = self.execution.case.sql.as_bytes();
+        let held = self.execution.prepare_held(&text[at.clone()], at);
+        self.statements[usize::from(statement % STATEMENTS_MAX)] = held;
+        Some(())
+    }
+
+    fn statement_operation(&mut self, operation: &Operation) -> Option<()> {
+        let (Operation::Bind { statement, .. }
+        | Operation::Step { statement, .. }
+        | Operation::Reset { statement, .. }
+        | Operation::Finalize { statement }) = operation
+        else {
+            return None;
+        };
+        let slot = &mut self.statements[usize::from(statement % STATEMENTS_MAX)];
+        let held = slot.as_mut()?;
+        let connection = Rc::clone(held.statement.connection());
+        let destination = self.connections.iter().position(|slot| is(slot.as_ref(), &connection));
+        self.backups[destination?] = None;
+        self.execution.use_connection(Ok(connection));
+        match operation {
+            Operation::Bind { parameter, value, .. } => {
+                let statement = held.statement.statement();
+                statement.reset(false);
+                self.execution.call("BIND", true, |_| (statement.bind(*parameter, value), Vec::new()));
+            }
+            Operation::Step { rows, .. } => {
+                let rows = if *rows == 0 { u64::MAX } else { u64::from(*rows) };
+                self.execution.step_held(held, rows);
+            }
+            Operation::Reset { clears_bindings, .. } => {
+                _ = held.statement.statement().reset(*clears_bindings)
+            }
+            _ => *slot = None,
+        }
+        Some(())
+    }
+
+    fn open(&mut self, id: u8, file: &FileName, is_read_only: bool) -> Option<()> {
+        let at = index(id);
+        self.let_go(at);
+        // As with ATTACH: what belongs to another database is none.
+        let result = if file.as_str().contains('-') {
+            Err(Code(ffi::SQLITE_AUTH))
+        } else {
+            self.open_file(file.as_str(), is_read_only)
+        };
+        let is_main = file.as_str() == MAIN_DB;
+        if let (Ok(connection), false) = (&result, is_main) {
+            let watch = connection.watch();
+            watch.taint.set(watch.taint.get() | Taint::ATTACHED_FILE);
+        }
+        if let Ok(connection) = result {
+            let is_home = is_main && !is_read_only;
+            self.connections[at] = Some(Slot { connection: Rc::new(connection), is_home });
+        }
+        Some(())
+    }
+
+    fn close(&mut self, at: usize) -> Option<()> {
+        let connection = Rc::clone(&self.connections[at].as_ref()?.connection);
+        self.backups[at] = None;
+        let user =
+            self.statements.iter().flatten().find(|held| is_same(held.statement.connection(), &connection));
+        if let Some(user) = user {
+            let code = user.statement.close_connection();
+            self.execution.use_connection(Ok(connection));
+            self.execution.call("CLOSE", true, |_| (code, Vec::new()));
+            return Some(());
+        }
+        drop(connection);
+        self.let_go(at);
+        Some(())
+    }
+
+    /// Closes a connection and what it has open.
+    fn let_go(&mut self, at: usize) {
+        let Some(slot) = &self.connections[at] else {
+            return;
+        };
+        let connection = Rc::clone(&slot.connection);
+        for held in &mut self.statements {
+            held.take_if(|held| is_same(held.statement.connection(), &connection));
+        }
+        for backup in &mut self.backups {
+            backup.take_if(|backup| is_same(backup.from(), &connection));
+        }
+        (self.backups[at], self.blobs[at], self.sessions[at]) = (None, None, None);
+        self.connections[at] = None;
+        // Until an operation says on which connection it is, there is none.
+        self.execution.use_connection(Err(Code::OK));
+        let code = Rc::into_inner(connection).expect("nothing else uses it").close();
+        self.execution.note_close(code);
+    }
+
+    fn backup_operation(&mut self, operation: &Operation) -> Option<()> {
+        match operation {
+            Operation::BackupStart { from, to } => {
+                let (source, destination) = (self.get(*from)?, self.get(*to)?);
+                // Used for something else, the destination would be misused.
+                self.backups[index(*from)] = None;
+                self.blobs[index(*to)] = None;
+                self.execution.use_connection(Ok(Rc::clone(&destination)));
+                let slot = &mut self.backups[index(*to)];
+                self.execution.call("BACKUP", false, |_| match Backup::start(&source, &destination) {
+                    Ok(backup) => {
+                        *slot = Some(backup);
+                        (Code::OK, Vec::new())
+                    }
+                    Err(code) => (code, Vec::new()),
+                });
+            }
+            Operation::BackupStep { to, pages } => {
+                let slot = &mut self.backups[index(*to)];
+                let backup = slot.as_mut()?;
+                let connection = Rc::clone(&self.connections[index(*to)].as_ref()?.connection);
+                let watch = Rc::clone(self.execution.watch());
+                self.execution.use_connection(Ok(connection));
+                self.execution.call("BACKUP", false, |_| {
+                    let (code, count) = backup.step(*pages);
+                    let copied = u64::try_from(*pages).map_or(count, |pages| pages.min(count));
+                    watch.charge_ticks(1 + copied / PAGES_PER_TICK);
+                    (code, count.to_le_bytes().to_vec())
+                });
+            }
+            Operation::BackupFinish { to } => {
+                let backup = self.backups[index(*to)].take()?;
+                self.on(*to)?;
+                self.execution.call("BACKUP", false, |_| (backup.finish(), Vec::new()));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn blob_operation(&mut self, operation: &Operation) -> Option<()> {
+        let (Operation::BlobOpen { connection, .. }
+        | Operation::BlobRead { connection, .. }
+        | Operation::BlobWrite { connection, .. }
+        | Operation::BlobReopen { connection, .. }
+        | Operation::BlobClose { connection }) = operation
+        else {
+            return None;
+        };
+        self.on(*connection)?;
+        let connection = Rc::clone(self.execution.connection());
+        let slot =
+            &mut self.blobs[self.connections.iter().position(|slot| is(slot.as_ref(), &connection))?];
+        let none = Vec::new();
+        match operation {
+            Operation::BlobOpen { table, column, row, is_writable, .. } => {
+                *slot = None;
+                self.execution.call("BLOB", true, |_| {
+                    match Blob::open(&connection, table, column, *row, *is_writable) {
+                        Ok(blob) => {
+                            *slot = Some(blob);
+                            (Code::OK, none)
+                        }
+                        Err(code) => (code, none),
+                    }
+                });
+            }
+            Operation::BlobRead { offset, bytes, .. } => {
+                let blob = slot.as_mut()?;
+                let mut out = vec![0; usize::try_from(*bytes).unwrap_or(0).min(BLOB_READ_BYTES_MAX)];
+                let watch = Rc::clone(self.execution.watch());
+                self.execution.call("BLOB", true, |_| {
+                    watch.charge_ticks(out.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
+                    (blob.read(*offset, &mut out), out)
+                });
+            }
+            Operation::BlobWrite { offset, content, .. } => {
+                let blob = slot.as_mut()?;
+                self.execution.call("BLOB", false, |_| (blob.write(*offset, content), none));
+            }
+            Operation::BlobReopen { row, .. } => {
+                let blob = slot.as_mut()?;
+                self.execution.call("BLOB", true, |_| (blob.reopen(*row), none));
+            }
+            _ => {
+                let blob = slot.take()?;
+                self.execution.call("BLOB", true, |_| (blob.close(), none));
+            }
+        }
+        Some(())
+    }
+
+    fn serialize(&mut self, connection: u8) -> Option<()> {
+        self.on(connection)?;
+        let watch = Rc::clone(self.execution.watch());
+        let image = &mut self.image;
+        self.execution.call("SERIALIZE", true, |connection| {
+            *image = connection.serialize();
+            let bytes = image.clone().unwrap_or_default();
+            watch.charge_ticks(bytes.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
+            (Code::OK, bytes)
+        });
+        Some(())
+    }
+
+    fn deserialize(&mut self, connection: u8, is_read_only: bool) -> Option<()> {
+        let image = self.image.take()?;
+        let at = index(connection);
+        self.on(connection)?;
+        self.blobs[at] = None;
+        self.sessions[at] = None;
+        self.connections[at].as_mut()?.is_home = false;
+        let watch = Rc::clone(self.execution.watch());
+        self.execution.call("DESERIALIZE", true, |connection| {
+            watch.charge_ticks(image.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
+            (connection.deserialize(&image, is_read_only), Vec::new())
+        });
+        self.image = Some(image);
+        Some(())
+    }
+
+    fn session_operation(&mut self, operation: &Operation) -> Option<()> {
+        match operation {
+            Operation::SessionStart { connection } => {
+                self.on(*connection)?;
+                let connection = Rc::clone(self.execution.connection());
+                let at = self.connections.iter().position(|slot| is(slot.as_ref(), &connection))?;
+                self.sessions[at] = None;
+                let slot = &mut self.sessions[at];
+                self.execution.call("SESSION", true, |_| match Session::start(&connection) {
+                    Ok(session) => {
+                        *slot = Some(session);
+                        (Code::OK, Vec::new())
+                    }
+                    Err(code) => (code, Vec::new()),
+                });
+            }
+            Operation::SessionTake { connection, is_patchset } => {
+                let at = index(*connection);
+                self.sessions[at].as_ref()?;
+                self.on(*connection)?;
+                let session = self.sessions[at].as_mut()?;
+                let (changes, is_patchset) = (&mut self.changes, *is_patchset);
+                self.execution.call("SESSION", true, |_| match session.take(is_patchset) {
+                    Ok(bytes) => {
+                        *changes = Some((bytes.clone(), is_patchset));
+                        (Code::OK, bytes)
+                    }
+                    Err(code) => (code, Vec::new()),
+                });
+            }
+            Operation::SessionInvert => {
+                self.changes.as_ref().filter(|(_, is_patchset)| !is_patchset)?;
+                self.on(0)?;
+                let (changes, _) = self.changes.as_mut()?;
+                self.execution.call("CHANGESET", true, |_| match held::invert(changes) {
+                    Ok(inverse) => {
+                        changes.clone_from(&inverse);
+                        (Code::OK, inverse)
+                    }
+                    Err(code) => (code, Vec::new()),
+                });
+            }
+            Operation::SessionApply { connection, on_conflict } => {
+                self.changes.as_ref()?;
+                self.on(*connection)?;
+                let (changes, _) = self.changes.as_ref()?;
+                self.execution.call("CHANGESET", false, |connection| {
+                    (connection.apply(changes, *on_conflict), Vec::new())
+                });
+            }
+            Operation::SessionEnd { connection } => self.sessions[index(*connection)] = None,
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// All connections are gone, and nothing that closing them does reaches the disk.
+    fn cut_power(&mut self) -> Option<()> {
+        let connections = self.connections.iter().zip(&self.backups);
+        let is_at_risk = |(slot, backup): (&Option<Slot<'c>>, &Option<Backup<'c>>)| {
+            // The destination of a backup cannot be asked.
+            let is_safe = |slot: &Slot<'c>| !slot.connection.may_be_writing() || has_journal_on_disk(slot);
+            backup.is_some() || !slot.as_ref().is_none_or(is_safe)
+        };
+        if connections.into_iter().any(is_at_risk) {
+            let taint = &self.execution.watch().taint;
+            taint.set(taint.get() | Taint::POWER_CUT);
+        }
+        let executor = self.execution.executor;
+        let files: Vec<(Vec<u8>, Vec<u8>)> = {
+            let machine = executor.vfs.machine();
+            let named = machine.disk.named_files();
+            named.into_iter().map(|(name, content)| (name.to_vec(), content.to_vec())).collect()
+        };
+        (0..self.connections.len()).for_each(|at| self.let_go(at));
+        executor.vfs.machine().disk.replace_named(&files);
+        None
+    }
+
+    /// Lets go of everything but connection 0, which is then open to the main database.
+    fn end(mut self) {
+        (1..self.connections.len()).for_each(|at| self.let_go(at));
+        self.statements = [const { None }; STATEMENTS_MAX as usize];
+        (self.backups[0], self.blobs[0], self.sessions[0]) = (None, None, None);
+        if self.connections[0].as_ref().is_some_and(|slot| !slot.is_home) {
+            self.let_go(0);
+        }
+        let connection = match self.connections[0].take() {
+            Some(slot) => Ok(slot.connection),
+            None => self.open_file(MAIN_DB, false).map(Rc::new),
+        };
+        self.execution.use_connection(connection);
+    }
+}
+
+/// Whether the journal of a transaction is on the disk when power is lost.
+fn has_journal_on_disk(slot: &Slot<'_>) -> bool {
+    let rows = query(&slot.connection, "PRAGMA main.journal_mode").unwrap_or_default();
+    let modes: [&[u8]; 4] = [b"delete", b"truncate", b"persist", b"wal"];
+    matches!(rows.iter().flatten().next(), Some(Value::Text(mode)) if modes.contains(&mode.as_slice()))
+}
+
+fn index(connection: u8) -> usize {
+    usize::from(connection % CONNECTIONS_MAX)
+}
+
+fn is_same<'c>(a: &Rc<Connection<'c>>, b: &Rc<Connection<'c>>) -> bool {
+    Rc::ptr_eq(a, b)
+}
+
+fn is<'c>(slot: Option<&Slot<'c>>, connection: &Rc<Connection<'c>>) -> bool {
+    slot.is_some_and(|slot| is_same(&slot.connection, connection))
+}
+
+#[cfg(test)]
+#[path = "operations_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! Planned faults and seeds of schedules.
+
+use std::ops::Range;
+
+use super::{Part, Pass};
+use crate::testcase::{Fault, FaultPlan, Lasts, TestCase};
+
+/// A list without what stands at these places.
+pub(super) fn without<T: Clone>(list: &[T], places: &Range<usize>) -> Vec<T> {
+    [&list[..places.start], &list[places.end..]].concat()
+}
+
+/// Planned faults.
+pub(super) struct Faults;
+
+impl Pass for Faults {
+    fn name(&self) -> &'static str {
+        "faults"
+    }
+
+    fn part(&self) -> Part {
+        Part::Faults
+    }
+
+    fn count(&self, case: &TestCase) -> usize {
+        case.faults.faults().len()
+    }
+
+    fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase> {
+        let faults = FaultPlan::new(without(case.faults.faults(), &places));
+        Some(TestCase { faults, ..case.clone() })
+    }
+}
+
+/// Seeds of schedules.
+pub(super) struct Schedules;
+
+impl Pass for Schedules {
+    fn name(&self) -> &'static str {
+        "schedules"
+    }
+
+    fn part(&self) -> Part {
+        Part::Faults
+    }
+
+    fn count(&self, case: &TestCase) -> usize {
+        case.schedules.seeds().len()
+    }
+
+    fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase> {
+        let schedules = crate::testcase::Schedules::new(without(case.schedules.seeds(), &places));
+        Some(TestCase { schedules, ..case.clone() })
+    }
+}
+
+/// A fault that strikes more often than once, or on particular files.
+pub(super) struct Details;
+
+/// Each fault that can be simpler, with its place.
+fn simpler(case: &TestCase) -> Vec<(usize, Fault)> {
+    let mut places = Vec::new();
+    for (at, &fault) in case.faults.faults().iter().enumerate() {
+        let mut once = fault;
+        if let Fault::Allocation { lasts, .. } | Fault::Io { lasts, .. } = &mut once {
+            *lasts = Lasts::Once;
+        }
+        let mut anywhere = fault;
+        if let Fault::Io { role, .. } = &mut anywhere {
+            *role = None;
+        }
+        places.extend([once, anywhere].into_iter().filter(|&new| new != fault).map(|new| (at, new)));
+    }
+    places
+}
+
+impl Pass for Details {
+    fn name(&self) -> &'static str {
+        "faults"
+    }
+
+    fn part(&self) -> Part {
+        Part::Faults
+    }
+
+    fn count(&self, case: &TestCase) -> usize {
+        simpler(case).len()
+    }
+
+    fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase> {
+        let (at, fault) = *simpler(case).get(places.start)?;
+        let mut faults = case.faults.faults().to_vec();
+        faults[at] = fault;
+        Some(TestCase { faults: FaultPlan::new(faults), ..case.clone() })
+    }
+
+    fn is_divisible(&self) -> bool {
+        false
+    }
+}
