@@ -49,7 +49,7 @@
 //! * **budget**: what a run may use, in VM steps and bytes, never in time.
 //! * **trace**: what a run did: result codes, rows, digests of the files that are left.
 //! * **binding**: giving the names of a statement a meaning in the schema that it runs on.
-//! * **healing**: making a database open again, and leaving all other damage.
+//! * **repair**: making a database open again, leaving all other damage as it is.
 //! * **taint**: what the script did that makes damage by design possible (`PRAGMA writable_schema`).
 //! * **finding**: an oracle's complaint; **signature**: its name without the particulars of the case.
 //! * **plant**: a bug that is put in on purpose, to see that it is found.
