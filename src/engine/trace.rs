@@ -241,7 +241,7 @@ pub struct Observation {
     /// Problems that `PRAGMA integrity_check` reported after the last statement; `None` if it did not
     /// run, or not to its end.
     pub integrity: Option<Vec<String>>,
-    /// What [`crate::dbfile::damage`] sees in the file that is left; `None` where it did not look, because
+    /// What [`crate::dbfile::damage`] sees in the file that is left; `None` if it did not look, because
     /// nothing was written, or because it did not see all of the file at the start and found it sound.
     pub left: Option<Assessment>,
     /// What the connection saw after the last statement, where that was asked for ([`Asked::has_end`]), the run was not

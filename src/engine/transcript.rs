@@ -37,7 +37,7 @@ pub struct Transcript {
     pub is_cut_short: bool,
     /// Whether the engine found the database sound before the first statement.
     pub is_healthy_at_start: bool,
-    /// What is left after the last statement, on the same connection; `None` where the run was cut short, or
+    /// What is left after the last statement, on the same connection; `None` if the run was cut short, or
     /// where it could not be read.
     pub end: Option<EndState>,
 }
@@ -65,7 +65,7 @@ impl Transcript {
 /// What happened to one statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementRecord {
-    /// Where it stands in the script.
+    /// Its offset in the script.
     pub sql: Range<usize>,
     /// The keyword with which it begins; `-` for any other word.
     pub verb: String,
@@ -112,7 +112,7 @@ pub struct EndState {
     pub schema: Vec<[String; 4]>,
     /// The tables of the main database that could be read, sorted by name. Virtual ones are among them.
     pub tables: Vec<TableDigest>,
-    /// What `PRAGMA integrity_check` says is wrong, empty for nothing; `None` where it did not run to its end.
+    /// What `PRAGMA integrity_check` says is wrong, empty for nothing; `None` if it did not run to its end.
     pub integrity: Option<Vec<String>>,
 }
 

@@ -170,7 +170,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Reads into `out`; what lies behind the end of the file is zeros. Returns the bytes that were
+    /// Reads into `out`; what lies past the end of the file is zeros. Returns the bytes that were
     /// there.
     pub fn read(&self, handle: HandleId, offset: u64, out: &mut [u8]) -> usize {
         let data = &self.opened(handle).data;
@@ -249,7 +249,7 @@ impl Disk {
         self.highest_other_lock(handle).max(self.lock_level(handle)) >= LockLevel::Reserved
     }
 
-    /// The shared-memory region `index` of the file, of `bytes` bytes; `None` where it does not exist
+    /// The shared-memory region `index` of the file, of `bytes` bytes; `None` if it does not exist
     /// and is not to be made. The memory stays where it is until the last handle lets go of it.
     pub fn shm_map(&mut self, handle: HandleId, index: usize, bytes: usize, extend: bool) -> Option<*mut u8> {
         let file = self.file_of(handle);

@@ -66,7 +66,7 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// The function that asked for what the case leaks; `None` where that cannot be told.
+    /// The function that asked for what the case leaks; `None` if that cannot be told.
     pub fn leak_site(&mut self) -> Option<String> {
         self.spent.runs += 1;
         self.executor.leak_site(self.case, self.program, self.budget)

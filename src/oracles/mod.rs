@@ -118,7 +118,7 @@ pub fn all() -> &'static [&'static Entry] {
     ALL.get_or_init(|| ORACLES.iter().collect())
 }
 
-/// Sets what [`all`] returns; false where it has returned something.
+/// Sets what [`all`] returns; false if it has returned something.
 pub(crate) fn set_all(oracles: Vec<&'static Entry>) -> bool {
     ALL.set(oracles).is_ok()
 }

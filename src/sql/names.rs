@@ -6,7 +6,7 @@
 use super::keywords::keyword;
 use super::token::{Token, TokenKind, tokenize};
 
-/// Most names of a kind that are collected.
+/// How many names of a kind are collected at most.
 const NAMES_MAX: usize = 64;
 
 /// A table, virtual table or view.
@@ -14,7 +14,7 @@ const NAMES_MAX: usize = 64;
 pub struct TableName {
     /// Its name as the text has it, quotes included.
     pub name: String,
-    /// Its columns, likewise; empty where the definition does not list them.
+    /// Its columns, likewise; empty if the definition does not list them.
     pub columns: Vec<String>,
     /// The module of a virtual table, lower case.
     pub module: Option<String>,

@@ -140,7 +140,7 @@ fn a_case_prints_as_something_to_read() {
                     -- setting cache_pages: 7\n\
                     -- fault: Allocation { nth: 3, times: 1 }\n\
                     -- file x.db: 5 bytes\n\
-                    --   no database: begins with 68656c6c6f\n\
+                    --   not a database: begins with 68656c6c6f\n\
                     SELECT 'a\tb', '\\x1b[31m';\n\
                     SELECT '\u{e9}', '\\xff'\n";
     assert_eq!(text.split_once('\n').unwrap().1, expected);

@@ -36,7 +36,7 @@ pub(super) fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {
     }
 }
 
-/// What `PRAGMA integrity_check` finds wrong, empty for nothing; `None` where it does not run to its
+/// What `PRAGMA integrity_check` finds wrong, empty for nothing; `None` if it does not run to its
 /// end.
 pub(super) fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
     settings::relax(connection);

@@ -165,7 +165,7 @@ fn push(out: &mut String, text: &str) {
     out.push_str(text);
 }
 
-/// The tree of one statement; a semicolon at its end is not part of it. `None` where there is none.
+/// The tree of one statement; a semicolon at its end is not part of it. `None` if there is none.
 pub fn parse(statement: &[u8]) -> Option<Node> {
     if statement.len() > STATEMENT_BYTES_MAX
         || !is_shallow(statement)

@@ -99,7 +99,7 @@ impl Statement<'_> {
         Code(unsafe { ffi::sqlite3_step(self.raw()) })
     }
 
-    /// Columns of the current row; 0 where there is none.
+    /// Columns of the current row; 0 if there is none.
     pub fn columns(&self) -> usize {
         // SAFETY: as above.
         unsafe { ffi::sqlite3_data_count(self.raw()) as usize }
@@ -187,7 +187,7 @@ impl Statement<'_> {
     }
 }
 
-/// The number that `digits` begin with, 0 where there is none, as C's `atoi`.
+/// The number that `digits` begin with, 0 if there is none, as C's `atoi`.
 fn leading_integer(digits: &[u8]) -> i64 {
     let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
     let digits = std::str::from_utf8(&digits[..end]).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{Binder, alias_of, is_qualified};
 use crate::sql::tree::{Kind, Node, Part};
 
 impl Binder<'_> {
-    /// Binds a query; the names of its result columns, empty where they are not known.
+    /// Binds a query; the names of its result columns, empty if they are not known.
     pub(super) fn select(&mut self, node: &mut Node) -> Vec<SmolStr> {
         let (ctes, aliases) = (self.ctes.len(), std::mem::take(&mut self.aliases));
         let may_aggregate = std::mem::replace(&mut self.allows_aggregates, true);
