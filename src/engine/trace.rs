@@ -100,11 +100,11 @@ impl Trace {
         let pairs = self.statements.iter().zip(&other.statements);
         for (i, (a, b)) in pairs.enumerate() {
             if a != b {
-                return Some(format!("statement {i}: {a:?} against {b:?}"));
+                return Some(format!("statement {i}: {a:?} versus {b:?}"));
             }
         }
         Some(format!(
-            "{} against {} statements, files {:?} against {:?}",
+            "{} versus {} statements, files {:?} versus {:?}",
             self.statements.len(),
             other.statements.len(),
             self.files,

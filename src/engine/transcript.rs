@@ -254,15 +254,15 @@ fn row_text(row: &[Value], bytes_max: usize) -> String {
         let room = bytes_max - text.len();
         match value {
             Value::Null => text.push_str("NULL"),
-            Value::Integer(n) => write!(text, "{n}").expect("a string takes all"),
-            Value::Real(x) => write!(text, "{x:?}").expect("a string takes all"),
+            Value::Integer(n) => write!(text, "{n}").expect("writing to a String does not fail"),
+            Value::Real(x) => write!(text, "{x:?}").expect("writing to a String does not fail"),
             Value::Text(bytes) => {
                 let part = String::from_utf8_lossy(&bytes[..bytes.len().min(room)]).replace('\'', "''");
-                write!(text, "'{part}'").expect("a string takes all");
+                write!(text, "'{part}'").expect("writing to a String does not fail");
             }
             Value::Blob(bytes) => {
                 let hex = bytes.iter().take(room / 2).map(|byte| format!("{byte:02x}"));
-                write!(text, "x'{}'", hex.collect::<String>()).expect("a string takes all");
+                write!(text, "x'{}'", hex.collect::<String>()).expect("writing to a String does not fail");
             }
         }
     }

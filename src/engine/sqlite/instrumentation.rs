@@ -40,9 +40,9 @@ impl Instrumentation {
     pub fn complaint(&self) -> Option<String> {
         (self.found < self.wanted && !counts_for_llvm_cov()).then(|| {
             format!(
-                "tandem: SQLite in this target has no coverage counters ({} of {} functions looked for have them, \
+                "tandem: SQLite in this target has no coverage counters ({} of {} functions examined have them, \
                  {} counters in the program): it would be fuzzed blind.\n\
-                 The piece that is missing is `-fsanitize=fuzzer-no-link` where sqlite3.c was compiled. Build with \
+                 What is missing is `-fsanitize=fuzzer-no-link` where sqlite3.c was compiled. Build with \
                  `cargo fuzz build` inside the project, whose .cargo/config.toml names a compiler that adds it; if CC \
                  is set, it must be clang, with that flag in CFLAGS.",
                 self.found, self.wanted, self.counters
