@@ -134,7 +134,7 @@ impl<'a> BtreePage<'a> {
     }
 
     /// The bytes of the cells in order, cut at the end of the page, without cells that cannot be parsed. Overlapping
-    /// cells could have thousands of times the page's bytes together, so they are limited as well.
+    /// cells could have thousands of times the page's bytes together, so those beyond a fixed total are left out, too.
     pub fn cell_bytes(&self) -> Vec<Vec<u8>> {
         let mut bytes_left = CELL_PAGES_MAX * self.bytes.len();
         let cut = |(offset, cell): (usize, Cell)| {

@@ -1,4 +1,4 @@
-//! Allocates and frees pages: freelist, page count and pointer map stay right where they were right.
+//! Allocates and frees pages. Freelist, page count and pointer map stay right if they were right before.
 //!
 //! Any file will do: a broken freelist is skipped, and new pages come from the end.
 

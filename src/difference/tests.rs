@@ -66,7 +66,7 @@ fn each_kind_of_difference_is_found() {
 }
 
 fn end(transcript: &mut Transcript) -> &mut crate::engine::transcript::EndState {
-    transcript.end.as_mut().expect("the script comes to its end")
+    transcript.end.as_mut().expect("the script runs to its end")
 }
 
 #[test]

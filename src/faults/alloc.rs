@@ -9,6 +9,7 @@
 //! AddressSanitizer; here a request reaches `malloc` unchanged. In builds without a sanitizer the size is stored in
 //! front after all: `malloc_usable_size` of a plain C library depends on what was freed before, and so would the moment
 //! when a heap limit is reached. `.cargo/rustc` sets `tandem_asan`.
+//!
 //! # Invariants of the unsafe code
 //! * SQLite frees and resizes only what it allocated here, on any thread.
 //! * No function here panics: sizes come as `c_int` and are not negative.

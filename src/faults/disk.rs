@@ -4,7 +4,7 @@
 //! * A file lives as long as it has a name or an open handle, as on a Unix file system.
 //! * Locks follow <https://sqlite.org/lockingv3.html>: many SHARED, one RESERVED beside them, PENDING
 //!   keeps new SHARED locks out, EXCLUSIVE is alone.
-//! * All files together hold at most [`Disk::new`]'s limit of bytes; a write beyond it fails whole.
+//! * All files together hold at most [`Disk::new`]'s limit of bytes; a write beyond it fails entirely.
 
 use super::shm::{Shm, ShmLock};
 

@@ -52,7 +52,7 @@ impl Mutator for DamageWhatIsRead {
         let geometry = Geometry::of(image);
         for _ in 0..ATTEMPTS_MAX {
             let mut new = image.to_vec();
-            let edit = *context.pick(&reads.edits).expect("there are always some");
+            let edit = *context.pick(&reads.edits).expect("EDITS is not empty");
             if edit(&mut new, context) == Outcome::Skipped {
                 continue;
             }

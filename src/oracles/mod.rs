@@ -87,8 +87,8 @@ macro_rules! oracles {
     };
 }
 
-/// Prepares an oracle of another crate for [`crate::Registry::oracle`]: `oracle!(name => value)`, or `oracle!(name =>
-/// value, on_request)` for one that judges only if it is asked for by name.
+/// Prepares an oracle of another crate for [`crate::Registry::oracle`]: `oracle!(name => value)`, or
+/// `oracle!(name => value, on_request)` for one that judges only if it is asked for by name.
 #[macro_export]
 macro_rules! oracle {
     ($name:ident => $oracle:expr $(, $on_request:ident)?) => {{

@@ -1,9 +1,9 @@
 //! Which function a stack is named after.
 //!
 //! ClusterFuzz groups crashes by their three topmost frames, and ignores those of libraries
-//! (<https://google.github.io/clusterfuzz/reference/glossary/>: crash state). In SQLite, callers would split one bug into
-//! several: what `sqlite3ExprCode` trips over may come from anywhere. So a single function is blamed here. If that is a
-//! mere helper, which copies a value or frees memory, the first of its callers that is none is named after it.
+//! (<https://google.github.io/clusterfuzz/reference/glossary/>: crash state). In SQLite, callers would split one bug
+//! into several: what `sqlite3ExprCode` trips over may come from anywhere. So a single function is blamed here. If that
+//! is a mere helper, which copies a value or frees memory, the name also has its first caller that is not a helper.
 
 /// Prefixes of functions that are ignored: of sanitizers, the internals of the C library, Rust and this harness.
 const NOT_SQLITE: [&str; 15] = [

@@ -131,7 +131,7 @@ unsafe extern "C" fn tell(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
     print(ASKING);
 }
 
-/// Says where it happened and leaves the rest to the handler before: the fault happens again on return.
+/// Says where it happened and leaves the rest to the previous handler: the fault happens again on return.
 unsafe extern "C" fn die(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: restores an action that was valid, or the default; the system provides both structures.
     unsafe {

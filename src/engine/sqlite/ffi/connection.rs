@@ -104,7 +104,7 @@ impl<'v> Connection<'v> {
         (Code(code), Statement::new(statement, false), read)
     }
 
-    /// As [`Connection::prepare`], through the UTF-16 interface. `sql` is read whole.
+    /// As [`Connection::prepare`], through the UTF-16 interface. All of `sql` is read.
     pub fn prepare_utf16<'c>(&'c self, sql: &[u8]) -> (Code, Option<Statement<'c>>) {
         let units: Vec<u16> = String::from_utf8_lossy(sql).encode_utf16().collect();
         let length = c_int::try_from(2 * units.len()).unwrap_or(c_int::MAX);

@@ -47,7 +47,7 @@ pub fn initialize() {
 /// process must use SQLite from one thread only, and cannot open files with it.
 pub fn isolate() {
     if cfg!(test) {
-        panic!("tests share their process: they take Executor::shared()");
+        panic!("tests share their process: use Executor::shared() instead");
     }
     initialize();
     alloc::keep_memory();
