@@ -3,7 +3,7 @@
 use super::Context;
 use crate::dbfile::blob::{Field, Term};
 
-/// Makes the edit number `edit` to the term at `index`; `false`, with nothing changed, if there is no such edit.
+/// Applies edit number `edit` to the term at `index`; `false`, with nothing changed, if there is no such edit.
 pub(super) fn edit_terms(terms: &mut Vec<Term>, index: usize, edit: u8, context: &mut Context<'_>) -> bool {
     match edit {
         0 if terms.len() > 1 => drop(terms.remove(index)),

@@ -60,7 +60,7 @@ impl<'a> Environment<'a> {
     /// Determined once, for the first oracle that asks.
     pub fn is_healthy_at_start(&mut self) -> bool {
         *self.is_healthy_at_start.get_or_insert_with(|| {
-            // SQLite is asked only if our own check finds no damage.
+            // SQLite is asked only if our own check finds the database sound.
             self.spent.runs += u32::from(self.observation.start == Some(Assessment::Sound));
             self.executor.is_healthy_at_start(self.case, self.budget, self.observation)
         })

@@ -8,9 +8,9 @@
 //!
 //! So every page is allocated with 16 extra bytes, which are zero, and a new page is zero, too.
 //!
-//! SQLite's cache would allocate the first 20 pages of a file as one block, which like lookaside hides a use of a page
-//! after it was freed from AddressSanitizer. That block is switched off in fuzzing and replay alike, so that both find
-//! the same and reach a heap limit at the same time.
+//! SQLite's cache would allocate the first 20 pages of a file as one block, which, like lookaside, hides the use of a
+//! freed page from AddressSanitizer. That block is switched off in fuzzing and replay alike, so that both find the same
+//! and reach a heap limit at the same time.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
