@@ -1,6 +1,6 @@
 //! Tandem fuzzes SQLite: the database file and the SQL text of one case, together. How to use it is in the [`guide`].
 //!
-//! # How a case goes through
+//! # How a case is run
 //! ```text
 //! bytes ── testcase: decode ──> TestCase ── mutators ──> TestCase ── testcase: encode ──> bytes
 //!                                  │
@@ -14,45 +14,44 @@
 //! a corpus database and a finding becomes a line of a report. Everything between is the same code.
 //!
 //! # Map
-//! What stands further down uses what stands above it, never the other way; `fuzzcheck/tests/arrows.rs` reads this table.
-//! (Tests may use all.)
+//! A module uses only those above it in this table; `fuzzcheck/tests/arrows.rs` checks that. (Tests may use any.)
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | [`stack`] | call stacks, and which function stands for one |
+//! | [`stack`] | call stacks, and the function that is blamed for one |
 //! | [`sql`] | tokens, statements, syntax trees, names and words of SQL text. Pure |
 //! | [`dbfile`] | the file format: header, pages, cells, records, rows, blobs, WAL, journal, damage. Pure |
 //! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
 //! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator |
-//! | [`known`] | known bugs of SQLite that a run steers around |
+//! | [`known`] | known bugs of SQLite that a run avoids |
 //! | [`engine`] | runs a case on SQLite within a budget; what it did is an [`engine::Observation`] |
 //! | [`generators`] | seeds of our own, the rich schema, statements from a grammar |
 //! | [`mutators`] | mutations of SQL, files, settings and of two of them at once; crossover, shrinking |
 //! | [`oracles`] | what is checked on every case |
-//! | [`difference`] | whether two engines did the same: transcripts compared, known differences |
+//! | [`difference`] | whether two engines did the same: comparison of transcripts, known differences |
 //! | [`corpus`] | corpus databases, SQLite's fuzzdata databases, seeds for a new folder |
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`registry`] | targets and oracles of other crates |
 //! | [`guide`] | how to use all of it |
 //! | [`minimize`] | cases made smaller, whoever judges them |
 //!
-//! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and off in
-//! the fuzz targets, which use none of it and are built sooner without.
+//! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and
+//! off in the fuzz targets, which use none of it and build faster without.
 //!
-//! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and `targets::{arena, driver}`
-//! (the allocator of a target, and libFuzzer's `main`); what `registry` has of it stands in the macro that expands
-//! in `fuzz/`.
+//! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and
+//! `targets::{arena, driver}` (the allocator of a target, and libFuzzer's `main`); that of `registry` is in the macro
+//! that expands in `fuzz/`.
 //!
 //! # Words
-//! * **case**: everything one run begins with; **script**: its SQL text.
+//! * **case**: everything that one run starts from; **script**: its SQL text.
 //! * **image**: the bytes of a database file.
 //! * **budget**: what a run may use, in VM steps and bytes, never in time.
 //! * **trace**: what a run did: result codes, rows, digests of the files that are left.
 //! * **binding**: giving the names of a statement a meaning in the schema that it runs on.
-//! * **healing**: making a database open again, and leaving all other damage.
-//! * **taint**: what the script did that makes damage by design possible (`PRAGMA writable_schema`).
-//! * **finding**: an oracle's complaint; **signature**: its name without the particulars of the case.
-//! * **plant**: a bug that is put in on purpose, to see that it is found.
+//! * **repair**: making a database open again, leaving all other damage as it is.
+//! * **taint**: something the script did that may damage the database by design (`PRAGMA writable_schema`).
+//! * **finding**: a complaint of an oracle; **signature**: its name, without the particulars of the case.
+//! * **plant**: a bug that is planted on purpose, to see that it is found.
 #![deny(missing_docs, unsafe_code)]
 
 pub mod corpus;

@@ -3,7 +3,7 @@
 use super::page::PageKind;
 use super::{read_be, varint};
 
-/// A cell takes at least so many bytes of its page, so that it can become a freeblock.
+/// Bytes that a cell takes at least, so that it can become a freeblock.
 pub const BYTES_MIN: usize = 4;
 
 /// The parts of a cell. Offsets count from the start of the cell.
@@ -15,16 +15,16 @@ pub struct Cell {
     pub rowid: Option<i64>,
     /// The payload; interior table cells have none.
     pub payload: Option<Payload>,
-    /// Bytes that the cell takes, overflow pages not counted.
+    /// Bytes that the cell takes, not counting overflow pages.
     pub length: usize,
 }
 
 /// The payload of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
-    /// Length in bytes, that on overflow pages included, as the cell claims.
+    /// The length that the cell claims, in bytes, overflow pages included.
     pub total: u64,
-    /// Where the part on this page begins, in the cell.
+    /// Offset in the cell of the part on this page.
     pub start: usize,
     /// Bytes on this page.
     pub local: usize,
@@ -32,7 +32,7 @@ pub struct Payload {
     pub overflow: Option<u32>,
 }
 
-/// Parses the cell at the start of `bytes`. `None` where the bytes end inside its header; the payload
+/// Parses the cell at the start of `bytes`. `None` if the bytes end inside its header; the payload
 /// may run past the end.
 pub fn parse(bytes: &[u8], kind: PageKind, usable_bytes: usize) -> Option<Cell> {
     let mut at = 0;
@@ -64,15 +64,14 @@ pub fn parse(bytes: &[u8], kind: PageKind, usable_bytes: usize) -> Option<Cell> 
     Some(Cell { left_child, rowid, payload: Some(payload), length: length.max(BYTES_MIN) })
 }
 
-/// Reads the length of a payload as SQLite does: in 32 bits, of which the upper ones are lost, with seven
-/// bits also from the ninth byte.
+/// Reads the length of a payload as SQLite does: truncated to 32 bits, and with only seven bits from the ninth byte.
 fn payload_length(bytes: &[u8]) -> Option<(u64, usize)> {
     let (_, length) = varint::read(bytes)?;
     let value = bytes[..length].iter().fold(0_u32, |value, byte| value << 7 | u32::from(byte & 0x7f));
     Some((u64::from(value), length))
 }
 
-/// How many bytes of a payload of `total` bytes stand on the b-tree page itself.
+/// How many bytes of a payload of `total` bytes are stored on the b-tree page itself.
 pub fn local_bytes(total: u64, kind: PageKind, usable_bytes: usize) -> usize {
     let usable = usable_bytes as u64;
     let max = if kind == PageKind::TableLeaf { usable - 35 } else { (usable - 12) * 64 / 255 - 23 };
@@ -84,7 +83,7 @@ pub fn local_bytes(total: u64, kind: PageKind, usable_bytes: usize) -> usize {
     (if spill <= max { spill } else { min }) as usize
 }
 
-/// Bytes of a table leaf cell with this rowid and a payload that needs no overflow page.
+/// Encodes a table leaf cell with this rowid and a payload that needs no overflow page.
 pub fn table_leaf(rowid: i64, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() + 12);
     varint::write(payload.len() as u64, &mut bytes);

@@ -1,14 +1,13 @@
-//! Cheap proof that a database file is not well-formed.
+//! Cheap proof that a database file is malformed.
 //!
-//! Most cases of a fuzzer carry a damaged database. To find that out by `PRAGMA integrity_check`
-//! costs another connection; what is found here costs microseconds. One direction only: damage that
-//! is reported is damage that `integrity_check` reports or that stops it; a file without a report may
-//! still be damaged. A property test holds the two together.
+//! Most of a fuzzer's cases carry a damaged database. Finding that out with `PRAGMA integrity_check` takes another
+//! connection; these checks take microseconds. They work in one direction only: damage reported here is also reported
+//! by `integrity_check`, or stops it; a file without a report may still be damaged. A property test verifies this.
 //!
-//! It found where `integrity_check` is the weaker of the two: SQLite 3.54.1 counts views and virtual
-//! tables among the b-trees to check, with root page 0. If the one that was created last comes first, that
-//! 0 means to `sqlite3BtreeIntegrityCheck` that only some trees are to be checked, and it leaves out the
-//! freelist and unreferenced pages ([`Damage::Space`]). So a file that a run leaves is looked at here, too.
+//! The test also found a case that `integrity_check` misses: SQLite 3.54.1 counts views and virtual tables among the
+//! b-trees to check, with root page 0. If the one created last comes first, `sqlite3BtreeIntegrityCheck` takes that 0
+//! as a request to check only some trees, and skips the freelist and unreferenced pages ([`Damage::Space`]). So the
+//! file that a run leaves is checked here, too.
 
 use super::geometry::LOCK_BYTE;
 use super::page::BtreePage;
@@ -16,10 +15,10 @@ use super::pointer_map::{self, Use};
 use super::tree::PageSet;
 use super::{Geometry, cell, header, own_tables, read_be, recover, schema};
 
-/// Where and how a file is not well-formed.
+/// Where and how a file is malformed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// The header is none.
+    /// The header is invalid.
     #[error("header: {0}")]
     Header(&'static str),
     /// A page in a b-tree.
@@ -49,23 +48,23 @@ impl Damage {
     }
 }
 
-/// SQLite takes a shorter file for an empty one in some states.
+/// In some states SQLite treats a shorter file as empty.
 const SMALLEST_FILE_BYTES: usize = 512;
 
-/// What a look at a file says.
+/// The result of checking a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assessment {
-    /// Every page and every byte in use was looked at, and all is well. (Not the order of index entries,
-    /// nor what records hold.)
+    /// Every page and every byte in use was checked, and all is well. (The order of index entries and the contents of
+    /// records are not checked.)
     Sound,
-    /// Not well-formed.
+    /// The file is malformed.
     Damaged(Damage),
-    /// Nothing wrong was found, but not all could be looked at.
+    /// Nothing wrong was found, but not everything could be checked.
     Unknown,
 }
 
-/// Looks at a file. Pages in a `-wal` or a hot journal are not considered: do not ask about a database
-/// that has one. `lock_byte` is [`LOCK_BYTE`] as a rule.
+/// Checks a file. A `-wal` or hot journal is not considered: do not ask about a database that has one. `lock_byte` is
+/// usually [`LOCK_BYTE`].
 pub fn assess(image: &[u8], lock_byte: u32) -> Assessment {
     if image.is_empty() {
         return Assessment::Sound;
@@ -89,8 +88,8 @@ pub fn assess(image: &[u8], lock_byte: u32) -> Assessment {
     }
 }
 
-/// Looks at a database with a WAL or journal beside it: at its header, which SQLite reads before it looks at
-/// those, and then at what they make of it.
+/// Checks a database with a WAL or journal: first its header, which SQLite reads before those, then the result of
+/// applying them.
 pub fn assess_with(image: &[u8], log: Option<&[u8]>, journal: Option<&[u8]>, lock_byte: u32) -> Assessment {
     if image.len() >= SMALLEST_FILE_BYTES {
         let is_odd = header::INCREMENTAL_VACUUM.get(image) != 0 && header::LARGEST_ROOT.get(image) == 0;
@@ -101,7 +100,7 @@ pub fn assess_with(image: &[u8], log: Option<&[u8]>, journal: Option<&[u8]>, loc
     }
     match recover::recovered(image, log, journal) {
         Some(recovered) => match assess(&recovered, lock_byte) {
-            // Recovery has more states than are considered here: nothing is certain.
+            // Recovery has more states than are considered here, so nothing is certain.
             Assessment::Damaged(_) => Assessment::Unknown,
             other => other,
         },
@@ -139,8 +138,7 @@ fn header_damage(image: &[u8]) -> Option<&'static str> {
     (page_bytes - reserved < 480).then_some("fewer than 480 usable bytes per page")
 }
 
-/// The number of pages that SQLite takes the database to have; `None` where that is more or less than the
-/// file has, which other rules decide.
+/// The number of pages that SQLite assumes; `None` if that is not the number in the file, which other rules decide.
 fn page_count(image: &[u8], geometry: &Geometry) -> Option<u32> {
     let claimed = header::PAGE_COUNT.get(image);
     let is_claim_valid = header::CHANGE_COUNTER.get(image) == header::VERSION_VALID_FOR.get(image);
@@ -148,19 +146,19 @@ fn page_count(image: &[u8], geometry: &Geometry) -> Option<u32> {
     (!has_claim || claimed == geometry.pages).then_some(geometry.pages)
 }
 
-/// Follows every reference from the header and the schema, as `integrity_check` does
-/// (`sqlite3BtreeIntegrityCheck` in SQLite's `btree.c`): each page has exactly one.
+/// Follows every reference from the header and the schema, as `integrity_check` does (`sqlite3BtreeIntegrityCheck` in
+/// SQLite's `btree.c`): there is exactly one to each page.
 struct Checker<'a> {
     image: &'a [u8],
     geometry: Geometry,
     pages: u32,
     seen: PageSet,
     lock_byte: u32,
-    /// False once something could not be looked at.
+    /// False once something could not be checked.
     is_complete: bool,
 }
 
-/// What a walk over a b-tree finds out.
+/// What walking a b-tree finds out.
 struct Level {
     depth: u32,
 }
@@ -168,8 +166,8 @@ struct Level {
 /// Deepest b-tree that is followed; SQLite's limit is 20.
 const DEPTH_MAX: u32 = 20;
 
-/// Largest rowid in the schema that is no oddity. After the largest of all, new rows get random ones, and where an
-/// index or trigger then stands before its table, SQLite cannot read the schema.
+/// The largest normal rowid in the schema. After the largest of all, new rows get random ones, and if an index or
+/// trigger then comes before its table, SQLite cannot read the schema.
 const SCHEMA_ROWID_MAX: i64 = i64::MAX / 2;
 
 impl Checker<'_> {
@@ -192,14 +190,14 @@ impl Checker<'_> {
                     let kind = BtreePage::parse(self.image, &self.geometry, root).map(|page| page.kind);
                     self.is_complete &= kind.is_some_and(|kind| kind.is_table() != row.is_index_btree());
                 }
-                // SQLite may refuse the row, or see something else in it.
+                // SQLite may reject the row, or interpret it differently.
                 _ => self.is_complete = false,
             }
         }
         if self.is_complete { self.unused() } else { Ok(()) }
     }
 
-    /// Notes a reference to a page; `false` for a second one, or one to no page.
+    /// Records a reference to a page; `false` if it is the second one, or to no page.
     fn claim(&mut self, page: u32, used_as: Use) -> bool {
         self.is_complete &= !self.has_pointer_map() || page == 1 || self.pointer_map_says(page, used_as);
         page <= self.pages && self.seen.insert(page)
@@ -218,9 +216,9 @@ impl Checker<'_> {
         pointer_map::get(self.image, &self.geometry, page) == used_as.entry()
     }
 
-    /// In a database with a pointer map: the root pages stand before all others, without a gap (nothing checks
-    /// that, and vacuum fails otherwise), the largest is the one in the header, and the last page is not one
-    /// that no file can end with.
+    /// In a database with a pointer map: the root pages come before all others, without a gap (nothing checks that, and
+    /// vacuum fails otherwise), the largest is the one in the header, and the last page is not one that no file can end
+    /// with.
     fn is_vacuum_state_sound(&self, rows: &[schema::SchemaRow]) -> bool {
         let roots = rows.iter().filter(|row| row.has_btree() == Some(true)).map(|row| row.root);
         let mut roots: Vec<i64> = roots.collect();
@@ -260,11 +258,11 @@ impl Checker<'_> {
         if is_count_right { Ok(()) } else { damage(1, "wrong number of free pages in the header") }
     }
 
-    /// Checks the b-tree at `root`; all its leaves must be at one depth.
+    /// Checks the b-tree at `root`; all its leaves must be at the same depth.
     fn btree(&mut self, root: u32, used_as: Use, above: u32) -> Result<Level, Damage> {
         let damage = |what| Err(Damage::Page { page: root, what });
         if root == 0 {
-            // `integrity_check` passes over a child 0, though nothing can be read through it.
+            // `integrity_check` skips a child 0, though nothing can be read through it.
             self.is_complete = false;
             return Ok(Level { depth: u32::MAX });
         }
@@ -273,7 +271,7 @@ impl Checker<'_> {
             return damage("b-tree is too deep");
         }
         if self.geometry.page(self.image, root).len() < self.geometry.page_bytes {
-            // SQLite reads zeros behind the end of the file, which may be what belongs there.
+            // SQLite reads zeros past the end of the file, and they may be right there.
             self.is_complete = false;
             return Ok(Level { depth: u32::MAX });
         }
@@ -323,7 +321,7 @@ impl Checker<'_> {
         if next == 0 { Ok(()) } else { Err(Damage::Page { page, what: "an overflow chain is too long" }) }
     }
 
-    /// Every page has a use.
+    /// Checks that every page has a use.
     fn unused(&self) -> Result<(), Damage> {
         let has_map = self.has_pointer_map();
         let is_special = |page| {
@@ -335,7 +333,7 @@ impl Checker<'_> {
     }
 }
 
-/// What a b-tree page shows by itself.
+/// What a b-tree page shows on its own.
 enum PageState {
     Sound,
     Damaged(&'static str),
@@ -372,7 +370,7 @@ fn assess_page(page: &BtreePage<'_>, usable: usize) -> PageState {
     }
 }
 
-/// Bytes in the freeblocks of a page; `None` where their list is broken, which is for SQLite to judge.
+/// Bytes in the freeblocks of a page; `None` if their list is broken, which is up to SQLite to judge.
 fn freeblock_bytes(page: &BtreePage<'_>, usable: usize) -> Option<usize> {
     let (mut at, mut bytes) = (page.first_freeblock(), 0);
     while at != 0 {

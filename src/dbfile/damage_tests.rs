@@ -1,4 +1,4 @@
-//! The cheap proof against the engine.
+//! The cheap proof compared with SQLite.
 
 use super::*;
 use crate::engine::sqlite::{Executor, Moment};
@@ -7,7 +7,7 @@ use crate::mutators::{self, Context, OperatorWeights, Weights};
 use crate::sql::vocabulary::Vocabulary;
 use crate::testcase::{OpenConfig, Script, TestCase};
 
-/// Images of the seeds that stand alone.
+/// Images of the seeds that need no other file.
 fn images(executor: &Executor) -> Vec<Vec<u8>> {
     let seeds = seeds::db_file().into_iter();
     let is_ordinary = |case: &TestCase| case.config == OpenConfig::default() && case.files.len() == 1;
@@ -15,7 +15,7 @@ fn images(executor: &Executor) -> Vec<Vec<u8>> {
     cases.filter_map(|case| case.files.main().map(<[u8]>::to_vec)).collect()
 }
 
-/// See the module.
+/// Whether `integrity_check` may skip the freelist; see [`Damage::Space`].
 fn has_rootless_table(case: &TestCase) -> bool {
     schema::rows(case.files.main().unwrap()).iter().any(|row| row.kind == "view" || row.is_virtual())
 }
@@ -27,7 +27,7 @@ fn sound_databases_show_no_damage() {
     }
 }
 
-/// What is called damaged must be damaged to SQLite, too.
+/// What is reported as damaged must be damaged to SQLite, too.
 #[test]
 fn reported_damage_is_real() {
     let executor = Executor::shared();

@@ -1,4 +1,4 @@
-//! A database, WAL or journal described for a person.
+//! Describes a database, WAL or journal for a person.
 
 use std::fmt::Write as _;
 
@@ -6,21 +6,21 @@ use super::page::BtreePage;
 use super::record::{self, Value};
 use super::{Geometry, MAGIC, damage, header, journal, schema, tree, wal};
 
-/// Rows of the schema, and cells of a page, that are shown: more than a case made by hand has; a damaged page
-/// may claim tens of thousands.
+/// Schema rows, and cells of a page, that are shown: more than a handmade case has; a damaged page may claim tens of
+/// thousands.
 const ROWS_MAX: usize = 200;
 const CELLS_MAX: usize = 500;
 /// Longest piece of schema SQL in a description, in characters.
 const SQL_CHARS_MAX: usize = 200;
 
-/// A few lines: what the file is, and its schema.
+/// Describes in a few lines what the file is, and its schema.
 pub fn summary(name: &str, content: &[u8]) -> String {
     let mut out = String::new();
     describe(name, content, false, &mut out);
     out
 }
 
-/// All of it, page by page or record by record.
+/// Describes everything, page by page or record by record.
 pub fn full(name: &str, content: &[u8]) -> String {
     let mut out = String::new();
     describe(name, content, true, &mut out);
@@ -40,7 +40,7 @@ fn describe(name: &str, content: &[u8], is_full: bool, out: &mut String) {
         rollback(content, is_full, out);
         Ok(())
     } else {
-        writeln!(out, "no database: begins with {}", hex(&content[..content.len().min(16)]))
+        writeln!(out, "not a database: begins with {}", hex(&content[..content.len().min(16)]))
     };
     line.expect("writing to a String does not fail");
 }
@@ -80,7 +80,7 @@ fn database(image: &[u8], is_full: bool, out: &mut String) {
         );
     }
     if rows.len() > ROWS_MAX {
-        put!(out, "and {} rows of the schema more", rows.len() - ROWS_MAX);
+        put!(out, "and {} more rows of the schema", rows.len() - ROWS_MAX);
     }
     if is_full {
         for field in header::FIELDS {
@@ -96,7 +96,7 @@ fn pages(image: &[u8], geometry: &Geometry, rows: &[schema::SchemaRow], out: &mu
         let role = uses[number as usize].as_deref();
         let page = geometry.page(image, number);
         let used = page.iter().filter(|&&byte| byte != 0).count();
-        put!(out, "page {number}: {} ({used} bytes not zero)", role.unwrap_or("not referenced"));
+        put!(out, "page {number}: {} ({used} nonzero bytes)", role.unwrap_or("not referenced"));
         let is_tree = role.is_some_and(|role| role.starts_with("b-tree"));
         if let Some(page) = BtreePage::parse(image, geometry, number).filter(|_| is_tree) {
             btree_page(image, geometry, number, &page, out);
@@ -104,7 +104,7 @@ fn pages(image: &[u8], geometry: &Geometry, rows: &[schema::SchemaRow], out: &mu
     }
 }
 
-/// For each page number what refers to it first.
+/// What refers to each page first, by page number.
 fn page_uses(image: &[u8], geometry: &Geometry, rows: &[schema::SchemaRow]) -> Vec<Option<String>> {
     let mut uses = vec![None; geometry.pages as usize + 1];
     let mut claim = |page: u32, role: String| {
@@ -175,7 +175,7 @@ fn values(record: &[u8], encoding: u32) -> String {
     values.iter().map(|it| value(it, encoding)).collect::<Vec<_>>().join(", ")
 }
 
-/// A value as SQL has it, more or less; long ones are cut.
+/// A value roughly as in SQL; long ones are truncated.
 pub fn value(value: &Value, encoding: u32) -> String {
     let cut = |bytes: &[u8]| bytes[..bytes.len().min(SHOWN_BYTES)].to_vec();
     match value {

@@ -1,5 +1,5 @@
-//! What two databases do not have in common: header, schema, pages by bytes, rows by key. A damaged one that
-//! was made from a sound one differs in one lie as a rule, and in what follows from it.
+//! The differences between two databases: header, schema, pages by bytes, rows by key. A damaged one that was made from
+//! a sound one usually differs in one lie and its consequences.
 
 mod rows;
 
@@ -10,9 +10,9 @@ use super::{Geometry, header};
 
 pub use rows::{ColumnChange, RowChange, RowOf, TreeDiff};
 
-/// Bytes that are alike between two that differ, and are still taken for one range with them.
+/// Equal bytes between two that differ are counted as part of one range, up to this many.
 const GAP_BYTES: usize = 8;
-/// Most ranges of a page that are kept.
+/// How many ranges of a page are kept at most.
 const RANGES_MAX: usize = 64;
 
 /// A field of the header that differs.
@@ -22,53 +22,53 @@ pub struct FieldDiff {
     pub name: &'static str,
     /// Its offset in bytes.
     pub at: usize,
-    /// In the one database.
+    /// In the first database.
     pub a: u32,
-    /// In the other.
+    /// In the second.
     pub b: u32,
 }
 
-/// A row of the schema that differs, or that one database does not have.
+/// A schema row that differs, or that one database lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SchemaDiff {
-    /// In the one database.
+    /// In the first database.
     pub a: Option<SchemaReport>,
-    /// In the other.
+    /// In the second.
     pub b: Option<SchemaReport>,
 }
 
 /// Bytes that differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Range {
-    /// Where they begin in the page.
+    /// Their offset in the page.
     pub at: usize,
-    /// How many they are; some within may be alike.
+    /// Their number; some of them may be equal.
     pub length: usize,
 }
 
-/// A page that differs, or that one database does not have.
+/// A page that differs, or that one database lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PageDiff {
     /// Its number.
     pub number: u32,
-    /// What it is used as in the one database; none where it has no such page.
+    /// What it is used as in the first database; none if it has no such page.
     pub a: Option<String>,
-    /// In the other.
+    /// In the second.
     pub b: Option<String>,
     /// Bytes that differ.
     pub ranges: Vec<Range>,
-    /// Ranges beyond those.
+    /// How many more ranges there are.
     pub ranges_left_out: usize,
 }
 
 /// What differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diff {
-    /// Not one byte differs.
+    /// The files are identical.
     pub is_equal: bool,
     /// Sizes of the files in bytes.
     pub file_bytes: [usize; 2],
-    /// Page sizes in bytes. Where they differ, pages are not compared.
+    /// Page sizes in bytes. If they differ, pages are not compared.
     pub page_bytes: [usize; 2],
     /// Fields of the header.
     pub header: Vec<FieldDiff>,
@@ -80,7 +80,7 @@ pub struct Diff {
     pub trees: Vec<TreeDiff>,
 }
 
-/// A database and what an inspection says of it.
+/// A database and its inspection.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
     /// The file.
@@ -111,10 +111,10 @@ pub fn diff(a: Side<'_>, b: Side<'_>) -> Diff {
     }
 }
 
-/// The rows of the schema by type and name, of which there may be several.
+/// The schema rows by type and name, of which there may be several.
 fn schema(a: Side<'_>, b: Side<'_>) -> Vec<SchemaDiff> {
     let key = |row: &SchemaReport| (row.kind.clone(), row.name.clone());
-    // Where a row stands is for the pages to say.
+    // Positions of rows are compared as part of the pages.
     let is_same = |a: &SchemaReport, b: &SchemaReport| {
         (a.rowid, a.root, &a.table, &a.sql) == (b.rowid, b.root, &b.table, &b.sql)
     };
@@ -159,7 +159,7 @@ fn pages(a: Side<'_>, b: Side<'_>) -> Vec<PageDiff> {
     (0..most).filter_map(compare).collect()
 }
 
-/// The bytes that differ, and how many ranges of them are left out. What only one has differs.
+/// The bytes that differ, and how many ranges are left out. A byte that only one has differs.
 fn ranges(a: &[u8], b: &[u8]) -> (Vec<Range>, usize) {
     let mut all: Vec<Range> = Vec::new();
     for at in (0..a.len().max(b.len())).filter(|&at| a.get(at) != b.get(at)) {

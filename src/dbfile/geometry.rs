@@ -1,13 +1,13 @@
-//! How a file divides into pages.
+//! How a file is divided into pages.
 
 use std::ops::Range;
 
 use super::header;
 
-/// Page size assumed where the header gives none that is valid: SQLite's default.
+/// Page size assumed if the header's is invalid: SQLite's default.
 const FALLBACK_PAGE_BYTES: usize = 4096;
 
-/// Where the lock byte lies, unless a test control moved it: at 1 GiB
+/// Offset of the lock byte, unless a test control moved it: 1 GiB
 /// (<https://sqlite.org/fileformat2.html#the_lock_byte_page>).
 pub const LOCK_BYTE: u32 = 0x4000_0000;
 
@@ -16,14 +16,14 @@ pub const LOCK_BYTE: u32 = 0x4000_0000;
 pub struct Geometry {
     /// Page size in bytes: a power of two from 512 to 65536.
     pub page_bytes: usize,
-    /// Bytes of a page that b-trees use: page size less the reserved bytes, at least 480.
+    /// Bytes of a page that b-trees use: the page size minus the reserved bytes, at least 480.
     pub usable_bytes: usize,
-    /// Pages in the file, a partial last one included.
+    /// Pages in the file, including a partial last one.
     pub pages: u32,
 }
 
 impl Geometry {
-    /// The geometry of `image`, by its header as far as that is valid.
+    /// The geometry of `image`, from its header as far as that is valid.
     pub fn of(image: &[u8]) -> Self {
         let page_bytes = header::page_size(image).unwrap_or(FALLBACK_PAGE_BYTES);
         let reserved = header::RESERVED.get(image) as usize;
@@ -41,7 +41,7 @@ impl Geometry {
         start..start.saturating_add(self.page_bytes).min(len)
     }
 
-    /// Page `number`, shorter than a page at the end of the file, empty beyond.
+    /// Page `number`; it may be cut short at the end of the file, and is empty beyond.
     pub fn page<'a>(&self, image: &'a [u8], number: u32) -> &'a [u8] {
         &image[self.range(number, image.len())]
     }
@@ -52,7 +52,7 @@ impl Geometry {
         &mut image[range]
     }
 
-    /// Where the b-tree header stands in page `number`: behind the database header on page 1.
+    /// Offset of the b-tree header in page `number`: after the database header on page 1.
     pub fn btree_offset(number: u32) -> usize {
         if number == 1 { header::HEADER_BYTES } else { 0 }
     }
@@ -67,7 +67,7 @@ impl Geometry {
         number >= 2 && (number - 2).is_multiple_of(self.pointer_map_entries() + 1)
     }
 
-    /// Where the pointer-map entry of a page stands: page of the map, and offset in it
+    /// Where the pointer-map entry of a page is: page of the map, and offset in it
     /// (<https://sqlite.org/fileformat2.html#pointer_map_or_ptrmap_pages>).
     pub fn pointer_map_entry(&self, page: u32) -> (u32, usize) {
         let group = self.pointer_map_entries() + 1;

@@ -1,6 +1,6 @@
-//! Tables and indexes of one database put into another. In two ways: rows are read and b-trees built from
-//! them anew, so that page sizes, reserved bytes and encodings need not agree; or pages are copied as they
-//! are, damage and all, and only the page numbers in them change.
+//! Copies tables and indexes of one database into another, in one of two ways: rows are read and put into new b-trees,
+//! so that page sizes, reserved bytes and encodings need not match; or pages are copied as they are, damage and all,
+//! with only their page numbers changed.
 
 use super::page::{BtreePage, PageKind};
 use super::pointer_map::{self, Use};
@@ -10,21 +10,21 @@ use super::space::Space;
 use super::tree::PageSet;
 use super::{Geometry, header, read_be, rows, tree, write_be};
 
-/// Most rows of one object.
+/// How many rows of one object are copied at most.
 const ROWS_MAX: usize = 5000;
 
-/// How a b-tree comes into another database.
+/// How a b-tree is copied into another database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// Row by row.
     Rows,
-    /// Page by page, where both databases have the same geometry and encoding; else row by row.
+    /// Page by page if both databases have the same geometry and encoding; otherwise row by row.
     Pages,
 }
 
-/// Puts `objects` into `space`: rows of the schema with the texts that they shall have there and the root
-/// pages that they have in `source`. At most `room` bytes of payload. `None` where they are too large, a
-/// root is no b-tree page, or there is no space; the image may be half changed then.
+/// Copies `objects` into `space`: schema rows with the text that they get there and the root page that they have in
+/// `source`. At most `room` bytes of payload. `None` if they are too large, a root is not a b-tree page, or there is no
+/// space; the image may be partly changed then.
 pub fn graft(
     space: &mut Space<'_>,
     source: &[u8],
@@ -54,7 +54,7 @@ pub fn graft(
     Some(())
 }
 
-/// The record of a row of the schema.
+/// The record of a schema row.
 pub fn schema_record(row: &SchemaRow, root: u32, encoding: u32) -> Vec<u8> {
     let text = |text: &str| Value::Text(schema::encode(text, encoding));
     let sql = if row.sql.is_empty() { Value::Null } else { text(&row.sql) };
@@ -62,7 +62,7 @@ pub fn schema_record(row: &SchemaRow, root: u32, encoding: u32) -> Vec<u8> {
     record::encode(&[text(&row.kind), text(&row.name), text(&row.table), root, sql])
 }
 
-/// Builds a copy of a b-tree; its root page.
+/// Builds a copy of a b-tree; returns its root page.
 fn tree_copy(
     space: &mut Space<'_>,
     source: &[u8],
@@ -88,8 +88,8 @@ fn tree_copy(
     Some(new)
 }
 
-/// Copies the pages of a b-tree and its overflow pages, and puts the new numbers where the old ones stood;
-/// those of other pages stay. The root page.
+/// Copies the pages of a b-tree and its overflow pages, and replaces their page numbers; numbers of other pages stay.
+/// Returns the root page.
 fn pages_copy(space: &mut Space<'_>, source: &[u8], root: u32, room: &mut usize) -> Option<u32> {
     let from = space.geometry;
     let from = Geometry { pages: source.len().div_ceil(from.page_bytes) as u32, ..from };
@@ -137,7 +137,7 @@ fn pages_copy(space: &mut Space<'_>, source: &[u8], root: u32, room: &mut usize)
     number_of(root)
 }
 
-/// The page numbers in a b-tree page: where each stands, and the number.
+/// The page numbers in a b-tree page, each with its position.
 fn references(page: &BtreePage<'_>) -> Vec<(usize, u32)> {
     let mut found: Vec<(usize, u32)> =
         page.right_child().map(|child| (page.start + 8, child)).into_iter().collect();

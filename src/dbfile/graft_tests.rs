@@ -36,7 +36,7 @@ fn a_sound_table_in_a_sound_database_leaves_it_sound() {
             assert_eq!(found, damage::Assessment::Sound, "{i} in {j} by {how:?}");
             assert!(executor.is_healthy(&TestCase::from_database(image.clone())), "{i} in {j} by {how:?}");
             assert_eq!(schema::rows(&image).len(), 2 + 4);
-            // Too much for the room: nothing.
+            // More than there is room for: nothing is copied.
             assert_eq!(
                 graft(&mut Space::new(&mut image, 3000), source, &schema::rows(source), how, 10),
                 None

@@ -28,7 +28,7 @@ pub const PAGE_SIZE: Field = field("page size", 16, 2);
 pub const WRITE_VERSION: Field = field("write version", 18, 1);
 /// As [`WRITE_VERSION`].
 pub const READ_VERSION: Field = field("read version", 19, 1);
-/// Bytes at the end of each page that are not used.
+/// Unused bytes at the end of each page.
 pub const RESERVED: Field = field("reserved bytes per page", 20, 1);
 /// The fractions of a page that payloads may take; always 64, 32 and 32.
 pub const PAYLOAD_FRACTIONS: [Field; 3] = [
@@ -50,19 +50,19 @@ pub const SCHEMA_COOKIE: Field = field("schema cookie", 40, 4);
 pub const SCHEMA_FORMAT: Field = field("schema format", 44, 4);
 /// Suggested page cache size.
 pub const CACHE_SIZE: Field = field("default cache size", 48, 4);
-/// Largest root page, not 0 where there is a pointer map.
+/// Largest root page, nonzero if there is a pointer map.
 pub const LARGEST_ROOT: Field = field("largest root page", 52, 4);
 /// 1 UTF-8, 2 UTF-16le, 3 UTF-16be.
 pub const ENCODING: Field = field("text encoding", 56, 4);
 /// `PRAGMA user_version`.
 pub const USER_VERSION: Field = field("user version", 60, 4);
-/// Not 0 for incremental vacuum.
+/// Nonzero for incremental vacuum.
 pub const INCREMENTAL_VACUUM: Field = field("incremental vacuum", 64, 4);
 /// `PRAGMA application_id`.
 pub const APPLICATION_ID: Field = field("application id", 68, 4);
-/// The change counter for which [`PAGE_COUNT`] holds.
+/// The change counter for which [`PAGE_COUNT`] is valid.
 pub const VERSION_VALID_FOR: Field = field("version valid for", 92, 4);
-/// The SQLite that wrote the file.
+/// The version of SQLite that wrote the file.
 pub const SQLITE_VERSION: Field = field("SQLite version", 96, 4);
 
 /// Bytes reserved for expansion, all 0.
@@ -105,7 +105,7 @@ impl Field {
     }
 }
 
-/// The page size in bytes that the header asks for, if it is a valid one.
+/// The page size in bytes from the header, if it is valid.
 pub fn page_size(image: &[u8]) -> Option<usize> {
     let bytes = match PAGE_SIZE.get(image) {
         1 => 65536,

@@ -1,5 +1,5 @@
-//! Entries put into indexes where their keys belong: ascending columns compared byte by byte, which is what
-//! an index has whose statement says nothing else.
+//! Inserts entries into indexes in the order of their keys: ascending columns compared byte by byte, which is an
+//! index's default.
 
 use std::cmp::Ordering;
 
@@ -9,7 +9,7 @@ use super::rows::{self, Node};
 use super::space::Space;
 use super::tree;
 
-/// Deepest tree that is followed.
+/// Depth to which a tree is followed.
 const DEPTH_MAX: usize = 20;
 
 /// The order of two values in an index
@@ -37,8 +37,8 @@ pub fn compare_entries(a: &[Value], b: &[Value]) -> Ordering {
     columns.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
 }
 
-/// Puts an entry into the index at `root`. `None` where the tree is none of keys, or has no room; the image
-/// may be half changed then.
+/// Inserts an entry into the index at `root`. `None` if the tree has no keys, or there is no room; the image may be
+/// partly changed then.
 pub fn insert(space: &mut Space<'_>, root: u32, entry: &[Value]) -> Option<()> {
     let mut path = vec![root];
     while path.len() <= DEPTH_MAX {

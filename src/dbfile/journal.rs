@@ -2,7 +2,7 @@
 
 use super::{read_be, write_be};
 
-/// First bytes of a journal header.
+/// The first bytes of a journal header.
 pub const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Length of the fields of a header in bytes; the header itself fills a sector.
 pub const HEADER_BYTES: usize = 28;
@@ -10,11 +10,11 @@ pub const HEADER_BYTES: usize = 28;
 /// A journal header, unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Where it stands in the journal.
+    /// Its offset in the journal.
     pub at: usize,
     /// Page records that follow; 0xffffffff for all up to the end of the file.
     pub records: u32,
-    /// What checksums begin with.
+    /// The nonce with which checksums start.
     pub nonce: u32,
     /// Size of the database in pages before the transaction.
     pub original_pages: u32,
@@ -27,9 +27,9 @@ pub struct Header {
 /// A page record, unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
-    /// Where it stands in the journal.
+    /// Its offset in the journal.
     pub at: usize,
-    /// The page whose content before the transaction it holds.
+    /// The page whose original content it holds.
     pub page: u32,
     /// Its checksum.
     pub checksum: u32,
@@ -43,14 +43,14 @@ impl Record {
         self.at + 4
     }
 
-    /// The checksum that it should have.
+    /// The correct checksum.
     pub fn expected_checksum(&self, journal: &[u8]) -> u32 {
         let content = &journal[self.content_at()..self.content_at() + self.header.page_bytes as usize];
         checksum(content, self.header.nonce)
     }
 }
 
-/// The header at `at`, if the magic stands there.
+/// The header at `at`, if the magic number is there.
 pub fn header(journal: &[u8], at: usize) -> Option<Header> {
     let rest = journal.get(at..)?;
     if rest.len() < HEADER_BYTES || !rest.starts_with(&MAGIC) {
@@ -67,12 +67,12 @@ pub fn header(journal: &[u8], at: usize) -> Option<Header> {
     })
 }
 
-/// The whole records of `journal`, of all its headers.
+/// The complete records of `journal`, under all headers.
 pub fn records(journal: &[u8]) -> Vec<Record> {
     groups(journal).into_iter().flat_map(|(_, records)| records).collect()
 }
 
-/// The headers of `journal`, each with its whole records. One with sizes that cannot be is the last.
+/// The headers of `journal`, each with its complete records. A header with impossible sizes is the last.
 pub fn groups(journal: &[u8]) -> Vec<(Header, Vec<Record>)> {
     let mut groups = Vec::new();
     let mut at = 0;
@@ -104,13 +104,13 @@ pub fn groups(journal: &[u8]) -> Vec<(Header, Vec<Record>)> {
 pub struct SuperJournal<'a> {
     /// Its name.
     pub name: &'a [u8],
-    /// Where the name stands in the journal.
+    /// The offset of the name in the journal.
     pub at: usize,
-    /// The checksum of the name is right; else SQLite takes it for no name.
+    /// The checksum of the name is right; otherwise SQLite ignores it.
     pub is_checksum_right: bool,
 }
 
-/// The super-journal at the end of `journal`: name, its length, its checksum, the magic.
+/// Reads the super-journal at the end of `journal`: name, its length, its checksum, the magic number.
 pub fn super_journal(journal: &[u8]) -> Option<SuperJournal<'_>> {
     let length_at = journal.len().checked_sub(16)?;
     let length = read_be(journal, length_at, 4) as usize;
@@ -124,7 +124,7 @@ fn name_checksum(name: &[u8]) -> u32 {
     name.iter().fold(0_u32, |sum, &byte| sum.wrapping_add(byte as i8 as u32))
 }
 
-/// The checksum of a page: the nonce and every 200th byte from the end on.
+/// The checksum of a page: the nonce plus every 200th byte, counted from the end.
 pub fn checksum(page: &[u8], nonce: u32) -> u32 {
     let mut sum = nonce;
     let mut at = page.len().saturating_sub(200);
@@ -144,12 +144,12 @@ pub fn repair(journal: &mut [u8]) {
     }
 }
 
-/// Sector size where a journal does not say another.
+/// Default sector size of a journal.
 const SECTOR_BYTES: u32 = 512;
 /// Sector size of most disks.
 const DISK_SECTOR_BYTES: usize = 4096;
 
-/// Builds a valid hot journal of one header: `pages` are numbers with the contents to restore.
+/// Builds a valid hot journal with one header: `pages` are numbers with the contents to restore.
 pub fn build(page_bytes: usize, original_pages: u32, nonce: u32, pages: &[(u32, &[u8])]) -> Vec<u8> {
     let header = Header {
         at: 0,
@@ -162,8 +162,8 @@ pub fn build(page_bytes: usize, original_pages: u32, nonce: u32, pages: &[(u32, 
     build_groups(&header, &[pages])
 }
 
-/// Builds a hot journal with a header like `like` before each group of pages, as SQLite writes one whenever
-/// it syncs; the number of records is right. Sector and page size are taken to the nearest valid ones.
+/// Builds a hot journal with a header like `like` before each group of pages, as SQLite writes one at every sync, with
+/// the right number of records. Sector and page size are rounded to valid ones.
 pub fn build_groups(like: &Header, groups: &[&[(u32, &[u8])]]) -> Vec<u8> {
     let sector = like.sector_bytes.clamp(32, 65536).next_power_of_two();
     let page_bytes = like.page_bytes.clamp(512, 65536).next_power_of_two() as usize;
@@ -183,14 +183,14 @@ pub fn build_groups(like: &Header, groups: &[&[(u32, &[u8])]]) -> Vec<u8> {
             journal.resize(start + page_bytes + 4, 0);
         }
     }
-    // SQLite looks for no header in a journal that is shorter than a sector of the disk.
+    // SQLite looks for no header in a journal shorter than a sector.
     journal.resize(journal.len().max(DISK_SECTOR_BYTES), 0);
     repair(&mut journal);
     journal
 }
 
-/// Appends the name of a super-journal, with the number of the lock-byte page before it, and its length,
-/// checksum, and the magic behind it.
+/// Appends the name of a super-journal: before it the number of the lock-byte page, after it its length, its checksum
+/// and the magic number.
 pub fn append_super_journal(journal: &mut Vec<u8>, lock_byte_page: u32, name: &[u8]) {
     journal.extend_from_slice(&lock_byte_page.to_be_bytes());
     journal.extend_from_slice(name);

@@ -1,7 +1,7 @@
 //! The database file format without an engine: parse, check, edit, describe.
 //!
-//! Format: <https://sqlite.org/fileformat2.html>. Everything takes any bytes and never panics: a
-//! database under fuzzing is mostly wrong somewhere. Page numbers start at 1.
+//! Format: <https://sqlite.org/fileformat2.html>. Everything accepts any bytes and never panics: a database under
+//! fuzzing is mostly wrong somewhere. Page numbers start at 1.
 //!
 //! | module | part of the file |
 //! |---|---|
@@ -11,18 +11,18 @@
 //! | [`cell`] | cells: payload, rowid, child, overflow |
 //! | [`record`] | records: serial types and values |
 //! | [`tree`] | walks over b-trees, overflow chains and the freelist |
-//! | [`space`], [`pointer_map`] | free pages and what each page is used as |
+//! | [`space`], [`pointer_map`] | free pages, and the use of each page |
 //! | [`rows`] | rows of tables and entries of indexes: read, stored, inserted, with overflow and splits |
-//! | [`index`] | entries put into indexes in their order |
-//! | [`graft`] | tables and indexes of one database put into another |
-//! | [`blob`] | what FTS, R-Tree and JSONB keep in values |
+//! | [`index`] | entries inserted into indexes in order |
+//! | [`graft`] | tables and indexes copied from one database to another |
+//! | [`blob`] | what FTS, R-Tree and JSONB store in values |
 //! | [`schema`] | rows of `sqlite_schema` |
-//! | [`own_tables`] | tables that SQLite and its modules make for themselves |
+//! | [`own_tables`] | internal tables of SQLite and its modules |
 //! | [`wal`], [`journal`] | the files beside the database |
 //! | [`recover`] | a database with its WAL or journal applied |
-//! | [`damage`] | cheap proof that a file is not well-formed |
-//! | [`inspect`] | everything that is wrong with a file, and what every page is |
-//! | [`diff`] | what two databases do not have in common |
+//! | [`damage`] | cheap proof that a file is malformed |
+//! | [`inspect`] | everything that is wrong with a file, and the use of every page |
+//! | [`diff`] | the differences between two databases |
 //! | [`describe`] | all of it for a person |
 
 pub mod blob;
@@ -60,7 +60,7 @@ pub(crate) fn read_be(bytes: &[u8], at: usize, width: usize) -> u64 {
     (at..at + width).fold(0, |value, i| value << 8 | u64::from(bytes.get(i).copied().unwrap_or(0)))
 }
 
-/// Writes the low `width` bytes of `value` big-endian at `at`; what lies past the end is dropped.
+/// Writes the low `width` bytes of `value` big-endian at `at`; those past the end are dropped.
 pub(crate) fn write_be(bytes: &mut [u8], at: usize, width: usize, value: u64) {
     for i in 0..width {
         if let Some(byte) = bytes.get_mut(at + i) {

@@ -1,14 +1,13 @@
-//! Tables that SQLite and its modules make for themselves.
+//! Internal tables of SQLite and its modules.
 //!
-//! They are found by their names alone, and what uses them believes that they have the columns with which
-//! they were made: without its INTEGER PRIMARY KEY, the rows of a shadow table of FTS5 get other numbers in a
-//! VACUUM; without its two columns, `sqlite_sequence` is damage to an INSERT. Nothing checks that before it
-//! is too late, `integrity_check` included.
+//! They are found by name alone, and their users rely on the columns with which they were created: without its INTEGER
+//! PRIMARY KEY, the rows of an FTS5 shadow table are renumbered by VACUUM; without its two columns, `sqlite_sequence`
+//! makes an INSERT report damage. Nothing checks that in time, not even `integrity_check`.
 
 use super::blob;
 use super::schema::SchemaRow;
 
-/// Tables that SQLite makes, with the columns that it gives them (`analyze.c`, `build.c`).
+/// Tables that SQLite creates, with their columns (`analyze.c`, `build.c`).
 const RESERVED: [(&str, &str); 5] = [
     ("sqlite_sequence", "(name,seq)"),
     ("sqlite_stat1", "(tbl,idx,stat)"),
@@ -17,8 +16,8 @@ const RESERVED: [(&str, &str); 5] = [
     ("sqlite_stat4", "(tbl,idx,neq,nlt,ndlt,sample)"),
 ];
 
-/// Shadow tables by module and end of the name, with what stands behind their names. What does not end with
-/// a parenthesis goes on with columns that depend on the table.
+/// Shadow tables by module and name suffix, with the text after their names. Text without a closing parenthesis
+/// continues with columns that depend on the table.
 const SHADOWS: [(&[&str], &str, &[&str]); 13] = [
     (&["fts5"], "data", &["(id INTEGER PRIMARY KEY, block BLOB)"]),
     (&["fts5"], "idx", &["(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID"]),
@@ -48,10 +47,10 @@ const SHADOWS: [(&[&str], &str, &[&str]); 13] = [
     ),
 ];
 
-/// Most pairs of a virtual table and a row of the schema that are looked at.
+/// How many pairs of a virtual table and a schema row are checked at most.
 const PAIRS_MAX: usize = 1 << 16;
 
-/// True if every such table is as it was made, and `sqlite_sequence` is there if a table needs it.
+/// True if every such table is as it was created, and `sqlite_sequence` exists if a table needs it.
 pub fn are_as_made(rows: &[SchemaRow]) -> bool {
     let counts = |row: &SchemaRow| row.sql.to_ascii_lowercase().contains("autoincrement");
     let has_sequence = rows.iter().any(|row| row.name == RESERVED[0].0);
@@ -65,7 +64,7 @@ pub fn are_as_made(rows: &[SchemaRow]) -> bool {
         && rows.iter().all(|row| is_as_reserved(row) && modules.iter().all(|owner| is_as_shadow(row, owner)))
 }
 
-/// Names that begin so are SQLite's: those of its tables, and those of automatic indexes, which have no text.
+/// Prefix of SQLite's own names: those of its tables, and those of automatic indexes, which have no text.
 fn is_as_reserved(row: &SchemaRow) -> bool {
     let name = row.name.to_ascii_lowercase();
     if !name.starts_with("sqlite_") {
@@ -75,7 +74,7 @@ fn is_as_reserved(row: &SchemaRow) -> bool {
     made.map_or(row.sql.is_empty(), |(_, columns)| row.is_table() && row.root > 0 && body(row) == *columns)
 }
 
-/// True if the row is no shadow table of `owner`, or as its module makes it.
+/// True if the row is not a shadow table of `owner`, or is as its module creates it.
 fn is_as_shadow(row: &SchemaRow, (owner, module): &(&str, String)) -> bool {
     let rest = row.name.get(owner.len()..).and_then(|rest| rest.strip_prefix('_'));
     let is_owned = row.name.get(..owner.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(owner));
@@ -92,8 +91,7 @@ fn is_as_shadow(row: &SchemaRow, (owner, module): &(&str, String)) -> bool {
     })
 }
 
-/// The text behind the name of the table: from the first parenthesis that stands behind quotes, if there are
-/// any around the name.
+/// The text after the name of the table, from the first parenthesis outside of the name's quotes, if it has any.
 fn body(row: &SchemaRow) -> &str {
     let sql = row.sql.as_str();
     let named = ['\'', '"'].iter().find_map(|quote| {

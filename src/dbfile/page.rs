@@ -51,23 +51,23 @@ impl PageKind {
     }
 }
 
-/// A b-tree page as found in the file; nothing about it is checked but the type byte.
+/// A b-tree page as found in the file; only its type byte is checked.
 #[derive(Debug, Clone, Copy)]
 pub struct BtreePage<'a> {
     /// The whole page, the database header on page 1 included.
     pub bytes: &'a [u8],
     /// Where the b-tree header begins: 100 on page 1, else 0.
     pub start: usize,
-    /// By the type byte.
+    /// Its kind, according to the type byte.
     pub kind: PageKind,
     usable_bytes: usize,
 }
 
-/// Most bytes of all cells of a page together, in pages. Well-formed ones share none.
+/// Bytes of all cells of a page at most, in pages. Well-formed cells share no bytes.
 const CELL_PAGES_MAX: usize = 16;
 
 impl<'a> BtreePage<'a> {
-    /// Page `number`, if it is a b-tree page by its type byte.
+    /// Page `number`, if its type byte says that it is a b-tree page.
     pub fn parse(image: &'a [u8], geometry: &Geometry, number: u32) -> Option<Self> {
         let bytes = geometry.page(image, number);
         let start = Geometry::btree_offset(number);
@@ -85,7 +85,7 @@ impl<'a> BtreePage<'a> {
         read_be(self.bytes, self.start + 3, 2) as usize
     }
 
-    /// Start of the cell content area; 0 in the file stands for 65536.
+    /// Start of the cell content area; stored as 0 for 65536.
     pub fn content_start(&self) -> usize {
         match read_be(self.bytes, self.start + 5, 2) {
             0 => 65536,
@@ -108,7 +108,7 @@ impl<'a> BtreePage<'a> {
         self.start + self.kind.header_bytes() + 2 * index
     }
 
-    /// Offsets of the cells, as many as fit in the page.
+    /// Offsets of as many cells as fit in the page.
     pub fn cell_offsets(&self) -> impl Iterator<Item = usize> + use<'a> {
         let page = *self;
         let room = self.bytes.len().saturating_sub(page.pointer_at(0)) / 2;
@@ -121,7 +121,7 @@ impl<'a> BtreePage<'a> {
         cell::parse(bytes, self.kind, self.usable_bytes)
     }
 
-    /// The cells that can be parsed: offset in the page and cell.
+    /// The cells that can be parsed, each with its offset in the page.
     pub fn cells(&self) -> impl Iterator<Item = (usize, Cell)> + use<'a> {
         let page = *self;
         self.cell_offsets().filter_map(move |offset| Some((offset, page.cell(offset)?)))
@@ -133,9 +133,8 @@ impl<'a> BtreePage<'a> {
         children.chain(self.right_child())
     }
 
-    /// The bytes of the cells in order, cut at the end of the page; cells that cannot be parsed are
-    /// left out. Where cells overlap, all together could have thousands of times the bytes of the page: those
-    /// behind so many pages are left out, too.
+    /// The bytes of the cells in order, cut at the end of the page, without cells that cannot be parsed. Overlapping
+    /// cells could have thousands of times the page's bytes together, so those beyond a fixed total are left out, too.
     pub fn cell_bytes(&self) -> Vec<Vec<u8>> {
         let mut bytes_left = CELL_PAGES_MAX * self.bytes.len();
         let cut = |(offset, cell): (usize, Cell)| {
@@ -147,9 +146,9 @@ impl<'a> BtreePage<'a> {
     }
 }
 
-/// Writes a well-formed b-tree page over page `number`: `cells` in order, packed at the end of the
-/// usable area, no freeblocks, no fragments. The database header on page 1 stays. Returns `false`,
-/// and changes nothing, where the cells do not fit.
+/// Writes a well-formed b-tree page to page `number`: `cells` in order, packed at the end of the usable area, no
+/// freeblocks, no fragments. The database header on page 1 stays. Returns `false`, and changes nothing, if the cells do
+/// not fit.
 pub fn build(
     image: &mut [u8],
     geometry: &Geometry,

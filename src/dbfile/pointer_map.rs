@@ -1,10 +1,10 @@
-//! The pointer map: for every page what it is used as, and by which page
+//! The pointer map: the use of every page, and the page that refers to it
 //! (<https://sqlite.org/fileformat2.html#pointer_map_or_ptrmap_pages>).
 
 use super::page::BtreePage;
 use super::{Geometry, header, read_be, tree, write_be};
 
-/// What a page is used as, in terms of the pointer map.
+/// The use of a page, in terms of the pointer map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// The root of a b-tree.
@@ -18,7 +18,7 @@ pub enum Use {
     },
     /// A further overflow page.
     Overflow {
-        /// The one before.
+        /// The previous one.
         after: u32,
     },
     /// A page of a b-tree that is not its root.
@@ -46,7 +46,7 @@ pub fn is_present(image: &[u8]) -> bool {
     header::LARGEST_ROOT.get(image) != 0
 }
 
-/// The entry of a page: type and page number; zeros where it has none.
+/// The entry of a page: type and page number; zeros if it has none.
 pub fn get(image: &[u8], geometry: &Geometry, page: u32) -> (u8, u32) {
     let (map, at) = geometry.pointer_map_entry(page);
     let map = geometry.page(image, map);
@@ -66,8 +66,7 @@ pub fn set(image: &mut [u8], geometry: &Geometry, page: u32, used_as: Use) {
     write_be(map, at + 1, 4, u64::from(parent));
 }
 
-/// Writes the entries of all that b-tree page `number` refers to: children and overflow chains' first
-/// pages.
+/// Writes the entries of all pages to which b-tree page `number` refers: children and the starts of overflow chains.
 pub fn set_references(image: &mut [u8], geometry: &Geometry, number: u32) {
     if !is_present(image) {
         return;
@@ -83,7 +82,7 @@ pub fn set_references(image: &mut [u8], geometry: &Geometry, number: u32) {
     }
 }
 
-/// Writes the whole pointer map anew from what header, schema, b-trees, overflow chains and freelist say.
+/// Rewrites the whole pointer map from the header, schema, b-trees, overflow chains and freelist.
 pub fn rebuild(image: &mut [u8]) {
     let geometry = Geometry::of(image);
     if !is_present(image) {

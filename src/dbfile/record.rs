@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::varint;
 
-/// Most columns that are parsed; SQLite's own limit is 32767.
+/// How many columns are parsed at most; SQLite's own limit is 32767.
 const COLUMNS_MAX: usize = 2000;
 
-/// A value with the storage class that it has in the file.
+/// A value with its storage class in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// NULL.
@@ -22,14 +22,14 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
-/// A column of a record in place.
+/// The position of a column in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Where the serial type stands in the record.
+    /// Offset of the serial type in the record.
     pub type_at: Range<usize>,
     /// The serial type.
     pub serial_type: u64,
-    /// Where the content stands in the record; cut at its end.
+    /// Range of the content in the record, cut at its end.
     pub content: Range<usize>,
 }
 
@@ -72,8 +72,8 @@ pub fn leading_columns(record: &[u8], most: usize) -> Vec<Column> {
     columns
 }
 
-/// True if the header of `record` ends with its last serial type and the contents with the last byte, as in
-/// every record that SQLite writes, and no type is a reserved one.
+/// True if the header of `record` ends with its last serial type, the contents end with the last byte, and no type is
+/// reserved, as in every record that SQLite writes.
 pub fn is_whole(record: &[u8]) -> bool {
     let header_bytes = varint::read(record).and_then(|(bytes, _)| usize::try_from(bytes).ok());
     let columns = columns(record);
@@ -118,7 +118,7 @@ pub fn encode(values: &[Value]) -> Vec<u8> {
     for value in values {
         varint::write(encode_value(value, &mut contents), &mut types);
     }
-    // The header's length counts its own varint, which may grow by counting it.
+    // The header's length includes its own varint, which may grow because of that.
     let mut header_bytes = types.len() + 1;
     while header_bytes != types.len() + varint::len(header_bytes as u64) {
         header_bytes = types.len() + varint::len(header_bytes as u64);
@@ -181,7 +181,7 @@ mod tests {
             Value::Blob(vec![0; 300]),
         ];
         assert_eq!(values(&encode(&all)), all);
-        // A header whose length needs a second byte only because it counts itself.
+        // A header whose length needs a second byte only because it includes itself.
         let wide = vec![Value::Null; 127];
         assert_eq!(values(&encode(&wide)), wide);
     }

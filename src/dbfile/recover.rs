@@ -1,5 +1,4 @@
-//! What a database is once SQLite has recovered it: with the committed frames of its WAL, or with its hot
-//! journal rolled back.
+//! A database as SQLite recovers it: with the committed frames of its WAL, or with its hot journal rolled back.
 //!
 //! Sources: <https://sqlite.org/walformat.html#recovery>, <https://sqlite.org/fileformat2.html#the_rollback_journal>.
 
@@ -10,9 +9,9 @@ use super::{header, journal, wal};
 /// Largest database after recovery, in bytes.
 const BYTES_MAX: usize = 32 << 20;
 
-/// The database after recovery. `None` where it is not plain what SQLite does: a journal that names a
-/// super-journal, or has several headers or another page size, a WAL beside a database that is not in WAL
-/// mode or has pages of another size, and where the result would be huge.
+/// The database after recovery. `None` if SQLite's behaviour is complicated (a journal that names a super-journal, or
+/// has several headers or another page size; a WAL beside a database that is not in WAL mode or has pages of another
+/// size), or if the result would be huge.
 pub fn recovered<'a>(image: &'a [u8], log: Option<&[u8]>, journal: Option<&[u8]>) -> Option<Cow<'a, [u8]>> {
     let rolled_back = match journal {
         Some(journal) if !journal.is_empty() => Cow::Owned(roll_back(image, journal)?),
@@ -20,8 +19,8 @@ pub fn recovered<'a>(image: &'a [u8], log: Option<&[u8]>, journal: Option<&[u8]>
     };
     match log {
         Some(log) if !log.is_empty() => {
-            // SQLite opens a WAL that is there also where the header says that the database has none, and
-            // one with pages of another size. Neither comes about but by hand.
+            // SQLite opens an existing WAL even if the header says that the database has none, and one with pages of
+            // another size. Neither happens except by hand.
             let log_page_bytes = wal::header(log).and_then(|header| header.valid_page_bytes());
             let is_own = header::is_wal(&rolled_back) && log_page_bytes == header::page_size(&rolled_back);
             if is_own { apply_log(&rolled_back, log).map(Cow::Owned) } else { None }
@@ -30,7 +29,7 @@ pub fn recovered<'a>(image: &'a [u8], log: Option<&[u8]>, journal: Option<&[u8]>
     }
 }
 
-/// Applies the frames up to the last commit among those that are valid.
+/// Applies the valid frames up to the last commit.
 fn apply_log(image: &[u8], log: &[u8]) -> Option<Vec<u8>> {
     let mut new = image.to_vec();
     let valid = wal::valid_frames(log);
@@ -50,7 +49,7 @@ fn apply_log(image: &[u8], log: &[u8]) -> Option<Vec<u8>> {
     Some(new)
 }
 
-/// Bytes of so many pages; `None` for more than a case could have.
+/// The size of this many pages; `None` if that is more than a case could have.
 fn size(pages: u32, page_bytes: usize) -> Option<usize> {
     (pages as usize).checked_mul(page_bytes).filter(|&bytes| bytes <= BYTES_MAX)
 }

@@ -1,19 +1,18 @@
-//! Rows of tables and entries of indexes as a whole: read with their overflow pages, stored with a payload
-//! of any size, inserted, removed. Pages are built anew; one that has no room is split, and a root grows a
-//! level.
+//! Whole rows of tables and entries of indexes: read with their overflow pages, stored with a payload of any size,
+//! inserted, removed. Pages are rebuilt; one that has no room is split, and a root grows a level.
 //!
-//! Invariant: in a database that `integrity_check` finds sound, it still is afterwards, but for what the
-//! new payload itself means (an index that should have changed with it, say).
+//! Invariant: a database that `integrity_check` finds sound stays sound, except for what the new payload itself implies
+//! (say, an index that should have changed with it).
 
 use super::page::{self, BtreePage, PageKind};
 use super::pointer_map::{self, Use};
 use super::space::Space;
 use super::{Geometry, cell, read_be, tree, varint, write_be};
 
-/// Deepest tree that is followed.
+/// Depth to which a tree is followed.
 const DEPTH_MAX: usize = 20;
 
-/// A row, or an entry of an index, with the place of its cell.
+/// A row, or an index entry, and the position of its cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Root page of its b-tree.
@@ -22,7 +21,7 @@ pub struct Row {
     pub page: u32,
     /// Offset of the cell in the page.
     pub offset: usize,
-    /// Its key in a rowid table.
+    /// Its rowid, in a rowid table.
     pub rowid: Option<i64>,
     /// Its payload.
     pub payload: cell::Payload,
@@ -35,8 +34,8 @@ impl Row {
     }
 }
 
-/// The rows of the b-tree at `root`, at most so many; in a tree of keys also those of interior pages, in
-/// no particular order.
+/// At most `most` rows of the b-tree at `root`, in no particular order; in a tree of keys, interior pages have some of
+/// them.
 pub fn of(image: &[u8], geometry: &Geometry, root: u32, most: usize) -> Vec<Row> {
     let pages = tree::pages(image, geometry, root).into_iter();
     let parsed = pages.filter_map(|number| Some((number, BtreePage::parse(image, geometry, number)?)));
@@ -48,7 +47,7 @@ pub fn of(image: &[u8], geometry: &Geometry, root: u32, most: usize) -> Vec<Row>
     rows.take(most).collect()
 }
 
-/// The rows of the b-tree at `root` in the order of their keys, at most so many.
+/// At most `most` rows of the b-tree at `root`, in the order of their keys.
 pub fn in_order(image: &[u8], geometry: &Geometry, root: u32, most: usize) -> Vec<Row> {
     /// What remains to be visited.
     enum Visit {
@@ -98,8 +97,8 @@ impl Node {
     }
 }
 
-/// Stores another payload for a row, and another rowid, whose order is not looked at. `None` where there
-/// is no room; the image may be half changed then.
+/// Replaces the payload and the rowid of a row; the rowid's order is not checked. `None` if there is no room; the image
+/// may be partly changed then.
 pub fn replace(space: &mut Space<'_>, row: &Row, rowid: Option<i64>, payload: &[u8]) -> Option<()> {
     let path = tree::path(space.image, &space.geometry, row.root, row.page)?;
     let page = BtreePage::parse(space.image, &space.geometry, row.page)?;
@@ -110,7 +109,7 @@ pub fn replace(space: &mut Space<'_>, row: &Row, rowid: Option<i64>, payload: &[
     write(space, &path, node)
 }
 
-/// Puts a row into a rowid table in the place that its rowid has; an old row of that rowid is replaced.
+/// Inserts a row into a rowid table at its rowid's position, or replaces the row with that rowid.
 pub fn insert(space: &mut Space<'_>, root: u32, rowid: i64, payload: &[u8]) -> Option<()> {
     let path = path_to_rowid(space, root, rowid)?;
     let page = BtreePage::parse(space.image, &space.geometry, *path.last()?)?;
@@ -126,8 +125,8 @@ pub fn insert(space: &mut Space<'_>, root: u32, rowid: i64, payload: &[u8]) -> O
     write(space, &path, node)
 }
 
-/// Takes a row of a leaf out and frees its overflow pages. `None` where it is the last on a page that is
-/// no root, or not on a leaf.
+/// Removes a row from a leaf and frees its overflow pages. `None` if it is the last row on a page other than the root,
+/// or not on a leaf.
 pub fn remove(space: &mut Space<'_>, row: &Row) -> Option<()> {
     let page = BtreePage::parse(space.image, &space.geometry, row.page)?;
     let index = page.cells().position(|(offset, _)| offset == row.offset)?;
@@ -142,15 +141,15 @@ pub fn remove(space: &mut Space<'_>, row: &Row) -> Option<()> {
     Some(())
 }
 
-/// Fills the b-tree at `root`, whatever it was, with these rows: rowid and payload, in order. Its old pages
-/// are not freed.
+/// Overwrites the b-tree at `root`, whatever it was, with these rows: rowid and payload, in order. Its old pages are
+/// not freed.
 pub fn fill(space: &mut Space<'_>, root: u32, rows: &[(Option<i64>, Vec<u8>)]) -> Option<()> {
     let is_table = rows.first().is_none_or(|(rowid, _)| rowid.is_some());
     let kind = if is_table { PageKind::TableLeaf } else { PageKind::IndexLeaf };
     fill_kind(space, root, kind, rows)
 }
 
-/// As [`fill`], for a tree that has to be of this kind also without rows.
+/// As [`fill`], for a tree of this kind even if it has no rows.
 pub fn fill_kind(
     space: &mut Space<'_>,
     root: u32,
@@ -164,7 +163,7 @@ pub fn fill_kind(
     write(space, &[root], Node { kind, cells, right_child: 0 })
 }
 
-/// The pages of an overflow chain, no more than its payload needs.
+/// The pages of an overflow chain, no more than the payload needs.
 fn chain(space: &Space<'_>, payload: &cell::Payload) -> Vec<u32> {
     let rest = payload.total.saturating_sub(payload.local as u64);
     let needed = rest.div_ceil(space.geometry.usable_bytes as u64 - 4);
@@ -175,8 +174,7 @@ fn chain(space: &Space<'_>, payload: &cell::Payload) -> Vec<u32> {
     chain
 }
 
-/// The bytes of a cell, whose overflow goes to the pages of `chain` and to new ones; pages that are left
-/// over become free.
+/// Encodes a cell, whose overflow goes to the pages of `chain` and to new ones; leftover pages become free.
 pub(super) fn new_cell(
     space: &mut Space<'_>,
     kind: PageKind,
@@ -229,7 +227,7 @@ fn path_to_rowid(space: &Space<'_>, root: u32, rowid: i64) -> Option<Vec<u32>> {
     None
 }
 
-/// Writes the page at the end of `path`, which begins at the root; splits it where it has no room.
+/// Writes the page at the end of `path`, which starts at the root; splits it if it has no room.
 pub(super) fn write(space: &mut Space<'_>, path: &[u32], node: Node) -> Option<()> {
     let number = *path.last()?;
     if page::build(space.image, &space.geometry, number, node.kind, &node.cells, node.right_child) {
@@ -265,7 +263,7 @@ pub(super) fn write(space: &mut Space<'_>, path: &[u32], node: Node) -> Option<(
     write(space, &path[..path.len() - 1], above)
 }
 
-/// Moves what is to be on the root to a new page below it, and writes that.
+/// Moves the contents of the root to a new page below it, and writes that.
 fn grow(space: &mut Space<'_>, root: u32, node: Node) -> Option<()> {
     if node.cells.is_empty() {
         return None;
@@ -275,18 +273,18 @@ fn grow(space: &mut Space<'_>, root: u32, node: Node) -> Option<()> {
     if !page::build(space.image, &space.geometry, root, kind, &[], child) {
         return None;
     }
-    // SQLite leaves depth to the root, too: from here on there is a parent for the dividers.
+    // As in SQLite, only the root adds depth: from here on there is a parent for the dividers.
     write(space, &[root, child], node)
 }
 
-/// Divides a node into some that fit, each but the last with the divider behind it: what stands in the
-/// parent after the child's number.
+/// Splits a node into nodes that fit, each but the last with the divider after it, which goes to the parent after the
+/// child's number.
 fn split(node: Node, usable: usize) -> Vec<(Node, Vec<u8>)> {
     let Node { kind, cells, right_child } = node;
     let size = |cell: &Vec<u8>| cell.len().max(cell::BYTES_MIN) + 2;
     let capacity = usable - kind.header_bytes();
     let total: usize = cells.iter().map(size).sum();
-    // An even share, and a little more so that the last group is not the rest of a rounding.
+    // An even share, and a little more, so that the last group is not just a rounding remainder.
     let target = total / total.div_ceil(capacity).max(2) + 1;
     let takes_divider = kind != PageKind::TableLeaf;
     let mut groups = Vec::new();
@@ -318,7 +316,7 @@ fn split(node: Node, usable: usize) -> Vec<(Node, Vec<u8>)> {
     groups
 }
 
-/// The child of a cell that goes up, and its bytes without that, and without those that only fill it up.
+/// The child of a cell that moves up, and the cell's bytes without it and without padding.
 fn as_divider(bytes: &[u8], kind: PageKind, usable: usize) -> (u32, Vec<u8>) {
     let parsed = cell::parse(bytes, kind, usable);
     let tail = |payload: cell::Payload| {
@@ -329,7 +327,7 @@ fn as_divider(bytes: &[u8], kind: PageKind, usable: usize) -> (u32, Vec<u8>) {
     (if kind.is_leaf() { 0 } else { read_be(bytes, 0, 4) as u32 }, bytes[start..length].to_vec())
 }
 
-/// What stands in the parent for a table leaf that ends with this cell: its rowid.
+/// The divider for a table leaf that ends with this cell: its rowid.
 fn rowid_divider(bytes: &[u8], usable: usize) -> Vec<u8> {
     let rowid = cell::parse(bytes, PageKind::TableLeaf, usable).and_then(|cell| cell.rowid).unwrap_or(0);
     let mut divider = Vec::new();

@@ -1,4 +1,4 @@
-//! Rows stored by us, read and checked by SQLite.
+//! Rows stored here, read and checked by SQLite.
 
 use super::*;
 use crate::dbfile::record::{self, Value};

@@ -1,10 +1,10 @@
-//! The schema as the file has it: the rows of `sqlite_schema`
+//! The schema in the file: the rows of `sqlite_schema`
 //! (<https://sqlite.org/fileformat2.html#storage_of_the_sql_database_schema>).
 
 use super::record::{self, Value};
 use super::{Geometry, header, tree};
 
-/// A row of `sqlite_schema`, with the place of its cell.
+/// A row of `sqlite_schema`, with the position of its cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchemaRow {
     /// Page of the cell.
@@ -23,7 +23,7 @@ pub struct SchemaRow {
     pub root: i64,
     /// The statement that creates it; empty for automatic indexes.
     pub sql: String,
-    /// Every column has the type that SQLite gives it. A blob is read as text, but compared as a blob.
+    /// Every column has the type that SQLite gives it. A blob is read as text, but does not compare like one.
     pub is_typed: bool,
 }
 
@@ -34,9 +34,8 @@ impl SchemaRow {
         (root >= 1 && root <= geometry.pages).then_some(root)
     }
 
-    /// Whether SQLite takes the root page for that of a b-tree, which depends on the SQL alone: not on
-    /// [`SchemaRow::kind`]. Rows without SQL are those of automatic indexes. `None` where that is not plain
-    /// to see.
+    /// Whether SQLite treats the root page as that of a b-tree, which depends on the SQL alone and not on
+    /// [`SchemaRow::kind`]. Rows without SQL belong to automatic indexes. `None` if that is not obvious.
     pub fn has_btree(&self) -> Option<bool> {
         let sql = self.sql.to_ascii_uppercase();
         let begins = |beginnings: &[&str]| beginnings.iter().any(|words| sql.starts_with(words));
@@ -53,8 +52,8 @@ impl SchemaRow {
         !self.is_table() || sql.contains("WITHOUT") && sql.contains("ROWID")
     }
 
-    /// True if type, name and table of the row agree with its SQL, as in every row that SQLite writes. It
-    /// does not check them, and believes them when it drops or alters the object.
+    /// True if type, name and table of the row agree with its SQL, as in every row that SQLite writes. It does not
+    /// check them, and relies on them when it drops or alters the object.
     pub fn is_consistent(&self) -> bool {
         let sql = self.sql.to_ascii_uppercase();
         if !self.is_typed {
@@ -90,9 +89,9 @@ impl SchemaRow {
 /// Columns of `sqlite_schema`.
 const COLUMNS: usize = 5;
 
-/// The rows of `sqlite_schema`, as far as they can be read. Text that is not valid in the encoding of
-/// the database is replaced. On a page whose cells overlap, thousands may share the same bytes: no more is
-/// read than the image could hold without.
+/// The rows of `sqlite_schema`, as far as they can be read. Text that is invalid in the encoding of the database is
+/// replaced. On a page whose cells overlap, thousands may share the same bytes: no more is read than the image could
+/// hold otherwise.
 pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
     use Value::Text;
     let geometry = Geometry::of(image);
@@ -136,7 +135,7 @@ pub fn rows(image: &[u8]) -> Vec<SchemaRow> {
     rows
 }
 
-/// Text in the encoding of header field [`header::ENCODING`].
+/// Decodes text in the encoding of header field [`header::ENCODING`].
 pub fn decode(text: &[u8], encoding: u32) -> String {
     let unit = match encoding {
         2 => u16::from_le_bytes,
@@ -147,7 +146,7 @@ pub fn decode(text: &[u8], encoding: u32) -> String {
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// Text as bytes in the encoding of header field [`header::ENCODING`].
+/// Encodes text in the encoding of header field [`header::ENCODING`].
 pub fn encode(text: &str, encoding: u32) -> Vec<u8> {
     match encoding {
         2 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),

@@ -1,16 +1,16 @@
-//! Pages taken and given back: freelist, page count and pointer map stay right where they were.
+//! Allocates and frees pages. Freelist, page count and pointer map stay right if they were right before.
 //!
-//! Whatever the file: a freelist that leads nowhere is passed over, and new pages come from the end.
+//! Any file will do: a broken freelist is skipped, and new pages come from the end.
 
 use super::cell::Cell;
 use super::page::BtreePage;
 use super::pointer_map::{self, Use};
 use super::{Geometry, header, read_be, tree, write_be};
 
-/// No image grows beyond this by allocation, in bytes.
+/// Allocation does not grow an image beyond this size, in bytes.
 const IMAGE_BYTES_MAX: usize = 9_000_000;
 
-/// An image whose pages are taken and given back.
+/// An image whose pages are allocated and freed.
 #[derive(Debug)]
 pub struct Space<'a> {
     /// The image; whole pages.
@@ -22,15 +22,15 @@ pub struct Space<'a> {
 }
 
 impl<'a> Space<'a> {
-    /// For an image that may grow by so many pages. A partial last page is filled up.
+    /// For an image that may grow by `pages_max` pages. A partial last page is filled up.
     pub fn new(image: &'a mut Vec<u8>, pages_max: usize) -> Self {
         let geometry = Geometry::of(image);
         image.resize(geometry.pages as usize * geometry.page_bytes, 0);
         Self { image, geometry, pages_left: pages_max }
     }
 
-    /// Takes a page, filled with zeros, for this use: a free one, or else a new one at the end. `None`
-    /// where the file may not grow.
+    /// Allocates a page, filled with zeros, for this use: a free one, otherwise a new one at the end. `None` if the
+    /// file may not grow.
     pub fn allocate(&mut self, used_as: Use) -> Option<u32> {
         let page = self.take_free().or_else(|| self.take_new())?;
         self.geometry.page_mut(self.image, page).fill(0);
@@ -86,8 +86,8 @@ impl<'a> Space<'a> {
         Some(self.geometry.pages)
     }
 
-    /// Takes a page, filled with zeros, for a root. In a database with a pointer map roots stand before all
-    /// other pages: what stands behind the largest root moves elsewhere.
+    /// Allocates a page, filled with zeros, for a root. In a database with a pointer map roots come before all other
+    /// pages, so the page after the largest root is moved elsewhere.
     pub fn allocate_root(&mut self) -> Option<u32> {
         if !pointer_map::is_present(self.image) {
             return self.allocate(Use::Root);
@@ -107,7 +107,7 @@ impl<'a> Space<'a> {
         Some(page)
     }
 
-    /// Moves what a page holds to another page, or takes it off the freelist, by what the pointer map says.
+    /// Moves the contents of a page to another page, or takes it off the freelist, depending on the pointer map.
     fn vacate(&mut self, page: u32) -> Option<()> {
         let (kind, parent) = pointer_map::get(self.image, &self.geometry, page);
         if kind == Use::Free.entry().0 {
@@ -136,7 +136,7 @@ impl<'a> Space<'a> {
         Some(())
     }
 
-    /// Where in its parent the number of a page stands.
+    /// Where in its parent the number of a page is stored.
     fn reference_to(&self, page: u32, used_as: Use) -> Option<usize> {
         let (_, parent) = used_as.entry();
         if let Use::Overflow { .. } = used_as {
@@ -154,12 +154,12 @@ impl<'a> Space<'a> {
         in_cell.or((btree.right_child() == Some(page)).then_some(btree.start + 8))
     }
 
-    /// Puts a page on the freelist: as a leaf of the first trunk if that has room, else as a new trunk.
+    /// Puts a page on the freelist: as a leaf of the first trunk if that has room, otherwise as a new trunk.
     pub fn release(&mut self, page: u32) {
         if !self.can_be_free(page) {
             return;
         }
-        // The last six entries stay empty, for old versions of SQLite could not read full trunks.
+        // The last six entries stay empty, because old versions of SQLite could not read full trunks.
         let room = self.geometry.usable_bytes / 4 - 8;
         let trunk = header::FREELIST_TRUNK.get(self.image);
         let leaves = read_be(self.geometry.page(self.image, trunk), 4, 4) as usize;
@@ -179,7 +179,7 @@ impl<'a> Space<'a> {
     }
 }
 
-/// Writes the freelist anew so that it has exactly these pages, in trunks that are as full as may be.
+/// Rewrites the freelist so that it has exactly these pages, in trunks that are as full as possible.
 pub fn rebuild_freelist(image: &mut Vec<u8>, pages: &[u32]) {
     header::FREELIST_TRUNK.set(image, 0);
     header::FREELIST_COUNT.set(image, 0);

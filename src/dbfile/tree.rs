@@ -1,11 +1,11 @@
-//! Walks over b-trees, overflow chains and the freelist. Every walk ends: a page is visited once.
+//! Walks over b-trees, overflow chains and the freelist. Every walk ends: no page is visited twice.
 
 use super::cell::{Cell, Payload};
 use super::page::BtreePage;
 use super::pointer_map::Use;
 use super::{Geometry, header, read_be};
 
-/// Longest payload that [`payload`] puts together, in bytes.
+/// Longest payload that [`payload`] assembles, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 1_000_000;
 
 /// A set of page numbers of one image.
@@ -18,7 +18,7 @@ impl PageSet {
         Self(vec![false; geometry.pages as usize + 1])
     }
 
-    /// Adds a page; `false` if it was there already or is no page of the image.
+    /// Adds a page; `false` if it was there already or is not a page of the image.
     pub fn insert(&mut self, page: u32) -> bool {
         match self.0.get_mut(page as usize) {
             Some(seen) if page != 0 => !std::mem::replace(seen, true),
@@ -32,8 +32,8 @@ impl PageSet {
     }
 }
 
-/// The pages of the b-tree at `root`, parents before children, left to right. Pages that are no
-/// b-tree pages by their type byte are left out.
+/// The pages of the b-tree at `root`, parents before children, left to right. Pages whose type byte is not that of a
+/// b-tree page are left out.
 pub fn pages(image: &[u8], geometry: &Geometry, root: u32) -> Vec<u32> {
     let mut seen = PageSet::new(geometry);
     let mut found = Vec::new();
@@ -79,8 +79,8 @@ pub fn overflow_chain(image: &[u8], geometry: &Geometry, first: u32) -> Vec<u32>
     chain
 }
 
-/// The payload of the cell at `offset` of page `number`, overflow pages included; cut where the chain
-/// ends early or at [`PAYLOAD_BYTES_MAX`].
+/// The payload of the cell at `offset` of page `number`, overflow pages included; truncated if the chain ends early, or
+/// at [`PAYLOAD_BYTES_MAX`].
 pub fn payload(image: &[u8], geometry: &Geometry, number: u32, offset: usize, payload: &Payload) -> Vec<u8> {
     let total = usize::try_from(payload.total).unwrap_or(usize::MAX).min(PAYLOAD_BYTES_MAX);
     let page = geometry.page(image, number);
@@ -109,8 +109,7 @@ pub struct Freelist {
     pub leaves: Vec<u32>,
 }
 
-/// The freelist of `image`. Leaf entries that are no pages of the image are left in: they are what
-/// one wants to see.
+/// The freelist of `image`. Leaf entries that are not pages of the image are kept: they are what one wants to see.
 pub fn freelist(image: &[u8], geometry: &Geometry) -> Freelist {
     let mut list = Freelist::default();
     let mut seen = PageSet::new(geometry);
@@ -154,7 +153,7 @@ pub fn uses(image: &[u8], geometry: &Geometry) -> Vec<(u32, Use)> {
     found
 }
 
-/// The pages from `root` down to `target`, both included; `None` where `target` is not in the tree.
+/// The pages from `root` down to `target`, both included; `None` if `target` is not in the tree.
 pub fn path(image: &[u8], geometry: &Geometry, root: u32, target: u32) -> Option<Vec<u32>> {
     let mut parents = vec![0; geometry.pages as usize + 1];
     let mut stack = vec![root];

@@ -4,7 +4,7 @@
 /// Longest varint in bytes.
 pub const BYTES_MAX: usize = 9;
 
-/// Reads a varint at the start of `bytes`: value and length. `None` where the bytes end inside it.
+/// Reads a varint at the start of `bytes`: value and length. `None` if the bytes end inside it.
 pub fn read(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0;
     for (i, &byte) in bytes.iter().take(BYTES_MAX).enumerate() {
@@ -24,8 +24,8 @@ pub fn write(value: u64, out: &mut Vec<u8>) {
     write_padded(value, 1, out);
 }
 
-/// Appends `value` in at least `length` bytes: 1 to 9. Longer forms than necessary are valid to
-/// SQLite's reader, though its writer never produces them.
+/// Appends `value` in at least `length` bytes, 1 to 9. SQLite's reader accepts forms that are longer than necessary,
+/// though its writer never produces them.
 pub fn write_padded(value: u64, length: usize, out: &mut Vec<u8>) {
     let length = length.clamp(len(value), BYTES_MAX);
     let mut rest = value;

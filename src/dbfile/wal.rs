@@ -6,7 +6,7 @@ use super::{read_be, write_be};
 pub const HEADER_BYTES: usize = 32;
 /// Length of the header of a frame in bytes; the page follows.
 pub const FRAME_HEADER_BYTES: usize = 24;
-/// Magic of a log whose checksums read words little-endian; the lowest bit set means big-endian.
+/// The magic number of a log whose checksums read words little-endian; the lowest bit set means big-endian.
 pub const MAGIC: u32 = 0x377f_0682;
 /// The only format version.
 pub const FORMAT: u32 = 3_007_000;
@@ -22,7 +22,7 @@ pub struct Header {
     pub page_bytes: u32,
     /// Checkpoint sequence number.
     pub sequence: u32,
-    /// The salts that valid frames repeat.
+    /// The salts, which valid frames repeat.
     pub salts: [u32; 2],
     /// Checksum of the 24 bytes before it.
     pub checksum: [u32; 2],
@@ -35,7 +35,7 @@ pub struct Frame {
     pub at: usize,
     /// The page that it replaces.
     pub page: u32,
-    /// Size of the database in pages after a commit; 0 where the frame commits nothing.
+    /// Size of the database in pages after a commit; 0 if the frame commits nothing.
     pub commit_pages: u32,
     /// Salts.
     pub salts: [u32; 2],
@@ -61,14 +61,14 @@ pub fn header(log: &[u8]) -> Option<Header> {
 }
 
 impl Header {
-    /// The page size where it is one that SQLite accepts.
+    /// The page size, if it is one that SQLite accepts.
     pub fn valid_page_bytes(&self) -> Option<usize> {
         let bytes = self.page_bytes as usize;
         (bytes.is_power_of_two() && (512..=65536).contains(&bytes)).then_some(bytes)
     }
 }
 
-/// The whole frames of `log`.
+/// The complete frames of `log`.
 pub fn frames(log: &[u8]) -> Vec<Frame> {
     let Some(page_bytes) = header(log).and_then(|header| header.valid_page_bytes()) else {
         return Vec::new();
@@ -88,7 +88,7 @@ pub fn frames(log: &[u8]) -> Vec<Frame> {
     (0..count).map(frame).collect()
 }
 
-/// How many frames, from the first, have the salts of the header and the right checksum.
+/// How many frames, from the first on, have the salts of the header and the right checksum.
 pub fn valid_frames(log: &[u8]) -> usize {
     let Some(header) = header(log) else {
         return 0;
@@ -110,8 +110,7 @@ pub fn valid_frames(log: &[u8]) -> usize {
     valid
 }
 
-/// Recomputes the checksums of the header and of all frames, and gives all frames the salts of the
-/// header.
+/// Recomputes the checksums of the header and of all frames, and gives all frames the header's salts.
 pub fn repair(log: &mut [u8]) {
     let Some(header) = header(log) else {
         return;
@@ -131,7 +130,7 @@ fn write_pair(bytes: &mut [u8], at: usize, pair: [u32; 2]) {
     write_be(bytes, at + 4, 4, u64::from(pair[1]));
 }
 
-/// The running checksum after `frame`: its first 8 bytes and its page count, salts do not.
+/// The running checksum after `frame`: it covers the page and the first 8 bytes of the header, not the salts.
 pub(crate) fn frame_checksum(log: &[u8], frame: &Frame, running: [u32; 2], big_endian: bool) -> [u32; 2] {
     let page_at = frame.at + FRAME_HEADER_BYTES;
     let page_bytes = header(log).and_then(|header| header.valid_page_bytes()).unwrap_or(0);

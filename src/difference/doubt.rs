@@ -1,9 +1,8 @@
-//! Why a result may differ without a bug: read from the text of statements.
+//! Why a result may differ without a bug, derived from the text of statements.
 //!
-//! A reason lies in a statement, or in something that it names: a view with `LIMIT`, a trigger that calls
-//! `random()`, a table into which such a value was written. So names are remembered with their reason, and a
-//! statement that mentions one has it, too. That is coarser than what a parser and a schema would say, and errs
-//! towards doubt.
+//! The reason may be in the statement, or in something that it names: a view with `LIMIT`, a trigger that calls
+//! `random()`, a table into which such a value was written. So names are remembered with their reason, and a statement
+//! that mentions one has it, too. That is coarser than using a parser and a schema, and errs on the side of doubt.
 
 mod order;
 
@@ -17,7 +16,7 @@ use crate::sql::tree;
 use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{Setting, TestCase};
 
-/// Functions and tables whose content is the build's, or that of the file's pages.
+/// Functions and tables whose results depend on the build, or on the pages of the file.
 const TELLS_OF_BUILD: [&str; 19] = [
     "sqlite_version",
     "sqlite_source_id",
@@ -52,7 +51,7 @@ const CLOCK: [&str; 10] = [
     "current_time",
     "current_timestamp",
 ];
-/// Pragmas, also as tables (`pragma_…`), whose rows tell of the database and not of the build.
+/// Pragmas, also as tables (`pragma_…`), whose rows depend on the database and not on the build.
 const COMPARED_PRAGMAS: [&str; 14] = [
     "table_info",
     "table_xinfo",
@@ -69,7 +68,7 @@ const COMPARED_PRAGMAS: [&str; 14] = [
     "auto_vacuum",
     "journal_mode",
 ];
-/// Pragmas that change how the engine works, and nothing of what a later statement gives or leaves.
+/// Pragmas that change how the engine works, but not the result or effect of any later statement.
 const IDLE_PRAGMAS: [&str; 17] = [
     "analysis_limit",
     "automatic_index",
@@ -92,7 +91,7 @@ const IDLE_PRAGMAS: [&str; 17] = [
 /// Names of the table that holds the schema.
 const SCHEMA_TABLES: [&str; 4] =
     ["sqlite_schema", "sqlite_master", "sqlite_temp_schema", "sqlite_temp_master"];
-/// Functions whose result depends on the order in which rows come.
+/// Functions whose result depends on the order of rows.
 const DEPENDS_ON_ORDER: [&str; 14] = [
     "group_concat",
     "string_agg",
@@ -109,7 +108,7 @@ const DEPENDS_ON_ORDER: [&str; 14] = [
     "row_number",
     "ntile",
 ];
-/// Keywords behind which stands the name of what is made or written to.
+/// Keywords that precede the name of what is created or written to.
 const BEFORE_TARGET: [&str; 13] = [
     "INTO", "UPDATE", "FROM", "TABLE", "VIEW", "TRIGGER", "INDEX", "ON", "EXISTS", "IGNORE", "REPLACE",
     "ABORT", "FAIL",
@@ -118,7 +117,7 @@ const BEFORE_TARGET: [&str; 13] = [
 /// Why the result of something may differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Doubt {
-    /// It tells of the build, the clock, or random numbers: nothing can be said.
+    /// It depends on the build, the clock, or random numbers: nothing can be said.
     pub tells: Option<&'static str>,
     /// It depends on the order of rows: a difference is a warning.
     pub order: Option<&'static str>,
@@ -130,7 +129,7 @@ impl Doubt {
     }
 }
 
-/// What the text of a statement says.
+/// What the text of a statement reveals.
 #[derive(Debug, Default)]
 pub struct Reading {
     /// It has an `ORDER BY` for all of its rows.
@@ -139,16 +138,16 @@ pub struct Reading {
     pub has_top_limit: bool,
     /// It is a pragma that changes no result.
     pub is_idle_pragma: bool,
-    /// What lies in the statement alone.
+    /// Doubts about the statement alone.
     doubt: Doubt,
     /// Words and quoted names, in lower case.
     words: Vec<String>,
-    /// Names behind [`BEFORE_TARGET`].
+    /// Names after [`BEFORE_TARGET`].
     targets: Vec<String>,
 }
 
 impl Reading {
-    /// Of the text of a statement.
+    /// Reads the text of a statement.
     pub fn of(text: &[u8], policy: &Policy) -> Self {
         let mut reading = Self::default();
         let mut depth = 0_u32;
@@ -172,7 +171,7 @@ impl Reading {
                         b")" => depth.saturating_sub(1),
                         _ => depth,
                     };
-                    // `main.t`: the name behind the dot is the one that counts.
+                    // `main.t`: the name after the dot is the one that counts.
                     keyword = if piece == b"." { "INTO" } else { "" };
                 }
                 _ => {}
@@ -205,11 +204,11 @@ impl Reading {
         let is_other_pragma =
             || word.strip_prefix("pragma_").is_some_and(|name| !COMPARED_PRAGMAS.contains(&name));
         let tells = if TELLS_OF_BUILD.contains(&word) || is_other_pragma() {
-            Some("tells of the build")
+            Some("depends on the build")
         } else if RANDOM.contains(&word) {
             Some("random numbers")
         } else if known::is_shadow_name(word.as_bytes()) {
-            Some("the format of a virtual table's own tables")
+            Some("the format of shadow tables")
         } else if !policy.is_same_machine && CLOCK.contains(&word) {
             Some("the clock")
         } else if !policy.compares_schema_text && SCHEMA_TABLES.contains(&word) {
@@ -220,13 +219,13 @@ impl Reading {
         self.doubt.tells = self.doubt.tells.or(tells);
     }
 
-    /// What [`order::in_tree`] might have seen.
+    /// What [`order::in_tree`] might have found.
     fn order_without_tree(&self) -> Option<&'static str> {
         let count = |word: &str| self.words.iter().filter(|known| *known == word).count();
         let may_have = count("select") > 1
             || count("group") > 0
             || self.words.iter().any(|word| order::AGGREGATES.contains(&word.as_str()));
-        may_have.then_some("queries in a statement that our parser does not read")
+        may_have.then_some("queries in a statement that our parser cannot parse")
     }
 
     fn note_verb(&mut self, policy: &Policy) {
@@ -245,7 +244,7 @@ impl Reading {
         self.doubt.tells = self.doubt.tells.or(tells);
         let says = |word: &str| self.words.iter().any(|known| known == word);
         if says("returning") && says("select") {
-            self.doubt.order = self.doubt.order.or(Some("RETURNING with a query, among rows that change"));
+            self.doubt.order = self.doubt.order.or(Some("RETURNING with a query over changing rows"));
         }
         let is_query = matches!(self.words.first().map(String::as_str), Some("select" | "values" | "with"));
         if self.has_top_limit && !is_query {
@@ -254,12 +253,12 @@ impl Reading {
     }
 }
 
-/// Names with the reason to doubt what they stand for.
+/// Names with the reason to doubt what they refer to.
 #[derive(Debug, Default)]
 pub struct Doubts(BTreeMap<String, Doubt>);
 
 impl Doubts {
-    /// Of the database with which a case begins.
+    /// For the database with which a case starts.
     pub fn of_schema(case: &TestCase, policy: &Policy) -> Self {
         let mut doubts = Self::default();
         let rows = case.files.main().map(schema::rows).unwrap_or_default();
@@ -269,7 +268,7 @@ impl Doubts {
             let rich = crate::sql::statements(RICH_SCHEMA.as_bytes());
             readings.extend(rich.map(|range| Reading::of(RICH_SCHEMA[range].as_bytes(), policy)));
         }
-        // What uses something doubtful is doubtful, through any number of views and triggers.
+        // Whatever uses something doubtful is doubtful, through any number of views and triggers.
         loop {
             let before = doubts.0.clone();
             for reading in &readings {
@@ -281,12 +280,12 @@ impl Doubts {
         }
     }
 
-    /// What to doubt of the result of a statement.
+    /// The doubts about the result of a statement.
     pub(super) fn of_statement(&self, reading: &Reading) -> Doubt {
         reading.words.iter().fold(reading.doubt, |doubt, word| doubt.or(self.of_name(word)))
     }
 
-    /// What to doubt of the content of a table.
+    /// The doubts about the content of a table.
     pub(super) fn of_name(&self, name: &str) -> Doubt {
         self.0.get(&name.to_ascii_lowercase()).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What two runs left.
+//! Compares what two runs left.
 
 use super::doubt::Doubts;
 use super::statement::sql_text;
@@ -9,7 +9,7 @@ use crate::known;
 use crate::oracles::integrity;
 use crate::testcase::TestCase;
 
-/// Modules whose tables hold what was put into them; others show the file, or the build.
+/// Modules whose tables hold what was inserted; others show the file, or the build.
 const STORING_MODULES: [&str; 6] = ["fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"];
 
 /// Compares schema, content and soundness.
@@ -22,7 +22,7 @@ pub(super) fn compare(
     comparison: &mut Comparison,
 ) {
     let (Some(a), Some(b)) = (&a.end, &b.end) else {
-        comparison.skip("the end could not be read");
+        comparison.skip("the end state could not be read");
         return;
     };
     comparison.is_end_compared = true;
@@ -32,13 +32,13 @@ pub(super) fn compare(
     }
     for table in &a.tables {
         let Some(other) = b.tables.iter().find(|other| other.name == table.name) else {
-            comparison.skip("a table that one of them cannot read");
+            comparison.skip("a table that one engine cannot read");
             continue;
         };
         let sql = a.schema.iter().find(|[kind, name, ..]| kind == "table" && *name == table.name);
         let sql = sql.map_or("", |[.., sql]| sql.as_str());
         if !is_comparable(&table.name, sql, a) {
-            comparison.skip("a table of the engine's own");
+            comparison.skip("an internal table of the engine");
             continue;
         }
         comparison.differences.extend(content(case, table, other, doubts));
@@ -46,14 +46,14 @@ pub(super) fn compare(
 }
 
 fn compare_integrity(case: &TestCase, a: &EndState, b: &EndState, comparison: &mut Comparison) {
-    // What one of them may say rightly, the other may leave unsaid.
+    // One of them may rightly report what the other does not.
     let unexcused = |problems: &Option<Vec<String>>| {
         let unexcused = |problem: &&String| integrity::excuse(problem, case).is_none();
         Some(problems.as_ref()?.iter().filter(unexcused).cloned().collect::<Vec<String>>())
     };
     let (in_a, in_b) = (unexcused(&a.integrity), unexcused(&b.integrity));
     let (Some(in_a), Some(in_b)) = (&in_a, &in_b) else {
-        comparison.skip("integrity_check did not come to its end");
+        comparison.skip("integrity_check did not finish");
         return;
     };
     if in_a.is_empty() != in_b.is_empty() {
@@ -83,7 +83,7 @@ fn compare_schema(a: &EndState, b: &EndState, policy: &Policy, comparison: &mut 
         let mut rows: Vec<String> = state
             .schema
             .iter()
-            // Statistics are made where PRAGMA optimize finds them worth it.
+            // PRAGMA optimize makes statistics if it finds them worthwhile.
             .filter(|[_, name, ..]| !name.starts_with("sqlite_stat"))
             .filter(|[_, name, ..]| policy.compares_schema_text || !name.starts_with("sqlite_"))
             .map(compared)
@@ -100,7 +100,7 @@ fn compare_schema(a: &EndState, b: &EndState, policy: &Policy, comparison: &mut 
     };
     let shown = [only(&rows_a, &rows_b), only(&rows_b, &rows_a)];
     let message =
-        format!("other objects in the schema\nA: {}\nB: {}", shown[0].join("; "), shown[1].join("; "));
+        format!("different objects in the schema\nA: {}\nB: {}", shown[0].join("; "), shown[1].join("; "));
     let kind = |rows: &[String]| {
         rows.first().map_or("none", |row| row.split(' ').next().unwrap_or_default()).to_owned()
     };
@@ -115,8 +115,8 @@ fn compare_schema(a: &EndState, b: &EndState, policy: &Policy, comparison: &mut 
     false
 }
 
-/// Whether the content of a table is that of the user, and not an engine's record of something else:
-/// statistics, and the tables in which virtual ones keep their data, whose format is the version's own.
+/// Whether the content of a table is the user's, and not internal data of the engine: statistics, and the shadow tables
+/// of virtual tables, whose format depends on the version.
 fn is_comparable(name: &str, sql: &str, state: &EndState) -> bool {
     let lower = sql.to_ascii_lowercase();
     if name.to_ascii_lowercase().starts_with("sqlite_stat") {
@@ -144,7 +144,7 @@ fn content(case: &TestCase, a: &TableDigest, b: &TableDigest, doubts: &Doubts) -
     let doubt = doubts.of_name(&a.name);
     let warning = doubt.tells.or(doubt.order).or_else(|| {
         // Which row gets which rowid depends on the order in which they were inserted.
-        has_same_rows.then_some("the same rows with other rowids")
+        has_same_rows.then_some("the same rows with different rowids")
     });
     let is_in_digits = !has_same_rows && a.rows.is_same_but_for_digits(&b.rows);
     Some(Difference {

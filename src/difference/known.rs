@@ -1,8 +1,8 @@
-//! Differences between versions of SQLite that are meant: each with the release that made it, and why.
+//! Intended differences between versions of SQLite, each with the release that introduced it, and why.
 //!
-//! An entry applies only between a version before that release and one that has it, and says as narrowly as it
-//! can which difference it explains. What fired, and what applies and did not, is reported: an entry that never
-//! fires has no business here.
+//! An entry applies only between a version before that release and one since, and describes as narrowly as it can which
+//! difference it explains. Entries that fired, and those that apply and did not, are reported: an entry that never
+//! fires does not belong here.
 
 use super::{Class, Difference};
 use crate::sql::{Token, TokenKind, bare, tokenize};
@@ -16,7 +16,7 @@ pub struct KnownDifference {
     pub name: &'static str,
     /// What changed.
     pub reason: &'static str,
-    /// Where that is said.
+    /// Where that is documented.
     pub link: &'static str,
     /// The first version that has it.
     pub since: Version,
@@ -28,7 +28,7 @@ pub struct KnownDifference {
 pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
     KnownDifference {
         name: "json-tree-id",
-        reason: "JSON is held as JSONB, by which json_tree() and json_each() number and show elements",
+        reason: "JSON is stored as JSONB, which changes how json_tree() and json_each() number and show elements",
         link: "https://sqlite.org/releaselog/3_45_0.html",
         since: (3, 45, 0),
         explains: |difference| has_rows(difference) && says(difference, &["json_tree", "json_each"]),
@@ -78,7 +78,7 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
     },
     KnownDifference {
         name: "aggregate-in-values",
-        reason: "VALUES with several rows runs as a query, in which an aggregate may stand",
+        reason: "VALUES with several rows runs as a query, in which aggregates are allowed",
         link: "https://sqlite.org/releaselog/3_46_0.html",
         since: (3, 46, 0),
         explains: |difference| {
@@ -104,14 +104,14 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
     },
     KnownDifference {
         name: "float-digits",
-        reason: "conversions between floating-point numbers and text were written anew, with 17 digits instead of 15",
+        reason: "conversions between floating-point numbers and text were rewritten, with 17 digits instead of 15",
         link: "https://sqlite.org/floatingpoint.html",
         since: (3, 52, 0),
         explains: |difference| difference.class == Class::Digits,
     },
     KnownDifference {
         name: "float-text",
-        reason: "what is computed from the text of a floating-point number, such as its length, follows its digits",
+        reason: "anything computed from the text of a floating-point number, such as its length, depends on its digits",
         link: "https://sqlite.org/floatingpoint.html",
         since: (3, 52, 0),
         explains: |difference| has_rows(difference) && has_float(difference) && uses_text(difference),
@@ -140,7 +140,7 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
     },
     KnownDifference {
         name: "fts3-snippet-column",
-        reason: "snippet() of FTS3 and FTS4 gives an empty text for a column that is not there",
+        reason: "snippet() of FTS3 and FTS4 returns an empty text for a missing column",
         link: "https://sqlite.org/releaselog/3_54_0.html",
         since: (3, 54, 0),
         explains: |difference| {
@@ -150,7 +150,7 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
     },
     KnownDifference {
         name: "no-utf-8",
-        reason: "functions on texts that are no UTF-8, or hold noncharacters, count and convert them in another way",
+        reason: "functions count and convert texts that are not UTF-8, or contain noncharacters, differently",
         link: "https://sqlite.org/releaselog/3_54_0.html",
         since: (3, 54, 0),
         explains: |difference| {
@@ -159,7 +159,7 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
     },
     KnownDifference {
         name: "rowid-is-no-column",
-        reason: "ALTER TABLE adds, drops and renames no column named like a rowid",
+        reason: "ALTER TABLE refuses to add, drop or rename a column named like a rowid",
         link: "https://sqlite.org/releaselog/3_54_0.html",
         since: (3, 54, 0),
         explains: |difference| {
@@ -174,8 +174,8 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
 const OLD: usize = 0;
 const NEW: usize = 1;
 
-/// True if one side fails with `SQLITE_ERROR`, as where the parser or the resolver refuses, and the other does
-/// not fail.
+/// True if one side fails with `SQLITE_ERROR`, as if rejected by the parser or the resolver, and the other does not
+/// fail.
 fn fails_only_in(difference: &Difference, side: usize) -> bool {
     difference.class == Class::Error && difference.sides[side].code == rusqlite::ffi::SQLITE_ERROR
 }
@@ -185,8 +185,8 @@ fn has_rows(difference: &Difference) -> bool {
     matches!(difference.class, Class::Rows | Class::Content)
 }
 
-/// True if the statement has a number that is a floating-point number: with a point or an exponent, or too large
-/// for an integer.
+/// True if the statement contains a floating-point number: one with a point or an exponent, or too large for an
+/// integer.
 fn has_float(difference: &Difference) -> bool {
     let text = difference.sql.as_bytes();
     let is_float = |token: &Token| {
@@ -194,14 +194,14 @@ fn has_float(difference: &Difference) -> bool {
         let has_mark = number.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
         token.kind == TokenKind::Number && (has_mark || number.len() > INTEGER_DIGITS)
     };
-    // A division, an average, or what reads a text as a number gives one, too.
+    // A division, an average, or converting a text to a number yields one, too.
     tokenize(text).iter().any(is_float) || says(difference, &["avg", "total", "round", "real", "pow", "sqrt"])
 }
 
-/// Digits of the largest integer, less one.
+/// Digits of the largest integer, minus one.
 const INTEGER_DIGITS: usize = 18;
 
-/// True if the statement makes texts of values.
+/// True if the statement converts values to texts.
 fn uses_text(difference: &Difference) -> bool {
     let functions = [
         "trim",
@@ -227,18 +227,18 @@ fn uses_text(difference: &Difference) -> bool {
     difference.sql.contains("||") || says(difference, &functions)
 }
 
-/// As [`fails_only_in`]; the other side may fail, too, for a reason that comes later.
+/// As [`fails_only_in`], but the other side may fail, too, for a reason that comes later.
 fn refuses(difference: &Difference, side: usize) -> bool {
     matches!(difference.class, Class::Error | Class::Code)
         && difference.sides[side].code == rusqlite::ffi::SQLITE_ERROR
 }
 
-/// True if the older side refuses a statement that names one of these functions.
+/// True if the older side rejects a statement that names one of these functions.
 fn lacks(difference: &Difference, functions: &[&str]) -> bool {
     refuses(difference, OLD) && says(difference, functions)
 }
 
-/// Words and names of the statement, in lower case and without quotes.
+/// Words and names in the statement, in lower case and without quotes.
 fn words(difference: &Difference) -> Vec<String> {
     let text = difference.sql.as_bytes();
     let word = |token: Token| {
@@ -254,7 +254,7 @@ fn says(difference: &Difference, sought: &[&str]) -> bool {
 }
 
 impl KnownDifference {
-    /// Whether the two versions lie on different sides of the change.
+    /// Whether the two versions are on different sides of the change.
     pub fn applies(&self, versions: [Version; 2]) -> bool {
         (versions[0] < self.since) != (versions[1] < self.since)
     }

@@ -1,24 +1,23 @@
-//! Whether two engines did the same with a case: pure, from two [`Transcript`]s.
+//! Whether two engines did the same with a case: a pure function of two [`Transcript`]s.
 //!
-//! Statements are compared one after the other: result code, then rows as a multiset of typed values. Where both
-//! came to the end of the script without a difference, what they left is compared, too: schema, content of each
-//! table, `integrity_check`.
+//! Statements are compared one by one: result code, then rows as a multiset of typed values. If both reach the end of
+//! the script without a difference, what they left is compared, too: schema, content of each table, `integrity_check`.
 //!
 //! # Where the comparison ends
-//! The first difference at a statement that may write, and the first one that nothing can be said about, leave
-//! the two in different states: what comes later is not compared, for all of it would differ. A query that
-//! differs changes nothing, and the comparison goes on behind it.
+//! After the first difference in a statement that may write, or the first such statement that is skipped, the two are
+//! in different states: the rest is not compared, because all of it would differ. A query that differs changes nothing,
+//! so the comparison continues after it.
 //!
 //! # Refutation
-//! Before an engine is accused, in this order; each reason is counted, so that a comparison that always
-//! finds one is seen:
-//! 1. Was the database damaged at the start, to either? One may notice what the other reads over.
-//! 2. Did the script do what may damage it by design ([`crate::engine::Taint`])? Statements before that are
+//! Before an engine is accused, these questions are asked in order; each reason is counted, so that a comparison that
+//! always finds one is noticed:
+//! 1. Did either engine find the database damaged at the start? One may notice what the other overlooks.
+//! 2. Did the script do something that may damage it by design ([`crate::engine::Taint`])? Statements before that are
 //!    compared. Under a lowered limit, errors are warnings.
-//! 3. Did a limit end the run, of either? Statements before that are compared.
-//! 4. Does the statement, or what it reads, tell of the build, the clock or the random numbers ([`doubt`])?
-//! 5. Does its result depend on the order of rows where SQL leaves it open? That is a warning: it is
-//!    most often harmless and may be a bug in ORDER BY.
+//! 3. Did a limit end either run? Statements before that are compared.
+//! 4. Does the statement, or what it reads, depend on the build, the clock or random numbers ([`doubt`])?
+//! 5. Does its result depend on an order of rows that SQL does not define? That is a warning: it is usually harmless
+//!    but may be a bug in ORDER BY.
 
 pub mod doubt;
 mod end;
@@ -38,16 +37,17 @@ use doubt::Doubts;
 /// Name of this comparison in signatures.
 pub const ORACLE: &str = "pair";
 
-/// What two engines have to agree about.
+/// What two engines have to agree on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// True if both run on our simulated machine, whose clock and random numbers are the same for both.
     pub is_same_machine: bool,
-    /// True if their result codes mean the same, extended ones included; else only success and failure count.
+    /// True if their result codes mean the same, extended ones included; otherwise only success and failure count.
     pub compares_codes: bool,
-    /// True if the text in `sqlite_schema` and the table's columns are kept as they were written.
+    /// True if the text in `sqlite_schema` and the table's columns are kept as written.
     pub compares_schema_text: bool,
-    /// True if a statement that one of them cannot even explain is no difference: it does not know it.
+    /// True if a statement that one of them cannot even explain is not a difference, because it is unknown to that
+    /// engine.
     pub skips_unknown_statements: bool,
 }
 
@@ -59,7 +59,7 @@ impl Policy {
         compares_schema_text: true,
         skips_unknown_statements: false,
     };
-    /// SQLite and another engine that speaks its language.
+    /// SQLite and another engine for the same SQL dialect.
     pub const ENGINES: Self = Self {
         is_same_machine: false,
         compares_codes: false,
@@ -72,34 +72,34 @@ impl Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// Both gave rows, and not the same.
+    /// Both returned rows, but not the same.
     Rows,
-    /// The same rows but for the last digits of floating-point numbers, as values or as text.
+    /// The same rows except for the last digits of floating-point numbers, as values or as text.
     Digits,
-    /// The same rows in another order, where an order was asked for. Never more than a warning.
+    /// The same rows in another order, although one was requested. Never more than a warning.
     Order,
-    /// One gave rows, the other none.
+    /// One returned rows, the other none.
     RowsAgainstNone,
     /// One failed.
     Error,
-    /// Both failed, with other codes.
+    /// Both failed, with different codes.
     Code,
-    /// One ran more statements than the other, without an error that says why.
+    /// One ran more statements than the other, without an error to explain it.
     Statements,
-    /// Other objects in the schema.
+    /// Different objects in the schema.
     Schema,
-    /// Other content of a table at the end.
+    /// Different content of a table at the end.
     Content,
     /// `integrity_check` complains on one side.
     Integrity,
-    /// An engine's process died. Not seen here: whoever runs the processes says so.
+    /// An engine's process died. Not detected here, but by whoever runs the processes.
     Death,
-    /// It ended itself with a panic of Rust.
+    /// It ended with a Rust panic.
     Panic,
 }
 
 impl Class {
-    /// As it stands in a signature.
+    /// The name in signatures.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rows => "rows",
@@ -125,20 +125,20 @@ pub struct Side {
     pub code: i32,
     /// Its message, if it failed.
     pub message: String,
-    /// What it gave or left, for people: the first rows, the problems, the objects.
+    /// What it returned or left, for people: the first rows, the problems, the objects.
     pub shown: Vec<String>,
 }
 
-/// Something that the two did not do alike.
+/// Something that the two did differently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// What kind of difference.
     pub class: Class,
-    /// What tells it from others of its class: verb, codes; nothing of the case.
+    /// What distinguishes it from others of its class: verb, codes; nothing of the case.
     pub detail: String,
     /// Why it is most likely harmless; `None` for a finding.
     pub warning: Option<String>,
-    /// The statement; the script for the content of a table, empty for what else was left at the end.
+    /// The statement; the script if the content of a table differs, empty for anything else at the end.
     pub sql: String,
     /// What each of the two did.
     pub sides: [Side; 2],
@@ -158,7 +158,7 @@ impl Difference {
     }
 }
 
-/// What the comparison of a case says.
+/// The result of comparing a case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// Statements whose result was compared.
@@ -177,7 +177,7 @@ impl Comparison {
     }
 
     fn add(&mut self, difference: Difference) {
-        // A query that differs does so each time it stands in the script.
+        // A query that differs does so each time it occurs in the script.
         let signature = difference.signature();
         let is_finding = difference.is_finding();
         let is_new = |known: &Difference| known.signature() != signature || known.is_finding() != is_finding;
@@ -187,7 +187,7 @@ impl Comparison {
     }
 }
 
-/// Compares what two engines did with `case`, the case that both were given.
+/// Compares what two engines did with `case`, which both were given.
 pub fn compare(case: &TestCase, a: &Transcript, b: &Transcript, policy: &Policy) -> Comparison {
     let mut comparison = Comparison::default();
     if !(a.is_healthy_at_start && b.is_healthy_at_start) {

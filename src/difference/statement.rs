@@ -1,4 +1,4 @@
-//! The statements of two runs, one after the other.
+//! Compares the statements of two runs, one by one.
 
 use rusqlite::ffi;
 
@@ -11,19 +11,19 @@ use crate::testcase::TestCase;
 /// Longest text of a statement in a [`Difference`], in bytes.
 const SQL_BYTES_MAX: usize = 4000;
 
-/// Codes that say that a limit was reached. How much a version needs for the same is its own affair.
+/// Codes for a limit that was reached. How much a version needs is its own business.
 const LIMIT_CODES: [i32; 4] =
     [ffi::SQLITE_NOMEM, ffi::SQLITE_INTERRUPT, ffi::SQLITE_FULL, ffi::SQLITE_TOOBIG];
 
-/// Taints that change nothing of what two engines have to agree about.
+/// Taints that do not affect what two engines have to agree on.
 const HARMLESS_TAINTS: [&str; 3] = ["attached-file", "changed-meaning", LIMITS_TAINT];
-/// With this one a statement may be too much for one version and not for the other.
+/// With this taint a statement may be too much for one version and not for the other.
 const LIMITS_TAINT: &str = "limits";
 
-/// Verbs of statements that leave everything as it is.
+/// Verbs of statements that change nothing.
 const QUERIES: [&str; 4] = ["SELECT", "VALUES", "WITH", "EXPLAIN"];
 
-/// Compares all statements; true if both are in the same state at the end, as far as can be told.
+/// Compares all statements; true if both are in the same state at the end, as far as can be determined.
 pub(super) fn compare_all(
     case: &TestCase,
     a: &Transcript,
@@ -33,7 +33,7 @@ pub(super) fn compare_all(
     comparison: &mut Comparison,
 ) -> bool {
     let (whole_a, whole_b) = (whole(a), whole(b));
-    // Where one side cannot prepare a query, it does not run what follows in the same piece of the script.
+    // If one side cannot prepare a query, it does not run the rest of the same piece of the script.
     let mut has_failed_apart = false;
     for (a, b) in whole_a.iter().zip(whole_b) {
         let mut taints = a.taints.iter().chain(&b.taints);
@@ -42,7 +42,7 @@ pub(super) fn compare_all(
             return false;
         }
         if a.sql.start != b.sql.start && has_failed_apart {
-            comparison.skip("behind a difference");
+            comparison.skip("after a difference");
             return false;
         }
         if a.sql.start != b.sql.start {
@@ -65,7 +65,7 @@ pub(super) fn compare_all(
                 comparison.statements += 1;
                 comparison.add(pair.difference(class, doubt.order, text(case, a)));
                 if !pair.leaves_all_as_it_is() {
-                    comparison.skip("behind a difference");
+                    comparison.skip("after a difference");
                     return false;
                 }
             }
@@ -78,7 +78,7 @@ pub(super) fn compare_all(
     }
     match (whole_a.len(), whole_b.len()) {
         (count_a, count_b) if count_a != count_b && has_failed_apart => {
-            comparison.skip("behind a difference");
+            comparison.skip("after a difference");
         }
         (more, less) if more > less => comparison.add(uneven(case, &whole_a[less], "nothing")),
         (less, more) if less < more => comparison.add(uneven(case, &whole_b[less], "nothing")),
@@ -87,7 +87,7 @@ pub(super) fn compare_all(
     false
 }
 
-/// The statements of which all is known.
+/// The statements that are known completely.
 fn whole(transcript: &Transcript) -> &[StatementRecord] {
     let all = transcript.statements.as_slice();
     if transcript.is_cut_short { all.split_last().map_or(all, |(_, rest)| rest) } else { all }
@@ -145,7 +145,7 @@ impl Pair<'_> {
             return Judgement::Same;
         };
         match tells {
-            // That a function or pragma is not there at all is no property of its result.
+            // Even a missing function or pragma says nothing about its result.
             Some(reason) => Judgement::Skip(reason),
             None => Judgement::Differs(class),
         }
@@ -166,13 +166,13 @@ impl Pair<'_> {
         }
     }
 
-    /// Whether both could prepare the statement, and one failed with nothing said but that.
+    /// Whether both could prepare the statement, and one failed with a generic error.
     fn fails_as_it_runs(&self) -> bool {
         let is_prepared = !(self.a.explain_fails || self.b.explain_fails);
         is_prepared && [self.a, self.b].iter().any(|side| side.code == ffi::SQLITE_ERROR)
     }
 
-    /// Whether the two are in the same state behind the statement, whatever its result was.
+    /// Whether the two are in the same state after the statement, whatever its result was.
     fn leaves_all_as_it_is(&self) -> bool {
         let succeeded = [self.a, self.b].into_iter().filter(|side| Code(side.code).is_success());
         let is_query =
@@ -196,15 +196,15 @@ impl Pair<'_> {
         };
         let warning = match class {
             Class::Order => Some("rows with equal keys may come in any order"),
-            // LIMIT takes any rows, but so many.
+            // LIMIT returns any rows, but a fixed number.
             Class::Rows if self.reading.has_top_limit && self.a.rows.count == self.b.rows.count => {
                 Some("LIMIT without a total order")
             }
             Class::Error | Class::Code if self.a.taints.iter().any(|taint| taint == LIMITS_TAINT) => {
                 Some("a limit was lowered")
             }
-            // A function that fails, or a table that cannot be read, counts where the planner comes to it.
-            Class::Error if self.fails_as_it_runs() => Some("an error of a part that need not be evaluated"),
+            // A function that fails, or an unreadable table, matters only if the planner evaluates it.
+            Class::Error if self.fails_as_it_runs() => Some("an error in a part that need not be evaluated"),
             Class::Rows | Class::RowsAgainstNone | Class::Error => order,
             _ => None,
         };
@@ -220,13 +220,13 @@ impl Pair<'_> {
     }
 }
 
-/// True if one of two codes says more than the other at most.
+/// True if the two codes differ at most in that one is more specific.
 fn is_same_failure(a: Code, b: Code) -> bool {
     let is_plain = |code: Code| code.0 == code.primary();
     a == b || a.primary() == b.primary() && (is_plain(a) || is_plain(b))
 }
 
-/// Words of which a message may consist that stand in a signature: SQLite's own, none of the case.
+/// Words of messages that may be part of a signature: SQLite's own, none of the case.
 const WORDS: [&str; 52] = [
     "such",
     "function",
@@ -281,10 +281,10 @@ const WORDS: [&str; 52] = [
     "exists",
     "unable",
 ];
-/// Most of them in a signature.
+/// How many of them a signature has at most.
 const WORDS_MAX: usize = 5;
 
-/// What a message says without the names and numbers of the case; which bug a difference is, for people.
+/// A message without the names and numbers of the case; tells people which bug a difference is.
 fn plain_words(message: &str) -> String {
     let words = message.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
     let known: Vec<String> = words.filter(|word| WORDS.contains(&word.as_str())).take(WORDS_MAX).collect();

@@ -1,4 +1,4 @@
-//! Silent where two runs agree or nothing can be said; red on each kind of difference.
+//! Silent if two runs agree or nothing can be said; red for each kind of difference.
 
 use super::*;
 use crate::engine::sqlite::{Budget, Executor};
@@ -10,7 +10,7 @@ fn transcript(script: &str) -> (TestCase, Transcript) {
     (case, transcript)
 }
 
-/// What is said when the second engine does otherwise in the way of `edit`.
+/// Compares a run with itself after `edit`, which stands for a second engine.
 fn compared(script: &str, edit: impl FnOnce(&mut Transcript)) -> Comparison {
     let (case, a) = transcript(script);
     let mut b = a.clone();
@@ -66,7 +66,7 @@ fn each_kind_of_difference_is_found() {
 }
 
 fn end(transcript: &mut Transcript) -> &mut crate::engine::transcript::EndState {
-    transcript.end.as_mut().expect("the script comes to its end")
+    transcript.end.as_mut().expect("the script runs to its end")
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn behind_a_query_it_goes_on_and_behind_a_write_it_ends() {
     });
     assert_eq!(signatures(&both), ["pair/rows/SELECT", "pair/rows-against-none/SELECT"]);
     assert!(both.is_end_compared);
-    // What one side could not prepare keeps it from the rest of that piece.
+    // If one side cannot prepare a query, it does not run the rest of that piece.
     let apart = compared(SCRIPT, |b| {
         (b.statements[2].code, b.statements[2].explain_fails) = (1, true);
         b.statements.pop();
@@ -88,7 +88,7 @@ fn behind_a_query_it_goes_on_and_behind_a_write_it_ends() {
         other_rows(b, 2);
     });
     assert_eq!(signatures(&write).len(), 1);
-    assert!(!write.is_end_compared && write.skipped["behind a difference"] == 1);
+    assert!(!write.is_end_compared && write.skipped["after a difference"] == 1);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn what_depends_on_an_order_that_sql_leaves_open_is_a_warning() {
     for script in definite {
         assert_eq!(signatures(&with(script)), ["pair/rows/SELECT"], "{script}");
     }
-    // But LIMIT says how many.
+    // But LIMIT determines how many.
     let fewer = compared("SELECT a FROM (VALUES(1),(2),(3)) AS t(a) LIMIT 2;", |_| {});
     assert!(fewer.differences.is_empty());
     let script = "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2),(3); SELECT a FROM t LIMIT 2;";

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rusqlite::ffi;
 
-/// A result code, extended where SQLite gives an extended one.
+/// A result code, extended if SQLite gives an extended one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub i32);
 
@@ -26,22 +26,21 @@ impl Code {
         matches!(self, Self::OK | Self::ROW | Self::DONE)
     }
 
-    /// True for codes by which SQLite says that a file is damaged or an operation on it failed. On a
-    /// healthy database and a disk without faults no statement gives one.
+    /// True for codes with which SQLite reports a damaged file or a failed operation on it. On a healthy database and a
+    /// disk without faults no statement returns one.
     pub fn tells_of_damage(self) -> bool {
         let codes = [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR, ffi::SQLITE_PROTOCOL];
         codes.contains(&self.primary())
     }
 
-    /// The name, such as `SQLITE_CORRUPT_INDEX`; that of the primary code where the extension is
-    /// unknown.
+    /// The name, such as `SQLITE_CORRUPT_INDEX`; that of the primary code if the extension is unknown.
     pub fn name(self) -> &'static str {
         let find = |code| NAMES.binary_search_by_key(&code, |&(code, _)| code).ok();
         let index = find(self.0).or_else(|| find(self.primary()));
         index.map_or("SQLITE_UNKNOWN", |index| NAMES[index].1)
     }
 
-    /// The code of this name.
+    /// The code with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         NAMES.iter().find(|(_, known)| *known == name).map(|&(code, _)| Self(code))
     }

@@ -1,9 +1,9 @@
-//! Running a case on an engine and writing down what happened.
+//! Runs a case on an engine and records what happened.
 //!
-//! The engine is the SQLite that is linked into the process ([`sqlite`]); what it did with a case is an
-//! [`Observation`], plain data from which the oracles judge. A second engine or version is a process of
-//! its own: two copies of SQLite do not link into one. What such a one did is a [`Transcript`], which is compared
-//! by [`crate::difference`].
+//! The engine is the SQLite that is linked into the process ([`sqlite`]); a run of a case results in an
+//! [`Observation`], plain data that the oracles judge. A second engine or version is a process of its own, since two
+//! copies of SQLite cannot be linked into one. Its run results in a [`Transcript`], which [`crate::difference`]
+//! compares.
 
 mod code;
 pub mod plant;
@@ -23,16 +23,16 @@ pub use transcript::Transcript;
 /// Called with the number and the text of a statement.
 pub type StatementObserver = dyn Fn(u64, &[u8]);
 
-/// Something that runs cases and can be compared with another that does.
+/// Something that runs cases and can be compared with another engine.
 pub trait Engine {
-    /// Name, version and what else tells this build from others.
+    /// Name, version and whatever else distinguishes this build.
     fn identity(&self) -> String;
 
-    /// Runs the script of a case, statement by statement as [`crate::sql::statements`] cuts it, and writes down
-    /// what another engine must do as well.
+    /// Runs the script of a case, statement by statement as split by [`crate::sql::statements`], and records what
+    /// another engine must do as well.
     fn transcript(&mut self, case: &TestCase, budget: &Budget) -> Transcript;
 
-    /// Calls `observer` with the number and the text of each statement, numbered from 1 for every case, before it
-    /// runs. An engine that does not call it leaves unsaid which statement ended its process.
+    /// Calls `observer` with the number and the text of each statement before it runs, numbered from 1 for every case.
+    /// With an engine that does not call it, the statement that ended the process stays unknown.
     fn on_statement(&mut self, _observer: Box<StatementObserver>) {}
 }

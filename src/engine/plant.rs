@@ -1,8 +1,8 @@
 //! Bugs to plant, so that every check can be seen to fail.
 //!
-//! A check that never fired is not known to work: SQLite's own row-invariant test was silent for years
-//! because it could not fail. `cargo test` and `fuzzcheck doctor selftest` plant each of these and expect its
-//! finding. A plant is an argument of the executor, never part of a case, so no fuzzed input plants one.
+//! A check that never fired is not known to work: SQLite's own row-invariant test was silent for years because it could
+//! not fail. `cargo test` and `fuzzcheck doctor selftest` plant each of these and expect its finding. A plant is passed
+//! to the executor and never part of a case, so no fuzzed input plants one.
 
 use crate::faults::vfs::DiskPlant;
 
@@ -15,7 +15,7 @@ pub enum Plant {
     Function(FunctionPlant),
     /// A statement is left unfinished when the connection is closed.
     UnfinishedStatement,
-    /// Statements that say `planted` return a row more. Only a comparison with another build shows it.
+    /// Statements that contain `planted` return an extra row. Only a comparison with another build shows it.
     WrongRows,
 }
 
@@ -30,17 +30,17 @@ pub enum FunctionPlant {
     Segfault,
     /// Never returns.
     Hang,
-    /// Takes memory until there is none.
+    /// Allocates until there is no memory left.
     OutOfMemory,
-    /// Calls itself without end, through SQLite.
+    /// Recurses endlessly, through SQLite.
     Recursion,
-    /// Returns something else every time.
+    /// Returns a different value every time.
     Nondeterminism,
     /// Fails with `SQLITE_INTERNAL`.
     InternalError,
-    /// Reads a byte behind an allocation, which only a sanitizer sees.
+    /// Reads a byte past an allocation, which only a sanitizer notices.
     HeapOverread,
-    /// What its argument names: `planted('leak')`, or `panic`, which is no bug of SQLite's. For cases with more
+    /// Does what its argument says: `planted('leak')`, or `panic`, which is not a bug in SQLite. For cases with more
     /// than one bug.
     ByName,
 }
@@ -66,7 +66,7 @@ pub const PLANTS: [(&str, Plant); 16] = [
 ];
 
 impl Plant {
-    /// The plant of this name.
+    /// The plant with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         PLANTS.iter().find(|(known, _)| *known == name).map(|(_, plant)| *plant)
     }

@@ -10,12 +10,12 @@ use super::transcript::{EndState, StatementRecord};
 use super::{Code, Value};
 use crate::dbfile::damage::Assessment;
 
-/// What a run is to tell beside what every run tells. What is not asked for costs nothing.
+/// What a run should report beyond what every run reports. What is not asked for costs nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// What `integrity_check` says, the files that are left, and what our own reading says of them.
+    /// The result of `integrity_check`, the files that are left, and our own check of them.
     pub has_files: bool,
-    /// Of each statement what another engine must give as well: [`StatementTrace::record`].
+    /// For each statement, what another engine must return as well: [`StatementTrace::record`].
     pub has_records: bool,
     /// The rows of each statement: [`StatementTrace::values`].
     pub has_values: bool,
@@ -24,7 +24,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What the oracles judge every run by.
+    /// What the oracles need of every run.
     pub const VERDICTS: Self =
         Self { has_files: true, has_records: false, has_values: false, has_end: false };
     /// What a comparison with another engine needs.
@@ -35,15 +35,15 @@ impl Asked {
 /// What happened to one statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatementTrace {
-    /// Where it stands in the script; for a statement that a target made itself, an empty range.
+    /// Its position in the script; an empty range for a statement that a target made itself.
     pub sql: Range<usize>,
     /// The keyword with which it begins, for signatures; `-` for any other word.
     pub verb: &'static str,
     /// Result of preparing it.
     pub prepare: Code,
-    /// Result of the last step; [`Code::OK`] where nothing was stepped.
+    /// Result of the last step; [`Code::OK`] if there was none.
     pub step: Code,
-    /// Rows that came.
+    /// Rows returned.
     pub rows: u64,
     /// XXH3 of all values of all rows, with their types.
     pub row_digest: u64,
@@ -53,18 +53,18 @@ pub struct StatementTrace {
     pub is_read_only: bool,
     /// See [`Asked::has_records`].
     pub record: Option<Box<StatementRecord>>,
-    /// The rows that came, where they were asked for ([`Asked::has_values`]).
+    /// The rows, if they were asked for ([`Asked::has_values`]).
     pub values: Vec<Vec<Value>>,
 }
 
 impl StatementTrace {
-    /// The code that says how it ended.
+    /// The code with which it ended.
     pub fn code(&self) -> Code {
         if self.prepare == Code::OK { self.step } else { self.prepare }
     }
 }
 
-/// A file as the run left it.
+/// A file that the run left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDigest {
     /// Its name.
@@ -75,7 +75,7 @@ pub struct FileDigest {
     pub digest: u64,
 }
 
-/// All that is the same whenever the same case runs on the same build.
+/// Everything that is the same whenever the same case runs on the same build.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Trace {
     /// The statements in the order in which they ran.
@@ -100,11 +100,11 @@ impl Trace {
         let pairs = self.statements.iter().zip(&other.statements);
         for (i, (a, b)) in pairs.enumerate() {
             if a != b {
-                return Some(format!("statement {i}: {a:?} against {b:?}"));
+                return Some(format!("statement {i}: {a:?} versus {b:?}"));
             }
         }
         Some(format!(
-            "{} against {} statements, files {:?} against {:?}",
+            "{} versus {} statements, files {:?} versus {:?}",
             self.statements.len(),
             other.statements.len(),
             self.files,
@@ -113,29 +113,29 @@ impl Trace {
     }
 }
 
-/// What one run may use: see [`crate::engine::sqlite::Budget`].
+/// A limit on what one run may use: see [`crate::engine::sqlite::Budget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
     /// Virtual-machine steps.
     VmSteps,
-    /// Bytes that SQLite asks for, all together.
+    /// Bytes that SQLite allocates, in total.
     AllocBytes,
-    /// Bytes that SQLite holds at a time.
+    /// Bytes that SQLite holds at any time.
     HeapBytes,
     /// Bytes on the disk.
     DiskBytes,
     /// Bytes of a string, blob or row.
     LengthBytes,
-    /// Rows of all statements together.
+    /// Rows of all statements, in total.
     Rows,
     /// Memory of the process.
     Memory,
-    /// What `sqlite3_limit()` limits beside the length of a value.
+    /// A `sqlite3_limit()` other than the length of a value.
     Sqlite,
 }
 
-/// Why a database may be damaged afterwards without a bug in SQLite. A set.
+/// Why a database may be damaged afterwards without a bug in SQLite, as a set.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Taint(u32);
 
@@ -155,12 +155,11 @@ taints! {
     DBPAGE = 1, "dbpage";
     /// `PRAGMA journal_mode=OFF`.
     JOURNAL_OFF = 2, "journal-off";
-    /// The script wrote to a table in which a virtual table keeps its data.
+    /// The script wrote to a table in which a virtual table stores its data.
     SHADOW_TABLE = 3, "shadow-table";
     /// A file was attached.
     ATTACHED_FILE = 4, "attached-file";
-    /// What constraints and indexes compute was changed: `ignore_check_constraints`,
-    /// `case_sensitive_like`.
+    /// The results of constraints and index expressions changed: `ignore_check_constraints`, `case_sensitive_like`.
     MEANING = 5, "changed-meaning";
     /// `PRAGMA schema_version` was set.
     SCHEMA_VERSION = 6, "schema-version";
@@ -226,27 +225,27 @@ impl fmt::Debug for Taint {
 /// What a run showed.
 #[derive(Debug, Clone, Default)]
 pub struct Observation {
-    /// What must be the same every time.
+    /// What must be the same in every run.
     pub trace: Trace,
-    /// The limits that ended the run, or for which SQLite gave up a statement: what comes after was not seen.
+    /// The limits that ended the run, or made SQLite abandon a statement: nothing after that was observed.
     pub cut_short: BTreeSet<Limit>,
     /// Why damage would be no bug.
     pub taint: Taint,
-    /// Statements that SQLite's parser refused. For statistics: that is known from the text of a message alone.
+    /// Statements that SQLite's parser rejected. For statistics only: it is derived from the text of messages.
     pub refused_by_parser: u64,
     /// Names of the known bugs that were avoided, one per refusal ([`crate::known`]).
     pub avoided: Vec<&'static str>,
-    /// Why the database could not be opened at all; nothing ran then.
+    /// Why the database could not be opened at all, in which case nothing ran.
     pub open_failed: Option<Code>,
     /// What [`crate::dbfile::damage`] saw in the files of the case before the first statement.
     pub start: Option<Assessment>,
     /// Problems that `PRAGMA integrity_check` reported after the last statement; `None` if it did not
     /// run, or not to its end.
     pub integrity: Option<Vec<String>>,
-    /// What [`crate::dbfile::damage`] sees in the file that is left; `None` where it did not look, because
-    /// nothing was written, or because it did not see all of the file at the start and found it sound.
+    /// What [`crate::dbfile::damage`] finds in the file that is left; `None` if it was not checked, because nothing was
+    /// written, or the whole file was not known to be sound at the start.
     pub left: Option<Assessment>,
-    /// What the connection saw after the last statement, where that was asked for ([`Asked::has_end`]), the run was not
+    /// What the connection saw after the last statement, if that was asked for ([`Asked::has_end`]), the run was not
     /// cut short, and it could be read.
     pub end: Option<EndState>,
     /// Result of closing the connection.
@@ -255,18 +254,18 @@ pub struct Observation {
     pub leaked: (i64, i64),
     /// VFS files that are still open.
     pub open_files: usize,
-    /// Most bytes that SQLite held at a time, and the largest single request.
+    /// The peak number of bytes that SQLite held, and the largest single request.
     pub heap_peak: (i64, i64),
     /// What SQLite wrote to its error log, oldest first, at most `LOG_LINES_MAX` lines.
     pub log: Vec<String>,
 }
 
 impl Observation {
-    /// True if its budget or the number of rows that it may have ended the run: the last statement may lack something.
+    /// True if its budget or row limit ended the run: the last statement may be incomplete.
     pub fn ended_early(&self) -> bool {
         self.trace.is_cut_short || self.cut_short.contains(&Limit::Rows)
     }
 }
 
-/// Most lines of the error log that an [`Observation`] keeps.
+/// Lines of the error log that an [`Observation`] keeps at most.
 pub const LOG_LINES_MAX: usize = 16;

@@ -1,11 +1,11 @@
-//! What a run showed that must be the same on another engine or version.
+//! The results of a run that must be the same on another engine or version.
 //!
-//! A [`super::Trace`] is compared with a second run of the same build and may hold anything that is the same
-//! there: VM steps, bytes of files. A [`Transcript`] goes to another process and is compared with what a
-//! different program did: results, and what is left in the tables, whatever the bytes look like.
+//! A [`super::Trace`] is compared with a second run of the same build and may hold whatever is the same there: VM
+//! steps, bytes of files. A [`Transcript`] is compared, in another process, with that of a different program: results,
+//! and the contents of the tables, whatever the bytes look like.
 //!
-//! Rows are compared as multisets ([`RowsDigest`]): without `ORDER BY`, and within equal keys with it, SQL says
-//! nothing of their order.
+//! Rows are compared as multisets ([`RowsDigest`]): without `ORDER BY`, and within equal keys with it, SQL does not
+//! define their order.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -15,41 +15,41 @@ use twox_hash::XxHash3_64;
 
 use super::{Code, Observation, Value};
 
-/// Digits of a number to which versions of SQLite agree that convert floating-point numbers in other ways: an
-/// R-Tree holds 7, where one bit may differ.
+/// Digits of a number on which versions of SQLite agree that convert floating-point numbers differently: an R-Tree
+/// keeps 7, and one bit of that may differ.
 const DIGITS: usize = 6;
-/// A run of digits in a text without a point that is longer may be what is left of a floating-point number.
+/// A longer run of digits without a point, in a text, may come from a floating-point number.
 const INTEGER_DIGITS: usize = 12;
 /// Rows of a result that are kept as text, for people.
 const SAMPLE_ROWS_MAX: usize = 6;
-/// Bytes of all of them together.
+/// Their total size in bytes.
 const SAMPLE_BYTES_MAX: usize = 400;
 /// Bytes of a message that are kept.
 const MESSAGE_BYTES_MAX: usize = 300;
 
-/// See the module.
+/// The results of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcript {
     /// The statements in the order in which they ran.
     pub statements: Vec<StatementRecord>,
-    /// True if the run ended because its budget, or the number of rows that the case allows, was used up: the
-    /// last statement is then incomplete.
+    /// True if the run ended because its budget, or the number of rows that the case allows, was used up: the last
+    /// statement is then incomplete.
     pub is_cut_short: bool,
     /// Whether the engine found the database sound before the first statement.
     pub is_healthy_at_start: bool,
-    /// What is left after the last statement, on the same connection; `None` where the run was cut short, or
-    /// where it could not be read.
+    /// What is left after the last statement, on the same connection; `None` if the run was cut short, or it could not
+    /// be read.
     pub end: Option<EndState>,
 }
 
 impl Transcript {
-    /// That of a run that was asked for [`super::Asked::TRANSCRIPT`].
+    /// The transcript of a run that was asked for [`super::Asked::TRANSCRIPT`].
     pub fn of(run: Observation, is_healthy_at_start: bool) -> Self {
         let is_cut_short = run.ended_early();
         let mut statements: Vec<StatementRecord> =
             run.trace.statements.into_iter().filter_map(|trace| trace.record).map(|record| *record).collect();
         if let Some(Code(code)) = run.open_failed {
-            // The whole script is a statement that failed.
+            // The whole script counts as a statement that failed.
             let verb = "-".to_owned();
             statements.push(StatementRecord {
                 verb,
@@ -65,26 +65,26 @@ impl Transcript {
 /// What happened to one statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementRecord {
-    /// Where it stands in the script.
+    /// Its offset in the script.
     pub sql: Range<usize>,
     /// The keyword with which it begins; `-` for any other word.
     pub verb: String,
     /// Extended result code of preparing it, or of its last step: 101 for a statement that ran to its end.
     pub code: i32,
-    /// SQLite's message where it failed. For people, never for a verdict.
+    /// SQLite's message if it failed. For people, never for a verdict.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// True if it can change no database; also where it could not be prepared.
+    /// True if it can change no database, or could not be prepared.
     pub is_read_only: bool,
-    /// True if `EXPLAIN` of it fails, as it does where the engine does not know the construct.
+    /// True if `EXPLAIN` of it fails, as it does if the engine does not know the construct.
     pub explain_fails: bool,
-    /// Names of what the settings and the script did so far, this statement included, by which results may differ
-    /// without a bug ([`super::Taint`]).
+    /// Names of what the settings and the script did up to and including this statement that may change results without
+    /// a bug ([`super::Taint`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taints: Vec<String>,
     /// Its rows.
     pub rows: RowsDigest,
-    /// The first rows as text, as far as they are short.
+    /// The first rows as text, if they are short.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sample: Vec<String>,
 }
@@ -112,7 +112,7 @@ pub struct EndState {
     pub schema: Vec<[String; 4]>,
     /// The tables of the main database that could be read, sorted by name. Virtual ones are among them.
     pub tables: Vec<TableDigest>,
-    /// What `PRAGMA integrity_check` says is wrong, empty for nothing; `None` where it did not run to its end.
+    /// What `PRAGMA integrity_check` says is wrong, empty for nothing; `None` if it did not run to its end.
     pub integrity: Option<Vec<String>>,
 }
 
@@ -123,21 +123,21 @@ pub struct TableDigest {
     pub name: String,
     /// Its rows: the columns of `SELECT *`.
     pub rows: RowsDigest,
-    /// The same with the rowid before each row, where there is one.
+    /// The same with the rowid before each row, if there is one.
     pub with_rowid: Option<RowsDigest>,
 }
 
-/// Rows, so that two results can be compared without holding them.
+/// A digest of rows, to compare two results without storing them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowsDigest {
-    /// How many.
+    /// Their number.
     pub count: u64,
-    /// Of all rows with the types of their values, whatever their order.
+    /// Hash of all rows, with the types of their values, regardless of order.
     pub multiset: u64,
-    /// The same in their order.
+    /// The same, but in order.
     pub ordered: u64,
-    /// The same as `multiset`, with numbers only to their first six digits: whether rows differ in more than how
-    /// floating-point numbers are rounded and printed.
+    /// The same as `multiset`, with numbers reduced to six digits: tells whether rows differ by more than the rounding
+    /// and printing of floating-point numbers.
     pub coarse: u64,
 }
 
@@ -148,14 +148,14 @@ impl RowsDigest {
         row.iter().for_each(|value| write_value(value, &mut bytes));
         let hash = XxHash3_64::oneshot(&bytes);
         self.count += 1;
-        // A sum does not depend on the order, and two equal rows do not cancel each other as with XOR.
+        // A sum does not depend on the order, and unlike with XOR, two equal rows do not cancel out.
         self.multiset = self.multiset.wrapping_add(mix(hash));
         self.ordered = mix(self.ordered ^ hash);
         let hash = if row.iter().any(has_many_digits) { coarse_hash(row) } else { hash };
         self.coarse = self.coarse.wrapping_add(mix(hash));
     }
 
-    /// Whether the rows are the same, in any order, as far as the first digits of each number go.
+    /// Whether the rows are the same, in any order, up to the first digits of each number.
     pub fn is_same_but_for_digits(&self, other: &Self) -> bool {
         (self.count, self.coarse) == (other.count, other.coarse)
     }
@@ -166,8 +166,7 @@ impl RowsDigest {
     }
 }
 
-/// True for what may differ with the rounding of floating-point numbers: those themselves, and texts that show
-/// one.
+/// True for what may depend on the rounding of floating-point numbers: the numbers themselves, and texts that show one.
 fn has_many_digits(value: &Value) -> bool {
     match value {
         Value::Real(_) => true,
@@ -182,12 +181,12 @@ fn is_of_number(byte: u8) -> bool {
     byte.is_ascii_digit() || byte == b'.'
 }
 
-/// Bytes of a run of digits and points that count.
+/// How many bytes of a run of digits and points count.
 fn run_bytes_max(run: &[u8]) -> usize {
     if run.contains(&b'.') { DIGITS + 1 } else { INTEGER_DIGITS }
 }
 
-/// The hash of a row with its numbers cut.
+/// The hash of a row with its numbers truncated.
 fn coarse_hash(row: &[Value]) -> u64 {
     let mut bytes = Vec::with_capacity(16 * row.len());
     for value in row {
@@ -202,7 +201,7 @@ fn coarse_hash(row: &[Value]) -> u64 {
     XxHash3_64::oneshot(&bytes)
 }
 
-/// A text with each run of digits and points cut, and without spaces: `printf()` pads what is shorter.
+/// A text with each run of digits and points truncated, and without spaces, since `printf()` pads.
 fn with_short_numbers(text: &[u8]) -> Vec<u8> {
     let mut short = Vec::with_capacity(text.len());
     for run in text.chunk_by(|a, b| is_of_number(*a) == is_of_number(*b)) {
@@ -212,7 +211,7 @@ fn with_short_numbers(text: &[u8]) -> Vec<u8> {
     short
 }
 
-/// The finaliser of SplitMix64: sums of hashes that are related do not meet.
+/// The finaliser of SplitMix64: sums of related hashes then do not collide.
 fn mix(hash: u64) -> u64 {
     let hash = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let hash = (hash ^ hash >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -220,7 +219,7 @@ fn mix(hash: u64) -> u64 {
     hash ^ hash >> 31
 }
 
-/// Appends type and bytes of a value, so that equal rows give equal bytes and others do not.
+/// Appends type and bytes of a value, so that rows are equal if and only if their bytes are.
 fn write_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(0),
@@ -230,7 +229,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Real(x) => {
             out.push(2);
-            // -0.0 equals 0.0 in SQL, and which of the two comes is nobody's promise.
+            // -0.0 equals 0.0 in SQL, and nothing guarantees which of the two is returned.
             let x = if *x == 0.0 { 0.0 } else { *x };
             out.extend_from_slice(&x.to_bits().to_le_bytes());
         }
@@ -242,7 +241,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// A row for people, at most `bytes_max` bytes of it.
+/// A row for people, at most `bytes_max` bytes long.
 fn row_text(row: &[Value], bytes_max: usize) -> String {
     let mut text = String::new();
     for value in row {
@@ -255,15 +254,15 @@ fn row_text(row: &[Value], bytes_max: usize) -> String {
         let room = bytes_max - text.len();
         match value {
             Value::Null => text.push_str("NULL"),
-            Value::Integer(n) => write!(text, "{n}").expect("a string takes all"),
-            Value::Real(x) => write!(text, "{x:?}").expect("a string takes all"),
+            Value::Integer(n) => write!(text, "{n}").expect("writing to a String does not fail"),
+            Value::Real(x) => write!(text, "{x:?}").expect("writing to a String does not fail"),
             Value::Text(bytes) => {
                 let part = String::from_utf8_lossy(&bytes[..bytes.len().min(room)]).replace('\'', "''");
-                write!(text, "'{part}'").expect("a string takes all");
+                write!(text, "'{part}'").expect("writing to a String does not fail");
             }
             Value::Blob(bytes) => {
                 let hex = bytes.iter().take(room / 2).map(|byte| format!("{byte:02x}"));
-                write!(text, "x'{}'", hex.collect::<String>()).expect("a string takes all");
+                write!(text, "x'{}'", hex.collect::<String>()).expect("writing to a String does not fail");
             }
         }
     }
@@ -287,7 +286,7 @@ mod tests {
         assert!(a.is_same_multiset(&b) && a.ordered != b.ordered);
         assert!(!a.is_same_multiset(&digest(&[&one])));
         assert!(!digest(&[&one, &one]).is_same_multiset(&digest(&[&two, &two])));
-        // Types count, and where one value ends.
+        // Types and the boundaries of values matter.
         let real = [Value::Real(1.0)];
         assert!(!digest(&[&one]).is_same_multiset(&digest(&[&real])));
         let text = |text: &str| Value::Text(text.as_bytes().to_vec());

@@ -1,17 +1,17 @@
 //! SQLite's memory allocator: the C library's, with every allocation counted.
 //!
 //! Installed once per process with `SQLITE_CONFIG_MALLOC`
-//! (<https://sqlite.org/malloc.html#pluggable_low_level_memory_allocators>). Counters belong to the
-//! thread, so that tests which run SQLite side by side do not see each other's memory.
+//! (<https://sqlite.org/malloc.html#pluggable_low_level_memory_allocators>). Counters are per thread, so that tests
+//! that run SQLite in parallel do not see each other's memory.
 //!
 //! # Why not SQLite's own
-//! SQLite rounds every request up to 8 bytes and puts its size in front. Both hide small overruns from
-//! AddressSanitizer; here a request reaches `malloc` as it is. In builds without a sanitizer the size
-//! stands in front after all: `malloc_usable_size` of a plain C library depends on what was freed
-//! before, and with it would the moment when a heap limit is reached. `.cargo/rustc` sets `tandem_asan`.
+//! SQLite rounds every request up to 8 bytes and stores its size in front. Both hide small overruns from
+//! AddressSanitizer; here a request reaches `malloc` unchanged. In builds without a sanitizer the size is stored in
+//! front after all: `malloc_usable_size` of a plain C library depends on what was freed before, and so would the moment
+//! when a heap limit is reached. `.cargo/rustc` sets `tandem_asan`.
 //!
 //! # Invariants of the unsafe code
-//! * SQLite frees and resizes only what it got here, with the thread that got it or any other.
+//! * SQLite frees and resizes only what it allocated here, on any thread.
 //! * No function here panics: sizes come as `c_int` and are not negative.
 #![allow(unsafe_code)]
 
@@ -25,7 +25,7 @@ use rusqlite::ffi;
 
 use crate::stack::{self, Stack};
 
-/// What the thread has allocated through SQLite.
+/// What this thread has allocated through SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Bytes in live allocations.
@@ -36,7 +36,7 @@ pub struct Counts {
     pub calls: u64,
     /// Bytes asked for so far.
     pub bytes: u64,
-    /// Requests that the C library did not meet.
+    /// Requests that the C library could not satisfy.
     pub refused: u64,
 }
 
@@ -46,14 +46,14 @@ thread_local! {
     static IS_RECORDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Live allocations of a recording by address: which one it was, and where it was made.
+/// Live allocations of a recording, by address: the number of each, and where it was made.
 #[derive(Default)]
 struct Record {
     count: u64,
     live: HashMap<usize, (u64, Stack)>,
 }
 
-/// Does `work` and says where the oldest allocation was made that is live afterwards; slow.
+/// Does `work` and returns where the oldest allocation that is still live was made; slow.
 pub(crate) fn oldest_live_after(work: impl FnOnce()) -> Option<Stack> {
     RECORD.set(Some(Record::default()));
     IS_RECORDING.set(true);
@@ -63,7 +63,7 @@ pub(crate) fn oldest_live_after(work: impl FnOnce()) -> Option<Stack> {
     record.live.into_values().min_by_key(|(number, _)| *number).map(|(_, stack)| stack)
 }
 
-/// Notes that the block at `old` (0 for none) is now at `new` (0 for none).
+/// Records that the block at `old` (0 for none) is now at `new` (0 for none).
 fn note(old: usize, new: usize) {
     if !IS_RECORDING.get() {
         return;
@@ -81,9 +81,8 @@ fn note(old: usize, new: usize) {
     });
 }
 
-/// Whether this SQLite guards its allocations itself (SQLITE_MEMDEBUG): its checks of the type of an allocation work on
-/// its own allocator only, so that ours gives way, and bytes asked for are not counted: cases then end by their other
-/// budgets.
+/// Whether this SQLite guards its allocations itself (SQLITE_MEMDEBUG): its checks of allocation types work only with
+/// its own allocator, so ours is not installed, and allocated bytes are not counted; other budgets then end cases.
 pub(crate) fn is_sqlites_own() -> bool {
     static IS_OWN: OnceLock<bool> = OnceLock::new();
     // SAFETY: a C string; may be called at any time.
@@ -97,7 +96,7 @@ pub fn counts() -> Counts {
     }
     let now = |what| {
         let (mut now, mut highest) = (0, 0);
-        // SAFETY: both places live for the call.
+        // SAFETY: both variables outlive the call.
         unsafe { ffi::sqlite3_status64(what, &mut now, &mut highest, 0) };
         now
     };
@@ -119,18 +118,18 @@ fn count_refusal() {
     COUNTS.set(Counts { refused: counts.refused + 1, ..counts });
 }
 
-/// Keeps the C library from giving memory back to the system and asking for it again in every case: the
-/// page faults take longer than many a case does.
+/// Keeps the C library from returning memory to the system and requesting it again in every case: the page faults take
+/// longer than many a case.
 pub(crate) fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: sets parameters of malloc, before other threads use SQLite.
     unsafe {
         const KEPT_BYTES: libc::c_int = 64 << 20;
-        // The largest that glibc takes; a larger one is refused, and the default of 128 KiB stays.
+        // The largest value that glibc accepts; a larger one is ignored, and the default of 128 KiB stays.
         const MAPPED_BYTES: libc::c_int = 32 << 20;
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
-        // A free block of 64 KiB would merge all of the fast bins each time, which costs more than they save.
+        // Freeing a block of 64 KiB would merge all of the fast bins each time, which costs more than they save.
         libc::mallopt(libc::M_MXFAST, 0);
     }
 }
@@ -149,7 +148,7 @@ pub(crate) fn methods() -> ffi::sqlite3_mem_methods {
     }
 }
 
-/// How the size of an allocation is known.
+/// How the size of an allocation is stored.
 #[cfg(tandem_asan)]
 mod block {
     use std::ffi::c_void;
@@ -157,8 +156,8 @@ mod block {
     pub(super) const HEADER_BYTES: usize = 0;
 
     pub(super) unsafe fn size(block: *mut c_void) -> usize {
-        // SAFETY: the caller passes a live block of malloc. Under AddressSanitizer this is the size
-        // that was asked for.
+        // SAFETY: the caller passes a live block from malloc. Under AddressSanitizer this is the size that was
+        // requested.
         unsafe { libc::malloc_usable_size(block) }
     }
 
@@ -169,7 +168,7 @@ mod block {
 mod block {
     use std::ffi::c_void;
 
-    /// Keeps the alignment of 8 bytes that SQLite asks for.
+    /// Keeps the 8-byte alignment that SQLite requires.
     pub(super) const HEADER_BYTES: usize = 8;
 
     pub(super) unsafe fn size(block: *mut c_void) -> usize {
@@ -185,7 +184,7 @@ mod block {
 
 unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
     let bytes = bytes as usize;
-    // SAFETY: malloc takes any size; the header is written only where there is a block.
+    // SAFETY: malloc accepts any size; the header is written only if there is a block.
     unsafe {
         let block = libc::malloc(bytes + block::HEADER_BYTES);
         if block.is_null() {

@@ -1,10 +1,10 @@
-//! A disk of one machine in memory: named and temporary files, file locks, shared memory for WAL.
+//! An in-memory disk: named and temporary files, file locks, shared memory for WAL.
 //!
 //! # Invariants
 //! * A file lives as long as it has a name or an open handle, as on a Unix file system.
 //! * Locks follow <https://sqlite.org/lockingv3.html>: many SHARED, one RESERVED beside them, PENDING
 //!   keeps new SHARED locks out, EXCLUSIVE is alone.
-//! * All files together hold at most [`Disk::new`]'s limit of bytes; a write beyond it fails whole.
+//! * All files together hold at most [`Disk::new`]'s limit of bytes; a write beyond it fails entirely.
 
 use super::shm::{Shm, ShmLock};
 
@@ -13,7 +13,7 @@ type FileId = usize;
 /// Names an open handle.
 pub type HandleId = usize;
 
-/// Most open handles; SQLite needs three or four per database.
+/// How many handles may be open; SQLite needs three or four per database.
 const HANDLES_MAX: usize = 64;
 
 /// Lock of a handle on its file, in the order of <https://sqlite.org/lockingv3.html>.
@@ -32,9 +32,9 @@ pub enum LockLevel {
 pub enum DiskError {
     /// No such file, and none was to be created.
     NotFound,
-    /// The file exists and was to be created anew.
+    /// The file exists, but was to be created.
     Exists,
-    /// The disk has no room.
+    /// The disk is full.
     Full,
     /// Another handle holds a lock.
     Busy,
@@ -45,9 +45,9 @@ pub enum DiskError {
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenMode {
-    /// Create the file where there is none.
+    /// Create the file if there is none.
     pub create: bool,
-    /// Fail where there is one.
+    /// Fail if there is one.
     pub exclusive: bool,
     /// Delete the file with the handle.
     pub delete_on_close: bool,
@@ -68,7 +68,7 @@ struct Handle {
     delete_on_close: bool,
 }
 
-/// See the module.
+/// An in-memory disk.
 #[derive(Debug)]
 pub struct Disk {
     files: Vec<Option<File>>,
@@ -128,7 +128,7 @@ impl Disk {
         self.handles.iter().flatten().count()
     }
 
-    /// Whether something did not fit.
+    /// Whether a write ever failed for lack of space.
     pub fn was_full(&self) -> bool {
         self.was_full
     }
@@ -152,7 +152,7 @@ impl Disk {
         Ok(insert(&mut self.handles, handle))
     }
 
-    /// Closes a handle: its locks and its shared memory go with it.
+    /// Closes a handle, along with its locks and its shared memory.
     pub fn close(&mut self, handle: HandleId) {
         self.shm_unmap(handle);
         let Some(Handle { file, delete_on_close, .. }) = self.handles[handle].take() else {
@@ -171,7 +171,7 @@ impl Disk {
         self.find(name).is_some()
     }
 
-    /// Removes a name; the file goes with its last handle.
+    /// Removes a name; the file is deleted with its last handle.
     ///
     /// # Errors
     /// [`DiskError::NotFound`].
@@ -182,8 +182,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Reads into `out`; what lies behind the end of the file is zeros. Returns the bytes that were
-    /// there.
+    /// Reads into `out`; what is past the end of the file reads as zeros. Returns the number of bytes that were there.
     pub fn read(&self, handle: HandleId, offset: u64, out: &mut [u8]) -> usize {
         let data = &self.opened(handle).data;
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(data.len());
@@ -193,7 +192,7 @@ impl Disk {
         count
     }
 
-    /// Writes `bytes`; a gap behind the old end is filled with zeros.
+    /// Writes `bytes`; a gap after the old end is filled with zeros.
     ///
     /// # Errors
     /// [`DiskError::Full`].
@@ -227,7 +226,7 @@ impl Disk {
         self.handles[handle].as_ref().map_or(LockLevel::Unlocked, |handle| handle.lock)
     }
 
-    /// Raises the lock of a handle. One that asks for EXCLUSIVE while others read holds PENDING.
+    /// Raises the lock of a handle. If EXCLUSIVE is requested while others read, the handle holds PENDING.
     ///
     /// # Errors
     /// [`DiskError::Busy`].
@@ -261,8 +260,8 @@ impl Disk {
         self.highest_other_lock(handle).max(self.lock_level(handle)) >= LockLevel::Reserved
     }
 
-    /// The shared-memory region `index` of the file, of `bytes` bytes; `None` where it does not exist
-    /// and is not to be made. The memory stays where it is until the last handle lets go of it.
+    /// The shared-memory region `index` of the file, of `bytes` bytes; `None` if it does not exist and is not to be
+    /// created. The memory stays in place until the last handle releases it.
     pub fn shm_map(&mut self, handle: HandleId, index: usize, bytes: usize, extend: bool) -> Option<*mut u8> {
         let file = self.file_of(handle);
         self.file_mut(file).shm.map(handle, index, bytes, extend)
@@ -284,7 +283,7 @@ impl Disk {
         if done { Ok(()) } else { Err(DiskError::Busy) }
     }
 
-    /// Lets go of the shared memory of a handle.
+    /// Releases the shared memory of a handle.
     pub fn shm_unmap(&mut self, handle: HandleId) {
         if self.handles[handle].is_some() {
             let file = self.file_of(handle);

@@ -1,10 +1,10 @@
 //! The simulated machine under SQLite: disk and memory.
 //!
 //! # Fault model
-//! What may break is planned in the case ([`crate::testcase::FaultPlan`]) and injected here, below
-//! SQLite, in the two places through which everything passes: [`disk`] and [`alloc`]. So far both only
-//! *count and limit*: a full disk and a reached heap limit are the faults that occur. Data stays
-//! pristine; a fault layer wraps these types and can be switched off.
+//! What may break is planned in the case ([`crate::testcase::FaultPlan`]) and injected here, below SQLite, in the two
+//! places through which everything passes: [`disk`] and [`alloc`]. So far both only *count and limit*: a full disk and
+//! a reached heap limit are the only faults. Data stays intact; a fault layer wraps these types and can be switched
+//! off.
 //!
 //! | module | what it is |
 //! |---|---|

@@ -7,21 +7,21 @@ use super::disk::HandleId;
 
 /// Number of lock slots, `SQLITE_SHM_NLOCK`.
 pub const SLOTS: usize = 8;
-/// Most regions: with 32 KiB each they index far more frames than a disk holds.
+/// How many regions there may be: with 32 KiB each they index far more frames than fit on a disk.
 const REGIONS_MAX: usize = 256;
 
-/// What is asked of lock slots.
+/// A request for lock slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShmLock {
     /// Take a shared lock.
     Shared,
     /// Take an exclusive lock.
     Exclusive,
-    /// Give back what the handle holds.
+    /// Release what the handle holds.
     Unlock,
 }
 
-/// One handle's view.
+/// The view of one handle.
 #[derive(Debug)]
 struct User {
     handle: HandleId,
@@ -32,8 +32,8 @@ struct User {
 /// The shared memory of one file.
 #[derive(Debug, Default)]
 pub(super) struct Shm {
-    /// SQLite keeps pointers into a region, so it is never moved. Words give it the alignment that
-    /// SQLite's atomic accesses need; the cells say that C writes behind Rust's back.
+    /// SQLite keeps pointers into a region, so it is never moved. Words provide the alignment for SQLite's atomic
+    /// accesses; the cells tell Rust that C writes to it.
     regions: Vec<Box<[UnsafeCell<u64>]>>,
     users: Vec<User>,
 }
@@ -86,8 +86,8 @@ impl Shm {
         true
     }
 
-    /// Forgets a handle; the memory goes with the last one, as the first connection to open a WAL
-    /// database starts its index anew.
+    /// Forgets a handle; the memory is freed with the last one, since the first connection to open a WAL database
+    /// rebuilds its index.
     pub(super) fn unmap(&mut self, handle: HandleId) {
         self.users.retain(|user| user.handle != handle);
         if self.users.is_empty() {

@@ -27,10 +27,10 @@ use crate::dbfile::header;
 const PATH_BYTES_MAX: c_int = 512;
 /// The clock at the start of a case: 2001-09-09 01:46:40 UTC, as milliseconds since the Julian epoch.
 pub const CLOCK_JULIAN_MS: i64 = 210_866_760_000_000 + 1_000_000_000_000;
-/// What a device must not claim: SQLite would take a file that it writes for one that never changes.
+/// What a device must not claim: SQLite would assume that a file that it writes never changes.
 const REFUSED_CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_IMMUTABLE;
 
-/// The disk with what SQLite asks about it.
+/// The disk, and the properties that SQLite asks for.
 #[derive(Debug)]
 pub struct Machine {
     /// Files, locks, shared memory.
@@ -43,7 +43,7 @@ pub struct Machine {
     pub elapsed_ms: i64,
     /// Source of `xRandomness`.
     pub random: fastrand::Rng,
-    /// A bug to behave with, so that a check can be seen to fail; never set outside of self-tests.
+    /// A planted bug, so that a check can be seen to fail; set only in self-tests.
     pub plant: Option<DiskPlant>,
     /// Database pages read or written so far, for `plant`.
     page_operations: u32,
@@ -56,7 +56,7 @@ pub enum DiskPlant {
     LostWrites,
     /// The freelist is missing from the first page when that is written.
     LostFreelist,
-    /// A database page reads with its first byte changed after three reads.
+    /// After three reads, a database page reads with its first byte changed.
     WrongReads,
     /// Closing a journal leaves its handle open.
     LeakedHandle,
@@ -77,14 +77,14 @@ impl Machine {
     }
 }
 
-/// What the callbacks share with [`Vfs`].
+/// What the callbacks and [`Vfs`] share.
 struct Shared {
     machine: Mutex<Machine>,
 }
 
 impl Shared {
     fn machine(&self) -> MutexGuard<'_, Machine> {
-        // A panic under the lock aborts the process; a poisoned lock cannot be seen.
+        // A panic under the lock aborts the process, so the lock is never seen poisoned.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,13 +94,12 @@ pub struct Vfs {
     registered: Box<ffi::sqlite3_vfs>,
     shared: Box<Shared>,
     name: CString,
-    /// What stands between connections and this one, by name.
+    /// The VFS between connections and this one, by name.
     above: Option<CString>,
 }
 
 impl Vfs {
-    /// Registers a VFS. As the default VFS it also seeds SQLite's random numbers and is what a URI
-    /// without `vfs=` means.
+    /// Registers a VFS. As the default VFS it also seeds SQLite's random numbers and serves URIs without `vfs=`.
     pub fn register(is_default: bool) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("tandem-{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -115,13 +114,13 @@ impl Vfs {
         Self { registered, shared, name, above: None }
     }
 
-    /// The name of the VFS through which connections come here: its own, or that of another above it.
+    /// The name of the VFS that connections use: this one, or another on top of it.
     pub fn name(&self) -> &CStr {
         self.above.as_deref().unwrap_or(&self.name)
     }
 
-    /// Lets connections open files through the VFS `name`, which must be registered, and stand above this one as
-    /// SQLite's shims do: it passes on what it does not do itself to what was the default VFS when it was made.
+    /// Lets connections open files through the VFS `name`, which must be registered and on top of this one, like
+    /// SQLite's shims: it passes on what it does not do itself to the default VFS at the time of its creation.
     ///
     /// # Errors
     /// There is no VFS of that name.
@@ -136,7 +135,7 @@ impl Vfs {
         Ok(())
     }
 
-    /// Puts a machine in place of the present one, which is returned. No connection may be open.
+    /// Replaces the machine and returns the old one. No connection may be open.
     pub fn install(&self, machine: Machine) -> Machine {
         mem::replace(&mut *self.shared.machine(), machine)
     }
@@ -196,7 +195,7 @@ static FILE_METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     xUnfetch: None,
 };
 
-/// What stands behind SQLite's `sqlite3_file`.
+/// Our part of SQLite's `sqlite3_file`.
 #[repr(C)]
 struct OpenFile {
     base: ffi::sqlite3_file,
@@ -291,7 +290,7 @@ unsafe extern "C" fn full_pathname(
     room: c_int,
     out: *mut c_char,
 ) -> c_int {
-    // SAFETY: `out` has `room` bytes; the name is copied with its NUL only where it fits.
+    // SAFETY: `out` has `room` bytes; the name is copied with its NUL only if it fits.
     unsafe {
         let name = CStr::from_ptr(name).to_bytes_with_nul();
         if name.len() > room as usize {
@@ -401,7 +400,7 @@ unsafe extern "C" fn sync(_file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int
 }
 
 unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut ffi::sqlite3_int64) -> c_int {
-    // SAFETY: SQLite passes a place for the result.
+    // SAFETY: SQLite passes a pointer to the result.
     unsafe {
         let (file, machine) = opened(file);
         *out = machine.disk.size(file.handle) as i64;
@@ -442,7 +441,7 @@ unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int 
 }
 
 unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
-    // SAFETY: SQLite passes a place for the result.
+    // SAFETY: SQLite passes a pointer to the result.
     unsafe {
         let (file, machine) = opened(file);
         *out = c_int::from(machine.disk.is_reserved(file.handle));
@@ -457,7 +456,7 @@ unsafe extern "C" fn file_control(
 ) -> c_int {
     match operation {
         ffi::SQLITE_FCNTL_LOCKSTATE => {
-            // SAFETY: the argument of this operation is a place for an int.
+            // SAFETY: the argument of this operation points to an int.
             unsafe {
                 let (file, machine) = opened(file);
                 *argument.cast::<c_int>() = machine.disk.lock_level(file.handle) as c_int;
@@ -485,7 +484,7 @@ unsafe extern "C" fn shm_map(
     extend: c_int,
     out: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: SQLite passes a place for the result.
+    // SAFETY: SQLite passes a pointer to the result.
     unsafe {
         let (file, mut machine) = opened(file);
         let region = machine.disk.shm_map(file.handle, region as usize, bytes as usize, extend != 0);

@@ -1,4 +1,4 @@
-//! Subtrees of the seeds, to put into other statements.
+//! Subtrees of the seeds, to insert into other statements.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
@@ -8,11 +8,11 @@ use crate::sql::statements;
 use crate::sql::tree::{Kind, Node, parse};
 use crate::testcase::RICH_SCHEMA;
 
-/// Largest fragment in nodes.
+/// Largest fragment, in nodes.
 const NODES_MAX: usize = 40;
 
-/// Fragments by kind, each text once; clauses that are absent are none. They stay where they are in the trees
-/// of their statements: most of them lie in others.
+/// Fragments by kind, each text once, without absent clauses. They stay in the trees of their statements, since most of
+/// them are part of others.
 #[derive(Debug)]
 pub struct Fragments(BTreeMap<Kind, Vec<&'static Node>>);
 

@@ -1,4 +1,4 @@
-//! Making cases from nothing.
+//! Makes cases from scratch.
 
 mod fragments;
 pub mod seeds;

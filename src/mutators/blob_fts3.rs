@@ -5,16 +5,16 @@ use super::blob_terms::{edit_positions, edit_terms};
 use super::db_blobs::{Mode, lie};
 use crate::dbfile::blob::fts3::{self, Doc, Node};
 
-/// A node with a change.
+/// A node with one edit.
 pub(super) fn node(old: &[u8], mode: Mode, context: &mut Context<'_>) -> Option<Vec<u8>> {
     let Some(mut node) = Node::parse(old).filter(|_| mode == Mode::Consistent) else {
         return lie(old, &fts3::node_fields(old), context);
     };
     let index = context.rng.usize(0..node.terms.len());
-    let turn = context.rng.u8(0..10);
-    if turn == 4 && node.height > 0 {
+    let edit = context.rng.u8(0..10);
+    if edit == 4 && node.height > 0 {
         node.left_child = context.number(node.left_child, 8);
-    } else if !edit_terms(&mut node.terms, index, turn, context) {
+    } else if !edit_terms(&mut node.terms, index, edit, context) {
         let doclist = &mut node.terms[index].doclist;
         *doclist = documents(doclist, context)?;
     }
@@ -36,7 +36,7 @@ fn documents(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
         _ => {
             let positions = &mut docs[index].positions;
             let numbers = fts3::varints(positions, 0, positions.len());
-            // The last one ends the list.
+            // The last number ends the list.
             edit_positions(positions, &numbers[..numbers.len().saturating_sub(1)], context);
         }
     }

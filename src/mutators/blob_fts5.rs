@@ -6,7 +6,7 @@ use super::db_blobs::{Mode, lie};
 use crate::dbfile::blob::fts5::{self, Doc, Kind, Leaf, Level, Structure};
 use crate::dbfile::blob::{self, Term};
 
-/// A row of this kind with a change.
+/// A row of this kind with one edit.
 pub(super) fn data(kind: Kind, old: &[u8], mode: Mode, context: &mut Context<'_>) -> Option<Vec<u8>> {
     let new = match (mode, kind) {
         (Mode::Consistent, Kind::Structure) => structure(old, context)?,
@@ -32,7 +32,7 @@ fn structure(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     match context.rng.u8(0..8) {
         0 => structure.counter = context.number(structure.counter, 8),
         1 => structure.levels.insert(level.min(levels), Level { merging: 0, segments: Vec::new() }),
-        // A merge that was interrupted.
+        // An interrupted merge.
         2 => {
             let level = structure.levels.get_mut(level)?;
             level.merging = context.rng.u64(0..=level.segments.len() as u64);
@@ -82,14 +82,14 @@ fn leaf(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     }
     let index = context.rng.usize(0..count);
     match context.rng.u8(0..10) {
-        // The first byte says of which index the term is: the main one or one of prefixes.
+        // The first byte tells the index of the term: the main one or a prefix index.
         4 => {
             let first = leaf.terms[index].text.first_mut()?;
             *first = b'0' + context.rng.u8(0..4);
             leaf.terms.sort_by(|a, b| a.text.cmp(&b.text));
         }
         5 if leaf.first_rowid.is_some() => leaf.first_rowid = None,
-        turn if edit_terms(&mut leaf.terms, index, turn, context) => {}
+        edit if edit_terms(&mut leaf.terms, index, edit, context) => {}
         _ => documents(&mut leaf.terms[index], context)?,
     }
     Some(leaf.emit())

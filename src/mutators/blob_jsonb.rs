@@ -1,4 +1,4 @@
-//! JSONB in any value of any table, and JSON text that becomes JSONB.
+//! JSONB in any value of any table, and JSON text converted to JSONB.
 
 use super::db_blobs::{Mode, lie};
 use super::db_header::image_mutator;
@@ -10,15 +10,15 @@ use crate::dbfile::record::{self, Value};
 use crate::dbfile::rows::{self, Row};
 use crate::dbfile::{Geometry, header, schema};
 
-/// Tables that are looked at for JSON.
+/// Tables that are searched for JSON.
 const TABLES_MAX: usize = 6;
-/// Rows of a table that are looked at.
+/// Rows of a table that are searched.
 const ROWS_MAX: usize = 24;
-/// Longest value that is taken for JSON, in bytes.
+/// The longest value that is taken for JSON, in bytes.
 const VALUE_BYTES_MAX: usize = 20_000;
-/// Levels that wrapping adds, around SQLite's limit of 1000 and small.
+/// Levels of nesting to add: around SQLite's limit of 1000, and small numbers.
 const LEVELS: [usize; 5] = [1, 2, 30, 999, 1001];
-/// Texts that are not what their type says, or escapes that are wrong.
+/// Texts that do not match their type, or have wrong escapes.
 const TEXTS: [&[u8]; 12] = [
     b"\\u12",
     b"\\uD800",
@@ -35,7 +35,7 @@ const TEXTS: [&[u8]; 12] = [
 ];
 
 image_mutator! {
-    /// See the module.
+    /// Edits a JSONB value.
     Jsonb => edit
 }
 
@@ -82,7 +82,7 @@ fn pick(image: &[u8], context: &mut Context<'_>) -> Option<(Row, Vec<Value>, usi
                 found.push((row, values, index));
             }
         }
-        // Any short blob may look like a number or a text: something with elements is better.
+        // Any short blob may look like a number or a text: prefer one with elements.
         let (sure, unsure): (Vec<_>, Vec<_>) = found.into_iter().partition(
             |(_, values, index)| !matches!(&values[*index], Value::Blob(blob) if blob[0] & 15 < kind::ARRAY),
         );
@@ -94,7 +94,7 @@ fn pick(image: &[u8], context: &mut Context<'_>) -> Option<(Row, Vec<Value>, usi
     scalar
 }
 
-/// JSONB with a change.
+/// JSONB with one edit.
 pub(super) fn change(old: &[u8], mode: Mode, context: &mut Context<'_>) -> Option<Vec<u8>> {
     let new = match mode {
         Mode::Consistent => consistent(old, context)?,
@@ -108,7 +108,7 @@ pub(super) fn change(old: &[u8], mode: Mode, context: &mut Context<'_>) -> Optio
     (new != old).then_some(new)
 }
 
-/// One header: type, size, or how the size is stored.
+/// Changes one header: its type, its size, or how the size is stored.
 fn header_lie(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     let fields = jsonb::fields(old);
     let field = context.pick(&fields)?;
@@ -127,7 +127,7 @@ fn header_lie(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     Some(new)
 }
 
-/// Well-formed as to lengths; what a text or number holds may not fit its type.
+/// The lengths stay right; a text or number may no longer fit its type.
 fn consistent(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     let mut root = Element::parse(old)?;
     let count = root.count();
@@ -159,9 +159,9 @@ fn consistent(old: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     Some(root.emit())
 }
 
-/// The element within so many arrays, or objects of one label.
+/// The element inside so many levels of arrays, or of objects with one label.
 fn wrapped(element: &[u8], levels: usize, in_objects: bool) -> Vec<u8> {
-    // From the inside out and backwards: the payload of a level stands behind its header.
+    // Built backwards from the inside out: the header of a level precedes its payload.
     let label: &[u8] = if in_objects { b"\x17k" } else { b"" };
     let container = if in_objects { kind::OBJECT } else { kind::ARRAY };
     let mut headers: Vec<Vec<u8>> = Vec::with_capacity(levels);

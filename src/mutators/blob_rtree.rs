@@ -7,7 +7,7 @@ use crate::dbfile::blob::rtree::{self, Node, Shape};
 
 /// Depths around SQLite's limit of 40.
 const DEPTHS: [u16; 8] = [0, 1, 2, 3, 39, 40, 41, 0xffff];
-/// Coordinates where comparing and rounding change.
+/// Coordinates at which comparing and rounding change.
 const COORDINATES: [f32; 12] = [
     0.0,
     -0.0,
@@ -23,7 +23,7 @@ const COORDINATES: [f32; 12] = [
     f32::MIN_POSITIVE,
 ];
 
-/// A node with a change.
+/// A node with one edit.
 pub(super) fn node(old: &[u8], dimensions: usize, mode: Mode, context: &mut Context<'_>) -> Option<Vec<u8>> {
     if mode == Mode::Lie {
         if context.chance(25) {
@@ -33,7 +33,7 @@ pub(super) fn node(old: &[u8], dimensions: usize, mode: Mode, context: &mut Cont
             return (new != old).then_some(new);
         }
         if context.chance(8) {
-            // Nodes of one tree have one length.
+            // All nodes of a tree have the same length.
             let mut new = old.to_vec();
             new.resize(context.rng.usize(0..=old.len() + 8), 0);
             return (new != old).then_some(new);
@@ -65,7 +65,7 @@ pub(super) fn node(old: &[u8], dimensions: usize, mode: Mode, context: &mut Cont
     Some(node.emit()).filter(|new| new != old)
 }
 
-/// A shape with a change.
+/// A shape with one edit.
 pub(super) fn shape(old: &[u8], mode: Mode, context: &mut Context<'_>) -> Option<Vec<u8>> {
     let Some(mut shape) = Shape::parse(old).filter(|_| mode == Mode::Consistent) else {
         return lie(old, &[Field::fixed(0, 1), Field::fixed(1, 3), Field::fixed(4, 4)], context);

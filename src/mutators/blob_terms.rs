@@ -1,11 +1,11 @@
-//! What the indexes of FTS3 and FTS5 have in common: terms in order, with documents, with positions.
+//! What the indexes of FTS3 and FTS5 have in common: ordered terms, each with documents and positions.
 
 use super::Context;
 use crate::dbfile::blob::{Field, Term};
 
-/// The edit of number `turn` of the term at `index`; `false`, and nothing done, where there is none.
-pub(super) fn edit_terms(terms: &mut Vec<Term>, index: usize, turn: u8, context: &mut Context<'_>) -> bool {
-    match turn {
+/// Applies edit number `edit` to the term at `index`; `false`, with nothing changed, if there is no such edit.
+pub(super) fn edit_terms(terms: &mut Vec<Term>, index: usize, edit: u8, context: &mut Context<'_>) -> bool {
+    match edit {
         0 if terms.len() > 1 => drop(terms.remove(index)),
         1 => {
             let mut term = terms[index].clone();
@@ -22,8 +22,8 @@ pub(super) fn edit_terms(terms: &mut Vec<Term>, index: usize, turn: u8, context:
     true
 }
 
-/// Puts a position or column into a position list at one of its `numbers`, takes that out, or changes it. Numbers
-/// from 2 on are positions, 1 begins a column.
+/// Inserts a position or column into a position list at one of its `numbers`, removes that number, or changes it.
+/// Numbers from 2 on are positions; 1 starts a column.
 pub(super) fn edit_positions(list: &mut Vec<u8>, numbers: &[Field], context: &mut Context<'_>) {
     let Some(field) = context.pick(numbers) else {
         list.insert(0, 2);

@@ -1,4 +1,4 @@
-//! Blobs are found in databases that SQLite made, edited, and read by it again.
+//! Blobs are found in databases that SQLite made, edited, and read again by SQLite.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ const CONTENT: [&str; 4] = [
      INSERT INTO gp(_shape, name) VALUES('[[0,0],[4,0],[4,4],[0,4],[0,0]]','sq'),(geopoly_regular(10,10,3,6),'hex');",
 ];
 
-/// Statements that read far into each.
+/// Statements that read deep into each.
 const READS: [&[&str]; 4] = [
     &[
         "SELECT rowid, x FROM f5('common')",
@@ -141,7 +141,7 @@ fn blobs_of_real_tables_are_read_and_written_back_the_same() {
     assert_eq!(kinds, all);
 }
 
-/// What `integrity_check` says after a write, without what the virtual tables say of their own data.
+/// The problems that `integrity_check` reports after a write, except those of virtual tables with their own data.
 fn problems_outside(executor: &mut Executor, image: &[u8]) -> Vec<String> {
     let mut case = TestCase::from_database(image.to_vec());
     case.sql = Script::new("PRAGMA user_version=5");
@@ -163,8 +163,7 @@ fn problems_outside(executor: &mut Executor, image: &[u8]) -> Vec<String> {
     lines.iter().flat_map(|text| text.lines()).filter(is_outside).map(str::to_owned).collect()
 }
 
-/// After edits in each mode: the share of databases that stay sound around the blobs, and of reads that
-/// SQLite refuses.
+/// Checks for each mode how many databases stay sound around the blobs, and how many reads SQLite refuses.
 #[test]
 fn edited_blobs_are_read_far_into() {
     let mut executor = Executor::shared();

@@ -1,5 +1,5 @@
-//! libFuzzer's own byte mutations, on a part where they make sense: with a custom mutator its
-//! dictionary and its comparison hints act only through these.
+//! libFuzzer's own byte mutations, applied to a part where they make sense: under a custom mutator, its dictionary and
+//! comparison hints have no other effect.
 
 use super::sql_statements::store;
 use super::{Context, Mutator, Outcome};
@@ -7,12 +7,12 @@ use crate::dbfile::Geometry;
 use crate::sql;
 use crate::testcase::{FileName, Script, TestCase};
 
-/// Longest piece of a page that is mutated at once, in bytes.
+/// The longest piece of a page that is mutated at once, in bytes.
 const PIECE_BYTES_MAX: usize = 64;
 /// Bytes by which SQL may grow.
 const SQL_ROOM_BYTES: usize = 64;
 
-/// A token of the script, or the whole script.
+/// Mutates a token of the script, or the whole script.
 pub(super) struct SqlBytes;
 
 impl Mutator for SqlBytes {
@@ -34,7 +34,7 @@ impl Mutator for SqlBytes {
     }
 }
 
-/// A piece of a file, most often within one page; its length stays.
+/// Mutates a piece of a file, usually within one page; its length stays the same.
 pub(super) struct PageBytes;
 
 impl Mutator for PageBytes {
@@ -59,7 +59,7 @@ fn mutate_piece(content: &mut [u8], context: &mut Context<'_>) -> Outcome {
         return Outcome::Skipped;
     }
     let page = geometry.range(context.rng.u32(1..=geometry.pages), content.len());
-    // Most of a page is zeros, and what is not is what SQLite reads.
+    // Most of a page is zeros, and SQLite reads the rest.
     let used: Vec<usize> = page.clone().filter(|&at| content[at] != 0).collect();
     let start = *context.pick(&used).unwrap_or(&page.start);
     let end = (start + context.rng.usize(1..=PIECE_BYTES_MAX)).min(page.end);

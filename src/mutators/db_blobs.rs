@@ -1,8 +1,8 @@
-//! What virtual tables keep in the values of their shadow tables. The tables are found by their names in
-//! the schema, and the values are stored through the record layer, so that all around them stays sound.
+//! The blobs that virtual tables keep in their shadow tables. The tables are found by name in the schema, and values
+//! are stored through the record layer, so that everything around them stays sound.
 //!
-//! Modes: *consistent* (the blob is read, changed, written with right lengths), *one lie* (a single number
-//! in place), *raw* (libFuzzer's mutations of the bytes).
+//! Modes: *consistent* (the blob is parsed, changed, and written back with correct lengths), *one lie* (a single number
+//! is changed in place), *raw* (libFuzzer's byte mutations).
 
 use super::db_cells::like;
 use super::db_header::image_mutator;
@@ -36,17 +36,17 @@ impl Mode {
 }
 
 image_mutator! {
-    /// Tables of FTS3 and FTS4.
+    /// Edits tables of FTS3 and FTS4.
     Fts3 => edit_fts3
 }
 
 image_mutator! {
-    /// Tables of FTS5.
+    /// Edits tables of FTS5.
     Fts5 => edit_fts5
 }
 
 image_mutator! {
-    /// Tables of R-Tree and geopoly.
+    /// Edits tables of R-Tree and geopoly.
     Rtree => edit_rtree
 }
 
@@ -90,7 +90,7 @@ pub(super) fn edit_rtree_as(image: &mut Vec<u8>, mode: Mode, context: &mut Conte
 /// Edits a row of a table of one of these parts.
 pub(super) fn edit(image: &mut Vec<u8>, parts: &[Part], mode: Mode, context: &mut Context<'_>) -> Outcome {
     let tables = blob::shadow_tables(&schema::rows(image), &Geometry::of(image));
-    // By part first: a table of many kinds of rows is worth more than one of one kind.
+    // By part first: a table with many kinds of rows is worth more than one with a single kind.
     let part = context.pick(parts).copied();
     let of_part: Vec<&ShadowTable> = tables.iter().filter(|table| Some(table.part) == part).collect();
     let any: Vec<&ShadowTable> = tables.iter().filter(|table| parts.contains(&table.part)).collect();
@@ -130,7 +130,7 @@ fn edit_row(
     rows::replace(space, row, row.rowid, &record::encode(&values))
 }
 
-/// Tables whose other columns mean something, too.
+/// Tables whose other columns have a meaning, too.
 fn is_number_turn(part: Part, mode: Mode, context: &mut Context<'_>) -> bool {
     match part {
         Part::Fts3Segdir => context.chance(40),
@@ -168,7 +168,7 @@ fn edit_blob(
     }
 }
 
-/// One number gets another value.
+/// Changes one number.
 pub(super) fn lie(old: &[u8], fields: &[Field], context: &mut Context<'_>) -> Option<Vec<u8>> {
     let field = context.pick(fields)?;
     let width = if field.at.len() > 4 || context.chance(15) { 8 } else { field.at.len() };
@@ -183,7 +183,7 @@ pub(super) fn lie(old: &[u8], fields: &[Field], context: &mut Context<'_>) -> Op
     (new != old).then_some(new)
 }
 
-/// Another number or text in a column; consistent only where no index has it.
+/// Changes a number or text in a column; consistent only if no index covers it.
 fn edit_numbers(
     space: &Space<'_>,
     table: &ShadowTable,
@@ -202,7 +202,7 @@ fn edit_numbers(
     let index = first + range.start;
     values[index] = match (table.part, index) {
         (Part::Fts3Segdir, 4) => end_block(space, &values[index], context),
-        // Any other version than these shuts the whole table.
+        // Any version but these locks the whole table.
         (Part::Fts5Config, 1) if mode == Mode::Consistent && values[0] == text(space.image, "version") => {
             Value::Integer(if values[1] == Value::Integer(4) { 5 } else { 4 })
         }
@@ -211,7 +211,7 @@ fn edit_numbers(
     Some(())
 }
 
-/// The last block of a segment: a number, or text of it and the size of the segment.
+/// The last block of a segment: a number, or a text with that number and the size of the segment.
 fn end_block(space: &Space<'_>, old: &Value, context: &mut Context<'_>) -> Value {
     let old = match old {
         Value::Integer(number) => *number,
@@ -227,7 +227,7 @@ fn end_block(space: &Space<'_>, old: &Value, context: &mut Context<'_>) -> Value
     }
 }
 
-/// A row of FTS5's `%_data` gets another id: segment, page, height or kind.
+/// Gives a row of FTS5's `%_data` another id: segment, page, height or kind.
 fn renumber(space: &mut Space<'_>, row: &Row, payload: &[u8], context: &mut Context<'_>) -> Option<()> {
     let old = row.rowid?;
     let mut id = fts5::Id::of(old);
@@ -244,7 +244,7 @@ fn renumber(space: &mut Space<'_>, row: &Row, payload: &[u8], context: &mut Cont
     rows::insert(space, row.root, id.number(), payload)
 }
 
-/// Positions of what is looked for.
+/// Positions of the matching items.
 trait Positions: Iterator + Sized {
     fn positions(self, is_it: impl Fn(Self::Item) -> bool) -> Vec<usize> {
         self.enumerate().filter_map(|(i, item)| is_it(item).then_some(i)).collect()

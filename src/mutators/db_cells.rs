@@ -8,28 +8,28 @@ use crate::dbfile::record::{self, Value};
 use crate::dbfile::{Geometry, cell, read_be, varint};
 
 image_mutator! {
-    /// Entries of the cell pointer array: exchanged, doubled, or somewhere else.
+    /// Cell pointers: two are swapped, one is duplicated, or one points elsewhere.
     CellPointers => edit_pointers
 }
 
 image_mutator! {
-    /// The cells of a page: left out, doubled, in another order, moved to another page; the page is built
-    /// anew and well-formed.
+    /// The cells of a page: dropped, duplicated, reordered, or moved to another page; the page is rebuilt and
+    /// well-formed.
     CellList => edit_list
 }
 
 image_mutator! {
-    /// One number of a cell: payload length, rowid, child.
+    /// Changes one number of a cell: payload length, rowid, child.
     CellField => edit_field
 }
 
 image_mutator! {
-    /// A value of a record; record, cell and page are built anew and well-formed.
+    /// Changes a value of a record; record, cell and page are rebuilt and well-formed.
     RecordValue => edit_value
 }
 
 image_mutator! {
-    /// A serial type or the header length of a record, in place: the record lies.
+    /// Changes a serial type or the header length of a record in place, so that the record lies.
     RecordType => edit_type
 }
 
@@ -103,7 +103,7 @@ pub(super) fn edit_list(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outco
     Outcome::Mutated
 }
 
-/// A page with one of its cells.
+/// A page and one of its cells.
 struct Chosen {
     number: u32,
     kind: PageKind,
@@ -130,7 +130,7 @@ pub(super) fn edit_field(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
         let value = u64::from(page_number(geometry.pages, context));
         return store(image, &geometry, chosen.number, chosen.offset, 4, value);
     }
-    // The varints stand behind the child: payload length, rowid, or both.
+    // The varints follow the child: payload length, rowid, or both.
     let mut at = chosen.offset + if chosen.kind.is_leaf() { 0 } else { 4 };
     let page = geometry.page_mut(image, chosen.number);
     let skip_first = chosen.kind == PageKind::TableLeaf && context.chance(50);
@@ -140,13 +140,12 @@ pub(super) fn edit_field(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
     overwrite_varint(page, at, geometry.usable_bytes, context)
 }
 
-/// Puts another varint of the same length in place of the one at `at`, or a longer one over what
-/// follows.
+/// Replaces the varint at `at` by another of the same length, or by a longer one that overwrites what follows.
 fn overwrite_varint(page: &mut [u8], at: usize, usable: usize, context: &mut Context<'_>) -> Outcome {
     let Some((old, length)) = page.get(at..).and_then(varint::read) else {
         return Outcome::Skipped;
     };
-    // Where a payload just fits on its page, and around other edges of the format.
+    // Where a payload just fits on its page, and other limits of the format.
     let usable = usable as u64;
     let edges = [usable - 35, usable - 34, (usable - 12) * 64 / 255 - 23, (usable - 12) * 32 / 255 - 23];
     let value = match context.rng.u8(0..5) {
@@ -174,7 +173,7 @@ pub(super) fn edit_value(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
     let Some(chosen) = pick_cell(image, &geometry, context) else {
         return Outcome::Skipped;
     };
-    // A payload that goes on elsewhere would have to be moved there.
+    // A payload with overflow pages would need them moved, too.
     let Some(payload) = chosen.cell.payload.as_ref().filter(|payload| payload.overflow.is_none()) else {
         return Outcome::Skipped;
     };
@@ -205,7 +204,7 @@ pub(super) fn edit_value(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
     Outcome::Mutated
 }
 
-/// Changes one value, the number of values, or the rowid, which is returned.
+/// Changes one value, the number of values, or the rowid; returns the rowid.
 fn edit_values(values: &mut Vec<Value>, rowid: Option<i64>, context: &mut Context<'_>) -> Option<i64> {
     let count = values.len();
     match context.rng.u8(0..12) {
@@ -233,7 +232,7 @@ fn value(context: &mut Context<'_>) -> Value {
     }
 }
 
-/// A value near the old one, or any.
+/// A value near the old one, or any value.
 pub(super) fn like(old: &Value, context: &mut Context<'_>) -> Value {
     let mut edited = |bytes: &Vec<u8>| {
         let mut bytes = bytes.clone();
@@ -252,7 +251,7 @@ pub(super) fn like(old: &Value, context: &mut Context<'_>) -> Value {
     }
 }
 
-/// The bytes of a cell like `chosen` with this rowid and payload.
+/// Encodes a cell like `chosen` with this rowid and payload.
 fn cell_with(chosen: &Chosen, rowid: Option<i64>, payload: &[u8]) -> Vec<u8> {
     match rowid {
         Some(rowid) => cell::table_leaf(rowid, payload),
@@ -285,7 +284,7 @@ pub(super) fn edit_type(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outco
     };
     let at = start + column.type_at.start;
     let length = column.type_at.len();
-    // Reserved types, constants, the other of text and blob, a length off by one.
+    // Reserved types, constants, text for blob and vice versa, a length off by one.
     let old = column.serial_type;
     let choices = [0, 6, 7, 8, 9, 10, 11, 12, 13, old ^ 1, old.wrapping_add(2), old.wrapping_sub(2)];
     let new = choices[context.rng.usize(0..choices.len())];

@@ -1,7 +1,7 @@
-//! Files as a whole: the size of the database, and what log and journal have in common.
+//! Whole files: the size of the database, and what log and journal have in common.
 //!
-//! Log and journal are edited with the same mutators as the database: they are laid over it, the whole is
-//! edited, and the pages that changed go back into frames or records with right checksums.
+//! Log and journal are edited with the same mutators as the database: they are applied to it, the result is edited, and
+//! the changed pages go back into frames or records with correct checksums.
 
 use super::db_header::{self, image_mutator};
 use super::{
@@ -36,13 +36,13 @@ const IMAGE_EDITS: [fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome; 22] = [
     db_stats::edit,
     db_space::edit_freelist,
 ];
-/// Edits that are tried for one that does something.
+/// Edits that are tried until one has an effect.
 const ATTEMPTS_MAX: usize = 4;
-/// Most frames or records that one edit makes.
+/// Frames or records that one edit adds at most.
 pub(super) const PAGES_MAX: usize = 8;
 
 image_mutator! {
-    /// The database becomes shorter or longer.
+    /// Makes the database shorter or longer.
     Size => resize
 }
 
@@ -64,7 +64,7 @@ fn resize(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     Outcome::Mutated
 }
 
-/// Log or journal is made where there is none, now and then removed, else edited.
+/// Creates a log or journal if there is none; otherwise edits it or, now and then, removes it.
 pub(super) fn edit_log(
     case: &mut TestCase,
     name: &FileName,
@@ -92,7 +92,7 @@ pub(super) fn edit_log(
     Outcome::Mutated
 }
 
-/// `image` after one to three edits, and the pages that changed or are new.
+/// Applies one to three edits to `image`; returns the result and the pages that changed or are new.
 pub(super) fn edited(image: &[u8], context: &mut Context<'_>) -> (Vec<u8>, Vec<u32>) {
     let mut new = image.to_vec();
     for _ in 0..context.rng.usize(1..4) {
@@ -110,10 +110,10 @@ pub(super) fn edited(image: &[u8], context: &mut Context<'_>) -> (Vec<u8>, Vec<u
     (new, pages)
 }
 
-/// Puts a page in its place in the image.
+/// Writes a page to its place in the image.
 pub(super) fn lay_over(image: &mut Vec<u8>, number: u32, page: &[u8]) {
     let start = (number as usize).saturating_sub(1).saturating_mul(page.len());
-    // A page far beyond the end is a lie.
+    // A page number far beyond the end is a lie.
     if number == 0 || start > image.len() + 4 * page.len() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Tables of another database, or of the same one again, with all that belongs to them: indexes, the
+//! Copies tables from another database, or from the same one, with everything that belongs to them: indexes, the shadow
 //! tables of a virtual table, triggers, `sqlite_sequence`. Names that are taken get a number.
 
 use super::db_header::image_mutator;
@@ -11,20 +11,20 @@ use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::{Geometry, header, record, tree};
 use crate::sql::{self, TokenKind};
 
-/// Names that are tried for a table whose own is taken.
+/// Names that are tried for a table whose own name is taken.
 const NAMES_MAX: usize = 9;
-/// Most rows of the schema that belong to a table that is copied.
+/// Schema rows that may belong to a copied table, at most.
 const MEMBERS_MAX: usize = 40;
-/// Tables among which two with equal numbers of columns are looked for.
+/// Tables that are searched for two with equal numbers of columns.
 const TABLES_MAX: usize = 30;
 
 image_mutator! {
-    /// A table once more under another name, its rows in a b-tree that is built anew.
+    /// Copies a table under another name, its rows into a new b-tree.
     TableCopy => copy_table
 }
 
 image_mutator! {
-    /// Leaves of two tables with equal numbers of columns change places.
+    /// Swaps leaves of two tables with equal numbers of columns.
     LeafSwap => swap_leaves
 }
 
@@ -33,7 +33,7 @@ pub(super) fn copy_table(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
     graft_table(image, &source, context)
 }
 
-/// Puts a table of `source` into `image`.
+/// Copies a table of `source` into `image`.
 pub(super) fn graft_table(image: &mut Vec<u8>, source: &[u8], context: &mut Context<'_>) -> Outcome {
     let all = schema::rows(source);
     let tables: Vec<&SchemaRow> =
@@ -41,7 +41,7 @@ pub(super) fn graft_table(image: &mut Vec<u8>, source: &[u8], context: &mut Cont
     let Some(table) = context.pick(&tables) else {
         return Outcome::Skipped;
     };
-    // Records of an older format have no constants 0 and 1, and its indexes know no DESC.
+    // Older schema formats have no constants 0 and 1 in records, and their indexes know no DESC.
     let formats = [header::SCHEMA_FORMAT.get(source), header::SCHEMA_FORMAT.get(image)];
     if formats[0] != formats[1] || image.len() < header::HEADER_BYTES {
         return Outcome::Skipped;
@@ -59,7 +59,7 @@ pub(super) fn graft_table(image: &mut Vec<u8>, source: &[u8], context: &mut Cont
     atomically(image, context, |space, _| graft::graft(space, source, &objects, how, room))
 }
 
-/// What belongs to a table: first itself.
+/// The schema rows that belong to a table, its own first.
 fn members(table: &SchemaRow, all: &[SchemaRow], own: &[SchemaRow]) -> Vec<SchemaRow> {
     let shadow = format!("{}_", table.name);
     let is_shadow = |name: &str| table.is_virtual() && name.starts_with(&shadow);
@@ -74,13 +74,13 @@ fn members(table: &SchemaRow, all: &[SchemaRow], own: &[SchemaRow]) -> Vec<Schem
     std::iter::once(table).chain(all.iter().filter(is_member)).cloned().collect()
 }
 
-/// The members with names that are free; `None` where none is found.
+/// Renames the members to free names; `None` if no free names are found.
 fn renamed(table: &SchemaRow, members: &[SchemaRow], own: &[SchemaRow]) -> Option<Vec<SchemaRow>> {
     let is_taken = |name: &str| own.iter().any(|row| row.name.eq_ignore_ascii_case(name));
     let suffixes = std::iter::once(String::new()).chain((2..=NAMES_MAX).map(|i| format!("_{i}")));
     for suffix in suffixes {
         let base = format!("{}{suffix}", table.name);
-        // `x_data` belongs to `x`, and becomes `x_2_data`; an index `i` becomes `i_2`.
+        // `x_data` belongs to `x` and becomes `x_2_data`; an index `i` becomes `i_2`.
         let rename = |name: &str| -> String {
             let own_part = name.strip_prefix(table.name.as_str());
             let auto = name
@@ -111,7 +111,7 @@ fn renamed(table: &SchemaRow, members: &[SchemaRow], own: &[SchemaRow]) -> Optio
     None
 }
 
-/// The first token that is the name `old` becomes `new`.
+/// Replaces the first token that is the name `old` by `new`.
 fn with_name(sql: &str, old: &str, new: &str) -> String {
     let bytes = sql.as_bytes();
     let is_old = |token: &sql::Token| {

@@ -5,7 +5,7 @@ use crate::dbfile::header::{self, FIELDS};
 use crate::dbfile::{Geometry, tree};
 use crate::testcase::{FileName, TestCase};
 
-/// Values that mean something in some field.
+/// Values that are special in some field.
 const MEANINGFUL: [u32; 14] = [0, 1, 2, 3, 4, 5, 32, 64, 255, 512, 1024, 4096, 8192, 0x8000];
 
 /// Edits the main database of a case, if it has one.
@@ -33,7 +33,7 @@ pub(super) fn repair(image: &mut [u8]) {
     header::FREELIST_COUNT.set(image, (free.trunks.len() + free.leaves.len()) as u32);
 }
 
-/// A mutator that edits the main database with a function.
+/// Defines a mutator that edits the main database with a function.
 macro_rules! image_mutator {
     ($(#[$doc:meta])* $name:ident => $edit:ident) => {
         $(#[$doc])*
@@ -57,7 +57,7 @@ macro_rules! image_mutator {
 pub(super) use image_mutator;
 
 image_mutator! {
-    /// One field gets another value; now and then the rest is made to agree.
+    /// Changes one field; now and then the rest is made to agree.
     HeaderField => edit
 }
 

@@ -1,5 +1,4 @@
-//! Rows inserted with the entries that belong to them into indexes, where these are simple: columns by
-//! name, in order, and nothing else.
+//! Inserts rows, with their index entries if the indexes are simple: columns by name, in order, and nothing else.
 
 use super::db_cells::like;
 use super::db_header::image_mutator;
@@ -10,10 +9,10 @@ use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::{index, rows};
 use crate::sql::{self, Names, TokenKind};
 
-/// Indexes that get an entry.
+/// Indexes that get an entry at most.
 const INDEXES_MAX: usize = 16;
 image_mutator! {
-    /// A row more: another one again under a new rowid, with its entries in indexes or without.
+    /// Inserts a copy of another row under a new rowid, with or without its index entries.
     RowInsert => insert
 }
 
@@ -53,7 +52,7 @@ pub(super) fn insert(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome 
     })
 }
 
-/// The entry of an index for a row; `None` where the index is not simple.
+/// A row's entry in an index; `None` if the index is not simple.
 fn entry(table: &SchemaRow, index: &SchemaRow, values: &[Value], rowid: i64) -> Option<Vec<Value>> {
     let declaration = table.sql.to_ascii_uppercase();
     let is_odd =
@@ -92,8 +91,8 @@ mod tests {
     use crate::mutators::tests::with_context;
     use crate::testcase::{OpenConfig, TestCase};
 
-    /// Inserted rows are in the indexes, too. What is left: rows on purpose without entries, and values that
-    /// the type of a column forbids.
+    /// Inserted rows are in the indexes, too. The exceptions are rows inserted without entries on purpose, and values
+    /// that the type of a column forbids.
     #[test]
     fn inserts_with_indexes_leave_the_database_sound() {
         let executor = Executor::shared();

@@ -1,4 +1,4 @@
-//! The rollback journal: made, edited page by page, or with one lie.
+//! The rollback journal: created, edited page by page, or with one lie.
 
 use super::db_files::{edit_log, edited, lay_over};
 use super::db_header::has_main;
@@ -8,16 +8,16 @@ use crate::dbfile::journal::{self, Header, Record};
 use crate::dbfile::{Geometry, read_be, write_be};
 use crate::testcase::{FileName, JOURNAL, TestCase};
 
-/// Where the fields of a header stand.
+/// Offsets of the fields of a header.
 const RECORDS_AT: usize = 8;
 const NONCE_AT: usize = 12;
 const ORIGINAL_PAGES_AT: usize = 16;
 const SECTOR_BYTES_AT: usize = 20;
 const PAGE_BYTES_AT: usize = 24;
 
-/// A name that SQLite takes for that of a super-journal.
+/// A name that SQLite accepts as that of a super-journal.
 const SUPER_JOURNAL: &str = "main.db-mj0123459ab";
-/// That name, others like it, of files that exist, and of none that could be one.
+/// That name, similar ones, names of existing files, and names that no super-journal can have.
 const SUPER_JOURNALS: [&[u8]; 7] = [
     SUPER_JOURNAL.as_bytes(),
     SUPER_JOURNAL.as_bytes(),
@@ -28,7 +28,7 @@ const SUPER_JOURNALS: [&[u8]; 7] = [
     b"/nowhere/at-all-mj1234567890",
 ];
 
-/// See the module.
+/// Creates or edits the rollback journal.
 pub(super) struct Journal;
 
 impl Mutator for Journal {
@@ -65,14 +65,14 @@ fn has_name(journal: &[u8]) -> bool {
     journal[..end].ends_with(SUPER_JOURNAL.as_bytes())
 }
 
-/// The super-journal with the names of the journals that belong to it.
+/// Writes the super-journal, which names its journals.
 fn add_super_journal(case: &mut TestCase) {
     if let Some(name) = FileName::new(SUPER_JOURNAL) {
         case.files.insert(name, b"main.db-journal\0aux.db-journal\0".to_vec());
     }
 }
 
-/// A hot journal that puts back some pages of `image` as an edit would have them.
+/// A hot journal that rolls some pages of `image` back to an edited version.
 pub(super) fn new_journal(image: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>> {
     let geometry = Geometry::of(image);
     let (mut new, mut pages) = edited(image, context);
@@ -99,8 +99,8 @@ pub(super) fn new_journal(image: &[u8], context: &mut Context<'_>) -> Option<Vec
     Some(journal::build_groups(&header, if second.is_empty() { &groups[..1] } else { &groups }))
 }
 
-/// Lays the records over the image, edits the whole, and puts pages that changed back, in records that are
-/// there or in new ones behind a header of their own.
+/// Applies the records to the image, edits the result, and writes the changed pages to existing records, or to new ones
+/// after a header of their own.
 fn edit_records(image: &[u8], journal: &mut Vec<u8>, context: &mut Context<'_>) {
     let records = journal::records(journal);
     let Some(header) = journal::header(journal, 0) else {
@@ -139,7 +139,7 @@ fn content<'a>(journal: &'a [u8], record: &Record) -> &'a [u8] {
     &journal[record.content_at()..record.content_at() + record.header.page_bytes as usize]
 }
 
-/// A change of a journal of a database.
+/// An edit of a journal, given its database.
 type Lie = fn(&mut Vec<u8>, &Geometry, &mut Context<'_>);
 
 /// All lies.
@@ -159,7 +159,7 @@ pub(super) const LIES: [Lie; 13] = [
     other_sector,
 ];
 
-/// Stores a number in a header: the first as a rule.
+/// Stores a number in a header, usually the first.
 fn set(journal: &mut [u8], at: usize, value: u32, context: &mut Context<'_>) {
     let headers: Vec<usize> = journal::records(journal).iter().map(|record| record.header.at).collect();
     let header = context.pick(&headers).copied().filter(|_| context.chance(30)).unwrap_or(0);
@@ -215,7 +215,7 @@ fn page_bytes(journal: &mut Vec<u8>, geometry: &Geometry, context: &mut Context<
     }
 }
 
-/// The page of a record: none, the one with the lock byte, a far one, another.
+/// Changes the page number of a record: none, the lock-byte page, a distant one, another.
 fn page_number(journal: &mut Vec<u8>, geometry: &Geometry, context: &mut Context<'_>) {
     if let Some(&record) = context.pick(&journal::records(journal)) {
         let lock = geometry.lock_byte_page(LOCK_BYTE);
@@ -231,7 +231,7 @@ fn page_checksum(journal: &mut Vec<u8>, _: &Geometry, context: &mut Context<'_>)
     }
 }
 
-/// A record comes once more, at the end.
+/// Repeats a record at the end.
 fn record_again(journal: &mut Vec<u8>, _: &Geometry, context: &mut Context<'_>) {
     let records = journal::records(journal);
     let (Some(record), Some(last)) = (context.pick(&records), records.last()) else {
@@ -248,7 +248,7 @@ fn record_again(journal: &mut Vec<u8>, _: &Geometry, context: &mut Context<'_>) 
     write_be(journal, last.header.at + RECORDS_AT, 4, u64::from(count));
 }
 
-/// A header without records behind the end, as after a sync.
+/// Appends a header without records, as after a sync.
 fn header_again(journal: &mut Vec<u8>, _: &Geometry, context: &mut Context<'_>) {
     let Some(header) = journal::header(journal, 0) else {
         return;
@@ -270,20 +270,20 @@ fn super_journal(journal: &mut Vec<u8>, geometry: &Geometry, context: &mut Conte
     }
     journal::append_super_journal(journal, geometry.lock_byte_page(LOCK_BYTE), name);
     if context.chance(30) {
-        // Its length or its checksum.
+        // The length of the name, or its checksum.
         let at = journal.len() - [16, 12][context.rng.usize(0..2)];
         let value = context.number(read_be(journal, at, 4), 4);
         write_be(journal, at, 4, value);
     }
 }
 
-/// A header that was overwritten: the journal is not hot.
+/// Overwrites the header, so that the journal is not hot.
 fn no_magic(journal: &mut Vec<u8>, _: &Geometry, context: &mut Context<'_>) {
     let length = if context.chance(50) { journal::HEADER_BYTES } else { 1 };
     journal.iter_mut().take(length).for_each(|byte| *byte = 0);
 }
 
-/// The same records behind headers of another sector size: no lie.
+/// The same records after headers of another sector size: no lie.
 fn other_sector(journal: &mut Vec<u8>, _: &Geometry, context: &mut Context<'_>) {
     let records = journal::records(journal);
     let Some(header) = journal::header(journal, 0) else {

@@ -5,21 +5,21 @@ use super::{Context, Outcome};
 use crate::dbfile::page::{BtreePage, PageKind};
 use crate::dbfile::{Geometry, header, read_be, tree, write_be};
 
-/// A b-tree page of the image, one that the schema reaches if there is one.
+/// A b-tree page of the image, preferably one that the schema reaches.
 pub(super) fn pick_btree_page(image: &[u8], context: &mut Context<'_>) -> Option<u32> {
     let geometry = Geometry::of(image);
     let all = btree_pages(image, &geometry);
-    // The first page decides whether the database opens at all; in small ones it would have most of the turns.
+    // The first page decides whether the database opens at all; in a small database it would be chosen too often.
     let chosen = context.pick(&all).copied();
     if chosen == Some(1) && context.chance(60) { context.pick(&all).copied() } else { chosen }
 }
 
-/// Pages that are b-tree pages by their type byte.
+/// Pages whose type byte says that they are b-tree pages.
 fn btree_pages(image: &[u8], geometry: &Geometry) -> Vec<u32> {
     (1..=geometry.pages).filter(|&number| BtreePage::parse(image, geometry, number).is_some()).collect()
 }
 
-/// A page number: of the image, around its ends, or special.
+/// A page number: of the image, around its end, or special.
 pub(super) fn page_number(pages: u32, context: &mut Context<'_>) -> u32 {
     match context.rng.u8(0..8) {
         0 => 0,
@@ -31,7 +31,7 @@ pub(super) fn page_number(pages: u32, context: &mut Context<'_>) -> u32 {
     }
 }
 
-/// Writes a number of `width` bytes into a page; skips where it stands there already.
+/// Writes a number of `width` bytes into a page; skipped if it is there already.
 pub(super) fn store(
     image: &mut [u8],
     geometry: &Geometry,
@@ -47,7 +47,7 @@ pub(super) fn store(
 }
 
 image_mutator! {
-    /// One field of the header of a b-tree page.
+    /// Changes one field of a b-tree page's header.
     PageHeader => edit_header
 }
 
@@ -75,7 +75,7 @@ pub(super) fn edit_header(image: &mut Vec<u8>, context: &mut Context<'_>) -> Out
 }
 
 image_mutator! {
-    /// A page over another.
+    /// Copies a page over another.
     CopyPage => copy
 }
 
@@ -83,8 +83,7 @@ pub(super) fn copy(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     let geometry = Geometry::of(image);
     let from = context.rng.u32(1..=geometry.pages.max(1));
     let to = context.rng.u32(1..=geometry.pages.max(1));
-    // Behind the database header there is room for a page's b-tree on page 1 only without its first
-    // 100 bytes, and the other way round.
+    // Page 1 begins with the database header: its first 100 bytes are neither copied nor overwritten.
     let skip = if from == 1 || to == 1 { header::HEADER_BYTES } else { 0 };
     let source = geometry.page(image, from).get(skip..).unwrap_or_default().to_vec();
     let page = geometry.page_mut(image, to);
@@ -100,11 +99,11 @@ pub(super) fn copy(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
 }
 
 image_mutator! {
-    /// A page number that stands in a page: child, overflow, freelist, pointer map.
+    /// Changes a page number stored in a page: child, overflow, freelist, pointer map.
     PagePointer => edit_pointer
 }
 
-/// Where a page number stands: page and offset.
+/// Where a page number is stored: page and offset.
 type Place = (u32, usize);
 
 pub(super) fn edit_pointer(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
@@ -114,7 +113,7 @@ pub(super) fn edit_pointer(image: &mut Vec<u8>, context: &mut Context<'_>) -> Ou
     let Some(&(number, at)) = context.pick(&places) else {
         return Outcome::Skipped;
     };
-    // Half the time a page that is referred to elsewhere, so that two things share it.
+    // Half the time a page that something else refers to, so that the two share it.
     let value = match context.pick(&places) {
         Some(&(page, offset)) if context.chance(50) => read_be(geometry.page(image, page), offset, 4),
         _ => u64::from(page_number(geometry.pages, context)),
@@ -147,7 +146,7 @@ fn tree_pointers(image: &[u8], geometry: &Geometry) -> Vec<Place> {
     places
 }
 
-/// Freelist trunks and their entries, and pointer-map entries.
+/// Freelist trunks, their entries, and pointer-map entries.
 fn list_pointers(image: &[u8], geometry: &Geometry) -> Vec<Place> {
     const ENTRIES_MAX: usize = 6;
     let mut places = vec![(1, header::FREELIST_TRUNK.at)];

@@ -1,6 +1,5 @@
-//! Whole rows: values of any size stored with their overflow pages, rows inserted and taken out; pages are
-//! split where they have no room. What depends on the pages stays right, what depends on the values (an
-//! index on them) does not.
+//! Whole rows: values of any size stored with their overflow pages, rows inserted and removed; full pages are split.
+//! What depends on the pages stays correct; what depends on the values (an index on them) does not.
 
 use super::db_cells::like;
 use super::db_header::image_mutator;
@@ -11,12 +10,12 @@ use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::space::Space;
 use crate::dbfile::{Geometry, cell, header};
 
-/// Rows of a table among which one is chosen.
+/// Rows of a table from which one is chosen.
 pub(super) const ROWS_MAX: usize = 300;
-/// Pages that an edit may add beside those that its bytes need: for splits.
+/// Pages that an edit may add for splits, besides those that its bytes need.
 const SPLIT_PAGES_MAX: usize = 4;
 
-/// Edits an image through the record layer: all of it or nothing.
+/// Edits an image through the record layer, entirely or not at all.
 pub(super) fn atomically(
     image: &mut Vec<u8>,
     context: &mut Context<'_>,
@@ -24,7 +23,7 @@ pub(super) fn atomically(
 ) -> Outcome {
     let before = image.clone();
     let page_bytes = Geometry::of(image).page_bytes;
-    // Pages are mostly zeros, which the encoding of a case leaves out.
+    // Pages are mostly zeros, which a case's encoding leaves out.
     let pages = if context.room() < 64 { 0 } else { context.room() / page_bytes + SPLIT_PAGES_MAX };
     let done = edit(&mut Space::new(image, pages), context);
     if done.is_some() && *image != before {
@@ -39,7 +38,7 @@ pub(super) fn pick_row(image: &[u8], root: u32, context: &mut Context<'_>) -> Op
     context.pick(&rows::of(image, &Geometry::of(image), root, ROWS_MAX)).cloned()
 }
 
-/// The rows of the schema that have a b-tree, with their root pages.
+/// Schema rows that have a b-tree, with their root pages.
 pub(super) fn trees(image: &[u8]) -> Vec<(SchemaRow, u32)> {
     let geometry = Geometry::of(image);
     let trees = schema::rows(image).into_iter().filter(|row| row.has_btree() != Some(false));
@@ -52,12 +51,12 @@ fn pick_tree(image: &[u8], context: &mut Context<'_>) -> Option<(SchemaRow, u32)
 }
 
 image_mutator! {
-    /// A value of a row of any size, overflow pages included.
+    /// Replaces a value of a row by one of any size, overflow pages included.
     RowStore => store
 }
 
 image_mutator! {
-    /// A row less; its overflow pages become free.
+    /// Removes a row; its overflow pages become free.
     RowRemove => remove
 }
 
@@ -78,8 +77,8 @@ pub(super) fn store(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     })
 }
 
-/// A text or blob of a length at which storage changes: just on the page, one byte too many, whole
-/// overflow pages, many.
+/// A text or blob of a length at which storage changes: it just fits on the page, is one byte too long, fills whole
+/// overflow pages, or many of them.
 fn sized(old: &Value, payload: &[u8], space: &Space<'_>, context: &mut Context<'_>) -> Value {
     let usable = space.geometry.usable_bytes;
     let edges = [
@@ -105,7 +104,7 @@ fn sized(old: &Value, payload: &[u8], space: &Space<'_>, context: &mut Context<'
     if is_blob { Value::Blob(new) } else { Value::Text(new) }
 }
 
-/// Rowids around an old one, or at the ends.
+/// A rowid near an old one, or at either end of the range.
 pub(super) fn new_rowid(image: &[u8], root: u32, context: &mut Context<'_>) -> i64 {
     let all = rows::of(image, &Geometry::of(image), root, ROWS_MAX);
     let old = context.pick(&all).and_then(|row| row.rowid).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! Rows of `sqlite_schema`: their SQL with the SQL mutators, their other columns, rows twice or gone. They
-//! are stored through the record layer: long ones go to overflow pages, full pages are split.
+//! Rows of `sqlite_schema`: their SQL edited with the SQL mutators, their other columns changed, rows duplicated or
+//! removed. They are stored through the record layer: long rows go to overflow pages, full pages are split.
 
 use super::db_header::image_mutator;
 use super::db_pages::page_number;
@@ -21,7 +21,7 @@ const TABLE: usize = 2;
 const ROOT: usize = 3;
 pub(super) const SQL: usize = 4;
 
-/// Names with a meaning of their own.
+/// Names with a special meaning.
 const RESERVED: [&str; 9] = [
     "sqlite_stat1",
     "sqlite_stat4",
@@ -35,21 +35,21 @@ const RESERVED: [&str; 9] = [
 ];
 
 image_mutator! {
-    /// The SQL text of a schema row changes while its b-tree stays.
+    /// Changes the SQL text of a schema row, but not its b-tree.
     SchemaSql => edit_sql
 }
 
 image_mutator! {
-    /// Type, name, table or root page of a schema row.
+    /// Changes the type, name, table or root page of a schema row.
     SchemaField => edit_field
 }
 
 image_mutator! {
-    /// A row of the schema twice, gone, in another order, or new.
+    /// Duplicates, removes, reorders or adds a row of the schema.
     SchemaRows => edit_rows
 }
 
-/// Changes a statement of the schema. The only way from here to the SQL mutators.
+/// Changes a statement of the schema. Database mutators reach the SQL mutators only here.
 pub(super) fn edit_statement(sql: &str, context: &mut Context<'_>) -> Option<String> {
     let mut case = TestCase::from_sql(sql.as_bytes());
     let edits: [&dyn Mutator; 12] = [
@@ -83,7 +83,7 @@ pub(super) fn edit_sql(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcom
     set_sql(image, row, &sql, context)
 }
 
-/// Gives a row of the schema another SQL text.
+/// Replaces the SQL text of a schema row.
 pub(super) fn set_sql(image: &mut Vec<u8>, row: &SchemaRow, sql: &str, context: &mut Context<'_>) -> Outcome {
     let sql = text(image, sql);
     atomically(image, context, |space, _| rewrite(space, row, |values| values[SQL] = sql))
@@ -104,7 +104,7 @@ pub(super) fn edit_field(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outc
         3 => (SQL, text(&other.sql)),
         4 => (SQL, Value::Null),
         5 | 6 => (ROOT, Value::Integer(other.root)),
-        // An index in the b-tree of its own table, or the other way round.
+        // An index gets the b-tree of its own table, or vice versa.
         7 => {
             let related = rows.iter().filter(|other| other.table == row.table && other.root != row.root);
             let roots: Vec<i64> = related.map(|other| other.root).collect();
@@ -131,14 +131,14 @@ pub(super) fn edit_rows(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outco
     let encoding = header::ENCODING.get(image);
     atomically(image, context, |space, context| match context.rng.u8(0..5) {
         0 => rows::insert(space, 1, free, &schema_record(row, root, encoding)),
-        // Another name for the same b-tree.
+        // A second name for the same b-tree.
         1 => {
             let alias = SchemaRow { name: format!("{}_2", row.name), ..row.clone() };
             let alias = SchemaRow { sql: alias.sql.replacen(&row.name, &alias.name, 1), ..alias };
             rows::insert(space, 1, free, &schema_record(&alias, root, encoding))
         }
         2 => rows::remove(space, &place(space, row)?),
-        // Two rows change places: an index before its table, a view before what it selects from.
+        // Swaps two rows: an index then precedes its table, or a view what it selects from.
         3 => {
             let first = place(space, row)?.read(space.image, &space.geometry);
             let second = place(space, other)?.read(space.image, &space.geometry);
@@ -166,14 +166,14 @@ pub(super) fn edit_rows(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outco
     })
 }
 
-/// The cell of a row of the schema.
+/// The cell of a schema row.
 pub(super) fn place(space: &Space<'_>, row: &SchemaRow) -> Option<Row> {
     let page = crate::dbfile::page::BtreePage::parse(space.image, &space.geometry, row.page)?;
     let cell = page.cell(row.offset)?;
     Some(Row { root: 1, page: row.page, offset: row.offset, rowid: cell.rowid, payload: cell.payload? })
 }
 
-/// Changes the values of a row of the schema.
+/// Changes the values of a schema row.
 pub(super) fn rewrite(space: &mut Space<'_>, row: &SchemaRow, edit: impl FnOnce(&mut [Value])) -> Option<()> {
     let place = place(space, row)?;
     let mut values = record::values(&place.read(space.image, &space.geometry));

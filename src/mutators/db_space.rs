@@ -1,4 +1,4 @@
-//! Pages that no b-tree orders: overflow chains, freelist, pointer map.
+//! Pages outside of b-trees: overflow chains, freelist, pointer map.
 
 use super::db_header::image_mutator;
 use super::db_pages::{page_number, store};
@@ -6,31 +6,31 @@ use super::{Context, Outcome};
 use crate::dbfile::page::BtreePage;
 use crate::dbfile::{Geometry, header, pointer_map, read_be, space, tree, write_be};
 
-/// Chains among which one is chosen.
+/// Chains from which one is chosen.
 const CHAINS_MAX: usize = 64;
 
 image_mutator! {
-    /// An overflow chain: a cycle, a premature end, a tail shared with another, a way into other pages.
+    /// Breaks an overflow chain: a cycle, a premature end, a tail shared with another chain, a link to other pages.
     Overflow => edit_overflow
 }
 
 image_mutator! {
-    /// The freelist: counts, entries twice, live pages in it, a cycle; or pages put on it.
+    /// Edits the freelist: wrong counts, duplicate entries, live pages in it, a cycle; or puts pages on it.
     Freelist => edit_freelist
 }
 
 image_mutator! {
-    /// An entry of the pointer map.
+    /// Changes an entry of the pointer map.
     PointerMap => edit_pointer_map
 }
 
 image_mutator! {
-    /// Page count, freelist and pointer map made right.
+    /// Repairs page count, freelist and pointer map.
     Repair => repair
 }
 
-/// The overflow chains of the pages that are b-tree pages by their type byte: where the first page's number
-/// stands, and the pages.
+/// The overflow chains of all pages whose type byte says b-tree: where the number of the first page is stored, and the
+/// pages.
 fn chains(image: &[u8], geometry: &Geometry) -> Vec<((u32, usize), Vec<u32>)> {
     let mut chains = Vec::new();
     for number in 1..=geometry.pages {
@@ -59,7 +59,7 @@ pub(super) fn edit_overflow(image: &mut Vec<u8>, context: &mut Context<'_>) -> O
     let (Some((first_at, chain)), Some((_, other))) = (context.pick(&chains), context.pick(&chains)) else {
         return Outcome::Skipped;
     };
-    // The number that leads to a page of the chain: in the cell, or in the page before.
+    // The number that leads to a page of the chain: in the cell, or on the page before.
     let index = context.rng.usize(0..=chain.len());
     let place = if index == 0 { *first_at } else { (chain[index - 1], 0) };
     let free = tree::freelist(image, &geometry);
@@ -70,7 +70,7 @@ pub(super) fn edit_overflow(image: &mut Vec<u8>, context: &mut Context<'_>) -> O
         3 => context.pick(&free.leaves).or(free.trunks.first()).copied().unwrap_or(1),
         4 => 2,
         5 => first_at.0,
-        // One page less, or one more.
+        // Skips a page, or ends the chain.
         6 => chain.get(index + 1).copied().unwrap_or(0),
         7 => context.pick(other).copied().unwrap_or(geometry.pages),
         _ => page_number(geometry.pages, context),
@@ -82,7 +82,7 @@ pub(super) fn edit_freelist(image: &mut Vec<u8>, context: &mut Context<'_>) -> O
     let geometry = Geometry::of(image);
     let free = tree::freelist(image, &geometry);
     let Some(&trunk) = context.pick(&free.trunks) else {
-        // None yet: a page of the image becomes one.
+        // No trunk yet: a page of the image becomes one.
         let page = context.rng.u32(1..=geometry.pages.max(1));
         let before = image.clone();
         let mut space = space::Space::new(image, 0);
@@ -141,7 +141,7 @@ pub(super) fn edit_pointer_map(image: &mut Vec<u8>, context: &mut Context<'_>) -
 
 pub(super) fn repair(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     let before = image.clone();
-    // Now and then a pointer map comes to be where there was none: its page is then another's.
+    // Now and then adds a pointer map where there was none, on a page that already has another use.
     if context.chance(10) && !pointer_map::is_present(image) {
         write_be(image, header::LARGEST_ROOT.at, 4, 3);
     }

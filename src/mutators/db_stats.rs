@@ -1,5 +1,5 @@
-//! Rows of `sqlite_stat1`, `sqlite_stat4` and `sqlite_sequence`: statistics that mislead the planner, samples
-//! that are no records, rowids that are used up.
+//! Rows of `sqlite_stat1`, `sqlite_stat4` and `sqlite_sequence`: statistics that mislead the planner, samples that are
+//! not records, rowids that are used up.
 
 use super::db_cells::like;
 use super::db_header::image_mutator;
@@ -10,17 +10,17 @@ use crate::dbfile::record::{self, Value};
 use crate::dbfile::rows;
 use crate::dbfile::schema::{self, SchemaRow};
 
-/// Tables by name, with how many columns of names they begin with.
+/// Tables, each with the number of its leading columns that hold names.
 const TABLES: [(&str, usize); 3] = [("sqlite_stat1", 2), ("sqlite_stat4", 2), ("sqlite_sequence", 1)];
-/// Words behind the numbers of `sqlite_stat1`.
+/// Words after the numbers of `sqlite_stat1`.
 const WORDS: [&str; 7] =
     ["unordered", "sz=1", "sz=1000000000", "noskipscan", "sz=-1", "unordered noskipscan", "costmult=3"];
-/// Numbers of rows.
+/// Row counts.
 const NUMBERS: [&str; 10] =
     ["0", "1", "2", "10", "1000000", "4294967296", "9223372036854775807", "99999999999999999999", "-1", "x"];
 
 image_mutator! {
-    /// See the module.
+    /// Edits statistics.
     StatisticsRows => edit
 }
 
@@ -42,7 +42,7 @@ pub(super) fn edit(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
         let mut values = record::values(&row.read(space.image, &space.geometry));
         let last = values.len().checked_sub(1)?;
         if context.chance(15) {
-            // A name: of another table or index.
+            // The name of another table or index.
             let other = context.pick(&schema)?;
             values[context.rng.usize(0..names.min(last + 1))] = text(space.image, &other.name);
         } else {
@@ -62,7 +62,7 @@ pub(super) fn edit(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     })
 }
 
-/// A list of numbers, with a word behind where the planner reads some.
+/// A list of numbers, followed by a word where the planner reads one.
 fn numbers(has_words: bool, context: &mut Context<'_>) -> String {
     let count = context.rng.usize(0..5);
     let mut list: Vec<&str> = (0..count).map(|_| NUMBERS[context.rng.usize(0..NUMBERS.len())]).collect();
@@ -72,7 +72,7 @@ fn numbers(has_words: bool, context: &mut Context<'_>) -> String {
     list.join(" ")
 }
 
-/// A sample of `sqlite_stat4` is a record: another value in it, a wrong header, or a cut.
+/// A sample of `sqlite_stat4` is a record: it gets another value, a wrong header, or a truncation.
 fn sample_record(old: &[u8], context: &mut Context<'_>) -> Vec<u8> {
     let mut new = old.to_vec();
     match context.rng.u8(0..5) {

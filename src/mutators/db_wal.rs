@@ -1,4 +1,4 @@
-//! The write-ahead log: made, edited page by page, or with one lie.
+//! The write-ahead log: created, edited page by page, or with one lie.
 
 use super::db_files::{edit_log, edited, lay_over};
 use super::db_header::has_main;
@@ -6,18 +6,18 @@ use super::{Context, Mutator, Outcome};
 use crate::dbfile::{Geometry, header, read_be, wal, write_be};
 use crate::testcase::{FileName, TestCase, WAL};
 
-/// Where the fields of the log's header stand.
+/// Offsets of the fields of the log's header.
 const MAGIC_AT: usize = 0;
 const FORMAT_AT: usize = 4;
 const PAGE_BYTES_AT: usize = 8;
 const SEQUENCE_AT: usize = 12;
 const SALTS_AT: usize = 16;
-/// Where those of a frame stand.
+/// Offsets of the fields of a frame.
 const COMMIT_AT: usize = 4;
 const FRAME_SALTS_AT: usize = 8;
 const FRAME_CHECKSUM_AT: usize = 16;
 
-/// See the module.
+/// Creates or edits the write-ahead log.
 pub(super) struct Wal;
 
 impl Mutator for Wal {
@@ -55,7 +55,7 @@ pub(super) fn new_log(image: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>
     if pages.is_empty() {
         pages.push(context.rng.u32(1..=geometry.pages.max(1)));
     }
-    // A whole page behind the end of a file that has no whole number of them.
+    // The first whole page after the end of a file whose last page is incomplete.
     new.resize(new.len().next_multiple_of(geometry.page_bytes), 0);
     let size = (new.len() / geometry.page_bytes) as u32;
     if pages.contains(&1) {
@@ -85,8 +85,8 @@ pub(super) fn new_log(image: &[u8], context: &mut Context<'_>) -> Option<Vec<u8>
     Some(log)
 }
 
-/// Lays the frames over the image, edits the whole, and puts pages that changed back, as a transaction
-/// more or in place of an old frame.
+/// Applies the frames to the image, edits the result, and writes the changed pages as one more transaction, or in place
+/// of an old frame.
 fn edit_frames(image: &[u8], log: &mut Vec<u8>, context: &mut Context<'_>) {
     let Some(page_bytes) = wal::header(log).and_then(|header| header.valid_page_bytes()) else {
         return;
@@ -125,10 +125,10 @@ fn edit_frames(image: &[u8], log: &mut Vec<u8>, context: &mut Context<'_>) {
     wal::repair(log);
 }
 
-/// A change of a log over a database of so many pages.
+/// An edit of a log, given the number of pages of its database.
 type Lie = fn(&mut Vec<u8>, u32, &mut Context<'_>);
 
-/// All lies, and some changes that are none: byte order, sequence, commits.
+/// All lies, and some edits that are none: byte order, sequence, commits.
 pub(super) const LIES: [Lie; 15] = [
     cut,
     frame_again,
@@ -147,14 +147,14 @@ pub(super) const LIES: [Lie; 15] = [
     any_field,
 ];
 
-/// A frame, and how many bytes one takes.
+/// A frame's offset, and the size of a frame.
 fn pick_frame(log: &[u8], context: &mut Context<'_>) -> Option<(wal::Frame, usize)> {
     let page_bytes = wal::header(log)?.valid_page_bytes()?;
     let frame = *context.pick(&wal::frames(log))?;
     Some((frame, wal::FRAME_HEADER_BYTES + page_bytes))
 }
 
-/// The tail is missing, in the middle of a frame or at its end.
+/// Truncates the log, in the middle of a frame or at its end.
 fn cut(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     let length = match pick_frame(log, context) {
         Some((frame, _)) if context.chance(40) => frame.at,
@@ -182,7 +182,7 @@ fn frame_out(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     }
 }
 
-/// A frame of an older generation of the log: its end.
+/// Gives a frame an older generation, which ends the log.
 fn frame_salt(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     if let Some((frame, _)) = pick_frame(log, context) {
         let at = frame.at + FRAME_SALTS_AT + 4 * context.rng.usize(0..2);
@@ -192,7 +192,7 @@ fn frame_salt(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     }
 }
 
-/// The size of the database after a commit: none, too small, too large.
+/// Changes the database size in a commit frame: none, too small, too large.
 fn commit_size(log: &mut Vec<u8>, pages: u32, context: &mut Context<'_>) {
     if let Some((frame, _)) = pick_frame(log, context) {
         let sizes =
@@ -203,7 +203,7 @@ fn commit_size(log: &mut Vec<u8>, pages: u32, context: &mut Context<'_>) {
     }
 }
 
-/// The page of a frame: none, a far one, another.
+/// Changes the page number of a frame: none, a distant one, another.
 fn page_number(log: &mut Vec<u8>, pages: u32, context: &mut Context<'_>) {
     if let Some((frame, _)) = pick_frame(log, context) {
         let numbers = [0, 1, 2, pages, pages.saturating_add(1), 0x7fff_fffe, 0x8000_0000, u32::MAX];
@@ -220,7 +220,7 @@ fn frame_checksum(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     }
 }
 
-/// Every frame, or half of them, commits.
+/// Makes every frame, or half of them, a commit.
 fn more_commits(log: &mut Vec<u8>, pages: u32, context: &mut Context<'_>) {
     let is_each = context.chance(30);
     for frame in wal::frames(log) {
@@ -231,7 +231,7 @@ fn more_commits(log: &mut Vec<u8>, pages: u32, context: &mut Context<'_>) {
     wal::repair(log);
 }
 
-/// Frames of an older generation behind the end, as a log has that was restarted.
+/// Appends frames of an older generation, as in a log that was restarted.
 fn old_tail(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     if let Some((frame, step)) = pick_frame(log, context)
         && step <= context.room()
@@ -243,7 +243,7 @@ fn old_tail(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     }
 }
 
-/// The header is of a newer generation than all frames.
+/// Gives the header a newer generation than all frames.
 fn header_salts(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     let old = read_be(log, SALTS_AT, 4);
     write_be(log, SALTS_AT, 4, old.wrapping_add(1));
@@ -259,20 +259,20 @@ fn repair_header(log: &mut Vec<u8>) {
     log[..end].copy_from_slice(&first);
 }
 
-/// Checksums over words of the other byte order, and right.
+/// Checksums in the other byte order, and correct.
 fn swap_byte_order(log: &mut Vec<u8>, pages: u32, context: &mut Context<'_>) {
     swap_magic(log, pages, context);
     wal::repair(log);
 }
 
-/// The magic of the other byte order over checksums of this.
+/// The magic number of the other byte order, with checksums in this one.
 fn swap_magic(log: &mut Vec<u8>, _: u32, _: &mut Context<'_>) {
     if let Some(byte) = log.get_mut(MAGIC_AT + 3) {
         *byte ^= 1;
     }
 }
 
-/// Another page size than the database has.
+/// A page size other than the database's.
 fn page_size(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     let sizes = [0, 1, 256, 512, 513, 1024, 4096, 65536, 131_072, u32::MAX];
     write_be(log, PAGE_BYTES_AT, 4, u64::from(sizes[context.rng.usize(0..sizes.len())]));
@@ -285,7 +285,7 @@ fn sequence(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     wal::repair(log);
 }
 
-/// Any number of the header or a frame, checksums right or not.
+/// Changes any number of the header or a frame, with correct checksums or not.
 fn any_field(log: &mut Vec<u8>, _: u32, context: &mut Context<'_>) {
     let at = match pick_frame(log, context) {
         Some((frame, _)) if context.chance(60) => frame.at + 4 * context.rng.usize(0..6),

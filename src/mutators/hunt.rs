@@ -1,15 +1,14 @@
-//! Chains of mutations, judged by all oracles under every target, without a sanitizer or coverage and so at a
-//! multiple of the speed: what comes out is a false positive, or a bug of SQLite.
+//! Chains of mutations, judged by all oracles under every target, without a sanitizer or coverage and therefore several
+//! times faster: whatever they find is a false positive or a bug in SQLite.
 //!
 //! Ignored by plain `cargo test`:
 //! ```text
 //! cargo test --release --lib hunt -- --ignored --nocapture
 //! ```
-//! Chains begin with seeds and with what fuzzing left in `fuzz/corpus`. `TANDEM_HUNT=N` judges N cases of each
-//! target instead of 200,000, `TANDEM_HUNT_SEED=S` begins with another one, `TANDEM_HUNT_TARGET` asks for one
-//! target. The first cases of each signature are in `target/hunt`, and so is the one that runs, as
-//! `running-TARGET`: where the process ends, that is why. Cases that take longer than two seconds are printed,
-//! too.
+//! Chains start from the seeds and from what fuzzing left in `fuzz/corpus`. `TANDEM_HUNT=N` judges N cases of each
+//! target instead of 200,000, `TANDEM_HUNT_SEED=S` sets the random seed, `TANDEM_HUNT_TARGET` selects one target. The first
+//! cases of each signature are kept in `target/hunt`, and so is the running one, as `running-TARGET`: if the process dies,
+//! that is the case to blame. Cases that take longer than two seconds are printed, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,11 +25,11 @@ use crate::targets::{TARGETS, Target};
 const CASES: u64 = 200_000;
 /// Mutations from a seed to the case.
 const CHAIN_MAX: u64 = 20;
-/// Bytes by which a chain may let its seed grow.
+/// Bytes by which a seed may grow in a chain.
 const ROOM: usize = 1 << 16;
-/// Larger cases are not begun with.
+/// Chains do not start from larger cases.
 const CASE_BYTES_MAX: usize = 1 << 16;
-/// A case that takes longer is slow.
+/// A case that takes longer counts as slow.
 const SLOW: Duration = Duration::from_secs(2);
 
 fn number(name: &str, default: u64) -> u64 {
@@ -55,7 +54,7 @@ fn grown(seeds: &[TestCase], weights: &OperatorWeights, vocabulary: &Vocabulary,
     case
 }
 
-/// The seeds of a target and what fuzzing made of them, smallest names first.
+/// The seeds of a target and its corpus, ordered by name.
 fn pool(target: &Target, executor: &Executor, root: &Path) -> Vec<TestCase> {
     let mut pool: Vec<TestCase> = (target.seeds)().iter().map(|seed| seed.build(executor).unwrap()).collect();
     let folder = fs::read_dir(root.join("fuzz/corpus").join(target.name));

@@ -1,4 +1,4 @@
-//! Edits of database and SQL together.
+//! Edits database and SQL together.
 
 use super::db_header::has_main;
 use super::sql_statements::{join, new_statement, store};
@@ -10,13 +10,13 @@ use crate::dbfile::{Geometry, blob, pointer_map, rows, schema, tree};
 use crate::sql::{self, Names, TokenKind};
 use crate::testcase::{FileName, TestCase};
 
-/// Edits that are tried until one hits the tree that is read.
+/// Edits that are tried until one hits the tree being read.
 const ATTEMPTS_MAX: usize = 12;
-/// Rows whose overflow pages are looked at, and how many of these.
+/// Rows whose overflow pages are considered, and how many of these pages.
 const OVERFLOW_ROWS_MAX: usize = 16;
 const OVERFLOW_PAGES_MAX: usize = 64;
 
-/// Edits that any page with rows may be hit by.
+/// Edits that suit any page with rows.
 const EDITS: [Edit; 7] = [
     db_pages::edit_header,
     db_pages::edit_pointer,
@@ -52,7 +52,7 @@ impl Mutator for DamageWhatIsRead {
         let geometry = Geometry::of(image);
         for _ in 0..ATTEMPTS_MAX {
             let mut new = image.to_vec();
-            let edit = *context.pick(&reads.edits).expect("there are always some");
+            let edit = *context.pick(&reads.edits).expect("EDITS is not empty");
             if edit(&mut new, context) == Outcome::Skipped {
                 continue;
             }
@@ -69,16 +69,16 @@ impl Mutator for DamageWhatIsRead {
 /// An edit of an image.
 type Edit = fn(&mut Vec<u8>, &mut Context<'_>) -> Outcome;
 
-/// What a script reads of an image, and what may go wrong there.
+/// What a script reads from an image, and what may go wrong there.
 struct Reads {
     /// The pages.
     pages: Vec<u32>,
-    /// Edits that hit such pages, or things that the script comes to need.
+    /// Edits that hit these pages, or structures that the script will need.
     edits: Vec<Edit>,
 }
 
 impl Reads {
-    /// Of a table or an index that the script names.
+    /// For a table or an index that the script names.
     fn of(image: &[u8], script: &[u8], context: &mut Context<'_>) -> Option<Self> {
         let words: Vec<&[u8]> = sql::tokenize(script)
             .into_iter()
@@ -106,8 +106,8 @@ impl Reads {
             reads.pages.push(1);
         }
         if pointer_map::is_present(image) {
-            let turns = if has("VACUUM") || has("incremental_vacuum") { 4 } else { 1 };
-            reads.edits.extend(vec![db_space::edit_pointer_map as Edit; turns]);
+            let weight = if has("VACUUM") || has("incremental_vacuum") { 4 } else { 1 };
+            reads.edits.extend(vec![db_space::edit_pointer_map as Edit; weight]);
             reads.pages.extend((2..=geometry.pages).filter(|&page| geometry.is_pointer_map(page)));
         }
         Some(reads)
@@ -126,7 +126,7 @@ impl Reads {
     }
 }
 
-/// A statement on an object that only the database has.
+/// Adds a statement on an object that only the database defines.
 pub(super) struct UseSchema;
 
 impl Mutator for UseSchema {
@@ -147,7 +147,7 @@ impl Mutator for UseSchema {
     }
 }
 
-/// Statistics that mislead the planner, and a query that it plans by them.
+/// Adds statistics that mislead the planner, and a query that is planned with them.
 pub(super) struct Statistics;
 
 impl Mutator for Statistics {
@@ -173,7 +173,7 @@ impl Mutator for Statistics {
     }
 }
 
-/// One edit of the database and one of the SQL.
+/// Edits both the database and the SQL once.
 pub(super) struct SqlAndDatabase;
 
 impl Mutator for SqlAndDatabase {

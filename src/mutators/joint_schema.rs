@@ -1,5 +1,4 @@
-//! The declaration of a table changes in the image, while its rows stay as they were; statements of the
-//! script go through it.
+//! Changes the declaration of a table in the image but not its rows; then statements of the script read or write it.
 
 use super::db_header::has_main;
 use super::joint::append;
@@ -9,7 +8,7 @@ use crate::dbfile::schema::{self, SchemaRow};
 use crate::sql::{self, Names, Token, TokenKind};
 use crate::testcase::{FileName, TestCase};
 
-/// What is put behind the name of a column.
+/// What may follow the name of a column.
 const CONSTRAINTS: [&str; 20] = [
     "INT",
     "TEXT",
@@ -32,7 +31,7 @@ const CONSTRAINTS: [&str; 20] = [
     "GENERATED ALWAYS AS ('x'||1) VIRTUAL",
     "REFERENCES sqlite_schema(name)",
 ];
-/// Columns and constraints that are added at the end.
+/// Columns and constraints to add at the end.
 const COLUMNS: [&str; 7] = [
     ", zz",
     ", zz INT NOT NULL DEFAULT 5",
@@ -42,9 +41,9 @@ const COLUMNS: [&str; 7] = [
     ", UNIQUE(rowid)",
     ", CHECK(0)",
 ];
-/// What stands behind the closing parenthesis.
+/// What may follow the closing parenthesis.
 const OPTIONS: [&str; 4] = [" WITHOUT ROWID", " STRICT", " STRICT, WITHOUT ROWID", ""];
-/// What then goes through the table.
+/// Statements that then use the table.
 const USES: [&str; 8] = [
     "INSERT INTO $T($C) VALUES($L); SELECT * FROM $T;",
     "INSERT INTO $T($C, $C) VALUES($L, $L) RETURNING *;",
@@ -56,7 +55,7 @@ const USES: [&str; 8] = [
     "ALTER TABLE $T DROP COLUMN $C; VACUUM; SELECT * FROM $T;",
 ];
 
-/// See the module.
+/// Changes a declaration.
 pub(super) struct Declaration;
 
 impl Mutator for Declaration {
@@ -87,7 +86,7 @@ impl Mutator for Declaration {
     }
 }
 
-/// A CREATE TABLE with another column, constraint or option.
+/// Changes a column, a constraint or an option of a CREATE TABLE.
 fn redeclare(sql: &str, context: &mut Context<'_>) -> Option<String> {
     let bytes = sql.as_bytes();
     let tokens: Vec<Token> =
@@ -95,7 +94,7 @@ fn redeclare(sql: &str, context: &mut Context<'_>) -> Option<String> {
     let is = |token: &Token, text: &[u8]| &bytes[token.range.clone()] == text;
     let open = tokens.iter().position(|token| is(token, b"("))?;
     let close = tokens.iter().rposition(|token| is(token, b")")).filter(|&close| close > open)?;
-    // The commas between columns, and where each part begins.
+    // The commas between columns, and the start of each part.
     let mut depth = 0;
     let mut starts = vec![open + 1];
     for (i, token) in tokens.iter().enumerate().take(close).skip(open) {
@@ -116,12 +115,12 @@ fn redeclare(sql: &str, context: &mut Context<'_>) -> Option<String> {
             splice(bytes, at(close).end..bytes.len(), options.as_bytes())
         }
         2 if starts.len() > 1 => {
-            // The last part goes.
+            // Drops the last part.
             let comma = starts.last()? - 1;
             splice(bytes, at(comma).start..at(close).start, b"")
         }
         3 if starts.len() > 1 => {
-            // Two columns exchange their names.
+            // Swaps the names of two columns.
             let (a, b) = (context.pick(&starts).copied()?, context.pick(&starts).copied()?);
             let (a, b) = (a.min(b), a.max(b));
             let (first, second) = (at(a), at(b));
@@ -134,7 +133,7 @@ fn redeclare(sql: &str, context: &mut Context<'_>) -> Option<String> {
             let is_name = matches!(tokens[name].kind, TokenKind::Word | TokenKind::QuotedName);
             is_name.then_some(())?;
             let constraint = CONSTRAINTS[context.rng.usize(0..CONSTRAINTS.len())];
-            // In place of the type, if there is one word of it, or behind the name.
+            // Replaces the type, if it is a single word, or follows the name.
             let next = at(name + 1);
             let replaces = tokens[name + 1].kind == TokenKind::Word && context.chance(60);
             let range = if replaces { next } else { at(name).end..at(name).end };
@@ -152,7 +151,7 @@ mod tests {
     use crate::generators::seeds;
     use crate::mutators::tests::with_context;
 
-    /// A share of what comes of it runs; the rest meets a schema that SQLite refuses.
+    /// Some of the results run; the rest meet a schema that SQLite refuses.
     #[test]
     fn statements_go_through_the_new_declaration() {
         let mut executor = Executor::shared();

@@ -1,4 +1,4 @@
-//! What database mutators make is no finding: the oracles see that the file was not sound before SQLite
+//! What database mutators produce is no finding: the oracles notice that the file was damaged before SQLite
 //! touched it, or SQLite copes. `TANDEM_JUDGED=N` judges N cases of each mutator.
 
 use super::tests::{cases, with_context};
@@ -9,7 +9,7 @@ use crate::targets::{DB_SQL, TARGETS, Target};
 /// Cases of each mutator.
 const CASES: u64 = 12;
 
-/// Runs a case under two targets by turns, and panics where an oracle finds something.
+/// Runs a case under one of two targets alternately, and panics if an oracle finds something.
 struct Judge {
     executor: Executor,
     targets: [&'static Target; 2],

@@ -1,4 +1,4 @@
-//! Logs and journals that SQLite reads, and lies that change what they say.
+//! SQLite reads the logs and journals that are made, and lies change what they say.
 
 use super::tests::with_context;
 use super::{Outcome, db_inserts, db_journal, db_wal};
@@ -9,7 +9,7 @@ use crate::engine::Code;
 use crate::engine::sqlite::{Budget, Executor, Moment, ScriptProgram};
 use crate::testcase::{FileName, OpenConfig, Script, TestCase};
 
-/// Two states of one database, of one size.
+/// Two states of one database, of the same size.
 fn states(executor: &Executor, page_bytes: u32) -> (Vec<u8>, Vec<u8>) {
     let sql = format!(
         "PRAGMA page_size={page_bytes}; CREATE TABLE t1(a, b); INSERT INTO t1 VALUES(1,'old'),(2, zeroblob(3000));"
@@ -25,14 +25,14 @@ fn states(executor: &Executor, page_bytes: u32) -> (Vec<u8>, Vec<u8>) {
     (old, new)
 }
 
-/// The pages in which two images of one size differ, as in the second.
+/// The pages in which two images of the same size differ, from the second.
 fn difference<'a>(first: &[u8], second: &'a [u8]) -> Vec<(u32, &'a [u8])> {
     let geometry = Geometry::of(second);
     let is_other = |&number: &u32| geometry.page(first, number) != geometry.page(second, number);
     (1..=geometry.pages).filter(is_other).map(|number| (number, geometry.page(second, number))).collect()
 }
 
-/// Which of the two states SQLite sees.
+/// Which of the two states SQLite reads.
 fn sees(executor: &mut Executor, case: &mut TestCase) -> &'static str {
     let states = ["old", "new"];
     for state in states {
@@ -70,7 +70,7 @@ fn a_log_from_scratch_is_read_and_a_journal_rolled_back() {
             case.files.insert(FileName::wal(), log);
             assert_eq!(sees(&mut executor, &mut case), "old");
         }
-        // The file has the new state, and the journal puts the old one back.
+        // The file has the new state, and the journal restores the old one.
         let records = difference(&new, &old);
         for sector_bytes in [32, 512, 4096] {
             let like = journal::header(&journal::build(page_bytes as usize, size, 7, &[]), 0).unwrap();
@@ -86,7 +86,7 @@ fn a_log_from_scratch_is_read_and_a_journal_rolled_back() {
                     "{page_bytes} {sector_bytes} {}",
                     groups.len()
                 );
-                // With the name of a super-journal that is not there, the transaction was committed.
+                // If the super-journal that it names is missing, the transaction was committed.
                 let mut named = journal;
                 let lock = Geometry::of(&new).lock_byte_page(0x4000_0000);
                 journal::append_super_journal(&mut named, lock, b"main.db-mj0123459ab");
@@ -128,7 +128,7 @@ fn made_logs_and_journals_are_valid_to_us_and_reach_sqlite() {
     assert!(logs > 150 && several > 20 && journals > 150 && readable * 3 > journals);
 }
 
-/// Each lie changes the file, most of the time, whatever it is; and never panics.
+/// Each lie usually changes the file, whatever the file is, and never panics.
 #[test]
 fn every_lie_changes_the_file() {
     let executor = Executor::shared();

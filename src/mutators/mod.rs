@@ -1,6 +1,6 @@
 //! Changing cases.
 //!
-//! Strategy: decode, mend what ancestors broke (now and then), edit the parts that SQLite reads, encode. A [`Mutator`] edits one kind of thing;
+//! Strategy: decode, repair what ancestors broke (now and then), edit the parts that SQLite reads, encode. A [`Mutator`] edits one kind of thing;
 //! the table [`MUTATORS`] gives each a weight among those of its part of the case, and a target weighs the parts.
 //! Database edits come in three modes: *consistent* (what depends on the edit is recomputed, which
 //! reaches deep code), *one lie* (all but one field is), and *raw*.
@@ -28,10 +28,10 @@ mod db_cells;
 mod db_files;
 mod db_graft;
 mod db_header;
-mod db_heal;
 mod db_inserts;
 mod db_journal;
 mod db_pages;
+mod db_repair;
 mod db_rows;
 mod db_schema;
 mod db_space;
@@ -251,7 +251,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("db_statistics", Family::Record, 5, &db_stats::StatisticsRows),
     entry("db_schema_sql", Family::Schema, 12, &db_schema::SchemaSql),
     entry("db_schema_field", Family::Schema, 8, &db_schema::SchemaField),
-    entry("db_heal", Family::Schema, 2, &db_heal::Heal),
+    entry("db_repair_schema", Family::Schema, 2, &db_repair::RepairSchema),
     entry("db_table_copy", Family::Schema, 2, &db_graft::TableCopy),
     entry("db_schema_rows", Family::Schema, 4, &db_schema::SchemaRows),
     entry("db_leaf_swap", Family::Page, 3, &db_graft::LeafSwap),
@@ -283,7 +283,7 @@ const EDITS_MAX: u32 = 4;
 /// Mutated scripts of which some statements are bound to their schema first, of 100.
 const REPAIRED_PERCENT: u8 = 35;
 /// Mutated databases that are made to open first, of 100.
-const HEALED_PERCENT: u8 = 50;
+const REPAIRED_DATABASES_PERCENT: u8 = 50;
 /// Mutators that are tried before a mutation is given up.
 const ATTEMPTS_MAX: u32 = 20;
 
@@ -307,7 +307,7 @@ fn mutate_parts(case: &mut TestCase, weights: &OperatorWeights, context: &mut Co
     while edits < EDITS_MAX && context.rng.u8(..) < 90 {
         edits += 1;
     }
-    let mut outcome = mend(case, weights, context);
+    let mut outcome = repair(case, weights, context);
     let mut attempts = 0;
     while edits > 0 && attempts < ATTEMPTS_MAX {
         attempts += 1;
@@ -323,16 +323,16 @@ fn mutate_parts(case: &mut TestCase, weights: &OperatorWeights, context: &mut Co
     outcome
 }
 
-/// Mends what ancestors of the case broke before new edits are made to it. Corpora keep what is broken for the one
+/// Repairs what ancestors of the case broke before new edits are made to it. Corpora keep what is broken for the one
 /// thing that it showed; without this, most names would soon mean nothing, and most databases not open.
-fn mend(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_>) -> Outcome {
+fn repair(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_>) -> Outcome {
     let mut outcome = Outcome::Skipped;
     if weights.has(Family::Tree) && context.chance(REPAIRED_PERCENT) {
         outcome = sql_tree::repair(case, context);
     }
     if weights.has(Family::Schema)
-        && context.chance(HEALED_PERCENT)
-        && db_heal::Heal.mutate(case, context) == Outcome::Mutated
+        && context.chance(REPAIRED_DATABASES_PERCENT)
+        && db_repair::RepairSchema.mutate(case, context) == Outcome::Mutated
     {
         outcome = Outcome::Mutated;
     }

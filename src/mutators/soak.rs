@@ -1,6 +1,6 @@
-//! Every mutation step, millions of times, to see that none panics or grows a case without bound.
+//! Runs every mutation step millions of times, to see that none panics or grows a case without bound.
 //!
-//! Ignored by plain `cargo test`, for it takes most of an hour:
+//! Ignored by plain `cargo test`, because it takes most of an hour:
 //! ```text
 //! CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
 //!     cargo test --release --lib --target-dir target/checked soak -- --ignored --nocapture
@@ -15,12 +15,12 @@ use crate::sql::vocabulary::Vocabulary;
 use crate::targets::{DB_SQL, TARGETS};
 
 const EXECUTIONS: u64 = 10_000_000;
-/// Larger cases are left to the other tests: most of their time goes into copying them.
+/// Larger cases are left to the other tests: they spend most of their time on copying.
 const CASE_BYTES_MAX: usize = 24 << 10;
 const ROOM: usize = 4096;
 
-/// The cases to mutate; some of what comes out goes in again, and as many of the first ones come back, for
-/// what only deletes would leave nothing to delete.
+/// The cases to mutate; some mutants are mutated again, and as many of the first cases come back, since mutators that
+/// only delete would otherwise run out of things to delete.
 struct Pool {
     first: Vec<TestCase>,
     cases: Vec<TestCase>,
@@ -50,7 +50,7 @@ impl Pool {
     }
 }
 
-/// Runs one mutator until it had `count` cases that it can mutate; how many it had, if it seldom finds one.
+/// Runs one mutator until it had `count` cases that it can mutate, or gives up; returns how many it had.
 fn one_mutator(entry: &Entry, pool: &mut Pool, vocabulary: &Vocabulary, count: u64) -> u64 {
     let mut done = 0;
     let mut bytes = byte_mutator;
@@ -122,7 +122,7 @@ fn soak() {
                         }
                         None => ("crossover", crossover_step(&mut pool, &vocabulary, count)),
                     };
-                    // The copy of the case that is mutated is in the time, as it is when fuzzing.
+                    // The time includes copying the case, as in fuzzing.
                     let micros = start.elapsed().as_micros() as f64 / done.max(1) as f64;
                     println!("{name}: {done} executions of {micros:.1} µs");
                     assert_eq!(done, count, "{name} had not enough to do");

@@ -1,4 +1,4 @@
-//! Whole statements: out, twice, elsewhere, new.
+//! Whole statements: deleted, duplicated, moved, or new.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use crate::generators::statements::{Statements, Validity};
 use crate::sql::{self, Names};
 use crate::testcase::{Script, TestCase};
 
-/// Most statements that are moved at once.
+/// Statements that are moved at once, at most.
 const RUN_MAX: usize = 4;
 
 fn statements(case: &TestCase) -> Vec<Range<usize>> {
     sql::statements(case.sql.as_bytes()).collect()
 }
 
-/// The text with `parts` put together, each ended so that the next one is a statement of its own.
+/// Joins `parts`, each terminated so that the next one is a statement of its own.
 pub(super) fn join<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Script {
     let mut text: Vec<u8> = Vec::new();
     for part in parts {
@@ -31,7 +31,7 @@ pub(super) fn join<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Script {
     Script::new(text)
 }
 
-/// Gives the case another script.
+/// Replaces the script of the case.
 pub(super) fn store(case: &mut TestCase, new: Script) -> Outcome {
     if new == case.sql {
         return Outcome::Skipped;
@@ -40,7 +40,7 @@ pub(super) fn store(case: &mut TestCase, new: Script) -> Outcome {
     Outcome::Mutated
 }
 
-/// Drops one to a few statements in a row.
+/// Drops one or a few consecutive statements.
 pub(super) struct Delete;
 
 impl Mutator for Delete {
@@ -60,7 +60,7 @@ impl Mutator for Delete {
     }
 }
 
-/// Writes a statement a second time, right behind the first or anywhere.
+/// Duplicates a statement, right after the original or anywhere.
 pub(super) struct Duplicate;
 
 impl Mutator for Duplicate {
@@ -85,7 +85,7 @@ impl Mutator for Duplicate {
     }
 }
 
-/// Takes statements from one place to another.
+/// Moves statements.
 pub(super) struct Move;
 
 impl Mutator for Move {
@@ -107,7 +107,7 @@ impl Mutator for Move {
     }
 }
 
-/// A statement from the generator, or a few, of which the later ones know what the earlier ones define.
+/// One or a few generated statements; later ones know what earlier ones define.
 pub(super) fn new_statement(names: &Names, context: &mut Context<'_>) -> String {
     let is_schema = names.is_empty() && context.chance(50);
     let count = if context.chance(50) { 1 } else { context.rng.u8(2..5) };
@@ -127,7 +127,7 @@ pub(super) fn new_statement(names: &Names, context: &mut Context<'_>) -> String 
     text
 }
 
-/// Writes a new statement that uses what the case defines.
+/// Inserts a new statement that uses what the case defines.
 pub(super) struct Insert;
 
 impl Mutator for Insert {
@@ -137,7 +137,7 @@ impl Mutator for Insert {
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
         let all = statements(case);
-        // Late in the script there is more to work on.
+        // Late in the script there is more to use.
         let at = if context.chance(60) { all.len() } else { context.rng.usize(0..=all.len()) };
         let text = case.sql.as_bytes();
         let at = all.get(at).map_or(text.len(), |range| range.start);

@@ -1,8 +1,7 @@
-//! Words and clauses to write into a script.
+//! Words and clauses to insert into a script.
 //!
-//! A small generator: templates with placeholders that are filled with the names of the case, literals
-//! at the boundaries of SQLite's types, and functions of the running build with the right number of
-//! arguments.
+//! A small generator: templates whose placeholders are filled with names of the case, literals at the limits of
+//! SQLite's types, and functions of the running build with the right number of arguments.
 
 use super::Context;
 use crate::dbfile::recover::recovered;
@@ -14,17 +13,16 @@ use crate::testcase::{JOURNAL, Setting, TestCase, WAL};
 /// How deep placeholders may contain placeholders.
 const DEPTH_MAX: u32 = 5;
 
-/// The names that the case defines: in its script, in its database, and in the rich schema if it asks
-/// for that.
+/// The names that the case defines: in its script, in its database, and in the rich schema if it uses that.
 pub(super) fn names(case: &TestCase) -> Names {
     names_before(case, case.sql.len())
 }
 
-/// As [`names`], as they are when the script has run up to the byte `end`.
+/// As [`names`], at the point where the script has run up to the byte `end`.
 pub(super) fn names_before(case: &TestCase, end: usize) -> Names {
     let mut names = Names::default();
     if let Some(image) = case.files.main() {
-        // What SQLite will see: the schema may be in the log alone.
+        // As SQLite will see it: the schema may be only in the log.
         let (log, journal) = (case.files.get(WAL), case.files.get(JOURNAL));
         let recovered =
             if log.is_some() || journal.is_some() { recovered(image, log, journal) } else { None };
@@ -38,7 +36,7 @@ pub(super) fn names_before(case: &TestCase, end: usize) -> Names {
     names
 }
 
-/// Keywords that stand in each other's places.
+/// Keywords that may replace each other.
 #[rustfmt::skip]
 const KEYWORD_GROUPS: &[&[&str]] = &[
     &["ASC", "DESC"], &["LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", "NATURAL LEFT"],
@@ -122,7 +120,7 @@ pub(super) fn type_name(context: &mut Context<'_>) -> String {
     TYPES[context.rng.usize(0..TYPES.len())].to_owned()
 }
 
-/// A keyword that may stand where this one stands; now and then any.
+/// A keyword that may replace this one; now and then any keyword.
 pub(super) fn keyword_like(keyword: &str, context: &mut Context<'_>) -> String {
     let groups: Vec<&&[&str]> = KEYWORD_GROUPS.iter().filter(|group| group.contains(&keyword)).collect();
     match context.pick(&groups) {
@@ -131,7 +129,7 @@ pub(super) fn keyword_like(keyword: &str, context: &mut Context<'_>) -> String {
     }
 }
 
-/// An operator that may stand where this one stands.
+/// An operator that may replace this one.
 pub(super) fn operator_like(operator: &str, context: &mut Context<'_>) -> String {
     let groups = OPERATOR_GROUPS.iter().filter(|group| group.iter().any(|known| known.trim() == operator));
     let groups: Vec<&&[&str]> = groups.collect();
@@ -141,7 +139,7 @@ pub(super) fn operator_like(operator: &str, context: &mut Context<'_>) -> String
     }
 }
 
-/// A table, column or index.
+/// The name of a table, column or index.
 pub(super) fn any_name(names: &Names, context: &mut Context<'_>) -> String {
     let template = ["$T", "$C", "$C", "$C", "$I", "rowid", "sqlite_schema"];
     fill(template[context.rng.usize(0..template.len())], names, context)
@@ -159,7 +157,7 @@ pub(super) fn wrap(operand: &str, names: &Names, context: &mut Context<'_>) -> S
     parts.join(operand)
 }
 
-/// `template` with its placeholders filled; within one, `$C` is most often a column of the last `$T`.
+/// Fills the placeholders of `template`; within one, `$C` is usually a column of the last `$T`.
 pub(super) fn fill(template: &str, names: &Names, context: &mut Context<'_>) -> String {
     Filler { names, context, table: None }.fill(template, 0)
 }
@@ -232,7 +230,7 @@ impl Filler<'_, '_, '_> {
         }
     }
 
-    /// A call of any function with the right number of arguments.
+    /// A call of a random function with the right number of arguments.
     fn call(&mut self, depth: u32) -> String {
         let Some(function) = self.context.pick(&self.context.vocabulary.functions) else {
             return literal(self.context);

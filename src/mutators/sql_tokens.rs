@@ -1,7 +1,7 @@
-//! Tokens: replaced by their like, left out, copied, wrapped, extended.
+//! Tokens: replaced by similar ones, dropped, copied, wrapped, extended.
 //!
-//! No grammar: what comes out is often valid because tokens are exchanged for tokens of the same kind,
-//! and parentheses are kept in pairs.
+//! There is no grammar: the result is often valid because tokens are replaced by tokens of the same kind, and
+//! parentheses stay balanced.
 
 use std::ops::Range;
 
@@ -10,15 +10,15 @@ use super::{Context, Mutator, Outcome, sql_statements};
 use crate::sql::{self, Token, TokenKind};
 use crate::testcase::{Script, TestCase};
 
-/// Most tokens that are dropped or copied at once.
+/// Tokens that are dropped or copied at once, at most.
 const RUN_MAX: usize = 8;
 
-/// The tokens of the script that are no blanks.
+/// The tokens of the script without whitespace.
 fn tokens(case: &TestCase) -> Vec<Token> {
     sql::tokenize(case.sql.as_bytes()).into_iter().filter(|token| !token.kind.is_blank()).collect()
 }
 
-/// Puts `new` in place of the bytes `range`; with blanks around it where words would run together.
+/// Replaces the bytes `range` by `new`, with spaces around it where words would run together.
 pub(super) fn splice(text: &[u8], range: Range<usize>, new: &[u8]) -> Vec<u8> {
     let joins = |left: Option<&u8>, right: Option<&u8>| {
         let is_word = |byte: &u8| sql::token::is_word_byte(*byte);
@@ -43,7 +43,7 @@ fn store(case: &mut TestCase, range: Range<usize>, new: &[u8]) -> Outcome {
     sql_statements::store(case, new)
 }
 
-/// Replaces a token by another of its kind.
+/// Replaces a token by another of the same kind.
 pub(super) struct Replace;
 
 impl Mutator for Replace {
@@ -78,7 +78,7 @@ fn replacement(case: &TestCase, all: &[Token], index: usize, context: &mut Conte
         },
         TokenKind::QuotedName => name(case, context),
         TokenKind::Text | TokenKind::Blob | TokenKind::Number | TokenKind::Variable => {
-            // Often a literal that the script has already: equal values meet in indexes and joins.
+            // Often a literal that the script already has, so that equal values meet in indexes and joins.
             let literals: Vec<&Token> = all.iter().filter(|other| other.kind == token.kind).collect();
             match context.pick(&literals) {
                 Some(other) if context.chance(30) => word(other),
@@ -113,7 +113,7 @@ fn arguments(text: &[u8], all: &[Token], open: usize) -> usize {
     if inside <= 1 { 0 } else { commas + 1 }
 }
 
-/// Drops a few tokens in a row.
+/// Drops a few consecutive tokens.
 pub(super) struct Delete;
 
 impl Mutator for Delete {
@@ -130,7 +130,7 @@ impl Mutator for Delete {
     }
 }
 
-/// Writes a few tokens a second time: right behind, or over others.
+/// Copies a few tokens, right after themselves or over others.
 pub(super) struct Copy;
 
 impl Mutator for Copy {
@@ -154,7 +154,7 @@ impl Mutator for Copy {
     }
 }
 
-/// Puts one parenthesised group in place of another, or of an operand.
+/// Replaces a parenthesised group, or an operand, by another group.
 pub(super) struct ExchangeGroups;
 
 impl Mutator for ExchangeGroups {
@@ -182,7 +182,7 @@ impl Mutator for ExchangeGroups {
     }
 }
 
-/// The bytes of every `( … )`, parentheses included.
+/// The byte ranges of all `( … )`, parentheses included.
 fn groups(text: &[u8], all: &[Token]) -> Vec<Range<usize>> {
     let mut open = Vec::new();
     let mut groups = Vec::new();
@@ -202,7 +202,7 @@ fn is_operand(token: &Token) -> bool {
     matches!(token.kind, Blob | Number | QuotedName | Text | Variable)
 }
 
-/// Writes a clause or a modifier between two tokens.
+/// Inserts a clause or a modifier between two tokens.
 pub(super) struct InsertClause;
 
 impl Mutator for InsertClause {
@@ -217,7 +217,7 @@ impl Mutator for InsertClause {
         if clause.len() + 2 > context.room() {
             return Outcome::Skipped;
         }
-        // Clauses belong at the end of a statement or before a closing parenthesis more often than not.
+        // Clauses mostly belong at the end of a statement or before a closing parenthesis.
         let text = case.sql.as_bytes();
         let ends = all.iter().filter(|token| matches!(&text[token.range.clone()], b";" | b")"));
         let ends: Vec<usize> = ends.map(|token| token.range.start).chain([text.len()]).collect();
@@ -228,7 +228,7 @@ impl Mutator for InsertClause {
     }
 }
 
-/// Makes an operand part of a larger expression.
+/// Wraps an operand in a larger expression.
 pub(super) struct WrapExpression;
 
 impl Mutator for WrapExpression {

@@ -20,7 +20,7 @@ pub(super) fn vocabulary() -> Vocabulary {
     )
 }
 
-/// A stand-in for libFuzzer's mutator: changes, grows, and shrinks, by what it is given alone.
+/// A stand-in for libFuzzer's mutator: changes, grows or shrinks bytes, depending on its arguments alone.
 pub(super) fn byte_mutator(data: &mut [u8], size: usize, max_size: usize) -> usize {
     let sum: usize = data[..size].iter().map(|&byte| usize::from(byte)).sum();
     if size > 0 {
@@ -33,7 +33,7 @@ pub(super) fn byte_mutator(data: &mut [u8], size: usize, max_size: usize) -> usi
     }
 }
 
-/// What the adapter makes of an input.
+/// The adapter's mutant of an input.
 pub(super) fn adapted(
     target: &Target,
     vocabulary: &Vocabulary,
@@ -50,7 +50,7 @@ pub(super) fn adapted(
     data
 }
 
-/// Seeds, odd cases, and what mutation made of them so far.
+/// Seeds, odd cases, and their mutants so far.
 pub(super) fn cases() -> Vec<TestCase> {
     let executor = Executor::shared();
     let mut cases: Vec<TestCase> =
@@ -73,14 +73,14 @@ pub(super) fn with_context<R>(seed: u64, room: usize, action: impl FnOnce(&mut C
     action(&mut Context::new(seed, &vocabulary, &mut bytes, 1 << 20, (1 << 20) + room))
 }
 
-/// Deterministic, truthful about what changed, bounded in growth, and without a panic.
+/// Mutators are deterministic, report truthfully whether anything changed, grow a case only so far, and never panic.
 #[test]
 fn every_mutator_keeps_the_contract() {
     let mut pool = cases();
     let mut mutated: BTreeMap<&str, u32> = BTreeMap::new();
     for round in 0..4000_u64 {
         for (i, entry) in MUTATORS.iter().enumerate() {
-            // Some need what few cases have: they get more turns.
+            // Some need what few cases have: they get more attempts.
             if round >= 50 && mutated.get(entry.name).is_some_and(|&count| count >= 20) {
                 continue;
             }
@@ -99,7 +99,7 @@ fn every_mutator_keeps_the_contract() {
             assert_eq!(run(4096), (outcome, case.clone()), "{} is not deterministic", entry.name);
             assert_eq!(outcome == Outcome::Mutated, case != original, "{} {seed}: {outcome:?}", entry.name);
             let growth = case.encode().len().saturating_sub(original.encode().len());
-            // Page rewrites fill zeros; text is what grows without bounds if nobody looks.
+            // Page rewrites fill in zeros; text would grow without bound.
             assert!(case.sql.len() <= original.sql.len() + 2 * 4096, "{} {seed}", entry.name);
             assert!(growth <= 80_000, "{} {seed} grows by {growth}", entry.name);
             if outcome == Outcome::Mutated {
@@ -179,7 +179,7 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
             let (old, new) = (TestCase::decode(first), TestCase::decode_strict(&out).unwrap());
             kinds.insert((old.sql != new.sql, old.files != new.files, old.config != new.config));
         }
-        // Room for nothing: nothing is written.
+        // No room: nothing is written.
         assert!(adapter::crossover(DB_SQL.decode, &vocabulary, first, second, &mut [0; 3], seed) <= 3);
     }
     assert!((125..225).contains(&mixed), "{mixed}");
@@ -190,8 +190,8 @@ fn crossover_mixes_both_and_is_asked_for_a_fifth_of_the_time() {
 fn consistent_edits_leave_pages_that_sqlite_reads() {
     let executor = Executor::shared();
     let cases: Vec<TestCase> = seeds::db_file().iter().map(|seed| seed.build(&executor).unwrap()).collect();
-    // What each leaves sound, of 100: a rowid or a row of the schema that is edited may well be wrong where
-    // it stands, and a page that is well-formed may hold what its neighbours do not expect.
+    // How many of 100 databases each leaves sound: an edited rowid or schema row may well be wrong in its place, and a
+    // well-formed page may not match its neighbours.
     let names = [
         ("db_record_value", 80),
         ("db_row_store", 95),

@@ -1,11 +1,10 @@
-//! How often each operator gets a turn.
+//! How often each operator is chosen.
 
 use std::array;
 
 use super::{Family, MUTATORS, Part, Weights};
 
-/// What the weights of all operators add up to, about: large enough that a share of a thousandth is still a
-/// number that can be made smaller or larger.
+/// The approximate sum of all weights: large enough that even a share of a thousandth can be scaled up and down.
 const SCALE: u64 = 1 << 20;
 
 /// A weight for each entry of [`MUTATORS`].
@@ -13,9 +12,8 @@ const SCALE: u64 = 1 << 20;
 pub struct OperatorWeights([u32; MUTATORS.len()]);
 
 impl OperatorWeights {
-    /// Those of the table, with the parts of the case as a target weighs them. A family that `is_off` gets
-    /// nothing; what it would have had goes to the others of its part, and where a part has no others, to
-    /// the other parts.
+    /// The table's weights, with the parts of the case weighted as a target asks. A family that `is_off` gets nothing;
+    /// its share goes to the other families of its part, or to the other parts if it has none.
     pub fn new(weights: &Weights, is_off: impl Fn(Family) -> bool) -> Self {
         let sum = |part: Part| -> u64 {
             let members =
@@ -40,12 +38,12 @@ impl OperatorWeights {
         self.0[index]
     }
 
-    /// True if the family gets a turn at all.
+    /// True if the family is ever chosen.
     pub fn has(&self, family: Family) -> bool {
         MUTATORS.iter().zip(self.0).any(|(entry, weight)| entry.family == family && weight > 0)
     }
 
-    /// These weights, each multiplied by a factor in percent. One that is not zero does not become zero.
+    /// These weights, each scaled by a factor in percent. A nonzero weight stays nonzero.
     #[must_use]
     pub fn scaled(&self, percent: impl Fn(usize) -> u32) -> Self {
         Self(array::from_fn(|i| {
@@ -54,16 +52,16 @@ impl OperatorWeights {
         }))
     }
 
-    /// The index of the operator whose turn it is; `None` if no operator has a weight.
+    /// Draws the index of an operator; `None` if no operator has a weight.
     pub(super) fn draw(&self, rng: &mut fastrand::Rng) -> Option<usize> {
         let total: u32 = self.0.iter().sum();
         if total == 0 {
             return None;
         }
-        let mut turn = rng.u32(0..total);
+        let mut point = rng.u32(0..total);
         self.0.iter().position(|&weight| {
-            let is_it = turn < weight;
-            turn = turn.saturating_sub(weight);
+            let is_it = point < weight;
+            point = point.saturating_sub(weight);
             is_it
         })
     }
@@ -114,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_follow_the_weights_and_scaling_switches_nothing_on_or_off() {
+    fn draws_follow_the_weights_and_scaling_switches_nothing_on_or_off() {
         let base = OperatorWeights::new(&SQL.weights, |_| false);
         let scaled = base.scaled(|index| if index == 4 { 300 } else { 0 });
         for (index, entry) in MUTATORS.iter().enumerate() {
@@ -122,7 +120,7 @@ mod tests {
         }
         assert_eq!(scaled.of(4), 3 * base.of(4));
         let mut rng = fastrand::Rng::with_seed(2);
-        let turns = (0..1000).filter(|_| scaled.draw(&mut rng) == Some(4)).count();
-        assert!(turns > 990, "{turns}");
+        let drawn = (0..1000).filter(|_| scaled.draw(&mut rng) == Some(4)).count();
+        assert!(drawn > 990, "{drawn}");
     }
 }

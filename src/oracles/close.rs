@@ -1,7 +1,6 @@
-//! The connection can be opened and closed: every statement was finalized, so `sqlite3_close()` must
-//! succeed.
+//! The connection can be opened and closed: every statement was finalized, so `sqlite3_close()` must succeed.
 //!
-//! Applies always; there is no excuse.
+//! Always applies; there are no excuses.
 
 use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::{Code, Observation};
@@ -17,7 +16,7 @@ impl Oracle for Close {
                 let name = other.map_or("nothing", Code::name);
                 Verdict::Fail(Finding {
                     signature: Signature::new("close", name, "close"),
-                    message: format!("opening or closing the connection gave {name}"),
+                    message: format!("opening or closing the connection returned {name}"),
                 })
             }
         }

@@ -1,20 +1,20 @@
 //! Impossible result codes.
 //!
-//! On a database that was well-formed, and that the script did not damage on purpose, no statement
-//! reports damage, an I/O error (the disk has none), or a lack of memory that is there. Some codes are
-//! impossible on any database. 51 of SQLancer's 193 SQLite reports are of this kind, and 22 of 44 fixed
-//! ones are `malformed` on a database that SQLite wrote itself.
+//! On a database that was well-formed, and that the script did not damage on purpose, no statement reports damage, an
+//! I/O error (the disk has none), or a lack of memory when there is enough. Some codes are impossible on any database.
+//! 51 of SQLancer's 193 SQLite reports are of this kind, and 22 of 44 fixed ones are `malformed` on a database that
+//! SQLite wrote itself.
 //!
 //! Refuted as described in [`super`].
 //!
 //! # Excuses
-//! * A full-text index over a table that changed behind it.
-//! * Virtual tables that come with the database: nothing checks whether the tables in which they keep their
-//!   data are what they expect.
-//! * Lack of memory near the heap limit, and where `snippet()` and its kin of FTS3/4 get NULL for a text:
-//!   they report that as lack of memory.
-//! * `CREATE` writes its text into the schema, reads it back, does not understand it, and undoes it all:
-//!   `CREATE VIEW v AS SELECT*/*` does. The database is sound before and after.
+//! * A full-text index over a table that changed without it.
+//! * Virtual tables that come with the database: nothing checks whether the tables that store their data are as
+//!   expected.
+//! * Lack of memory near the heap limit, and when `snippet()` and similar functions of FTS3/4 get NULL for a text,
+//!   which they report as lack of memory.
+//! * `CREATE` writes its text into the schema, reads it back, cannot parse it, and rolls everything back: `CREATE VIEW
+//!   v AS SELECT*/*` does. The database is sound before and after.
 
 use rusqlite::ffi;
 
@@ -22,8 +22,7 @@ use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::engine::{Code, Observation, StatementTrace};
 use crate::testcase::TestCase;
 
-/// Holding less than this, SQLite is never refused memory: a quarter of the smallest heap limit of a
-/// target.
+/// While SQLite holds less than this, it is never refused memory: a quarter of the smallest heap limit of a target.
 const MEMORY_SURELY_FREE_BYTES: i64 = 8 << 20;
 
 pub(super) struct ImpossibleCode;

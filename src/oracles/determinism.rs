@@ -1,7 +1,7 @@
-//! The same case does the same again: result codes, rows, VM steps and files.
+//! A case does the same when run again: result codes, rows, VM steps and files.
 //!
-//! Asked for with `--twice`: it doubles the work, and what it finds is mostly found by the comparison of builds. Applies
-//! always; there is no excuse, for nothing that a run depends on changes between two.
+//! On request with `--twice`: it doubles the work, and the comparison of builds finds most of the same problems. Always
+//! applies; there are no excuses, because nothing that a run depends on changes between the two.
 
 use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::{Asked, Observation};

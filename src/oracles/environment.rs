@@ -1,9 +1,9 @@
-//! What an oracle may ask beyond the run that it judges: variants of the case, and statements in the state that the
+//! What an oracle may ask for beyond the run that it judges: variants of the case, and statements in the state that the
 //! script reached.
 //!
-//! All of it runs as the case itself does: on the same machine, under the same policy, steering around the same known
-//! bugs, within the same limits. It is counted, and each oracle has a budget of its own, so that what one asks changes no
-//! verdict of another; nothing depends on time, so the same case is judged the same everywhere.
+//! All of it runs as the case itself does: on the same machine, under the same policy, avoiding the same known bugs,
+//! within the same limits. It is counted, and each oracle has a budget of its own, so that one oracle's requests change
+//! no other's verdict; nothing depends on time, so a case gets the same verdict everywhere.
 
 use super::SkipReason;
 use crate::dbfile::damage::Assessment;
@@ -11,9 +11,9 @@ use crate::engine::sqlite::{Budget, Execution, Executor, Program};
 use crate::engine::{Asked, Observation, StatementTrace};
 use crate::testcase::TestCase;
 
-/// Runs that one oracle may ask for of one case.
+/// Runs that one oracle may ask for per case.
 const RUNS_MAX: u32 = 32;
-/// Their virtual-machine steps all together, in budgets of the case.
+/// Their total virtual-machine steps, in multiples of the case's budget.
 const STEPS_MAX_BUDGETS: u64 = 8;
 
 /// What an oracle asked for.
@@ -27,7 +27,7 @@ pub struct Spent {
     pub refused: u32,
 }
 
-/// See the module.
+/// Runs what an oracle asks for.
 pub struct Environment<'a> {
     executor: &'a mut Executor,
     case: &'a TestCase,
@@ -39,7 +39,7 @@ pub struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    /// Of a run of `program` on `case` within `budget`, which showed `observation`.
+    /// For a run of `program` on `case` within `budget` that resulted in `observation`.
     pub(super) fn new(
         executor: &'a mut Executor,
         case: &'a TestCase,
@@ -51,22 +51,22 @@ impl<'a> Environment<'a> {
         Self { executor, case, program, budget, observation, is_healthy_at_start, spent }
     }
 
-    /// What was asked for since this was called last.
+    /// What was asked for since the last call.
     pub(super) fn take_spent(&mut self) -> Spent {
         std::mem::take(&mut self.spent)
     }
 
-    /// Whether the database was sound before the first statement, by our reading and by SQLite's. Found out once, for the
-    /// oracle that asks first.
+    /// Whether the database was sound before the first statement, according to both our own check and SQLite's.
+    /// Determined once, for the first oracle that asks.
     pub fn is_healthy_at_start(&mut self) -> bool {
         *self.is_healthy_at_start.get_or_insert_with(|| {
-            // Only what we find sound is run, to ask SQLite as well.
+            // SQLite is asked only if our own check finds the database sound.
             self.spent.runs += u32::from(self.observation.start == Some(Assessment::Sound));
             self.executor.is_healthy_at_start(self.case, self.budget, self.observation)
         })
     }
 
-    /// The function that asked for what the case leaks; `None` where that cannot be told.
+    /// The function that allocated what the case leaks; `None` if that cannot be determined.
     pub fn leak_site(&mut self) -> Option<String> {
         self.spent.runs += 1;
         self.executor.leak_site(self.case, self.program, self.budget)
@@ -80,12 +80,12 @@ impl<'a> Environment<'a> {
         self.run_program(variant, self.program, asked)
     }
 
-    /// Runs the case again and then `statements` on the same connection, one after the other; what each of them did, with
-    /// its rows.
+    /// Runs the case again and then `statements` on the same connection, one after the other; returns what each of them
+    /// did, with its rows.
     ///
     /// # Errors
-    /// Why that cannot be told: the case or a statement was cut short, the case did something else the second time, or the
-    /// budget of the oracle is used up.
+    /// If the case or a statement was cut short, the case behaved differently the second time, or the budget of the
+    /// oracle is used up.
     pub fn after(&mut self, statements: &[String]) -> Result<Vec<StatementTrace>, SkipReason> {
         if self.observation.ended_early() {
             return Err(SkipReason::CheckCutShort);
@@ -120,7 +120,7 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// A program and then some statements, whose rows are kept.
+/// A program followed by some statements, whose rows are kept.
 struct Then<'a> {
     program: &'a dyn Program,
     statements: &'a [String],

@@ -1,6 +1,6 @@
-//! After the connection is closed SQLite has no file open.
+//! After the connection is closed, SQLite has no open files.
 //!
-//! Applies always; there is no excuse.
+//! Always applies; there are no excuses.
 
 use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::Observation;
@@ -14,7 +14,7 @@ impl Oracle for Files {
             0 => Verdict::Pass,
             count => Verdict::Fail(Finding {
                 signature: Signature::new("files", "open", "after-close"),
-                message: format!("{count} files are open after sqlite3_close()"),
+                message: format!("{count} files are still open after sqlite3_close()"),
             }),
         }
     }

@@ -1,9 +1,9 @@
-//! The file that SQLite leaves is well-formed by our own reading of the format
+//! The file that SQLite leaves is well-formed according to our own check of the format
 //! (<https://sqlite.org/fileformat2.html>).
 //!
-//! `PRAGMA integrity_check` asks SQLite about itself, on a connection with a warm cache, and leaves out the
-//! freelist for some schemas (see [`crate::dbfile::damage`]). This looks at the bytes after the connection
-//! was closed. Applies where the database at the start was empty or wholly sound by the same reading.
+//! `PRAGMA integrity_check` asks SQLite about itself, on a connection with a warm cache, and skips the freelist for
+//! some schemas (see [`crate::dbfile::damage`]). This oracle checks the bytes after the connection was closed. It
+//! applies if the database at the start was empty or entirely sound according to the same check.
 //! Refuted as described in [`super`].
 
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
@@ -32,7 +32,7 @@ impl Oracle for Format {
         }
         Verdict::Fail(Finding {
             signature: Signature::new("format", &damage.what().replace([' ', ','], "-"), "after-close"),
-            message: format!("the file that is left is damaged: {damage}"),
+            message: format!("the file is damaged after sqlite3_close(): {damage}"),
         })
     }
 }

@@ -1,20 +1,20 @@
-//! A database that was well-formed is well-formed afterwards.
+//! A well-formed database stays well-formed.
 //!
-//! `PRAGMA integrity_check` (<https://sqlite.org/pragma.html#pragma_integrity_check>) after every
-//! script that may have written, before the connection is closed. Refuted as described in [`super`].
+//! Runs `PRAGMA integrity_check` (<https://sqlite.org/pragma.html#pragma_integrity_check>) after every script that may
+//! have written, before the connection is closed. Refuted as described in [`super`].
 //!
 //! # Excuses
 //! * `CHECK constraint failed`: a CHECK may call `random()`.
-//! * An R-Tree or full-text table that its own check cannot read: made with odd column names, or with a
-//!   function that does not exist.
-//! * full-text indexes over tables that the user changes behind them (`content=`).
+//! * An R-Tree or full-text table that its own check cannot read: created with odd column names, or with a function
+//!   that does not exist.
+//! * Full-text indexes over tables that the user changes without them (`content=`).
 
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::dbfile::damage::Assessment;
 use crate::engine::Observation;
 use crate::testcase::TestCase;
 
-/// Words of a problem that make up its signature.
+/// How many words of a problem make up its signature.
 const SIGNATURE_WORDS_MAX: usize = 6;
 
 pub(super) struct Integrity;
@@ -59,7 +59,7 @@ fn skip_reason(observation: &Observation) -> SkipReason {
     }
 }
 
-/// Why a problem is one that SQLite may have rightly.
+/// Why SQLite may have this problem without a bug.
 pub(crate) fn excuse(problem: &str, case: &TestCase) -> Option<&'static str> {
     if problem.starts_with("CHECK constraint failed") {
         return Some("CHECK constraint");
@@ -74,7 +74,7 @@ pub(crate) fn excuse(problem: &str, case: &TestCase) -> Option<&'static str> {
     (is_full_text && super::uses_external_content(case)).then_some("full-text table with external content")
 }
 
-/// What `integrity_check` says, without the numbers and names of the case
+/// The problems that `integrity_check` reports, without the numbers and names of the case
 /// (<https://sqlite.org/src/file?name=src/btree.c>, `checkAppendMsg`; `src/pragma.c`).
 const PROBLEMS: [&str; 22] = [
     "missing from index",
@@ -101,7 +101,7 @@ const PROBLEMS: [&str; 22] = [
     "database disk image is malformed",
 ];
 
-/// The problem as it stands in a signature.
+/// The problem in a signature.
 fn kind(problem: &str) -> String {
     let known = PROBLEMS.iter().find(|known| problem.contains(*known));
     let words = known.map_or(problem, |known| *known).split(' ').filter(|word| {

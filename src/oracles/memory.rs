@@ -1,8 +1,8 @@
-//! After the connection is closed SQLite holds no memory.
+//! After the connection is closed, SQLite holds no memory.
 //!
-//! Counted in our allocator, one layer below `sqlite3_memory_used()`, for the thread that runs the
-//! case. Applies always; there is no excuse. A leak is named after the function that asked for the first allocation
-//! that is left, which takes a second run.
+//! Counted in our allocator, one layer below `sqlite3_memory_used()`, for the thread that runs the case. Always
+//! applies; there are no excuses. A leak is named after the function that made the first allocation that is left, which
+//! takes a second run to determine.
 
 use super::{Environment, Finding, Oracle, Signature, Verdict};
 use crate::engine::Observation;
@@ -21,7 +21,7 @@ impl Oracle for Memory {
         Verdict::Fail(Finding {
             signature: Signature::new("memory", "leak", site),
             message: format!(
-                "{bytes} bytes in {allocations} allocations are live after sqlite3_close(); {site} asked for the first"
+                "{bytes} bytes in {allocations} allocations are still live after sqlite3_close(); {site} made the first"
             ),
         })
     }

@@ -1,21 +1,21 @@
 //! What is checked on every case.
 //!
-//! An [`Oracle`] judges an [`Observation`] and says one of three things, which are never mixed up:
-//! SQLite is wrong ([`Verdict::Fail`]), there is nothing to say ([`Verdict::Skip`], with its reason, so
-//! that an oracle which always skips is seen), or all is well. Crashes, hangs and sanitizer reports end
-//! the process and are found by whoever runs it (fuzzcheck, libFuzzer).
+//! An [`Oracle`] judges an [`Observation`] and returns one of three verdicts, which are kept apart: SQLite is wrong
+//! ([`Verdict::Fail`]), nothing can be said ([`Verdict::Skip`], with its reason, so that an oracle that always skips is
+//! noticed), or all is well. Crashes, hangs and sanitizer reports end the process; whoever runs it (fuzzcheck,
+//! libFuzzer) notices them.
 //!
 //! # Refutation
 //! Before SQLite is accused of damaging a database, in this order:
-//! 1. Was the database well-formed at the start? (asked only now: it costs a connection)
-//! 2. Did the script do what may damage a database by design ([`crate::engine::Taint`])?
-//! 3. Is the problem one that a healthy SQLite can produce (a CHECK constraint that is not
-//!    deterministic, a full-text index over a table that changed behind it)?
+//! 1. Was the database well-formed at the start? (Asked only now, because it takes a connection.)
+//! 2. Did the script do something that may damage a database by design ([`crate::engine::Taint`])?
+//! 3. Is the problem one that a healthy SQLite can have (a CHECK constraint that is not deterministic, a full-text index
+//!    over a table that changed without it)?
 //!
-//! # Adding one
-//! A file with the type, a line in `oracles!`, and a line with a planted bug ([`crate::engine::plant`]) in the tests, which
-//! see each oracle silent on good cases and red on its plant. An oracle that must run a variant of the case asks its
-//! [`Environment`].
+//! # Adding an oracle
+//! Add a file with the type, a line in `oracles!`, and a line with a planted bug ([`crate::engine::plant`]) in the
+//! tests, which check that each oracle is silent on good cases and red on its plant. An oracle that must run a variant
+//! of the case asks its [`Environment`].
 
 mod close;
 mod code;
@@ -40,7 +40,7 @@ use crate::testcase::TestCase;
 
 /// A property that every run must have.
 pub trait Oracle: Sync {
-    /// Judges a run of `case`; what it must know beyond that run, it may `ask`.
+    /// Judges a run of `case`; it may `ask` for what it must know beyond that run.
     fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict;
 }
 
@@ -50,10 +50,10 @@ pub struct Entry {
     pub name: &'static str,
     /// The oracle.
     pub oracle: &'static dyn Oracle,
-    /// Panics with a finding, in a frame of its own: fuzzing services group crashes by the top frames of
-    /// the stack and would take all oracles for one bug.
+    /// Panics with a finding, in a frame of its own: fuzzing services group crashes by the top frames of the stack and
+    /// would otherwise take all oracles for one bug.
     pub raise: fn(&Finding) -> !,
-    /// True for one that judges only where it is asked for by name, because it costs much.
+    /// True for an oracle that judges only if it is asked for by name, because it is expensive.
     pub on_request: bool,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Debug for Entry {
 
 macro_rules! oracles {
     ($($name:ident => $oracle:expr $(, $on_request:ident)?;)*) => {
-        /// The oracles that are Tandem's own, in the order in which their findings count.
+        /// Tandem's own oracles, in order of priority of their findings.
         pub const ORACLES: &[Entry] = &[$(Entry {
             name: stringify!($name),
             oracle: &$oracle,
@@ -87,15 +87,15 @@ macro_rules! oracles {
     };
 }
 
-/// Makes an oracle of another crate ready for [`crate::Registry::oracle`]: `oracle!(name => value)`, and for one that judges
-/// only where it is asked for by its name, `oracle!(name => value, on_request)`.
+/// Prepares an oracle of another crate for [`crate::Registry::oracle`]: `oracle!(name => value)`, or
+/// `oracle!(name => value, on_request)` for one that judges only if it is asked for by name.
 #[macro_export]
 macro_rules! oracle {
     ($name:ident => $oracle:expr $(, $on_request:ident)?) => {{
         mod $name {
             #[inline(never)]
             pub(super) fn finding(finding: &$crate::oracles::Finding) -> ! {
-                // Else its code were that of another oracle, and the linker might make one function of both.
+                // Otherwise the linker might merge this function with an identical one of another oracle.
                 ::std::hint::black_box(stringify!($name));
                 panic!("{}", finding);
             }
@@ -112,13 +112,13 @@ macro_rules! oracle {
 
 static ALL: OnceLock<Vec<&'static Entry>> = OnceLock::new();
 
-/// The oracles of this process, in the order in which their findings count: [`ORACLES`], or those of its
+/// The oracles of this process, in order of priority of their findings: [`ORACLES`], or those of its
 /// [`crate::Registry`].
 pub fn all() -> &'static [&'static Entry] {
     ALL.get_or_init(|| ORACLES.iter().collect())
 }
 
-/// Sets what [`all`] returns; false where it has returned something.
+/// Sets what [`all`] returns; false if it was called before.
 pub(crate) fn set_all(oracles: Vec<&'static Entry>) -> bool {
     ALL.set(oracles).is_ok()
 }
@@ -133,19 +133,19 @@ oracles! {
     determinism => determinism::Determinism, on_request;
 }
 
-/// What an oracle says of a run.
+/// The judgement of an oracle on a run.
 #[derive(Debug, Clone)]
 pub struct Judgement {
     /// The oracle.
     pub oracle: &'static Entry,
-    /// What it says.
+    /// Its verdict.
     pub verdict: Verdict,
     /// What it asked for.
     pub spent: Spent,
 }
 
-/// What all oracles say of a run of `program` on `case` within `budget`, in the order of [`all`]; those that judge on
-/// request, where they are `requested`.
+/// The judgements of all oracles on a run of `program` on `case` within `budget`, in the order of [`all`]; those that
+/// judge on request only if they are `requested`.
 pub fn judge(
     executor: &mut Executor,
     case: &TestCase,
@@ -162,7 +162,7 @@ pub fn judge(
     those_that_judge(requested).map(judge).collect()
 }
 
-/// What all oracles say of a case that none of them can judge.
+/// The judgements of all oracles on a case that none of them can judge.
 pub fn skip(reason: SkipReason, requested: &[&str]) -> Vec<Judgement> {
     let skip = |oracle: &'static Entry| Judgement {
         oracle,
@@ -176,8 +176,8 @@ fn those_that_judge(requested: &[&str]) -> impl Iterator<Item = &'static Entry> 
     all().iter().copied().filter(|entry| !entry.on_request || requested.contains(&entry.name))
 }
 
-/// True if the schema or the script says `content=`: a full-text index over a table that may change behind
-/// it, whose damage SQLite then reports rightly.
+/// True if the schema or the script says `content=`: a full-text index over a table that may change without it, whose
+/// damage SQLite then rightly reports.
 fn uses_external_content(case: &TestCase) -> bool {
     let says_so = |text: &str| text.to_ascii_lowercase().contains("content");
     let script = String::from_utf8_lossy(case.sql.as_bytes());
@@ -185,7 +185,7 @@ fn uses_external_content(case: &TestCase) -> bool {
         || case.files.main().is_some_and(|image| schema::rows(image).iter().any(|row| says_so(&row.sql)))
 }
 
-/// True if the case brings a database with virtual tables.
+/// True if the case contains a database with virtual tables.
 fn brings_virtual_tables(case: &TestCase) -> bool {
     case.files.main().is_some_and(|image| schema::rows(image).iter().any(schema::SchemaRow::is_virtual))
 }

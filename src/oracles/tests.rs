@@ -118,8 +118,8 @@ fn a_finding_panics_in_a_frame_of_its_oracle() {
     assert!(functions.len() == ORACLES.len() || cfg!(not(debug_assertions)));
 }
 
-/// An oracle that asks: whether the table has as many rows as its script put there, in the state that it reached and in
-/// a variant without the deletion.
+/// An oracle that asks whether the table has as many rows as its script inserted, in the state that it reached and in a
+/// variant without the deletion.
 struct Asks;
 
 impl Oracle for Asks {
@@ -144,7 +144,7 @@ impl Oracle for Asks {
     }
 }
 
-/// What `oracle` says of a script, and what it asked for.
+/// The verdict of `oracle` on a script, and what it asked for.
 fn asked(oracle: &dyn Oracle, script: &str, plant: Option<Plant>, budget: &Budget) -> (Verdict, Spent) {
     let (case, mut executor) = (TestCase::from_sql(script), Executor::shared());
     plant.into_iter().for_each(|plant| executor.plant(plant));
@@ -160,10 +160,10 @@ fn an_oracle_may_run_variants_and_statements_after_the_script() {
     let (verdict, spent) = asked(&Asks, script, None, &DB_SQL.budget);
     assert_eq!((verdict, spent.runs, spent.refused), (Verdict::Pass, 2, 0));
     assert!(spent.vm_steps > 10, "{spent:?}");
-    // A row too many, planted.
+    // A planted extra row.
     let (verdict, _) = asked(&Asks, script, Some(Plant::WrongRows), &DB_SQL.budget);
     assert!(matches!(verdict, Verdict::Fail(_)), "{verdict:?}");
-    // The same again, and not beyond what the case itself may do.
+    // The same again, and no more than the case itself may do.
     assert_eq!(asked(&Asks, script, None, &DB_SQL.budget), asked(&Asks, script, None, &DB_SQL.budget));
     let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT count(*) FROM c";
     assert_eq!(asked(&Asks, endless, None, &DB_SQL.budget).0, Verdict::Skip(SkipReason::CheckCutShort));
@@ -172,7 +172,7 @@ fn an_oracle_may_run_variants_and_statements_after_the_script() {
     assert_eq!(skipped, Verdict::Skip(SkipReason::NotReproduced));
 }
 
-/// Asks without end.
+/// Asks endlessly.
 struct Insatiable;
 
 impl Oracle for Insatiable {
@@ -192,7 +192,7 @@ fn what_an_oracle_may_ask_is_bounded_in_runs_and_steps() {
     assert!(spent.runs < 32 && spent.vm_steps < 9 * DB_SQL.budget.vm_steps, "{spent:?}");
 }
 
-/// What costs a run is asked only where a verdict rests on it.
+/// What takes a run is asked for only if a verdict depends on it.
 #[test]
 fn health_at_the_start_is_asked_only_where_it_matters() {
     let runs = |plant: Option<Plant>| {

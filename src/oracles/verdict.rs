@@ -1,4 +1,4 @@
-//! What an oracle says.
+//! The verdicts of oracles.
 
 use std::fmt;
 
@@ -13,24 +13,24 @@ pub enum Verdict {
     Fail(Finding),
 }
 
-/// Why an oracle says nothing.
+/// Why an oracle says nothing about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SkipReason {
     /// The script wrote nothing, so there is nothing to check.
     NothingWritten,
     /// The database was damaged before the first statement.
     DamagedAtStart,
-    /// The database at the start was not seen to be sound all over.
+    /// The database at the start was not known to be entirely sound.
     StartNotSound,
     /// The check itself ran out of its budget.
     CheckCutShort,
-    /// The script did something by which damage is no bug; the name of the taint.
+    /// The script did something after which damage is not a bug; the name of the taint.
     Tainted(&'static str),
-    /// The problem is one that SQLite may have rightly.
+    /// SQLite may have this problem without a bug.
     Excused(&'static str),
-    /// What the oracle may ask for was used up ([`super::Environment`]).
+    /// The oracle's budget was used up ([`super::Environment`]).
     BudgetUsedUp,
-    /// The case did something else when it ran again for the check.
+    /// The case behaved differently when it ran again for the check.
     NotReproduced,
     /// The case plans faults, which this build does not inject.
     FaultsNotInjected,
@@ -41,24 +41,24 @@ impl fmt::Display for SkipReason {
         match self {
             Self::NothingWritten => f.write_str("nothing written"),
             Self::DamagedAtStart => f.write_str("damaged at start"),
-            Self::StartNotSound => f.write_str("start not seen to be sound"),
+            Self::StartNotSound => f.write_str("not known to be sound at start"),
             Self::CheckCutShort => f.write_str("check cut short"),
             Self::Tainted(taint) => write!(f, "tainted: {taint}"),
             Self::Excused(excuse) => write!(f, "excused: {excuse}"),
-            Self::BudgetUsedUp => f.write_str("budget of the oracle used up"),
-            Self::NotReproduced => f.write_str("not the same when run again"),
+            Self::BudgetUsedUp => f.write_str("oracle's budget used up"),
+            Self::NotReproduced => f.write_str("different when run again"),
             Self::FaultsNotInjected => f.write_str("faults are not injected yet"),
         }
     }
 }
 
-/// A stable name of a bug: `oracle/kind/detail`. The same bug met through two cases has the same one;
-/// it holds no addresses, numbers or names of the case.
+/// A stable name of a bug: `oracle/kind/detail`. It is the same for the same bug in two cases; it contains no
+/// addresses, numbers or names of the case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature(String);
 
 impl Signature {
-    /// Of these three parts.
+    /// From these three parts.
     pub fn new(oracle: &str, kind: &str, detail: &str) -> Self {
         Self(format!("{oracle}/{kind}/{detail}"))
     }

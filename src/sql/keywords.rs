@@ -21,7 +21,7 @@ pub const KEYWORDS: [&str; 148] = [
     "WITHIN", "WITHOUT",
 ];
 
-/// `word` as the keyword that it is in any case, upper case.
+/// The keyword that `word` is in any case, in upper case.
 pub fn keyword(word: &[u8]) -> Option<&'static str> {
     KEYWORDS
         .binary_search_by(|keyword| keyword.bytes().cmp(word.iter().map(u8::to_ascii_uppercase)))
@@ -37,7 +37,7 @@ mod tests {
     fn the_list_is_the_engines() {
         let mut engine = crate::engine::sqlite::keywords();
         engine.sort();
-        // WITHIN is a keyword only where ordered-set aggregates are compiled in.
+        // WITHIN is a keyword only if ordered-set aggregates are compiled in.
         let ours: Vec<&str> = KEYWORDS.into_iter().filter(|&word| word != "WITHIN").collect();
         assert_eq!(ours, engine);
         assert!(KEYWORDS.is_sorted());

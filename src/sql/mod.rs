@@ -1,7 +1,7 @@
 //! SQL text without an engine: tokens, statements, syntax trees, names.
 //!
-//! Works on bytes: a script is not necessarily UTF-8, and SQLite's tokenizer does not ask for it.
-//! Nothing here fails; text that no SQLite would accept still has tokens and statements.
+//! Works on bytes: a script is not necessarily UTF-8, and SQLite's tokenizer does not require it. Nothing here fails;
+//! even text that no SQLite accepts has tokens and statements.
 
 mod keywords;
 mod names;

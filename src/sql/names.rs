@@ -1,20 +1,20 @@
-//! The names that a script or a schema defines, read off its tokens.
+//! The names that a script or a schema defines, from its tokens.
 //!
-//! No parser: a script under fuzzing is rarely all valid, and names that are only probably right serve
-//! as well. A table's columns are the first words of the parts between its parentheses.
+//! It uses no parser: a script under fuzzing is rarely all valid, and names that are only probably right are just as
+//! useful. A table's columns are the first words of the parts between its parentheses.
 
 use super::keywords::keyword;
 use super::token::{Token, TokenKind, tokenize};
 
-/// Most names of a kind that are collected.
+/// How many names of a kind are collected at most.
 const NAMES_MAX: usize = 64;
 
 /// A table, virtual table or view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName {
-    /// Its name as the text has it, quotes included.
+    /// Its name as written, quotes included.
     pub name: String,
-    /// Its columns, likewise; empty where the definition does not list them.
+    /// Its columns, likewise; empty if the definition does not list them.
     pub columns: Vec<String>,
     /// The module of a virtual table, lower case.
     pub module: Option<String>,
@@ -22,14 +22,14 @@ pub struct TableName {
     pub is_view: bool,
     /// False for WITHOUT ROWID tables and views.
     pub has_rowid: bool,
-    /// Those of its columns that cannot be written to: generated ones.
+    /// Its columns that cannot be written to: generated ones.
     pub generated: Vec<String>,
-    /// Of a view: whether INSERT, UPDATE and DELETE have a trigger that does it instead.
+    /// For a view: whether INSERT, UPDATE and DELETE have an INSTEAD OF trigger.
     pub instead_of: [bool; 3],
 }
 
 impl TableName {
-    /// True if `name` names it, quotes and case apart.
+    /// True if `name` refers to it, apart from quotes and case.
     pub fn is_called(&self, name: &str) -> bool {
         same_name(&self.name, name)
     }
@@ -38,7 +38,7 @@ impl TableName {
 /// An index and the table that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexName {
-    /// Its name as the text has it.
+    /// Its name as written.
     pub name: String,
     /// The table's, likewise.
     pub table: String,
@@ -51,12 +51,12 @@ pub fn bare(name: &str) -> &str {
     quotes.into_iter().find_map(|(open, close)| quoted(open, close)).unwrap_or(name)
 }
 
-/// A name in quotes: between `quote`, those within doubled. `"` is for names, `'` for text and for where SQLite takes either.
+/// Quotes a name with `quote`, which is doubled inside. `"` is for names, `'` for text and where SQLite accepts either.
 pub fn quoted(name: &str, quote: char) -> String {
     format!("{quote}{}{quote}", name.replace(quote, &format!("{quote}{quote}")))
 }
 
-/// A name as a person writes it: without quotes where it needs none.
+/// A name as a person writes it: quoted only if necessary.
 pub fn readable(name: &str) -> String {
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -64,7 +64,7 @@ pub fn readable(name: &str) -> String {
     if is_plain { name.to_owned() } else { quoted(name, '"') }
 }
 
-/// True if both name the same, quotes and case apart.
+/// True if both names are the same, apart from quotes and case.
 pub fn same_name(a: &str, b: &str) -> bool {
     bare(a).eq_ignore_ascii_case(bare(b))
 }
@@ -88,12 +88,12 @@ impl Names {
         names
     }
 
-    /// The table or view of this name, the last one if there are several.
+    /// The table or view of this name; the last one if there are several.
     pub fn table(&self, name: &str) -> Option<&TableName> {
         self.tables.iter().rev().find(|table| table.is_called(name))
     }
 
-    /// Does what the statements of `sql` do to the names: definitions add to them, ALTER and DROP change them.
+    /// Applies the statements of `sql` to the names: definitions add to them, ALTER and DROP change them.
     pub fn add(&mut self, sql: &[u8]) {
         for range in super::statements(sql) {
             let text = &sql[range];
@@ -174,7 +174,7 @@ impl Names {
         }
     }
 
-    /// `ALTER TABLE name …`, with a schema in front of the name or not.
+    /// `ALTER TABLE name …`, with or without a schema before the name.
     fn alter(&mut self, words: &Words<'_>) {
         let at = if words.text(3) == "." { 4 } else { 2 };
         let Some(table) = self.tables.iter_mut().rev().find(|table| table.is_called(words.text(at))) else {
@@ -199,7 +199,7 @@ impl Names {
     }
 }
 
-/// The table whose definition goes on at `at`, behind its name.
+/// The table whose definition continues at `at`, after its name.
 fn table(name: String, words: &Words<'_>, mut at: usize) -> TableName {
     let mut module = None;
     if words.is(at, "USING") {
@@ -256,14 +256,14 @@ fn is_table_constraint(word: &str) -> bool {
         .any(|known| word.eq_ignore_ascii_case(known))
 }
 
-/// A statement's tokens without blanks.
+/// A statement's tokens without whitespace.
 struct Words<'a> {
     text: &'a [u8],
     tokens: &'a [Token],
 }
 
 impl<'a> Words<'a> {
-    /// The token's text; empty behind the end, and where it is not UTF-8.
+    /// The token's text; empty past the end, and if it is not UTF-8.
     fn text(&self, index: usize) -> &'a str {
         let range = self.tokens.get(index).map(|token| token.range.clone());
         range.and_then(|range| std::str::from_utf8(&self.text[range]).ok()).unwrap_or_default()

@@ -1,15 +1,15 @@
-//! Where one statement of a script ends and the next begins.
+//! Splits a script into statements.
 //!
-//! The rule is that of `sqlite3_complete()` (<https://sqlite.org/c3ref/complete.html>), by which the
-//! `sqlite3` shell and SQLite's fuzzers cut a script: a statement ends at its first semicolon outside
-//! of quotes and comments, but `CREATE [TEMP] TRIGGER` ends at the semicolon after `; END`.
+//! The rule is that of `sqlite3_complete()` (<https://sqlite.org/c3ref/complete.html>), with which the `sqlite3` shell
+//! and SQLite's fuzzers split a script: a statement ends at its first semicolon outside of quotes and comments, but
+//! `CREATE [TEMP] TRIGGER` ends at the semicolon after `; END`.
 
 use std::ops::Range;
 
 use super::token::{self, is_space, is_word_byte};
 
-/// The statements of `sql`, each with its semicolon; what follows the last semicolon is the last one.
-/// Together they tile the text.
+/// The statements of `sql`, each with its semicolon; text after the last semicolon is the last statement. Together they
+/// tile the text.
 pub fn statements(sql: &[u8]) -> Statements<'_> {
     Statements { sql, at: 0 }
 }
@@ -34,10 +34,10 @@ impl Iterator for Statements<'_> {
     }
 }
 
-/// How far into a statement the text is.
+/// The position within a statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing but blanks so far.
+    /// Only whitespace so far.
     Start,
     /// In a statement that ends at the next semicolon.
     Plain,
@@ -76,7 +76,7 @@ fn end_of_statement(sql: &[u8]) -> usize {
     sql.len()
 }
 
-/// The words that matter, and the rest.
+/// The tokens that matter, and the rest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Piece {
     Blank,
@@ -139,7 +139,7 @@ mod tests {
         assert!(split("").is_empty());
     }
 
-    /// The rule against the engine itself: a statement is complete, and no earlier semicolon of it is.
+    /// Compares the rule with the engine: a statement is complete, and none of its earlier semicolons completes it.
     #[test]
     fn agrees_with_sqlite3_complete() {
         let words = [

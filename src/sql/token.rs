@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {
-    /// Run of white space.
+    /// Whitespace.
     Space,
     /// `-- …` or `/* … */`.
     Comment,
@@ -26,23 +26,23 @@ pub enum TokenKind {
     Variable,
     /// Operator or punctuation.
     Operator,
-    /// A byte that begins no token.
+    /// A byte that starts no token.
     Illegal,
 }
 
 impl TokenKind {
-    /// True for white space and comments.
+    /// True for whitespace and comments.
     pub fn is_blank(self) -> bool {
         matches!(self, Self::Space | Self::Comment)
     }
 }
 
-/// A token and where it stands.
+/// A token and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What it is.
+    /// Its kind.
     pub kind: TokenKind,
-    /// Its bytes in the text.
+    /// Its byte range in the text.
     pub range: Range<usize>,
 }
 
@@ -58,12 +58,12 @@ pub fn tokenize(sql: &[u8]) -> Vec<Token> {
     tokens
 }
 
-/// True for the bytes of which words consist.
+/// True for bytes that may be part of a word.
 pub fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80
 }
 
-/// True for SQLite's white space.
+/// True for SQLite's whitespace.
 pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
 }
@@ -114,19 +114,19 @@ fn run(sql: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
     sql.iter().position(|&byte| !belongs(byte)).unwrap_or(sql.len())
 }
 
-/// Up to but without the end of the line.
+/// Up to, but not including, the end of the line.
 fn line(sql: &[u8]) -> usize {
     run(sql, |byte| byte != b'\n')
 }
 
-/// A block comment; one that does not end takes all.
+/// A block comment; an unterminated one extends to the end.
 fn block(sql: &[u8]) -> usize {
     let end = sql[2..].windows(2).position(|pair| pair == b"*/");
     end.map_or(sql.len(), |i| i + 4)
 }
 
-/// Length of a quoted token whose opening quote stands at `open`; doubled quotes belong to it, and
-/// one that does not end takes all.
+/// Length of a quoted token whose opening quote is at `open`; it includes doubled quotes, and an unterminated one
+/// extends to the end.
 fn quoted(sql: &[u8], open: usize, quote: u8) -> usize {
     let mut i = open + 1;
     while i < sql.len() {

@@ -1,7 +1,7 @@
 //! The words of the running build: functions, pragmas, modules, collations.
 //!
-//! Read once from the engine and handed to mutators as data, so that what they write always matches
-//! the SQLite under test, and they themselves need no engine.
+//! Read once from the engine and passed to mutators as data, so that their output always matches the SQLite under test,
+//! and they themselves need no engine.
 
 /// An SQL function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +27,8 @@ pub struct Vocabulary {
     pub collations: Vec<String>,
 }
 
-/// Functions that a script may not call: one reaches the host, the other gives away addresses of this process
-/// and takes them, from a bound value without being asked to.
+/// Functions that a script may not call: one reaches the host, the other reveals addresses of this process and accepts
+/// them, unchecked, from a bound value.
 pub const DENIED_FUNCTIONS: [&str; 2] = ["load_extension", "fts3_tokenizer"];
 
 /// Pragmas that write to the host, leave something behind in the process, or print.
@@ -41,13 +41,13 @@ const DENIED_PRAGMAS: [&str; 6] = [
     "activate_extensions",
 ];
 
-/// True for a pragma that a script may not run; its name in lower case.
+/// True for a pragma that a script may not run; `name` is in lower case.
 pub fn is_denied_pragma(name: &str) -> bool {
     DENIED_PRAGMAS.contains(&name) || name.starts_with("vdbe_")
 }
 
 impl Vocabulary {
-    /// From the rows of `pragma_function_list` and its kin.
+    /// From the rows of `pragma_function_list` and similar pragmas.
     pub fn new(
         functions: impl IntoIterator<Item = Function>,
         pragmas: Vec<String>,

@@ -1,12 +1,11 @@
 //! Which function a stack is named after.
 //!
 //! ClusterFuzz groups crashes by their three topmost frames, and ignores those of libraries
-//! (<https://google.github.io/clusterfuzz/reference/glossary/>: crash state). Callers tell bugs in SQLite apart that are
-//! one: what `sqlite3ExprCode` trips over may come from anywhere. So one function is enough here, unless it only does a
-//! service for all others, such as copying a value or freeing memory; then the first that does something of its own
-//! stands behind it.
+//! (<https://google.github.io/clusterfuzz/reference/glossary/>: crash state). In SQLite, callers would split one bug
+//! into several: what `sqlite3ExprCode` trips over may come from anywhere. So a single function is blamed here. If that
+//! is a mere helper, which copies a value or frees memory, the name also has its first caller that is not a helper.
 
-/// How the names begin of what is never at fault: sanitizers and the inside of the C library, Rust, this harness.
+/// Prefixes of functions that are ignored: of sanitizers, the internals of the C library, Rust and this harness.
 const NOT_SQLITE: [&str; 15] = [
     "__",
     "_GI_",
@@ -25,14 +24,14 @@ const NOT_SQLITE: [&str; 15] = [
     "rust_fuzzer",
 ];
 
-/// Functions of the C library by which faults show.
-const OF_THE_C_LIBRARY: [&str; 20] = [
+/// Functions of the C library in which faults show up; they are ignored, too.
+const C_LIBRARY: [&str; 20] = [
     "main", "memcpy", "memmove", "memset", "memcmp", "memchr", "strlen", "strcmp", "strncmp", "strchr",
     "strcpy", "strspn", "strcspn", "malloc", "calloc", "realloc", "free", "abort", "raise", "gsignal",
 ];
 
-/// How the names begin of functions that serve all others: memory, values, text, numbers, hashes, walks.
-const SERVANTS: [&str; 33] = [
+/// Prefixes of functions that help all others: memory, values, text, numbers, hashes, walks.
+const HELPERS: [&str; 33] = [
     "sqlite3_free",
     "sqlite3_malloc",
     "sqlite3_realloc",
@@ -68,49 +67,49 @@ const SERVANTS: [&str; 33] = [
     "nocaseCollatingFunc",
 ];
 
-/// Most frames of a stack without end that are looked at.
+/// Frames of an overflowed stack that are looked at, at most.
 const OVERFLOW_FRAMES_MAX: usize = 120;
 
-/// Whether a function may be at fault: it is not the sanitizer's, the C library's, Rust's or the harness's.
-pub fn is_culprit(function: &str) -> bool {
-    // With line tables alone, an inlined function of Rust has no path before its name: its type arguments tell.
-    !function.contains('<')
-        && !OF_THE_C_LIBRARY.contains(&function)
-        && !NOT_SQLITE.iter().any(|known| function.starts_with(known))
+/// Whether a function is never blamed: it belongs to the sanitizer, the C library, Rust or the harness.
+pub fn is_ignored(function: &str) -> bool {
+    // With only line tables, an inlined Rust function has no path before its name, but it may have type arguments.
+    function.contains('<')
+        || C_LIBRARY.contains(&function)
+        || NOT_SQLITE.iter().any(|known| function.starts_with(known))
 }
 
-/// What a stack is named after: a function, or `servant<function`. `functions` has the innermost first, inlined ones
-/// included; `None` where none of them may be at fault.
+/// What a stack is named after: a function, or `helper<function`. `functions` are innermost first, inlined ones
+/// included; `None` if all of them are ignored.
 ///
-/// A stack that overflowed has its end anywhere in the circle of calls that fills it, so that one is named by the function
-/// of the circle that is first in the alphabet.
+/// A stack may overflow anywhere in the cycle of calls that fills it, so such a stack is named after the function of the
+/// cycle that comes first in the alphabet.
 pub fn blame<'f>(functions: impl IntoIterator<Item = &'f str>, is_overflow: bool) -> Option<String> {
-    let mut culprits = functions.into_iter().filter(|function| is_culprit(function));
+    let mut functions = functions.into_iter().filter(|function| !is_ignored(function));
     if is_overflow {
-        return circle(&culprits.take(OVERFLOW_FRAMES_MAX).collect::<Vec<_>>());
+        return cycle(&functions.take(OVERFLOW_FRAMES_MAX).collect::<Vec<_>>());
     }
-    let first = culprits.next()?;
-    if !is_servant(first) {
+    let first = functions.next()?;
+    if !is_helper(first) {
         return Some(first.to_owned());
     }
-    match culprits.find(|function| !is_servant(function)) {
-        Some(master) => Some(format!("{first}<{master}")),
+    match functions.find(|function| !is_helper(function)) {
+        Some(caller) => Some(format!("{first}<{caller}")),
         None => Some(first.to_owned()),
     }
 }
 
-/// What an allocation is named after: the first function that did not make it for another. `functions` as for [`blame`].
+/// What an allocation is named after: the innermost function that did not make it on behalf of another. `functions` as for [`blame`].
 pub fn blame_allocation<'f>(functions: impl IntoIterator<Item = &'f str>) -> Option<String> {
-    let mut culprits = functions.into_iter().filter(|function| is_culprit(function));
-    culprits.find(|function| !is_servant(function)).map(str::to_owned)
+    let mut functions = functions.into_iter().filter(|function| !is_ignored(function));
+    functions.find(|function| !is_helper(function)).map(str::to_owned)
 }
 
-fn is_servant(function: &str) -> bool {
-    SERVANTS.iter().any(|known| function.starts_with(known))
+fn is_helper(function: &str) -> bool {
+    HELPERS.iter().any(|known| function.starts_with(known))
 }
 
-/// Of the functions that come about as often as the most frequent one, the first in the alphabet.
-fn circle(functions: &[&str]) -> Option<String> {
+/// Of the functions that occur about as often as the most frequent one, the first in the alphabet.
+fn cycle(functions: &[&str]) -> Option<String> {
     let count = |function: &str| functions.iter().filter(|&&other| other == function).count();
     let most = functions.iter().map(|function| count(function)).max()?;
     let members = functions.iter().filter(|function| 2 * count(function) > most);
@@ -155,10 +154,10 @@ mod tests {
 
     #[test]
     fn an_overflow_has_one_name_wherever_it_ends() {
-        let circle = ["exprA", "walkB", "selectC"];
+        let cycle = ["exprA", "walkB", "selectC"];
         let names: Vec<_> = (0..3)
             .map(|start| {
-                let frames = (0..60).map(|i| circle[(start + i) % 3]).chain(["main"]);
+                let frames = (0..60).map(|i| cycle[(start + i) % 3]).chain(["main"]);
                 blame(["memset"].into_iter().chain(frames), true)
             })
             .collect();

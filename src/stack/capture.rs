@@ -1,12 +1,12 @@
 //! Taking stacks, also from a signal handler.
 //!
 //! # Invariants of the unsafe code
-//! * Handlers write to file descriptor 2 with `write` alone and allocate nothing: the heap may be what is broken. The
-//!   unwinder of the C runtime reads tables that are mapped; its lock can be held only where a library is being
-//!   loaded, which no case does.
-//! * Handlers are installed once, by a process that runs cases and nothing else, before the first case.
-//! * What was installed before is called next: the Rust runtime tells a stack overflow from other faults, libFuzzer
-//!   saves the case.
+//! * Handlers only call `write` on file descriptor 2 and allocate nothing, since the heap may be what is broken. The
+//!   unwinder of the C runtime reads tables that are mapped; its lock is held only while a library is being loaded,
+//!   which no case does.
+//! * Handlers are installed once, before the first case, by a process that does nothing but run cases.
+//! * The handler that was installed before is called next: the Rust runtime tells a stack overflow from other faults,
+//!   libFuzzer saves the case.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
@@ -16,25 +16,24 @@ use std::{mem, ptr};
 
 use super::memory::beside_the_limit;
 
-/// What a line begins with that holds a stack: the number of the signal follows, and addresses, innermost first,
-/// relative to the program, all of it in hexadecimal.
+/// The prefix of a line that holds a stack: the signal's number follows, then the addresses, innermost first and
+/// relative to the program, all in hexadecimal.
 pub const LINE_PREFIX: &str = "tandem-stack:";
-/// What stands before that line where the stack has overflowed, whatever limit it met: that of its size, or that of all
-/// memory.
+/// The line before it if the stack has overflowed, whichever limit it reached: that of the stack or that of all memory.
 pub const OVERFLOW: &str = "tandem: the stack has overflowed";
-/// Bytes from the stack pointer within which a fault is one of the stack: those of AddressSanitizer.
+/// Distance from the stack pointer, in bytes, within which a fault is a stack overflow; as in AddressSanitizer.
 const BELOW_STACK_POINTER: usize = 512;
 const ABOVE_STACK_POINTER: usize = 0xffff;
-/// Most frames that are taken.
+/// Frames that are taken at most.
 const FRAMES_MAX: usize = 128;
-/// Bytes of the stack that handlers run on: the unwinder needs some thousands.
+/// Size of the stack that handlers run on: the unwinder needs several thousand bytes.
 const HANDLER_STACK_BYTES: usize = 256 << 10;
-/// What ends a process by itself.
+/// Signals that end a process.
 const FATAL: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
-/// What only asks where the process is.
+/// The signal that only asks where the process is.
 const ASKING: c_int = libc::SIGUSR2;
 
-/// Addresses of a stack, innermost first, as they stand in the program.
+/// Addresses of a stack, innermost first.
 #[derive(Debug, Clone, Copy)]
 pub struct Stack {
     addresses: [usize; FRAMES_MAX],
@@ -42,9 +41,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// The names of the functions of C, innermost first, inlined ones included; without debug information, those that the
-    /// program exports. Those of Rust are left out: where they are inlined, they are `trace` and `allocate`, without a
-    /// path.
+    /// The names of the C functions, innermost first, inlined ones included; without debug information, only those that
+    /// the program exports. Rust functions are left out: inlined, they are called `trace` and `allocate`, without a path.
     pub fn functions(&self) -> Vec<String> {
         let is_of_c = |symbol: &backtrace::Symbol| {
             symbol.filename().and_then(Path::extension).is_none_or(|kind| kind != "rs")
@@ -55,7 +53,7 @@ impl Stack {
     fn names(&self, is_wanted: impl Fn(&backtrace::Symbol) -> bool) -> Vec<String> {
         let mut functions = Vec::new();
         for &address in &self.addresses[..self.count] {
-            // What is on the stack is where a call returns to: the call stands before it.
+            // The stack holds return addresses; the call is just before.
             backtrace::resolve(ptr::without_provenance_mut(address.saturating_sub(1)), |symbol| {
                 functions.extend(symbol.name().filter(|_| is_wanted(symbol)).map(|name| name.to_string()));
             });
@@ -67,7 +65,7 @@ impl Stack {
 /// The stack of the caller.
 pub fn here() -> Stack {
     let mut stack = Stack { addresses: [0; FRAMES_MAX], count: 0 };
-    // SAFETY: `trace` would take a lock against use by several threads, which only the resolving of symbols needs.
+    // SAFETY: the lock that `trace` would take against other threads is needed only to resolve symbols.
     unsafe {
         backtrace::trace_unsynchronized(|frame| {
             stack.addresses[stack.count] = frame.ip() as usize;
@@ -78,23 +76,23 @@ pub fn here() -> Stack {
     stack
 }
 
-/// What was installed for a signal before.
+/// The handlers that were installed before, by signal.
 static BEFORE: [OnceLock<libc::sigaction>; 5] = [const { OnceLock::new() }; 5];
-/// Where the program is in memory.
+/// Where the program is loaded.
 static BASE: OnceLock<usize> = OnceLock::new();
-/// An address in the stack below which all cases run.
+/// A stack address below which all cases run.
 static STACK_BEGIN: OnceLock<usize> = OnceLock::new();
 
-/// Writes the stack to standard error, in a line that begins with [`LINE_PREFIX`], when a signal ends this process, and
-/// whenever it gets `SIGUSR2`. With AddressSanitizer, which tells of faults itself, only for `abort()` and `SIGUSR2`.
+/// Makes this process write its stack to standard error, in a line that begins with [`LINE_PREFIX`], when a signal ends it
+/// and whenever it receives `SIGUSR2`. With AddressSanitizer, which reports faults itself, only on `abort()` and `SIGUSR2`.
 pub fn report_signals() {
     BASE.get_or_init(program_base);
     let local = 0_u8;
     STACK_BEGIN.get_or_init(|| ptr::from_ref(&local).addr());
-    // The first unwinding loads what it needs; a handler must not.
+    // The first unwinding loads what it needs, which a handler must not do.
     here();
     let fatal = if cfg!(tandem_asan) { &[libc::SIGABRT][..] } else { &FATAL[..] };
-    // SAFETY: see the module; structures of C are valid with all bytes zero, the stack is never freed.
+    // SAFETY: see the module's invariants; the C structures are valid with all bytes zero, the stack is never freed.
     unsafe {
         if !cfg!(tandem_asan) {
             let bytes = Box::leak(vec![0_u8; HANDLER_STACK_BYTES].into_boxed_slice());
@@ -123,7 +121,7 @@ unsafe fn install(signal: c_int, handler: Handler) {
         let mut before: libc::sigaction = mem::zeroed();
         libc::sigaction(signal, &action, &mut before);
         if let Some(at) = FATAL.iter().position(|&known| known == signal) {
-            // A second installation would find this one.
+            // A second installation would find our own handler.
             let _ = BEFORE[at].set(before);
         }
     }
@@ -133,13 +131,13 @@ unsafe extern "C" fn tell(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
     print(ASKING);
 }
 
-/// Says where it happened, and leaves the rest to whoever was there before: the fault happens again on return.
+/// Says where it happened and leaves the rest to the previous handler: the fault happens again on return.
 unsafe extern "C" fn die(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: puts back an action that was valid, or the default; the system gives both structures.
+    // SAFETY: restores an action that was valid, or the default; the system provides both structures.
     unsafe {
         let before = FATAL.iter().position(|&known| known == signal).and_then(|at| BEFORE[at].get());
         let mut action: libc::sigaction = before.copied().unwrap_or_else(|| mem::zeroed());
-        // libFuzzer's would have no stack to run on where that is what overflowed, and could not save the case.
+        // Otherwise libFuzzer's has no stack to run on after an overflow, and cannot save the case.
         action.sa_flags |= libc::SA_ONSTACK;
         libc::sigaction(signal, &action, ptr::null_mut());
         if [libc::SIGSEGV, libc::SIGBUS].contains(&signal) && is_overflow((*info).si_addr().addr(), context) {
@@ -153,11 +151,11 @@ unsafe extern "C" fn die(signal: c_int, info: *mut libc::siginfo_t, context: *mu
     }
 }
 
-/// Whether a fault at this address is one of a stack that could not grow. (Beyond the beginning of the stack, it is some
-/// other one.)
+/// Whether a fault at this address comes from a stack that could not grow. (Above the beginning of the stack it has some
+/// other cause.)
 ///
 /// # Safety
-/// `context` is that of a signal.
+/// `context` is that of a signal handler.
 unsafe fn is_overflow(address: usize, context: *mut c_void) -> bool {
     // SAFETY: given.
     let pointer = unsafe { stack_pointer(context.cast()) };
@@ -185,11 +183,11 @@ unsafe fn stack_pointer(context: *const libc::ucontext_t) -> Option<usize> {
 }
 
 fn write(bytes: &[u8]) {
-    // SAFETY: the bytes live for the call. What cannot be written is lost.
+    // SAFETY: the bytes outlive the call. What cannot be written is lost.
     unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// Writes the line, a piece at a time: nothing is allocated.
+/// Writes the line without allocating.
 fn print(signal: c_int) {
     let base = BASE.get().copied().unwrap_or(0);
     let mut line = [0_u8; LINE_PREFIX.len() + 19 * (FRAMES_MAX + 1) + 2];
@@ -213,15 +211,15 @@ fn print(signal: c_int) {
     write(&line[..length]);
 }
 
-/// Where the program is in memory: what the loader added to its addresses.
+/// Where the program is loaded: what the loader added to its addresses.
 fn program_base() -> usize {
     unsafe extern "C" fn first(info: *mut libc::dl_phdr_info, _: usize, base: *mut c_void) -> c_int {
-        // SAFETY: the loader passes a structure that lives for this call; `base` is the caller's.
+        // SAFETY: the loader passes a structure that outlives this call; `base` is the caller's.
         unsafe { *base.cast::<usize>() = (*info).dlpi_addr as usize };
         1
     }
     let mut base = 0_usize;
-    // SAFETY: the callback writes one number, and ends the walk at the first object, which is the program.
+    // SAFETY: the callback writes one number and stops at the first object, which is the program.
     unsafe { libc::dl_iterate_phdr(Some(first), ptr::from_mut(&mut base).cast()) };
     base
 }

@@ -1,21 +1,21 @@
-//! Memory that naming a stack takes: it is not the case's, and a limit on that must not end the process.
+//! Memory for symbolizing a stack: it is not the case's, so the case's limit must not end the process.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What this process has of its address space, where the system tells.
+/// How much address space this process uses, if the system tells.
 pub fn address_space_bytes() -> Option<u64> {
     let sizes = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = sizes.split_whitespace().next()?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// Does `work` without the limit on the address space; what it keeps of it is added to the limit.
+/// Does `work` without the limit on the address space; what it keeps is added to the limit.
 pub(super) fn beside_the_limit<R>(work: impl FnOnce() -> R) -> R {
     let Rlimit { current: Some(limit), maximum } = getrlimit(Resource::As) else {
         return work();
     };
     let set = |current| {
-        // Where it cannot be set, it stays as it is, and may end the process.
+        // A limit that cannot be raised stays, and may end the process.
         setrlimit(Resource::As, Rlimit { current, maximum }).ok();
     };
     let before = address_space_bytes();

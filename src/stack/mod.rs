@@ -1,15 +1,14 @@
-//! Call stacks: where a process died, where it hangs, where memory came from that nobody freed.
+//! Call stacks: where a process died, where it hangs, where leaked memory was allocated.
 //!
-//! Two bugs are the same if they happen in the same place, so places are what signatures are made of. The stack is taken
-//! where it is (`capture`, which is also what a signal handler may do); [`blame`] says which of its functions stands for
-//! all of it.
+//! Two bugs count as the same if they happen in the same place, so signatures are made of places. `capture` takes the
+//! stack, also in a signal handler; [`blame`] picks the function that stands for it.
 //!
-//! A sanitizer prints stacks by itself; a build without one has only this.
+//! A sanitizer prints stacks itself; a build without one has only this.
 
 mod blame;
 mod capture;
 mod memory;
 
-pub use blame::{blame, blame_allocation, is_culprit};
+pub use blame::{blame, blame_allocation, is_ignored};
 pub use capture::{LINE_PREFIX, OVERFLOW, Stack, here, report_signals};
 pub use memory::address_space_bytes;

@@ -217,7 +217,7 @@ fn a_case_prints_as_something_to_read() {
                     -- fault: allocation 3 fails\n\
                     -- fault: Sync 2 of Wal fails: Full, and all that follow, during recovery\n\
                     -- file x.db: 5 bytes\n\
-                    --   no database: begins with 68656c6c6f\n\
+                    --   not a database: begins with 68656c6c6f\n\
                     SELECT 'a\tb', '\\x1b[31m';\n\
                     SELECT '\u{e9}', '\\xff'\n";
     assert_eq!(text.split_once('\n').unwrap().1, expected);

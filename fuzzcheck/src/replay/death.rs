@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use tandem::stack::{OVERFLOW, blame, is_culprit};
+use tandem::stack::{OVERFLOW, blame, is_ignored};
 
 use super::symbols::SIGNAL_PREFIX;
 
@@ -191,7 +191,7 @@ fn valgrind(stderr: &str) -> Option<(String, Option<String>)> {
     });
     let frames = frames.filter(|(_, place)| !place.contains(".rs:"));
     let functions = frames.filter_map(|(_, function)| function.split([' ', '(']).next());
-    let function = functions.into_iter().find(|function| is_culprit(function));
+    let function = functions.into_iter().find(|function| !is_ignored(function));
     Some((format!("valgrind-{class}"), function.map(str::to_owned)))
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use addr2line::Loader;
-use tandem::stack::{LINE_PREFIX, is_culprit};
+use tandem::stack::{LINE_PREFIX, is_ignored};
 
 /// Most bytes of a source file that is read for the opcode at a line.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
@@ -40,7 +40,7 @@ impl Frame {
     /// Whether it may be SQLite's: Rust's functions have names of all kinds, and files that tell.
     fn is_of_sqlite(&self) -> bool {
         let is_rust = self.place.as_ref().is_some_and(|(file, _)| file.ends_with(".rs"));
-        !is_rust && is_culprit(&self.function)
+        !is_rust && !is_ignored(&self.function)
     }
 }
 

@@ -1,5 +1,4 @@
-//! FTS3 and FTS4 (<https://sqlite.org/fts3.html#data_structures>): nodes of segment b-trees, and lists of
-//! varints.
+//! FTS3 and FTS4 (<https://sqlite.org/fts3.html#data_structures>): nodes of segment b-trees, and lists of varints.
 
 use super::{Coding, Field, PARTS_MAX, Term};
 
@@ -38,13 +37,13 @@ pub struct Node {
 /// A document of a doclist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doc {
-    /// Its id, less that of the one before.
+    /// Its id minus the previous document's.
     pub delta: u64,
     /// Its positions, the 0 at the end included.
     pub positions: Vec<u8>,
 }
 
-/// Reads numbers and bytes from front to back and notes where.
+/// Reads numbers and bytes from front to back and records their positions.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -91,7 +90,7 @@ fn node(reader: &mut Reader<'_>) -> Option<Node> {
     Some(Node { height, left_child, terms })
 }
 
-/// The numbers of a node, as far as it can be read.
+/// The numbers of a node, as far as it can be parsed.
 pub fn node_fields(blob: &[u8]) -> Vec<Field> {
     let mut reader = Reader { bytes: blob, at: 0, fields: Vec::new() };
     node(&mut reader);
@@ -113,12 +112,12 @@ pub fn varints(blob: &[u8], start: usize, end: usize) -> Vec<Field> {
 }
 
 impl Node {
-    /// The node in `blob`, if it is well-formed to its end.
+    /// Parses the node in `blob`, if it is well-formed to its end.
     pub fn parse(blob: &[u8]) -> Option<Self> {
         node(&mut Reader { bytes: blob, at: 0, fields: Vec::new() }).filter(|node| !node.terms.is_empty())
     }
 
-    /// Writes the node, terms compressed against those before.
+    /// Writes the node, with terms prefix-compressed.
     pub fn emit(&self) -> Vec<u8> {
         let mut out = Vec::new();
         write_varint(self.height, &mut out);
@@ -130,7 +129,7 @@ impl Node {
             let mut prefix = 0;
             if let Some(last) = last {
                 prefix = last.iter().zip(&term.text).take_while(|(a, b)| a == b).count();
-                // SQLite takes an empty suffix for corruption.
+                // SQLite treats an empty suffix as corruption.
                 prefix = prefix.min(term.text.len().saturating_sub(1));
                 write_varint(prefix as u64, &mut out);
             }

@@ -1,4 +1,4 @@
-//! FTS5's `%_data` table: averages, structure, leaves, doclist indexes, tombstones; told apart by their ids.
+//! FTS5's `%_data` table: averages, structure, leaves, doclist indexes, tombstones; the ids tell them apart.
 //!
 //! Source: the comment on the format in SQLite's `fts5_index.c`.
 
@@ -20,7 +20,7 @@ const HEIGHT_BITS: u32 = 5;
 /// What a row of `%_data` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Rows and tokens in all.
+    /// Total numbers of rows and tokens.
     Averages,
     /// Levels and segments.
     Structure,
@@ -28,14 +28,14 @@ pub enum Kind {
     Leaf,
     /// First rowids of the leaves of a long doclist.
     DoclistIndex,
-    /// Rows of a segment that are gone.
+    /// Deleted rows of a segment.
     Tombstones,
 }
 
-/// What the id of a row says.
+/// What the id of a row encodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Id {
-    /// Segment, 1 to 65535; 65536 more for its tombstones.
+    /// Segment, 1 to 65535; plus 65536 for its tombstones.
     pub segment: i64,
     /// Set for doclist indexes.
     pub is_doclist_index: bool,
@@ -46,7 +46,7 @@ pub struct Id {
 }
 
 impl Id {
-    /// Takes an id apart.
+    /// Decodes an id.
     pub fn of(id: i64) -> Self {
         let height_at = PAGE_BITS;
         let flag_at = PAGE_BITS + HEIGHT_BITS;
@@ -58,7 +58,7 @@ impl Id {
         }
     }
 
-    /// Puts it together.
+    /// Encodes the id.
     pub fn number(self) -> i64 {
         let flag_at = PAGE_BITS + HEIGHT_BITS;
         let segment = self.segment.wrapping_shl(flag_at + 1);
@@ -145,9 +145,9 @@ impl Structure {
 /// A leaf of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// Where in [`Leaf::carried`] the first rowid stands, if there is one.
+    /// Offset of the first rowid in [`Leaf::carried`], if there is one.
     pub first_rowid: Option<usize>,
-    /// What goes on from the leaf before.
+    /// What continues from the previous leaf.
     pub carried: Vec<u8>,
     /// Terms in order.
     pub terms: Vec<Term>,
@@ -187,7 +187,7 @@ impl Leaf {
         Some(Self { first_rowid, carried, terms })
     }
 
-    /// Writes the leaf, terms compressed against those before, with the right footer.
+    /// Writes the leaf, with terms prefix-compressed and a correct footer.
     pub fn emit(&self) -> Vec<u8> {
         let mut out = vec![0; 4];
         let mut footer = Vec::new();
@@ -217,13 +217,13 @@ impl Leaf {
 /// A document of a doclist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doc {
-    /// Its rowid, less that of the one before.
+    /// Its rowid minus the previous document's.
     pub delta: u64,
     /// Marked as deleted.
     pub is_delete: bool,
     /// Its positions.
     pub positions: Vec<u8>,
-    /// Bytes of positions that stand on the next leaf.
+    /// Bytes of positions that are on the next leaf.
     pub missing: u64,
 }
 
@@ -301,7 +301,7 @@ fn leaf_fields(blob: &[u8]) -> Vec<Field> {
     fields
 }
 
-/// Where term `i` begins by the footer.
+/// Offset of term `i`, according to the footer.
 fn fields_start(footer: &[Field], i: usize, blob: &[u8]) -> usize {
     let offsets = footer[..=i].iter().map(|field| usize::try_from(field.get(blob)).unwrap_or(usize::MAX));
     offsets.fold(0, usize::saturating_add)

@@ -2,12 +2,12 @@
 
 use super::jsonb::{Content, Element, kind};
 
-/// Deepest nesting that is read.
+/// Nesting that is parsed at most.
 const DEPTH_MAX: usize = 60;
-/// Longest text that is read, in bytes.
+/// Longest text that is parsed, in bytes.
 const BYTES_MAX: usize = 100_000;
 
-/// The element that `text` is in JSON (RFC 8259, and words for numbers as in JSON5), if it is one.
+/// Parses `text` as JSON (RFC 8259, and words for numbers as in JSON5), if it is that.
 pub fn parse(text: &[u8]) -> Option<Element> {
     let mut reader = Reader { text: text.get(..text.len().min(BYTES_MAX))?, at: 0 };
     let element = reader.element(DEPTH_MAX)?;
@@ -27,7 +27,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes `byte`, if it is next.
+    /// Consumes `byte`, if it is next.
     fn take(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         let is_next = self.text.get(self.at) == Some(&byte);

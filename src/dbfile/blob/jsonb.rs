@@ -1,10 +1,10 @@
-//! JSONB (<https://sqlite.org/jsonb.html>): elements of a header and a payload; those of arrays and objects
-//! have elements as their payload.
+//! JSONB (<https://sqlite.org/jsonb.html>): elements with a header and a payload; the payload of arrays and objects
+//! consists of elements.
 
 use super::{Field, PARTS_MAX};
 use crate::dbfile::{read_be, write_be};
 
-/// Deepest nesting that is read. SQLite's limit is 1000; what is deeper stays as it is.
+/// Nesting that is parsed at most. SQLite's limit is 1000; deeper elements stay bytes.
 const DEPTH_MAX: usize = 60;
 
 /// Types of elements.
@@ -30,7 +30,7 @@ pub mod kind {
 pub enum Content {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Elements; of an object label and value by turns.
+    /// Elements; those of an object alternate between label and value.
     Elements(Vec<Element>),
 }
 
@@ -39,7 +39,7 @@ pub enum Content {
 pub struct Element {
     /// One of [`kind`]; 13 to 15 are reserved.
     pub kind: u8,
-    /// Bytes of the header: 1, 2, 3, 5 or 9. It is made longer where the payload does not allow it.
+    /// Bytes of the header: 1, 2, 3, 5 or 9. It is made longer if the payload needs it.
     pub header_bytes: usize,
     /// The payload.
     pub content: Content,
@@ -58,7 +58,7 @@ pub fn header(bytes: &[u8]) -> Option<(u8, usize, u64)> {
     (bytes.len() > width).then(|| (first & 15, 1 + width, read_be(bytes, 1, width)))
 }
 
-/// True if `bytes` look like JSONB by the header of their only element.
+/// True if `bytes` look like JSONB, judging by the header of the only element.
 pub fn looks_like(bytes: &[u8]) -> bool {
     let is_it = |(kind, start, length): (u8, usize, u64)| {
         kind <= kind::OBJECT && length == (bytes.len() - start) as u64
@@ -72,7 +72,7 @@ impl Element {
         Self { kind, header_bytes: 1, content }
     }
 
-    /// The element in `blob`, if its length is right. An array or object whose payload is not made of
+    /// Parses the element in `blob`, if its length is right. An array or object whose payload does not consist of
     /// elements has bytes.
     pub fn parse(blob: &[u8]) -> Option<Self> {
         let mut left = PARTS_MAX;
@@ -97,12 +97,12 @@ impl Element {
         out.append(&mut payload);
     }
 
-    /// This element and all within, in order.
+    /// The number of elements, this one and all nested ones.
     pub fn count(&self) -> usize {
         1 + self.children().iter().map(Self::count).sum::<usize>()
     }
 
-    /// The elements directly within.
+    /// The direct children.
     pub fn children(&self) -> &[Self] {
         match &self.content {
             Content::Elements(elements) => elements,
@@ -130,7 +130,7 @@ impl Element {
     }
 }
 
-/// Appends a header of at least so many bytes.
+/// Appends a header of at least `header_bytes` bytes.
 pub fn write_header(kind: u8, length: u64, header_bytes: usize, out: &mut Vec<u8>) {
     let needed = match length {
         0..=11 => 1,

@@ -1,7 +1,7 @@
-//! What virtual tables and JSON functions keep in the values of ordinary tables.
+//! What virtual tables and JSON functions store in the values of ordinary tables.
 //!
-//! Each format is read in two ways: as a model that can be changed and written back well-formed, and as a
-//! list of [`Field`]s, single numbers in place, for lies. Both take any bytes.
+//! Each format is parsed in two ways: as a model that can be changed and written back well-formed, and as a list of
+//! [`Field`]s, single numbers in place, for lies. Both accept any bytes.
 //!
 //! | module | kept in |
 //! |---|---|
@@ -21,10 +21,10 @@ use std::ops::Range;
 use super::schema::SchemaRow;
 use super::{Geometry, read_be, varint, write_be};
 
-/// Most fields or elements that are read from one blob.
+/// How many fields or elements of a blob are read at most.
 pub const PARTS_MAX: usize = 4000;
 
-/// Tables of a schema that are looked at, and virtual tables among them.
+/// How many tables and virtual tables of a schema are examined.
 const TABLES_MAX: usize = 2000;
 const OWNERS_MAX: usize = 40;
 
@@ -42,9 +42,9 @@ pub enum Coding {
 /// A number in a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// Where it stands.
+    /// Its position.
     pub at: Range<usize>,
-    /// How.
+    /// Its encoding.
     pub coding: Coding,
 }
 
@@ -54,7 +54,7 @@ impl Field {
         Self { at: at..at + width, coding: Coding::BigEndian }
     }
 
-    /// Its value; 0 where the bytes do not reach so far.
+    /// Its value; 0 if the bytes do not reach so far.
     pub fn get(&self, blob: &[u8]) -> u64 {
         let rest = blob.get(self.at.start..).unwrap_or_default();
         match self.coding {
@@ -64,7 +64,7 @@ impl Field {
         }
     }
 
-    /// Puts another value there. What follows moves if the new one has another length.
+    /// Replaces the value. What follows moves if the new one has another length.
     pub fn set(&self, blob: &mut Vec<u8>, value: u64) {
         let mut new = Vec::new();
         match self.coding {
@@ -85,10 +85,10 @@ impl Field {
 /// A term of a full-text index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
-    /// The term. On interior nodes of FTS3 it parts two children; in FTS5 its first byte says of which index it is:
-    /// `0` the main one.
+    /// The term. On interior nodes of FTS3 it separates two children; in FTS5 its first byte selects the index, `0` the
+    /// main one.
     pub text: Vec<u8>,
-    /// Its documents: none on interior nodes of FTS3; those of FTS5 may go on on the next leaf.
+    /// Its documents: none on interior nodes of FTS3; in FTS5 they may continue on the next leaf.
     pub doclist: Vec<u8>,
 }
 
@@ -105,7 +105,7 @@ pub fn varints(blob: &[u8], mut at: usize) -> Vec<Field> {
     fields
 }
 
-/// What a table is to the virtual table whose data it keeps.
+/// The role of a shadow table for its virtual table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is the module and the last part of the table's name")]
 pub enum Part {
@@ -125,10 +125,10 @@ pub enum Part {
     GeopolyRowid,
 }
 
-/// A table in which a virtual table keeps data.
+/// A table in which a virtual table stores data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShadowTable {
-    /// What it keeps.
+    /// What it stores.
     pub part: Part,
     /// Its root page.
     pub root: u32,
@@ -179,7 +179,7 @@ fn part(module: &str, end: &str) -> Option<Part> {
     })
 }
 
-/// Name in lower case and arguments of the module in the text of a CREATE VIRTUAL TABLE.
+/// The module's name in lower case and its arguments, from the text of a CREATE VIRTUAL TABLE.
 pub fn module(sql: &str) -> Option<(String, Vec<String>)> {
     let lower = sql.to_ascii_lowercase();
     let at = lower.find("using")? + "using".len();

@@ -6,26 +6,26 @@ use crate::dbfile::{read_be, write_be};
 
 /// Bytes before the cells.
 const HEADER_BYTES: usize = 4;
-/// Most dimensions.
+/// How many dimensions there are at most.
 pub const DIMENSIONS_MAX: usize = 5;
 
 /// A cell: a child or row with its box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// Row on a leaf, else node number.
+    /// The rowid on a leaf, otherwise a node number.
     pub id: i64,
-    /// Least and greatest coordinate by turns, each as the bits of a 32-bit float or integer.
+    /// Minimum and maximum of each dimension in turn, each as the bits of a 32-bit float or integer.
     pub coordinates: Vec<u32>,
 }
 
 /// A node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Levels below the root; only the root's counts.
+    /// Levels below the root; only the root's value matters.
     pub depth: u16,
     /// Cells, as many as there is room for.
     pub cells: Vec<Cell>,
-    /// Bytes of the node, the same for all of a tree.
+    /// Size of the node in bytes, the same throughout a tree.
     pub bytes: usize,
 }
 
@@ -34,7 +34,7 @@ fn cell_bytes(dimensions: usize) -> usize {
 }
 
 impl Node {
-    /// The node in `blob`, for so many dimensions.
+    /// Parses the node in `blob`, with this number of dimensions.
     pub fn parse(blob: &[u8], dimensions: usize) -> Option<Self> {
         let step = cell_bytes(dimensions);
         let room = blob.len().checked_sub(HEADER_BYTES)? / step;
@@ -51,7 +51,7 @@ impl Node {
         })
     }
 
-    /// Writes the node; cells for which there is no room are left out.
+    /// Writes the node, without the cells for which there is no room.
     pub fn emit(&self) -> Vec<u8> {
         let mut out = vec![0; HEADER_BYTES];
         let mut count = 0;
@@ -92,7 +92,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape in `blob`, if it has the length that its header says.
+    /// Parses the shape in `blob`, if it has the length that its header says.
     pub fn parse(blob: &[u8]) -> Option<Self> {
         let count = read_be(blob, 1, 3) as usize;
         if blob.len() != 4 + 8 * count || blob[0] > 1 {

@@ -1,8 +1,8 @@
-//! Every reader takes any bytes.
+//! Every parser accepts any bytes.
 
 use super::*;
 
-/// Bytes that are random, or random behind something that looks right.
+/// Random bytes, some of them after a valid beginning.
 fn bytes(rng: &mut fastrand::Rng) -> Vec<u8> {
     let starts: [&[u8]; 8] = [
         b"",

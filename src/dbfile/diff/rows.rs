@@ -1,4 +1,4 @@
-//! The rows of two trees of the same name, by rowid or key.
+//! Compares the rows of two trees of the same name, by rowid or key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +11,9 @@ use crate::dbfile::rows::{self, Row};
 use crate::dbfile::{Geometry, describe, header};
 use crate::sql::{Names, Token, tokenize};
 
-/// Most rows of a tree that are kept, of each kind.
+/// How many rows of a tree are kept at most, of each kind.
 const ROWS_MAX: usize = 1000;
-/// Bytes of records that are read, in sizes of the file. Well-formed ones need two.
+/// How many bytes of records are read, in multiples of the file size. Well-formed ones need two.
 const RECORD_FILES_MAX: usize = 6;
 
 /// A row of one database.
@@ -23,7 +23,7 @@ pub struct RowOf {
     pub key: String,
     /// The page of its cell.
     pub page: u32,
-    /// Where the cell stands in the page, in bytes.
+    /// The offset of the cell in the page, in bytes.
     pub at: usize,
     /// Its values.
     pub values: Vec<String>,
@@ -32,26 +32,26 @@ pub struct RowOf {
 /// A column that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnChange {
-    /// Its name where the schema has it, or its number, from 0.
+    /// Its name if the schema has it, otherwise its number, from 0.
     pub column: String,
-    /// Its value in the one database; none where the record has no such column.
+    /// Its value in the first database; none if the record has no such column.
     pub a: Option<String>,
-    /// In the other.
+    /// In the second.
     pub b: Option<String>,
-    /// The first byte that differs in two texts or two blobs, of which only the beginnings are shown.
+    /// The first byte that differs in two texts or two blobs of which only the beginnings are shown.
     pub first_byte: Option<usize>,
 }
 
-/// A row that both have, and that differs.
+/// A row that both have, with differences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowChange {
     /// Its rowid or key.
     pub key: String,
-    /// Page, and offset in it in bytes, of its cell in the one database.
+    /// Page, and offset in it in bytes, of its cell in the first database.
     pub at_a: (u32, usize),
-    /// In the other.
+    /// In the second.
     pub at_b: (u32, usize),
-    /// Columns; none where the same values are stored otherwise.
+    /// Columns; none if the same values are just stored differently.
     pub columns: Vec<ColumnChange>,
 }
 
@@ -66,9 +66,9 @@ pub struct TreeDiff {
     pub only_b: Vec<RowOf>,
     /// Rows that differ.
     pub changed: Vec<RowChange>,
-    /// Rows beyond those.
+    /// How many more rows there are.
     pub left_out: usize,
-    /// Not all rows were read: so many cells share the same bytes.
+    /// Not all rows were read, because too many cells share the same bytes.
     pub has_unread_rows: bool,
 }
 
@@ -92,7 +92,7 @@ struct Content<'a> {
 pub(super) fn trees(a: Side<'_>, b: Side<'_>) -> Vec<TreeDiff> {
     let of_name: BTreeMap<&str, &Tree> =
         b.inspection.trees.iter().rev().map(|tree| (tree.name.as_str(), tree)).collect();
-    // The rows of the schema are compared by themselves.
+    // The schema's rows are compared separately.
     let pairs = a.inspection.trees.iter().skip(1);
     let mut seen = BTreeSet::new();
     let pairs = pairs.filter(|tree| seen.insert(tree.name.as_str()));
@@ -150,7 +150,7 @@ fn read(side: Side<'_>, root: u32, key: Key) -> Content<'_> {
     let mut content = Content { image: side.image, geometry, by_key: BTreeMap::new(), is_whole: true };
     let mut bytes_left = side.image.len().saturating_mul(RECORD_FILES_MAX);
     for row in rows::of(side.image, &geometry, root, usize::MAX) {
-        // What is read here, or later to compare it.
+        // Bytes read here, and later for the comparison.
         let length = usize::try_from(row.payload.total).unwrap_or(usize::MAX).min(side.image.len());
         let Some(left) = bytes_left.checked_sub(length) else {
             content.is_whole = false;
@@ -232,13 +232,13 @@ fn first_byte(a: &Value, b: &Value) -> Option<usize> {
     Some(a.iter().zip(b).take_while(|(a, b)| a == b).count())
 }
 
-/// The columns that are stored, in order; none where that is not plain from the SQL.
+/// The columns that are stored, in order; none if the SQL does not make that clear.
 fn columns(sql: &str) -> Vec<String> {
     let mut tables = Names::of(sql.as_bytes()).tables;
     tables.pop().filter(|table| table.generated.is_empty()).map_or(Vec::new(), |table| table.columns)
 }
 
-/// How many columns the primary key of a table WITHOUT ROWID has: they stand first in its records.
+/// How many columns the primary key of a table WITHOUT ROWID has: its records begin with them.
 fn key_columns(sql: &str) -> usize {
     let tokens: Vec<Token> =
         tokenize(sql.as_bytes()).into_iter().filter(|token| !token.kind.is_blank()).collect();

@@ -1,4 +1,4 @@
-//! One change at a time, made by SQLite or by hand, and what is said of it.
+//! One change at a time, made by SQLite or by hand, and the reported difference.
 
 use super::*;
 use crate::dbfile::geometry::LOCK_BYTE;
@@ -84,7 +84,7 @@ fn one_lie_is_one_difference() {
     let places: Vec<_> = diff.pages.iter().map(|page| (page.number, page.ranges.clone())).collect();
     assert_eq!(places, [((at / 4096) as u32 + 1, vec![Range { at: at % 4096, length: 1 }])]);
     assert_eq!(rows(&diff).len(), 1);
-    // In what is not shown of a long value.
+    // In the part of a long value that is not shown.
     let mut deep = base.clone();
     let mut overflow = inspect(&base, LOCK_BYTE).pages.into_iter();
     let overflow =

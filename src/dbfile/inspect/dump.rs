@@ -1,4 +1,4 @@
-//! One page in full: every cell with its record, and every byte with what it means.
+//! One page in full: every cell with its record, and the meaning of every byte.
 
 use serde::Serialize;
 
@@ -8,18 +8,18 @@ use crate::dbfile::cell::Cell;
 use crate::dbfile::page::BtreePage;
 use crate::dbfile::{Geometry, MAGIC, describe, header, read_be, record, tree, varint};
 
-/// Most cells that are decoded, and most bytes that are listed, in pages: where cells overlap, there is no end.
+/// How many cells are decoded, and how many bytes are listed, in pages, at most: overlapping cells may have any number.
 const CELLS_MAX: usize = 2000;
 const SPAN_PAGES_MAX: usize = 8;
 
 /// Bytes of a page that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// Where they begin in the page, in bytes.
+    /// Their offset in the page, in bytes.
     pub at: usize,
-    /// How many they are.
+    /// Their number.
     pub length: usize,
-    /// What they are.
+    /// Their meaning.
     pub label: String,
 }
 
@@ -28,11 +28,11 @@ pub struct Span {
 pub struct CellDump {
     /// Its index in the page.
     pub index: usize,
-    /// Where its pointer stands in the page, in bytes.
+    /// The offset of its pointer in the page, in bytes.
     pub pointer_at: usize,
-    /// Where it stands in the page, in bytes.
+    /// Its offset in the page, in bytes.
     pub at: usize,
-    /// Bytes that it takes of the page; 0 where it cannot be read.
+    /// Bytes of the page that it takes; 0 if it cannot be parsed.
     pub length: usize,
     /// Its left child.
     pub left_child: Option<u32>,
@@ -55,15 +55,15 @@ pub struct PageDump {
     pub number: u32,
     /// Its offset in the file, in bytes.
     pub offset: usize,
-    /// Its cells, if it is read as one of a b-tree.
+    /// Its cells, if it is a b-tree page.
     pub cells: Vec<CellDump>,
-    /// Cells beyond those.
+    /// How many more cells there are.
     pub cells_left_out: usize,
-    /// All of it, in order; spans may overlap where cells do.
+    /// All bytes, in order; spans may overlap if cells do.
     pub spans: Vec<Span>,
 }
 
-/// Page `number` of an inspected file; `None` if it is none of the file.
+/// Page `number` of an inspected file; `None` if there is no such page.
 pub fn dump(image: &[u8], inspection: &Inspection, number: u32) -> Option<PageDump> {
     let geometry = Geometry::of(image);
     let used_as = inspection.pages.get((number as usize).checked_sub(1)?)?.used_as;
@@ -78,7 +78,7 @@ pub fn dump(image: &[u8], inspection: &Inspection, number: u32) -> Option<PageDu
     if number == 1 {
         database_header(image, &mut dump);
     }
-    // What nothing refers to may once have been of a tree.
+    // An unreferenced page may once have belonged to a tree.
     let may_be_btree = matches!(used_as, PageUse::Btree { .. } | PageUse::Unused | PageUse::Behind);
     match BtreePage::parse(image, &geometry, number).filter(|_| may_be_btree) {
         Some(page) => btree(image, &geometry, &page, &mut dump),
@@ -209,7 +209,7 @@ fn cell_spans(
     }
 }
 
-/// A page that is not of a b-tree.
+/// A page outside of b-trees.
 fn other(bytes: &[u8], used_as: PageUse, number: u32, geometry: &Geometry, dump: &mut PageDump) {
     let word = |at| read_be(bytes, at, 4);
     match used_as {
@@ -239,7 +239,7 @@ fn other(bytes: &[u8], used_as: PageUse, number: u32, geometry: &Geometry, dump:
     }
 }
 
-/// Cuts spans at the end of the page, puts them in order, and names what is between them.
+/// Cuts spans at the end of the page, sorts them, and labels the gaps.
 fn fill(spans: &mut Vec<Span>, page_bytes: usize, usable: usize) {
     spans.retain(|span| span.at < page_bytes && span.length > 0);
     spans.sort_by_key(|span| (span.at, span.length));

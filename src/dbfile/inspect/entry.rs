@@ -6,10 +6,10 @@ use super::problem::{Kind, Problems};
 use crate::dbfile::record::{self, Column, Value};
 use crate::dbfile::{index, varint};
 
-/// Most columns that are looked at: more than SQLite can be built for.
+/// How many columns are checked at most: more than any build of SQLite allows.
 const COLUMNS_MAX: usize = 40_000;
 
-/// Where a record stands, for its problems.
+/// The position of a record, for its problems.
 pub(super) struct Place {
     pub(super) page: u32,
     /// Offset of the payload in the page.
@@ -27,7 +27,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Checks that header and contents of a record have the lengths that they claim; returns its columns.
+/// Checks that header and contents of a record have the claimed lengths; returns its columns.
 pub(super) fn check(bytes: &[u8], place: &Place, problems: &mut Problems) -> Vec<Column> {
     let (name, page, at) = (place, place.page, place.at);
     let columns = record::leading_columns(bytes, COLUMNS_MAX);
@@ -87,7 +87,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Notes the rowid of a leaf cell, or of an interior one, which its left neighbour may have as well.
+    /// Records the rowid of a leaf cell, or of an interior one, which may equal that of its left neighbour.
     pub(super) fn rowid(&mut self, rowid: i64, is_leaf: bool, page: u32, at: usize, problems: &mut Problems) {
         if let Some(last) = self.rowid.replace(rowid)
             && (rowid < last || rowid == last && is_leaf)
@@ -98,12 +98,12 @@ impl Order {
         }
     }
 
-    /// True if the entry may stand behind the last one.
+    /// True if the entry may follow the last one.
     pub(super) fn may_follow(&self, entry: &[Value]) -> bool {
         self.entry.as_ref().is_none_or(|last| index::compare_entries(last, entry).is_le())
     }
 
-    /// Notes an entry of a tree of keys.
+    /// Records an entry of a tree of keys.
     pub(super) fn entry(&mut self, entry: Vec<Value>) {
         self.entry = Some(entry);
     }

@@ -33,19 +33,19 @@ fn rules(image: &[u8]) -> Vec<Rule> {
             header::RESERVED,
             Kind::Header,
             page_bytes.is_none_or(|bytes| bytes - reserved >= 480),
-            "so few that at least 480 bytes of a page are usable",
+            "small enough to leave at least 480 usable bytes per page",
         ),
         rule(
             header::READ_VERSION,
             Kind::Header,
             get(header::READ_VERSION) <= 2,
-            "1 or 2; above, SQLite refuses the file",
+            "1 or 2; SQLite refuses a file with a larger one",
         ),
         rule(
             header::WRITE_VERSION,
             Kind::OddHeader,
             get(header::WRITE_VERSION) <= 2,
-            "1 or 2; above, SQLite only reads",
+            "1 or 2; SQLite only reads a file with a larger one",
         ),
         rule(
             header::WRITE_VERSION,
@@ -64,19 +64,19 @@ fn rules(image: &[u8]) -> Vec<Rule> {
             header::LARGEST_ROOT,
             Kind::Header,
             !is_incremental || get(header::LARGEST_ROOT) != 0,
-            "not 0 where there is incremental vacuum",
+            "nonzero if there is incremental vacuum",
         ),
         rule(
             header::VERSION_VALID_FOR,
             Kind::OddHeader,
             get(header::VERSION_VALID_FOR) == get(header::CHANGE_COUNTER),
-            "the change counter; else the page count does not count",
+            "the change counter; otherwise SQLite ignores the page count",
         ),
     ]);
     rules
 }
 
-/// Checks the fields that stand for themselves.
+/// Checks the fields that depend on nothing else.
 pub(super) fn check(image: &[u8], problems: &mut Problems) {
     if !header::has_magic(image) {
         let differs = image.iter().zip(MAGIC).position(|(byte, magic)| byte != magic);
@@ -98,8 +98,7 @@ pub(super) fn check(image: &[u8], problems: &mut Problems) {
     }
 }
 
-/// The number of pages that SQLite takes the database to have: what the header claims, if that counts.
-/// Checks it against the file.
+/// The number of pages that SQLite assumes: what the header claims, if that is valid. Checks it against the file.
 pub(super) fn page_count(image: &[u8], geometry: &Geometry, problems: &mut Problems) -> u32 {
     let claimed = header::PAGE_COUNT.get(image);
     let has_claim = claimed != 0 && header::CHANGE_COUNTER.get(image) == header::VERSION_VALID_FOR.get(image);

@@ -1,5 +1,5 @@
-//! A b-tree page by itself: pointers, cells, freeblocks, and whether they cover the page
-//! (`btreeInitPage`, `btreeComputeFreeSpace` and the end of `checkTreePage` in SQLite's `btree.c`).
+//! A b-tree page on its own: pointers, cells, freeblocks, and whether they cover the page (`btreeInitPage`,
+//! `btreeComputeFreeSpace` and the end of `checkTreePage` in SQLite's `btree.c`).
 
 use super::problem::{Kind, Problems};
 use crate::dbfile::cell::{self, Cell};
@@ -16,18 +16,18 @@ pub(super) struct Placed {
     /// Its offset in the page.
     pub(super) offset: usize,
     pub(super) cell: Cell,
-    /// It lies in the page.
+    /// It lies within the page.
     pub(super) is_inside: bool,
 }
 
-/// What a page holds.
+/// The contents of a page.
 pub(super) struct Layout {
     pub(super) cells: Vec<Placed>,
-    /// Free bytes as the page header and the freeblocks have them.
+    /// Free bytes according to the page header and the freeblocks.
     pub(super) free_bytes: usize,
 }
 
-/// Reads page `number` and notes what contradicts itself.
+/// Reads page `number` and records its contradictions.
 pub(super) fn check(
     page: &BtreePage<'_>,
     number: u32,
@@ -51,7 +51,7 @@ pub(super) fn check(
     let cells = cells(page, number, pointers_end.max(content_start.min(usable)), usable, problems);
     let freeblocks = freeblocks(page, number, content_start, usable, problems);
     let free: usize = freeblocks.iter().map(|(_, length)| length).sum();
-    // Where pointers or the list are wrong, what covers the page is wrong as well.
+    // If pointers or the list are wrong, so is the coverage.
     if problems.list.len() + problems.left_out == before {
         coverage(page, number, &cells, &freeblocks, usable, problems);
     }
@@ -70,7 +70,7 @@ fn cells(
     for (index, offset) in page.cell_offsets().enumerate() {
         let last = usable - cell::BYTES_MIN;
         if offset < content_start || offset > last {
-            let what = format!("cell {index} is said to be at {offset}");
+            let what = format!("cell {index} is supposed to be at {offset}");
             problems.add(
                 Kind::CellPointer,
                 number,
@@ -83,8 +83,8 @@ fn cells(
         let end = parsed.as_ref().map_or(usize::MAX, |cell| offset + cell.length);
         let is_inside = end <= usable && offset >= page.pointer_at(0);
         if offset <= last && end > usable {
-            let reach = parsed.as_ref().map_or("beyond the page".to_owned(), |_| format!("up to byte {end}"));
-            let what = format!("cell {index} goes on {reach}");
+            let reach = parsed.as_ref().map_or("beyond the page".to_owned(), |_| format!("to byte {end}"));
+            let what = format!("cell {index} extends {reach}");
             problems.add(Kind::CellOutside, number, offset, what, format!("an end at {usable} or before"));
         }
         cells.extend(parsed.map(|cell| Placed { index, offset, cell, is_inside }));
@@ -105,7 +105,7 @@ fn freeblocks(
     let mut lowest = content_start;
     while at != 0 {
         if at < lowest || at + FREEBLOCK_BYTES_MIN > usable {
-            let what = format!("a freeblock is said to be at {at}");
+            let what = format!("a freeblock is supposed to be at {at}");
             let expected = format!("0, or {lowest} to {}", usable - FREEBLOCK_BYTES_MIN);
             problems.add(Kind::Freeblock, number, from, what, expected);
             break;
@@ -119,15 +119,15 @@ fn freeblocks(
         }
         blocks.push((at, length));
         from = at;
-        // Closer ones would be one block.
+        // Anything closer would be part of the same block.
         lowest = at + length + FREEBLOCK_BYTES_MIN;
         at = read_be(page.bytes, at, 2) as usize;
     }
     blocks
 }
 
-/// From the start of the content area on, each byte belongs to one cell, one freeblock, or no-one, and the
-/// header counts the last.
+/// From the start of the content area on, each byte belongs to one cell, to one freeblock, or to none, and the header
+/// counts the last kind.
 fn coverage(
     page: &BtreePage<'_>,
     number: u32,

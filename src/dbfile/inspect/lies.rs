@@ -1,4 +1,4 @@
-//! Each kind of lie planted and seen.
+//! Each kind of lie is planted and found.
 
 use super::tests::database;
 use super::*;
@@ -42,7 +42,7 @@ impl Victim {
         self.found.pages.iter().filter(|page| is_it(page.used_as)).map(|page| page.number).collect()
     }
 
-    /// Where the bytes with this label stand in a page.
+    /// The offset of the bytes with this label in a page.
     fn label(&self, page: u32, label: &str) -> usize {
         let dump = dump(&self.image, &self.found, page).unwrap();
         dump.spans.iter().find(|span| span.label.starts_with(label)).unwrap().at
@@ -61,7 +61,7 @@ impl Victim {
     }
 }
 
-/// Plants a lie and returns the page on which it is to be seen.
+/// Plants a lie and returns the page on which it should be found.
 type Plant = fn(&mut Victim) -> u32;
 
 /// In the database header.

@@ -1,4 +1,4 @@
-//! Rows of tables against the entries of their indexes.
+//! Compares rows of tables with the entries of their indexes.
 
 use super::Inspector;
 use super::problem::Kind;
@@ -10,11 +10,11 @@ use crate::dbfile::schema::SchemaRow;
 /// Rowids that a message names.
 const SHOWN_MAX: usize = 10;
 
-/// Rowids of a table, or those at the end of the entries of an index, with the places of their cells.
+/// Rowids of a table, or those at the end of an index's entries, with the positions of their cells.
 #[derive(Default)]
 pub(super) struct Links {
     rowids: Vec<(i64, u32, usize)>,
-    /// Entries that end otherwise.
+    /// Entries that do not end with a rowid.
     others: Vec<(u32, usize)>,
 }
 
@@ -23,7 +23,7 @@ impl Links {
         self.rowids.push((rowid, page, at));
     }
 
-    /// Notes an entry by its last value.
+    /// Records an entry by its last value.
     pub(super) fn add_entry(&mut self, last: Option<&Value>, page: u32, at: usize) {
         match last {
             Some(Value::Integer(rowid)) => self.rowids.push((*rowid, page, at)),
@@ -41,7 +41,7 @@ impl Inspector<'_> {
         for (row, tree) in rows.iter().zip(trees).filter(|(row, _)| is_index(row)) {
             let table = names.table_of(row).and_then(|(i, table)| Some((table, (*trees.get(i)?)?)));
             if let Some((tree, (table_row, table))) = tree.zip(table) {
-                // An index on part of the table has entries for some rows only.
+                // A partial index has entries for some rows only.
                 let is_partial = row.sql.to_ascii_uppercase().contains("WHERE");
                 self.index(tree, table, is_partial);
                 self.compare(tree, table, &values::columns(row, table_row));
@@ -62,7 +62,7 @@ impl Inspector<'_> {
         }
         let (index, table) = (&self.links[tree], &self.links[table]);
         for &(page, at) in &index.others {
-            let what = format!("an entry of the index {name} ends with no rowid");
+            let what = format!("an entry of the index {name} does not end with a rowid");
             self.problems.add(Kind::IndexEntry, page, at, what, format!("a rowid of {table_name}"));
         }
         let has =

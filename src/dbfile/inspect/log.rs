@@ -1,23 +1,23 @@
-//! A write-ahead log, and what SQLite makes of it: `walIndexRecover` in its `wal.c`.
+//! A write-ahead log, and how SQLite recovers it: `walIndexRecover` in its `wal.c`.
 
 use serde::Serialize;
 
 use crate::dbfile::wal::{self, FORMAT, FRAME_HEADER_BYTES, HEADER_BYTES, MAGIC};
 
-/// Salts count up with each restart of the log: frames of so many restarts before are left over from them.
+/// Salts are incremented at each restart of the log: frames from this many restarts ago count as leftovers.
 const RESTARTS_MAX: u32 = 1 << 16;
 
-/// Why recovery goes no further.
+/// Why recovery stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stop {
     /// There is no further frame.
     End,
-    /// The header is none, and the whole log is ignored.
+    /// The header is invalid, and the whole log is ignored.
     Header,
     /// The log ends within a frame.
     CutFrame,
-    /// A frame of the time before the log was restarted: all that is behind counts no more, and rightly.
+    /// A frame from before the log was restarted: everything after it is rightly ignored.
     OldSalts,
     /// A frame with other salts than the header.
     Salts,
@@ -36,15 +36,15 @@ pub struct FrameReport {
     pub offset: usize,
     /// The page that it replaces.
     pub page: u32,
-    /// Size of the database in pages after a commit; 0 where it commits nothing.
+    /// Size of the database in pages after a commit; 0 if it commits nothing.
     pub commit_pages: u32,
     /// Its salts.
     pub salts: [u32; 2],
-    /// They are those of the header.
+    /// They match the header.
     pub is_salt_right: bool,
-    /// Its checksum goes on from the one that stands in the frame before it.
+    /// Its checksum continues that of the frame before it.
     pub is_checksum_right: bool,
-    /// SQLite takes it: it belongs to a transaction that was committed.
+    /// SQLite applies it: it belongs to a committed transaction.
     pub is_recovered: bool,
 }
 
@@ -53,7 +53,7 @@ pub struct FrameReport {
 pub struct LogReport {
     /// Size of the file in bytes.
     pub file_bytes: usize,
-    /// Its magic; 0 where there is no header.
+    /// Its magic number; 0 if there is no header.
     pub magic: u32,
     /// Checksums read words big-endian.
     pub is_big_endian: bool,
@@ -65,40 +65,42 @@ pub struct LogReport {
     pub sequence: u32,
     /// Its salts.
     pub salts: [u32; 2],
-    /// What is wrong with the header: what stands there, and what should.
+    /// What is wrong with the header: the actual and the expected values.
     pub header_problems: Vec<String>,
-    /// The whole frames.
+    /// The complete frames.
     pub frames: Vec<FrameReport>,
     /// Frames, from the first, that pass all checks.
     pub valid_frames: usize,
     /// Frames, from the first, that SQLite recovers: up to the last commit among the valid ones.
     pub recovered_frames: usize,
-    /// Numbers of the frames that commit, among those.
+    /// Numbers of the frames among those that commit.
     pub commits: Vec<usize>,
-    /// Size of the database in pages after recovery; 0 where nothing is recovered.
+    /// Size of the database in pages after recovery; 0 if nothing is recovered.
     pub pages_after: u32,
-    /// Why recovery goes no further.
+    /// Why recovery stops.
     pub stop: Stop,
-    /// Bytes behind the last whole frame.
+    /// Bytes after the last complete frame.
     pub rest_bytes: usize,
 }
 
 impl LogReport {
-    /// True if something is there that SQLite did not write, or not to its end.
+    /// True if the log holds something that SQLite did not write, or did not finish writing.
     pub fn is_damaged(&self) -> bool {
         !matches!(self.stop, Stop::End | Stop::OldSalts)
     }
 
-    /// Why recovery goes no further, in words.
+    /// Why recovery stops, in words.
     pub fn why(&self) -> String {
         let next = self.valid_frames + 1;
         match self.stop {
             Stop::End if self.frames.is_empty() => "there are no frames".to_owned(),
             Stop::End => "all frames are valid".to_owned(),
-            Stop::Header => format!("the header is none: {}", self.header_problems.join("; ")),
-            Stop::CutFrame => format!("frame {next} is cut: {} bytes of it are there", self.rest_bytes),
-            Stop::OldSalts => format!("frame {next} is from before the log was restarted, by its salts"),
-            Stop::Salts => format!("frame {next} has other salts than the header"),
+            Stop::Header => format!("the header is invalid: {}", self.header_problems.join("; ")),
+            Stop::CutFrame => format!("frame {next} is cut off after {} bytes", self.rest_bytes),
+            Stop::OldSalts => {
+                format!("frame {next} is from before the log was restarted, judging by its salts")
+            }
+            Stop::Salts => format!("the salts of frame {next} are not those of the header"),
             Stop::PageZero => format!("frame {next} is for page 0"),
             Stop::Checksum => format!("frame {next} has a wrong checksum"),
         }
@@ -109,11 +111,11 @@ impl LogReport {
 pub fn inspect_log(log: &[u8]) -> LogReport {
     let header = wal::header(log);
     let header_problems = header.as_ref().map_or_else(
-        || vec![format!("{} bytes, and a header has {HEADER_BYTES}", log.len())],
+        || vec![format!("{} bytes, but a header has {HEADER_BYTES}", log.len())],
         |header| header_problems(log, header),
     );
     let mut frames = header.as_ref().map_or_else(Vec::new, |header| frames(log, header));
-    // A log that is empty, or ends with its header, is one that was just made.
+    // A log that is empty, or ends with its header, was just created.
     let is_ignored = !header_problems.is_empty() && !log.is_empty();
     let valid = if is_ignored {
         0
@@ -156,7 +158,7 @@ pub fn inspect_log(log: &[u8]) -> LogReport {
     }
 }
 
-/// In the order in which SQLite looks.
+/// In the order of SQLite's checks.
 fn why_stop(frame: &FrameReport, salts: [u32; 2]) -> Stop {
     let restarts = salts[0].wrapping_sub(frame.salts[0]);
     match frame {
@@ -196,7 +198,7 @@ fn frames(log: &[u8], header: &wal::Header) -> Vec<FrameReport> {
     let mut reports = Vec::new();
     for (i, frame) in wal::frames(log).into_iter().enumerate() {
         let expected = wal::frame_checksum(log, &frame, before, header.magic & 1 == 1);
-        // From what stands there, so that one wrong frame makes one wrong checksum.
+        // Continues from the stored checksum, so that one wrong frame makes one wrong checksum.
         before = frame.checksum;
         reports.push(FrameReport {
             number: i + 1,

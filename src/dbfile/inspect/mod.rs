@@ -1,12 +1,11 @@
-//! A database file in full: what each page is used as, every tree, and everything that is wrong.
+//! A database file in full: the use of each page, every tree, and everything that is wrong.
 //!
-//! [`super::damage`] stops at the first cheap proof; a person who is handed a damaged file wants all of it,
-//! each with the place, what stands there and what should. The rules are those of
-//! `sqlite3BtreeIntegrityCheck`, `lockBtree` and the schema's loader, and the records, and the order of the
-//! keys, where it is plain from the SQL.
+//! [`super::damage`] stops at the first cheap proof; a person with a damaged file wants everything, with the place, the
+//! actual and the expected value. The rules are those of `sqlite3BtreeIntegrityCheck`, of `lockBtree` and of the code
+//! that loads the schema; records are checked as well, and so is the order of the keys if the SQL makes it clear.
 //!
-//! Invariants: no bytes make it panic. Time and memory are linear in the file: a page is followed once, and
-//! cells that overlap are not read again and again. A database that SQLite wrote has no problem.
+//! Invariants: it panics on no input. Time and memory are linear in the size of the file: each page is visited once,
+//! and overlapping cells are not read over and over. A database that SQLite wrote has no problems.
 
 mod dump;
 mod entry;
@@ -34,13 +33,13 @@ use super::header::HEADER_BYTES;
 use super::{Geometry, pointer_map};
 use problem::Problems;
 
-/// Bytes of records that are read, in sizes of the file. Well-formed ones need one.
+/// How many bytes of records are read, in multiples of the file size. Well-formed ones need one.
 const RECORD_FILES_MAX: usize = 4;
-/// The same for rows that are compared with the entries of indexes: a row is read once for each index.
+/// The same for rows that are compared with index entries: a row is read once for each index.
 const LINK_FILES_MAX: usize = 64;
 
-/// Inspects a database file. Its WAL or journal are not considered; see [`super::recover`]. `lock_byte` is
-/// [`super::geometry::LOCK_BYTE`] as a rule.
+/// Inspects a database file. Its WAL or journal is not considered; see [`super::recover`]. `lock_byte` is usually
+/// [`super::geometry::LOCK_BYTE`].
 pub fn inspect(image: &[u8], lock_byte: u32) -> Inspection {
     let geometry = Geometry::of(image);
     let mut problems = Problems::new(&geometry);
@@ -54,7 +53,7 @@ pub fn inspect(image: &[u8], lock_byte: u32) -> Inspection {
     }
     header::check(image, &mut problems);
     let pages = header::page_count(image, &geometry, &mut problems);
-    // SQLite reads zeros behind the end of the file.
+    // SQLite reads zeros past the end of the file.
     let whole = geometry.pages as usize * geometry.page_bytes;
     let mut padded = Cow::Borrowed(image);
     if image.len() < whole {
@@ -68,25 +67,25 @@ pub fn inspect(image: &[u8], lock_byte: u32) -> Inspection {
     inspector.finish(image)
 }
 
-/// What is known while the file is walked.
+/// The state of the inspection.
 struct Inspector<'a> {
-    /// Whole pages.
+    /// Complete pages.
     image: &'a [u8],
     geometry: Geometry,
     /// Pages of the database.
     pages: u32,
     lock_byte_page: u32,
     has_map: bool,
-    /// What is known of each page, by number; 0 is not used.
+    /// What is known about each page, by number; 0 is not used.
     found: Vec<PageReport>,
     schema: Vec<super::schema::SchemaRow>,
     trees: Vec<Tree>,
-    /// What belongs to the rows of each tree, in the order of `trees`.
+    /// The keys of each tree, in the order of `trees`.
     links: Vec<links::Links>,
     free: FreePages,
     problems: Problems,
     record_bytes_left: usize,
-    /// The same for rows that are read again to be compared with indexes.
+    /// The same for rows that are read again for the comparison with indexes.
     link_bytes_left: usize,
 }
 

@@ -1,47 +1,47 @@
-//! What is wrong, where, and what would be right.
+//! What is wrong, where, and what was expected.
 
 use serde::Serialize;
 
 use crate::dbfile::Geometry;
 
-/// Most problems that are kept; a damaged page may claim tens of thousands of cells.
+/// How many problems are kept at most; a damaged page may claim tens of thousands of cells.
 const PROBLEMS_MAX: usize = 10_000;
 
-/// What kind of problem; the names in kebab case are for scripts and do not change.
+/// The kind of problem; scripts rely on the kebab-case names, so they do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// A field of the header that SQLite does not open the file with, or calls corrupt.
+    /// A header field that keeps SQLite from opening the file, or that it calls corrupt.
     Header,
-    /// A field of the header that no SQLite writes, and none minds.
+    /// A header field that no SQLite writes, and none minds.
     OddHeader,
     /// The header claims more pages than the file has.
     FileSize,
-    /// The file goes on behind the pages that the header claims.
+    /// The file continues past the pages that the header claims.
     PagesBehind,
     /// The file ends within a page.
     CutPage,
-    /// A page of a b-tree whose type byte is none.
+    /// A b-tree page with an invalid type byte.
     NotBtree,
-    /// A page for rowids in a tree of keys, or the reverse.
+    /// A page for rowids in a tree of keys, or vice versa.
     PageType,
     /// A page below a root, or an interior root, without cells.
     EmptyPage,
     /// More cells than a page has room for.
     CellCount,
-    /// The cell content area begins among the cell pointers or behind the page.
+    /// The cell content area begins among the cell pointers or past the end of the page.
     ContentStart,
     /// A cell pointer points outside of the content area.
     CellPointer,
-    /// A cell goes on behind the usable part of the page.
+    /// A cell extends past the usable part of the page.
     CellOutside,
-    /// Bytes that two cells use, or a cell and a freeblock.
+    /// Bytes that belong to two cells, or to a cell and a freeblock.
     Overlap,
     /// The list of freeblocks leaves the page, is out of order, or has a block that is too small.
     Freeblock,
-    /// The count of fragmented bytes is not what is left over.
+    /// The count of fragmented bytes is wrong.
     Fragments,
-    /// A page number that is none of the file: of a child, an overflow page, a free page.
+    /// A page number outside of the file: of a child, an overflow page, a free page.
     PageNumber,
     /// A page that is referenced twice, a cycle included.
     SecondReference,
@@ -49,33 +49,33 @@ pub enum Kind {
     Depth,
     /// Rowids out of order.
     RowidOrder,
-    /// Entries of an index out of order.
+    /// Index entries out of order.
     KeyOrder,
     /// The header of a record, or its length, is wrong.
     Record,
-    /// A serial type that is reserved.
+    /// A reserved serial type.
     SerialType,
     /// An overflow chain that ends early.
     OverflowShort,
-    /// An overflow chain that goes on behind its payload.
+    /// An overflow chain that continues past its payload.
     OverflowLong,
     /// A freelist trunk with more leaves than it has room for.
     FreelistTrunk,
     /// The number of free pages in the header is wrong.
     FreelistCount,
-    /// An entry of the pointer map says something else of its page.
+    /// A pointer-map entry that disagrees with the use of its page.
     PointerMap,
     /// The largest root page in the header is not that of the schema.
     LargestRoot,
-    /// Root pages do not stand before all other pages, as they do in a database with a pointer map.
+    /// Root pages that do not precede all others, as they must in a database with a pointer map.
     RootOrder,
     /// Nothing refers to the page.
     Unused,
-    /// A row of the schema with a root page that cannot be one.
+    /// A schema row with an impossible root page.
     RootPage,
-    /// A row of the schema that SQLite does not write.
+    /// A schema row that SQLite does not write.
     SchemaRow,
-    /// An entry of an index that belongs to no row, or a row that has none.
+    /// An index entry that belongs to no row, or a row without one.
     IndexEntry,
 }
 
@@ -117,12 +117,12 @@ impl Kind {
         Self::IndexEntry,
     ];
 
-    /// True for what no SQLite writes, but none calls corrupt either.
+    /// True for what no SQLite writes, but none calls corrupt.
     pub fn is_odd(self) -> bool {
         matches!(self, Self::OddHeader | Self::PagesBehind | Self::RootOrder | Self::SchemaRow)
     }
 
-    /// True for what stands in a field of the database header.
+    /// True for what is in a field of the database header.
     pub fn is_of_header(self) -> bool {
         use Kind::{FileSize, FreelistCount, Header, LargestRoot, OddHeader, PagesBehind};
         matches!(self, Header | OddHeader | FileSize | PagesBehind | FreelistCount | LargestRoot)
@@ -134,17 +134,17 @@ impl Kind {
 pub struct Problem {
     /// Its kind.
     pub kind: Kind,
-    /// SQLite does not mind: no damage.
+    /// SQLite does not mind, so it is not damage.
     pub is_odd: bool,
-    /// The page on which the wrong bytes stand.
+    /// The page with the wrong bytes.
     pub page: u32,
     /// Their offset in the page, in bytes.
     pub at: usize,
     /// Their offset in the file, in bytes.
     pub offset: usize,
-    /// What stands there.
+    /// What is there.
     pub what: String,
-    /// What should.
+    /// What was expected.
     pub expected: String,
 }
 
@@ -161,7 +161,7 @@ impl Problems {
         Self { list: Vec::new(), left_out: 0, page_bytes: geometry.page_bytes }
     }
 
-    /// Notes that on `page`, `at` bytes from its beginning, there is something else than expected.
+    /// Records that on `page`, at offset `at`, something else was expected.
     pub(super) fn add(&mut self, kind: Kind, page: u32, at: usize, what: String, expected: String) {
         if self.list.len() >= PROBLEMS_MAX {
             self.left_out += 1;

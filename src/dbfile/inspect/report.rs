@@ -1,4 +1,4 @@
-//! What an inspection says.
+//! The report of an inspection.
 
 use serde::Serialize;
 
@@ -6,14 +6,14 @@ use super::Inspector;
 use super::problem::Problem;
 use crate::dbfile::{header, schema};
 
-/// What a page is used as: by the first that refers to it.
+/// The use of a page: by the first that refers to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(tag = "use", rename_all = "kebab-case")]
 pub enum PageUse {
     /// Nothing refers to it.
     #[default]
     Unused,
-    /// It lies behind the pages that the header claims.
+    /// It lies past the pages that the header claims.
     Behind,
     /// A page of a b-tree.
     Btree {
@@ -42,7 +42,7 @@ pub enum PageUse {
     LockByte,
 }
 
-/// What a page is used as, in words; trees by their numbers.
+/// The use of a page, in words; trees are called by their numbers.
 pub(super) fn in_words(used_as: PageUse, trees: &[Tree]) -> String {
     let name = |tree: usize| trees.get(tree).map_or("?", |tree| tree.name.as_str());
     match used_as {
@@ -50,10 +50,10 @@ pub(super) fn in_words(used_as: PageUse, trees: &[Tree]) -> String {
         PageUse::Btree { tree, parent } => format!("in the tree of {}, below page {parent}", name(tree)),
         PageUse::Overflow { tree, of } => format!("overflow of {}, page {of}", name(tree)),
         PageUse::FreelistTrunk => "freelist trunk".to_owned(),
-        PageUse::FreelistLeaf { trunk } => format!("free, by trunk {trunk}"),
+        PageUse::FreelistLeaf { trunk } => format!("free, listed by trunk {trunk}"),
         PageUse::PointerMap => "pointer map".to_owned(),
-        PageUse::LockByte => "that of the lock byte".to_owned(),
-        PageUse::Behind => "behind the end of the database".to_owned(),
+        PageUse::LockByte => "lock-byte page".to_owned(),
+        PageUse::Behind => "past the end of the database".to_owned(),
         PageUse::Unused => "not referenced".to_owned(),
     }
 }
@@ -63,14 +63,14 @@ pub(super) fn in_words(used_as: PageUse, trees: &[Tree]) -> String {
 pub struct PageReport {
     /// Its number, from 1.
     pub number: u32,
-    /// What it is used as.
+    /// Its use.
     #[serde(flatten)]
     pub used_as: PageUse,
-    /// How often it is referred to beyond the first time.
+    /// How often it is referred to after the first time.
     pub further_references: u32,
     /// Type byte of a b-tree page.
     pub type_byte: Option<u8>,
-    /// Cells of a b-tree page, as its header has it; leaves that a freelist trunk lists.
+    /// Cells of a b-tree page, according to its header; leaves listed by a freelist trunk.
     pub cells: Option<usize>,
     /// Free bytes of a b-tree page.
     pub free_bytes: Option<usize>,
@@ -81,11 +81,11 @@ pub struct PageReport {
 /// A b-tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Tree {
-    /// The object of the schema that it belongs to.
+    /// The schema object that it belongs to.
     pub name: String,
     /// Its root page.
     pub root: u32,
-    /// It has rowids: a table, and not one WITHOUT ROWID.
+    /// It has rowids: it is a table, and not one WITHOUT ROWID.
     pub has_rowids: bool,
     /// Levels; 1 for a root that is a leaf.
     pub depth: u32,
@@ -121,7 +121,7 @@ pub struct FieldReport {
     pub at: usize,
     /// Its value.
     pub value: u32,
-    /// What it should be, where it is wrong or odd.
+    /// What was expected, if it is wrong or odd.
     pub expected: Option<String>,
 }
 
@@ -159,17 +159,17 @@ impl From<&schema::SchemaRow> for SchemaReport {
 pub struct Inspection {
     /// Size of the file in bytes.
     pub file_bytes: usize,
-    /// Page size in bytes; an assumed one where the header's is invalid.
+    /// Page size in bytes; an assumption if the header's is invalid.
     pub page_bytes: usize,
-    /// Bytes of a page that are used.
+    /// Usable bytes of a page.
     pub usable_bytes: usize,
-    /// Pages that SQLite takes the database to have.
+    /// The number of pages that SQLite assumes.
     pub page_count: u32,
     /// The fields of the header.
     pub header: Vec<FieldReport>,
     /// The rows of the schema, as far as they can be read.
     pub schema: Vec<SchemaReport>,
-    /// The b-trees; the first is that of the schema.
+    /// The b-trees; the first is the schema's.
     pub trees: Vec<Tree>,
     /// The freelist.
     pub freelist: FreePages,
@@ -179,19 +179,19 @@ pub struct Inspection {
     pub pages: Vec<PageReport>,
     /// All problems, by place.
     pub problems: Vec<Problem>,
-    /// Problems beyond those that are kept.
+    /// How many more problems there are.
     pub problems_left_out: usize,
-    /// Not all records were read: so many cells share the same bytes.
+    /// Not all records were read, because too many cells share the same bytes.
     pub has_unread_records: bool,
 }
 
 impl Inspection {
-    /// Problems that are damage, and not only odd.
+    /// Problems that are damage, not merely odd.
     pub fn damage(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|problem| !problem.is_odd)
     }
 
-    /// What a page is used as, in words.
+    /// The use of a page, in words.
     pub fn use_of(&self, page: &PageReport) -> String {
         in_words(page.used_as, &self.trees)
     }

@@ -7,26 +7,26 @@ use serde::Serialize;
 
 use crate::dbfile::journal::{self, HEADER_BYTES, Header, MAGIC, Record};
 
-/// Smallest sector of a disk: SQLite looks for no header in what is shorter.
+/// The smallest sector of a disk: SQLite looks for no header in a shorter journal.
 const SECTOR_BYTES_MIN: usize = 512;
-/// A header claims so many records where it means all up to the end of the file.
+/// The number of records in a header that means all up to the end of the file.
 const RECORDS_TO_END: u32 = u32::MAX;
 
-/// What becomes of a record when the journal is rolled back.
+/// What happens to a record when the journal is rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordFate {
     /// Its page is restored.
     Restored,
-    /// The page is restored already.
+    /// The page was restored before.
     Repeated,
-    /// The page lies behind the end that the database had.
+    /// The page lies past the original end of the database.
     Behind,
     /// Its checksum is wrong: the rollback ends here, silently.
     Checksum,
-    /// It is for page 0: the rollback ends here, silently.
+    /// Its page number is 0: the rollback ends here, silently.
     PageZero,
-    /// The rollback has ended before.
+    /// The rollback ended earlier.
     NotReached,
 }
 
@@ -35,9 +35,9 @@ pub enum RecordFate {
 pub struct GroupReport {
     /// Its offset in the journal, in bytes.
     pub offset: usize,
-    /// Records that it claims; 4294967295 for all up to the end.
+    /// The number of records that it claims; 4294967295 for all up to the end.
     pub claimed_records: u32,
-    /// What checksums begin with.
+    /// The nonce with which checksums start.
     pub nonce: u32,
     /// Size of the database in pages before the transaction.
     pub original_pages: u32,
@@ -45,7 +45,7 @@ pub struct GroupReport {
     pub sector_bytes: u32,
     /// Page size in bytes.
     pub page_bytes: u32,
-    /// Its whole records.
+    /// Its complete records.
     pub records: Vec<RecordReport>,
 }
 
@@ -58,9 +58,9 @@ pub struct RecordReport {
     pub page: u32,
     /// Its checksum.
     pub checksum: u32,
-    /// The one that it should have.
+    /// The correct one.
     pub expected_checksum: u32,
-    /// What becomes of it.
+    /// What happens to it.
     pub fate: RecordFate,
 }
 
@@ -69,7 +69,7 @@ pub struct RecordReport {
 pub struct RollbackReport {
     /// Size of the file in bytes.
     pub file_bytes: usize,
-    /// SQLite takes it for hot, if the database is not empty and no-one has it locked: its first byte is not 0.
+    /// SQLite treats it as hot if the database is not empty and nobody has it locked: its first byte is not 0.
     pub is_hot: bool,
     /// The headers.
     pub groups: Vec<GroupReport>,
@@ -101,7 +101,7 @@ pub fn inspect_journal(journal: &[u8]) -> RollbackReport {
 fn hot(journal: &[u8], report: &mut RollbackReport) {
     let mut wrong = |what: String| report.problems.push(what);
     if journal.len() < SECTOR_BYTES_MIN {
-        wrong(format!("{} bytes: shorter than a sector, and so without a header", journal.len()));
+        wrong(format!("{} bytes: shorter than a sector, so there is no header", journal.len()));
         return;
     }
     if journal::header(journal, 0).is_none() {
@@ -125,7 +125,7 @@ fn hot(journal: &[u8], report: &mut RollbackReport) {
     }
 }
 
-/// A rollback that goes on.
+/// A rollback in progress.
 struct Rollback<'a> {
     journal: &'a [u8],
     /// Pages that are restored.
@@ -147,7 +147,7 @@ impl Rollback<'_> {
         }
         if claimed != RECORDS_TO_END && records.len() < claimed as usize {
             let there = records.len();
-            self.problems.push(format!("the header at {at} claims {claimed} records, but {there} are there"));
+            self.problems.push(format!("the header at {at} claims {claimed} records, but there are {there}"));
         }
         let records = records.iter().map(|record| self.record(record)).collect();
         let (offset, claimed_records) = (at, claimed);
@@ -206,7 +206,7 @@ mod tests {
         planted[record(0) + 3] = 0;
         assert_eq!(fates(&planted)[0], PageZero);
         let cut = inspect_journal(&whole[..record(4) + 100]);
-        assert!(cut.problems[0].contains("claims 5 records, but 4 are there"), "{:?}", cut.problems);
+        assert!(cut.problems[0].contains("claims 5 records, but there are 4"), "{:?}", cut.problems);
         let mut named = whole.clone();
         journal::append_super_journal(&mut named, 9, b"super");
         assert_eq!(inspect_journal(&named).super_journal.as_deref(), Some("super"));

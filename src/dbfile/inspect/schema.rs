@@ -1,4 +1,4 @@
-//! The rows of the schema, and what their SQL says of the trees that they name.
+//! The schema's rows, and what their SQL says about the trees that they name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::sql::Names;
 const ROOT_COLUMN: usize = 3;
 
 impl Inspector<'_> {
-    /// Follows the tree of the schema and those of its rows.
+    /// Walks the trees of the schema and of its rows.
     pub(super) fn trees(&mut self) {
         let rows = schema::rows(self.image);
         let names = Tables::of(&rows);
@@ -33,7 +33,7 @@ impl Inspector<'_> {
         self.schema = rows;
     }
 
-    /// Follows the tree of a row, if it has one, and returns its number.
+    /// Walks the tree of a row, if it has one, and returns its number.
     fn object(&mut self, row: &SchemaRow, names: &Tables<'_>) -> Option<usize> {
         let at = At { page: row.page, at: self.root_at(row) };
         if !row.is_consistent() {
@@ -55,7 +55,7 @@ impl Inspector<'_> {
             return None;
         }
         let Some(root) = row.root_page(&self.geometry) else {
-            // What has unclear SQL may have no tree.
+            // With unclear SQL, the object may have no tree.
             if has_btree == Some(true) || row.root != 0 {
                 let what = format!("{} {} has the root page {}", row.kind, row.name, row.root);
                 self.problems.add(Kind::RootPage, at.page, at.at, what, format!("2 to {}", self.pages));
@@ -73,8 +73,8 @@ impl Inspector<'_> {
         Some(self.tree(plan, root, at))
     }
 
-    /// Where the root page of a row stands in its page: in its record, or at its cell if that is on an
-    /// overflow page.
+    /// Where the root page of a row is stored in its page: in its record, or at its cell if that part is on an overflow
+    /// page.
     fn root_at(&self, row: &SchemaRow) -> usize {
         let page = BtreePage::parse(self.image, &self.geometry, row.page);
         let place = page.and_then(|page| {
@@ -87,8 +87,8 @@ impl Inspector<'_> {
         place.unwrap_or(row.offset)
     }
 
-    /// In a database with a pointer map the largest root is the one in the header, and the roots stand before
-    /// all other pages.
+    /// In a database with a pointer map, the largest root is the one in the header, and the roots precede all other
+    /// pages.
     fn roots(&mut self, rows: &[SchemaRow]) {
         let roots = rows.iter().filter(|row| has_btree(row) == Some(true)).map(|row| row.root);
         let mut roots: Vec<i64> = roots.collect();
@@ -111,7 +111,7 @@ impl Inspector<'_> {
     }
 }
 
-/// As [`SchemaRow::has_btree`], for which nothing with the root page 0 has one.
+/// As [`SchemaRow::has_btree`], but root page 0 means that there is none.
 pub(super) fn has_btree(row: &SchemaRow) -> Option<bool> {
     match row.root {
         0 => SchemaRow { root: 1, ..row.clone() }.has_btree(),
@@ -119,7 +119,7 @@ pub(super) fn has_btree(row: &SchemaRow) -> Option<bool> {
     }
 }
 
-/// True for a table that is not WITHOUT ROWID, by its SQL.
+/// True if the SQL is that of a table that is not WITHOUT ROWID.
 fn is_rowid_table(row: &SchemaRow) -> bool {
     let names = Names::of(row.sql.as_bytes());
     names.tables.last().is_some_and(|table| !table.is_view && table.has_rowid)
@@ -142,18 +142,18 @@ impl<'r> Tables<'r> {
         }
     }
 
-    /// The table that a row belongs to, and its place among the rows.
+    /// The table that a row belongs to, and its index among the rows.
     pub(super) fn table_of(&self, row: &SchemaRow) -> Option<(usize, &'r SchemaRow)> {
         self.rows.get(&row.table.to_ascii_lowercase()).copied()
     }
 }
 
-/// True for an index that is as SQLite describes it.
+/// True for an index as SQLite writes it.
 pub(super) fn is_index(row: &SchemaRow) -> bool {
     row.kind == "index" && row.is_consistent()
 }
 
-/// True if the keys of the tree are in the order of their bytes: no other collation, nothing descending.
+/// True if the keys of the tree are ordered by their bytes: no other collation, nothing descending.
 fn has_plain_keys(row: &SchemaRow, names: &Tables<'_>) -> bool {
     let is_plain = |row: &SchemaRow| {
         let sql = row.sql.to_ascii_uppercase();
@@ -162,7 +162,7 @@ fn has_plain_keys(row: &SchemaRow, names: &Tables<'_>) -> bool {
     is_plain(row) && names.table_of(row).is_some_and(|(_, table)| is_plain(table))
 }
 
-/// True for an index whose rows can be looked up in its table, and for such a table.
+/// True for an index whose rows can be looked up in its table, and for that table.
 fn has_links(row: &SchemaRow, names: &Tables<'_>) -> bool {
     if row.is_table() {
         return names.indexed.contains(&row.name.to_ascii_lowercase());

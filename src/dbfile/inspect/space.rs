@@ -6,7 +6,7 @@ use super::report::{PageUse, in_words};
 use crate::dbfile::pointer_map::Use;
 use crate::dbfile::{Geometry, header, read_be};
 
-/// Where a page number stands.
+/// Where a page number is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     pub(super) page: u32,
@@ -30,14 +30,14 @@ impl Inspector<'_> {
         }
     }
 
-    /// The page of the pointer map that is for a page, or that the page is.
+    /// The pointer-map page that covers a page, or that the page is.
     pub(super) fn map_of(&self, page: u32) -> u32 {
         let (map, _) = self.geometry.pointer_map_entry(page);
-        // Where the lock byte would stand in the map, it stands on the next page.
+        // If the lock byte falls on a map page, the map is on the next page.
         if map == self.lock_byte_page { map + 1 } else { map }
     }
 
-    /// Notes that `from` refers to a page. `false` where it is none of the database, or in use already.
+    /// Records that `from` refers to a page. `false` if that is outside of the database, or in use already.
     pub(super) fn claim(&mut self, page: u32, from: At, used_as: PageUse, entry: Use) -> bool {
         if page == 0 || page > self.pages {
             let what = format!("refers to page {page}, {}", role(used_as));
@@ -73,7 +73,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// Follows the freelist.
+    /// Walks the freelist.
     pub(super) fn freelist(&mut self) {
         self.free.claimed = header::FREELIST_COUNT.get(self.image);
         let mut from = At { page: 1, at: header::FREELIST_TRUNK.at };
@@ -116,7 +116,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// Notes pages that nothing refers to.
+    /// Records pages that nothing refers to.
     pub(super) fn unused(&mut self) {
         for number in 1..=self.pages {
             if self.found[number as usize].used_as == PageUse::Unused {
@@ -133,7 +133,7 @@ fn role(used_as: PageUse) -> &'static str {
     match used_as {
         PageUse::Btree { parent: 0, .. } => "as a root",
         PageUse::Btree { .. } => "as a child",
-        PageUse::Overflow { .. } => "for overflow",
+        PageUse::Overflow { .. } => "as an overflow page",
         PageUse::FreelistTrunk => "as a freelist trunk",
         _ => "as free",
     }

@@ -1,4 +1,4 @@
-//! The inspection against SQLite's own, on sound databases and on damaged ones.
+//! Compares the inspection with SQLite's own, on sound and on damaged databases.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::engine::sqlite::{Budget, Execution, Executor, Moment, Program};
 use crate::generators::seeds;
 use crate::testcase::{FileSet, OpenConfig, TestCase};
 
-/// Runs `PRAGMA integrity_check` and keeps what it says.
+/// Runs `PRAGMA integrity_check` and keeps its result.
 #[derive(Default)]
 struct Check(RefCell<Option<String>>);
 
@@ -27,7 +27,7 @@ impl Program for Check {
     }
 }
 
-/// What SQLite's own check says of a database alone; `None` where it does not run.
+/// The result of SQLite's own check; `None` if it does not run.
 fn verdict(executor: &mut Executor, image: &[u8], config: &OpenConfig) -> Option<String> {
     let check = Check::default();
     let case = TestCase { config: *config, ..TestCase::from_database(image) };
@@ -44,8 +44,8 @@ pub(super) fn database(sql: &str) -> Vec<u8> {
     files.unwrap().main().unwrap().to_vec()
 }
 
-/// Databases of every page size, with and without a pointer map, in each encoding, with long rows, deletions
-/// and all kinds of trees.
+/// Databases of every page size, with and without a pointer map, in each encoding, with long rows, deletions and all
+/// kinds of trees.
 fn made() -> Vec<Vec<u8>> {
     let rows = |n: u32, len: u32| {
         format!(
@@ -88,7 +88,7 @@ fn seed_cases() -> Vec<TestCase> {
     seeds::db_file().into_iter().map(|seed| seed.build(&executor).unwrap()).collect()
 }
 
-/// A database in no mode that another file belongs to.
+/// A database whose mode involves no other file.
 fn stands_alone(files: &FileSet) -> bool {
     files.len() == 1 && files.main().is_some_and(|image| !image.is_empty())
 }
@@ -125,8 +125,8 @@ fn what_sqlite_finds_sound_in_seeds_and_corpora_has_no_damage() {
     assert!(recognised * 20 > damaged * 18, "{recognised} of {damaged} damaged databases were recognised");
 }
 
-/// Where there is a view or virtual table, `integrity_check` may leave out what belongs to no tree, as
-/// [`crate::dbfile::damage`] tells. Nor does it look at the end of a page that it does not read to there.
+/// If there is a view or virtual table, `integrity_check` may skip pages outside of trees, as described in
+/// [`crate::dbfile::damage`]. Nor does it check the end of a page that it does not read entirely.
 fn is_beyond_sqlite(problem: &Problem, found: &Inspection) -> bool {
     use Kind::{
         CutPage, FreelistCount, FreelistTrunk, LargestRoot, PageNumber, PointerMap, SecondReference, Unused,
@@ -147,7 +147,7 @@ fn no_bytes_make_it_panic_and_what_sqlite_finds_sound_is() {
     for round in 0..400 {
         let mut image = images[rng.usize(..12)].clone();
         for _ in 0..rng.usize(1..4) {
-            // Mostly headers of the file and of pages, which are what breaks things.
+            // Mostly headers of the file and of pages, which break the most.
             let page = rng.usize(..image.len() / 512) * 512;
             let at = page + if rng.bool() { rng.usize(..512) } else { rng.usize(..12) };
             image[at] = if rng.bool() { rng.u8(..) } else { image[at] ^ 1 << rng.u8(..8) };

@@ -1,4 +1,4 @@
-//! What the entries of an index say of the columns of its table, against the rows themselves.
+//! Compares the column values in index entries with the rows themselves.
 
 use super::Inspector;
 use super::entry;
@@ -9,13 +9,13 @@ use crate::dbfile::schema::SchemaRow;
 use crate::dbfile::{describe, header, index, tree};
 use crate::sql::{Names, Token, TokenKind, same_name, tokenize};
 
-/// Tables with more columns are left out: [`Names`] does not have them all.
+/// Tables with more columns are skipped: [`Names`] does not have them all.
 const COLUMNS_MAX: usize = 60;
 
-/// For each column of an index its place in the table, and its name; none for an expression.
+/// The position of each column of an index in the table, and its name; none for an expression.
 pub(super) type Columns = Vec<Option<(usize, String)>>;
 
-/// The columns of an index, by its SQL and that of its table; empty where they are not plain.
+/// The columns of an index, from its SQL and that of its table; empty if that is not clear.
 pub(super) fn columns(row: &SchemaRow, table: &SchemaRow) -> Columns {
     let Some(table) = Names::of(table.sql.as_bytes()).tables.pop() else {
         return Columns::new();
@@ -49,7 +49,7 @@ pub(super) fn columns(row: &SchemaRow, table: &SchemaRow) -> Columns {
             break;
         }
         is_first = depth == 1 && matches!(text(i), "(" | ",");
-        // An expression that begins with a parenthesis is a column of the index, too.
+        // An expression in parentheses is a column of the index, too.
         if is_first && text(i + 1) == "(" {
             columns.push(None);
             is_first = false;
@@ -59,7 +59,7 @@ pub(super) fn columns(row: &SchemaRow, table: &SchemaRow) -> Columns {
 }
 
 impl Inspector<'_> {
-    /// Compares the entry at a place with the row of its rowid.
+    /// Compares the entry at a position with the row of its rowid.
     pub(super) fn compare_entry(
         &mut self,
         name: &str,
@@ -90,7 +90,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// The values of the cell at a place, unless too much was read.
+    /// The values of the cell at a position, unless too much was read.
     fn values_at(&mut self, page: u32, at: usize) -> Option<Vec<Value>> {
         let payload = BtreePage::parse(self.image, &self.geometry, page)?.cell(at)?.payload?;
         let length = usize::try_from(payload.total).ok()?.min(tree::PAYLOAD_BYTES_MAX);
@@ -99,7 +99,7 @@ impl Inspector<'_> {
             return None;
         }
         let bytes = tree::payload(self.image, &self.geometry, page, at, &payload);
-        // A chain that breaks off is a problem of its own.
+        // A broken chain is a problem of its own.
         (bytes.len() == length).then(|| entry::key(&bytes, &record::leading_columns(&bytes, COLUMNS_MAX)))
     }
 }

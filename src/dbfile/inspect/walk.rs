@@ -1,4 +1,4 @@
-//! The walk over a tree: every page, cell, record and overflow chain.
+//! Walks a tree: every page, cell, record and overflow chain.
 
 use super::entry::{self, Order, Place};
 use super::links::Links;
@@ -12,12 +12,12 @@ use crate::dbfile::pointer_map::Use;
 use crate::dbfile::record::Value;
 use crate::dbfile::{describe, header, read_be};
 
-/// Most levels of a tree that SQLite follows.
+/// How many levels of a tree SQLite follows at most.
 const DEPTH_MAX: u32 = 20;
 
-/// What a tree should be.
+/// What a tree is expected to be.
 pub(super) struct Plan {
-    /// The object of the schema.
+    /// The schema object.
     pub(super) name: String,
     /// A table with rowids.
     pub(super) has_rowids: bool,
@@ -27,7 +27,7 @@ pub(super) struct Plan {
     pub(super) links: bool,
 }
 
-/// A tree while it is walked.
+/// The state of a walk.
 struct Walk {
     tree: usize,
     plan: Plan,
@@ -35,7 +35,7 @@ struct Walk {
 }
 
 impl Inspector<'_> {
-    /// Follows the tree at `root`, to which `from` refers; returns its number.
+    /// Walks the tree at `root`, to which `from` refers; returns its number.
     pub(super) fn tree(&mut self, plan: Plan, root: u32, from: At) -> usize {
         let tree = self.trees.len();
         let (name, has_rowids) = (plan.name.clone(), plan.has_rowids);
@@ -48,8 +48,7 @@ impl Inspector<'_> {
         tree
     }
 
-    /// Follows a page at this level, 1 for the root. Returns how many levels there are from it on, if that is
-    /// known.
+    /// Walks a page at this level, 1 for the root. Returns how many levels there are from it down, if that is known.
     fn page(&mut self, walk: &mut Walk, number: u32, level: u32) -> Option<u32> {
         let totals = &mut self.trees[walk.tree];
         totals.depth = totals.depth.max(level);
@@ -102,7 +101,7 @@ impl Inspector<'_> {
         Some(1)
     }
 
-    /// Follows a child; `below` is the number of levels of the ones before it.
+    /// Walks a child; `below` is the number of levels below the children before it.
     fn child(&mut self, walk: &mut Walk, child: u32, from: At, level: u32, below: &mut Option<u32>) {
         let used_as = PageUse::Btree { tree: walk.tree, parent: from.page };
         if !self.claim(child, from, used_as, Use::Child { of: from.page }) {
@@ -149,7 +148,7 @@ impl Inspector<'_> {
         }
         if walk.plan.has_plain_keys {
             if !walk.order.may_follow(&key) {
-                let what = format!("the entry {} stands behind a larger one", self.show(&key));
+                let what = format!("the entry {} follows a larger one", self.show(&key));
                 let expected = "entries in the order of their keys".to_owned();
                 self.problems.add(Kind::KeyOrder, number, offset, what, expected);
             }
@@ -157,7 +156,7 @@ impl Inspector<'_> {
         }
     }
 
-    /// The payload of a cell, its overflow pages noted; `None` where it is not whole, or too much was read.
+    /// The payload of a cell, while recording its overflow pages; `None` if it is incomplete, or too much was read.
     fn payload(&mut self, tree: usize, number: u32, offset: usize, payload: &Payload) -> Option<Vec<u8>> {
         let start = offset + payload.start;
         let local = self.geometry.page(self.image, number).get(start..start + payload.local)?;
@@ -188,7 +187,7 @@ impl Inspector<'_> {
                 next = read_be(page, 0, 4) as u32;
             }
             if next != 0 {
-                let what = format!("the overflow chain of page {number} goes on to page {next}");
+                let what = format!("the overflow chain of page {number} continues to page {next}");
                 let expected = format!("0: its payload needs {needed} pages");
                 self.problems.add(Kind::OverflowLong, from.page, from.at, what, expected);
             }
@@ -198,7 +197,7 @@ impl Inspector<'_> {
     }
 
     fn show(&self, key: &[Value]) -> String {
-        /// Most values of a key that are shown.
+        /// How many values of a key are shown at most.
         const VALUES_MAX: usize = 6;
         let encoding = header::ENCODING.get(self.image);
         let values = key.iter().take(VALUES_MAX).map(|value| describe::value(value, encoding));

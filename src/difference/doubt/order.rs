@@ -1,17 +1,17 @@
-//! What depends on the order of rows, by the syntax tree of a statement.
+//! What depends on the order of rows, according to the syntax tree of a statement.
 
 use crate::sql::tree::{Kind, Node};
 
-/// Aggregates: columns beside them come from any row.
+/// Aggregates: columns next to them come from any row.
 pub(super) const AGGREGATES: [&str; 8] =
     ["count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg"];
 
-/// What depends on the order of rows and is seen in the tree alone.
+/// What depends on the order of rows and is visible only in the tree.
 pub(super) fn in_tree(tree: &Node) -> Option<&'static str> {
     let mut found = None;
     tree.visit(&mut |node| {
         let doubt = match node.kind {
-            Kind::Expr if is_scalar_subquery(node) => Some("a subquery that stands for one value"),
+            Kind::Expr if is_scalar_subquery(node) => Some("a scalar subquery"),
             Kind::Core if has_bare_columns(node) => Some("a column beside an aggregate"),
             _ => None,
         };
@@ -20,12 +20,12 @@ pub(super) fn in_tree(tree: &Node) -> Option<&'static str> {
     found
 }
 
-/// `(SELECT …)` as a value takes the first row, whichever that is, unless there is but one.
+/// `(SELECT …)` as a value takes the first row, whichever that is, unless there is only one.
 fn is_scalar_subquery(node: &Node) -> bool {
     let Some(query) = node.child(Kind::Select) else {
         return false;
     };
-    // `x IN (SELECT …)` has x in front of it.
+    // `x IN (SELECT …)` has x before it.
     let is_in_or_exists = node.children().any(|child| child.kind == Kind::Expr)
         || node.print().trim_start().to_ascii_uppercase().starts_with("EXISTS");
     let is_single = || {
@@ -53,8 +53,8 @@ fn calls_aggregate(core: &Node) -> bool {
     found
 }
 
-/// A column in a query with groups or an aggregate that is not inside of a call: its value is that of any row of
-/// the group, unless it is grouped by.
+/// A column outside of any call, in a query with groups or an aggregate: its value comes from any row of the group,
+/// unless the query groups by it.
 fn has_bare_columns(core: &Node) -> bool {
     let group = core.child(Kind::Group).filter(|group| !group.is_absent());
     if group.is_none() && !calls_aggregate(core) {
@@ -81,7 +81,7 @@ fn has_bare_columns(core: &Node) -> bool {
     core.child(Kind::Columns).is_some_and(|columns| columns.children().any(is_bare))
 }
 
-/// Calls `action` on a node and those below it that belong to the same query, as long as it says to go deeper.
+/// Calls `action` on a node and its descendants in the same query, as long as it says to descend.
 fn visit_same_query(node: &Node, action: &mut impl FnMut(&Node) -> bool) {
     if node.kind != Kind::Select && action(node) {
         node.children().for_each(|child| visit_same_query(child, action));

@@ -1,4 +1,4 @@
-//! Each entry explains its own, and nothing beside.
+//! Each entry explains its own difference, and nothing else.
 
 use super::*;
 use crate::difference::Side;
@@ -15,7 +15,7 @@ fn difference(class: Class, sql: &str, codes: [i32; 2], shown: [&str; 2]) -> Dif
     }
 }
 
-/// A difference that each entry explains, older side first, and one beside it that it does not.
+/// A difference that each entry explains, older side first, and a similar one that it does not.
 fn examples() -> Vec<(&'static str, Difference, Difference)> {
     let error = |sql, codes| difference(Class::Error, sql, codes, ["", ""]);
     let rows = |sql, shown| difference(Class::Rows, sql, [101, 101], shown);

@@ -1,10 +1,9 @@
-//! Whether a database is well-formed: as SQLite sees it, as we see it, and in what neither looks at.
+//! Whether a database is well-formed: to SQLite, to us, and in ways that neither checks.
 //!
-//! Each sees what the others do not. `integrity_check` believes a schema that was edited: an index that
-//! loses a column in its SQL keeps it in its entries, each of which still begins with the key that belongs
-//! there, and the next DELETE reports corruption. Nor does it read what stands in a row of a table behind the
-//! columns of the schema, until ALTER TABLE adds one and takes that for its values. So the widths of records are
-//! compared with what SQLite takes them to be.
+//! Each check finds things that the others miss. `integrity_check` trusts an edited schema: an index whose SQL loses a
+//! column keeps it in its entries, each of which still begins with the right key, and the next DELETE reports
+//! corruption. Nor does it read the values in a row beyond the columns of the schema, until ALTER TABLE adds a column
+//! and they become its values. So the widths of records are compared with what SQLite expects.
 
 use super::ffi::{Connection, process};
 use super::{execution, settings};
@@ -14,20 +13,20 @@ use crate::dbfile::{Geometry, record, tree};
 use crate::engine::{Trace, Value};
 use crate::testcase::{FileSet, JOURNAL, WAL};
 
-/// Most problems that are asked of `PRAGMA integrity_check`.
+/// How many problems `PRAGMA integrity_check` is asked for at most.
 const PROBLEMS_MAX: usize = 8;
-/// Budget of the executor's own checks: generous, for they are no part of the case.
+/// Budget of the executor's own checks: generous, because they are not part of the case.
 const CHECK_VM_STEPS: u64 = 2_000_000;
 const CHECK_BYTES: u64 = 1 << 30;
 
-/// Root pages, whether they are those of indexes, and how many columns SQLite takes their records to have.
-/// `pragma_index_xinfo` knows tables WITHOUT ROWID, too; columns that are hidden as 2 are not stored.
+/// Root pages, whether they belong to indexes, and how many columns SQLite expects in their records.
+/// `pragma_index_xinfo` covers tables WITHOUT ROWID, too; columns with `hidden` = 2 are not stored.
 const WIDTHS: &str = "SELECT 1, 0, 5 UNION ALL SELECT rootpage, type = 'index', \
                       max((SELECT count(*) FROM pragma_index_xinfo(m.name)), \
                       (SELECT count(*) FROM pragma_table_xinfo(m.name) AS x WHERE x.hidden <> 2)) \
                       FROM main.sqlite_master AS m WHERE rootpage > 0";
 
-/// What the database shows without SQLite's help.
+/// Our own check of the database, without SQLite.
 pub(super) fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {
     let image = files.main().unwrap_or_default();
     match (files.get(WAL), files.get(JOURNAL)) {
@@ -36,23 +35,22 @@ pub(super) fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {
     }
 }
 
-/// What `PRAGMA integrity_check` finds wrong, empty for nothing; `None` where it does not run to its
-/// end.
+/// The problems that `PRAGMA integrity_check` reports, possibly none; `None` if it does not run to its end.
 pub(super) fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
     settings::relax(connection);
     process::reset_heap_limit();
     connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
     let rows = execution::query(connection, &format!("PRAGMA main.integrity_check({PROBLEMS_MAX})"));
     let Some(rows) = rows else {
-        // Cut short by the budget, or kept from running by something else (a collation that does not
-        // exist), it says nothing; that SQLite finds damage on the way is a problem like any other.
+        // If it is cut short by the budget, or cannot run for another reason (a collation that does not exist), it says
+        // nothing; if SQLite finds damage on the way, that is a problem like any other.
         let is_damage = connection.error_code().tells_of_damage();
         return is_damage.then(|| vec![connection.error_message()]);
     };
     Some(rows.into_iter().flatten().map(text).filter(|line| line != "ok").collect())
 }
 
-/// What SQLite takes a b-tree to hold.
+/// What SQLite expects in a b-tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Width {
     root: u32,
@@ -60,7 +58,7 @@ pub(super) struct Width {
     columns: usize,
 }
 
-/// The widths of all b-trees, as SQLite takes them from the schema.
+/// The widths of all b-trees, as SQLite derives them from the schema.
 pub(super) fn widths(connection: &Connection<'_>) -> Option<Vec<Width>> {
     let rows = execution::query(connection, WIDTHS)?;
     let width = |row: Vec<Value>| match row[..] {
@@ -74,8 +72,8 @@ pub(super) fn widths(connection: &Connection<'_>) -> Option<Vec<Width>> {
     rows.into_iter().map(width).collect()
 }
 
-/// Whether every record of the b-tree is whole, and has so many columns; in a table it may have fewer, to
-/// which some were added.
+/// Whether every record of the b-tree is complete and has the expected number of columns, or fewer in a table to which
+/// columns were added.
 pub(super) fn has_width(image: &[u8], width: &Width) -> bool {
     let geometry = Geometry::of(image);
     tree::pages(image, &geometry, width.root).into_iter().all(|number| {

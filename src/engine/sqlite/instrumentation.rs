@@ -1,9 +1,8 @@
-//! Whether SQLite carries the coverage counters that libFuzzer reads.
+//! Whether SQLite has the coverage counters that libFuzzer reads.
 //!
-//! A plain cargo-fuzz build instruments Rust only. Its SQLite then runs faster, libFuzzer reports
-//! thousands of counters, all of the harness's, and nothing looks wrong. So a target looks for itself:
-//! `-fsanitize-coverage=pc-table` writes down the address of every instrumented block, and the entry of
-//! an SQLite function is either among them or not.
+//! A plain cargo-fuzz build instruments only Rust. SQLite then runs faster, libFuzzer reports thousands of counters,
+//! all of the harness, and nothing looks wrong. So a target checks by itself: `-fsanitize-coverage=pc-table` records
+//! the address of every instrumented block, and the entry of an SQLite function is either among them or not.
 #![allow(unsafe_code)]
 
 use rusqlite::ffi;
@@ -13,14 +12,14 @@ use rusqlite::ffi;
 pub struct Instrumentation {
     /// Instrumented blocks in the whole program.
     pub counters: usize,
-    /// Of the functions of SQLite's interface that were looked for, how many are instrumented.
+    /// How many of the examined functions of SQLite's interface are instrumented.
     pub found: usize,
-    /// How many were looked for.
+    /// How many were examined.
     pub wanted: usize,
 }
 
 impl Instrumentation {
-    /// What this program has; without any counters in an ordinary build.
+    /// What this program has; in an ordinary build there are no counters.
     pub fn of_this_program() -> Self {
         let functions = [
             ffi::sqlite3_step as *const () as usize,
@@ -37,13 +36,13 @@ impl Instrumentation {
         }
     }
 
-    /// What to tell the user where SQLite would be fuzzed blind.
+    /// What to tell the user if SQLite would be fuzzed blindly.
     pub fn complaint(&self) -> Option<String> {
         (self.found < self.wanted && !counts_for_llvm_cov()).then(|| {
             format!(
-                "tandem: SQLite in this target has no coverage counters ({} of {} functions looked for have them, \
+                "tandem: SQLite in this target has no coverage counters ({} of {} functions examined have them, \
                  {} counters in the program): it would be fuzzed blind.\n\
-                 The piece that is missing is `-fsanitize=fuzzer-no-link` where sqlite3.c was compiled. Build with \
+                 What is missing is `-fsanitize=fuzzer-no-link` where sqlite3.c was compiled. Build with \
                  `cargo fuzz build` inside the project, whose .cargo/config.toml names a compiler that adds it; if CC \
                  is set, it must be clang, with that flag in CFLAGS.",
                 self.found, self.wanted, self.counters
@@ -52,8 +51,8 @@ impl Instrumentation {
     }
 }
 
-// The linker defines the bounds of the section where there is one; weak, so that a program without
-// instrumentation links and can say so.
+// The linker defines the bounds of the section if it exists; they are weak, so that a program without instrumentation
+// links and can say so.
 #[cfg(all(fuzzing, target_os = "linux", target_pointer_width = "64"))]
 std::arch::global_asm!(
     ".weak __start___sancov_pcs",
@@ -86,7 +85,7 @@ fn pc_table() -> &'static [[usize; 2]] {
     unsafe extern "C" {
         static tandem_pc_table: [usize; 2];
     }
-    // SAFETY: two words, filled in by the linker; between them lie pairs of words that nobody writes.
+    // SAFETY: two words, filled in by the linker; between them are pairs of words that nobody writes.
     unsafe {
         let [start, end] = tandem_pc_table;
         if start == 0 {
@@ -101,7 +100,7 @@ fn pc_table() -> &'static [[usize; 2]] {
     &[]
 }
 
-/// Whether this program is one of `-Cinstrument-coverage` or `-fprofile-instr-generate`.
+/// Whether this program was built with `-Cinstrument-coverage` or `-fprofile-instr-generate`.
 #[cfg(all(fuzzing, target_os = "linux", target_pointer_width = "64"))]
 fn counts_for_llvm_cov() -> bool {
     unsafe extern "C" {
@@ -121,11 +120,11 @@ pub fn addresses() -> impl Iterator<Item = usize> {
     pc_table().iter().map(|[address, _]| *address)
 }
 
-/// Calls `visit` with the index and the value of each counter that is not zero: the edges that ran since
-/// libFuzzer cleared them, which it does before each run. A counter wraps.
+/// Calls `visit` with the index and the value of each nonzero counter: the edges that ran since libFuzzer cleared them,
+/// which it does before each run. Counters wrap around.
 pub fn for_each_hit(visit: impl FnMut(usize, u8)) {
     let (start, count) = counters();
-    // SAFETY: the bounds of the section, which is there for the life of the program.
+    // SAFETY: the bounds of the section, which lives as long as the program.
     unsafe { scan(start, count, visit) };
 }
 
@@ -150,15 +149,15 @@ fn counters() -> (*const u8, usize) {
     (std::ptr::null(), 0)
 }
 
-/// Visits the bytes that are not zero, eight at a look: most of them are.
+/// Visits the nonzero bytes, reading eight at a time, since most are zero.
 ///
 /// # Safety
-/// `count` bytes can be read from `start`. They may change meanwhile, on this thread: instrumented code counts.
+/// `count` bytes can be read from `start`. They may change meanwhile, on this thread, as instrumented code counts.
 unsafe fn scan(start: *const u8, count: usize, mut visit: impl FnMut(usize, u8)) {
     const WORD: usize = size_of::<u64>();
     let whole = count / WORD * WORD;
     for at in (0..whole).step_by(WORD) {
-        // SAFETY: within `count`; no reference to what may change is made.
+        // SAFETY: within `count`; no reference is made to what may change.
         let word = unsafe { start.add(at).cast::<[u8; WORD]>().read() };
         let mut word = u64::from_le_bytes(word);
         while word != 0 {
@@ -189,7 +188,7 @@ mod tests {
                 bytes[hit] = 7;
                 bytes[count - 1] = 200;
                 let mut seen = Vec::new();
-                // SAFETY: they are `count`.
+                // SAFETY: there are `count` of them.
                 unsafe { scan(bytes.as_ptr(), count, |index, value| seen.push((index, value))) };
                 let expected = if hit == count - 1 { vec![] } else { vec![(hit, 7)] };
                 assert_eq!(seen, [expected, vec![(count - 1, 200)]].concat());

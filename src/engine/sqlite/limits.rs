@@ -1,4 +1,4 @@
-//! Which limit SQLite met where it gave up a statement.
+//! Which limit made SQLite abandon a statement.
 
 use rusqlite::ffi;
 
@@ -8,7 +8,7 @@ use crate::engine::{Code, Limit, StatementTrace, Taint};
 use crate::faults::alloc;
 use crate::testcase::{Setting, TestCase};
 
-/// The limit for which SQLite gave up a statement, if it is one of the budget's and not one that the case sets itself.
+/// The limit that made SQLite abandon a statement, if it is one of the budget's and not one that the case sets itself.
 /// `refused_before` is [`alloc::Counts::refused`] before the statement.
 pub(super) fn met(
     connection: &Connection<'_>,
@@ -20,7 +20,7 @@ pub(super) fn met(
     let is_unset = |setting| case.config.get(setting) == 0;
     let small = |setting| (budget.has_small_limits && is_unset(setting)).then_some(Limit::Sqlite);
     match trace.code().0 {
-        // What is too long to be prepared is the statement itself.
+        // If preparing finds something too long, it is the statement itself.
         ffi::SQLITE_TOOBIG if trace.prepare != Code::OK => small(Setting::LimitSqlLength),
         ffi::SQLITE_TOOBIG if is_unset(Setting::LimitLength) => Some(Limit::LengthBytes),
         ffi::SQLITE_NOMEM | ffi::SQLITE_IOERR_NOMEM => {
@@ -30,12 +30,12 @@ pub(super) fn met(
             } else if process::has_met_heap_limit(budget.heap_bytes as i64) {
                 Some(Limit::HeapBytes)
             } else {
-                // A program that is too long is out of memory for SQLite.
+                // SQLite reports a program that is too long as out of memory.
                 small(Setting::LimitVdbeOp).filter(|_| !sets_heap_limit)
             }
         }
         ffi::SQLITE_ERROR => {
-            // Only the message tells; no verdict rests on it.
+            // Only the message distinguishes them; no verdict depends on it.
             let message = connection.error_message();
             if message.starts_with("Expression tree is too large") {
                 small(Setting::LimitExprDepth)

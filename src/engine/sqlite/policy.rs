@@ -1,8 +1,7 @@
-//! What a script may do, and what it does that matters to the oracles.
+//! What a script may do, and which of its actions matter to the oracles.
 //!
-//! A case must not reach the host, other threads or real time, and must not leave the process other
-//! than it found it. All else is allowed; some of it *taints* the run: damage to the database is then
-//! no proof of a bug ([`Taint`]).
+//! A case must not reach the host, other threads or real time, and must leave the process as it found it. Everything
+//! else is allowed; some of it *taints* the run: damage to the database then does not prove a bug ([`Taint`]).
 
 use rusqlite::ffi;
 
@@ -24,7 +23,7 @@ pub(super) struct Request<'a> {
     pub second: Option<&'a [u8]>,
 }
 
-/// True for actions on which [`judge`] or [`shows_address`] looks closer.
+/// True for actions that [`judge`] or [`shows_address`] examines.
 pub(super) fn is_of_interest(action: i32) -> bool {
     matches!(
         action,
@@ -42,14 +41,14 @@ pub(super) fn is_of_interest(action: i32) -> bool {
     )
 }
 
-/// True where a column is read that may hold an address of this process, which is another in every run: the
-/// operands of a program, where a virtual table is shown by its address. It has to read as NULL.
+/// True if a column is read that may hold an address of this process, which differs in every run: the operands of a
+/// program, which show a virtual table by its address. It has to read as NULL.
 pub(super) fn shows_address(request: &Request<'_>) -> bool {
     request.action == ffi::SQLITE_READ && request.first == Some(b"bytecode") && request.second == Some(b"p4")
 }
 
-/// Whether the request is allowed, and how it taints the run. `is_script` is false for statements that
-/// SQLite prepares itself while it runs one: those of virtual tables, for example.
+/// Whether the request is allowed, and how it taints the run. `is_script` is false for statements that SQLite prepares
+/// itself while it runs another, such as those of virtual tables.
 pub(super) fn judge(request: &Request<'_>, is_script: bool) -> (bool, Taint) {
     let first = request.first.unwrap_or_default();
     match request.action {
@@ -65,9 +64,8 @@ pub(super) fn judge(request: &Request<'_>, is_script: bool) -> (bool, Taint) {
     }
 }
 
-/// Allowed are memory (`:memory:` and the memdb VFS) and bare names on the simulated disk. A name that
-/// is no literal is unknown here and denied; so are URIs, which may name another VFS, and the files
-/// that belong to another database.
+/// Allows memory (`:memory:` and the memdb VFS) and bare names on the simulated disk. A name that is not a literal is
+/// unknown here and denied; so are URIs, which may name another VFS, and files that belong to another database.
 fn attach(name: Option<&[u8]>) -> (bool, Taint) {
     let Some(name) = name else {
         return (false, Taint::NONE);

@@ -1,11 +1,11 @@
-//! Applying an [`OpenConfig`] to a connection.
+//! Applies an [`OpenConfig`] to a connection.
 //!
-//! Every switch is set, also where SQLite's default agrees: a build may have other defaults, and a
-//! case must mean the same there.
+//! Every switch is set, even where SQLite's default agrees: a build may have other defaults, and a case must mean the
+//! same there.
 //!
-//! What a build limits more than this file does is another matter: SQLite cuts the text of its own schema at
-//! `SQLITE_PRINTF_PRECISION_LIMIT`. Where that is below [`Setting::LimitLength`], which only `LIBSQLITE3_FLAGS` of
-//! one's own can do, long `CREATE` statements show `code/SQLITE_CORRUPT`, and that build is to blame.
+//! A build may have stricter limits than this file sets: SQLite cuts the text of its own schema at
+//! `SQLITE_PRINTF_PRECISION_LIMIT`. If that is below [`Setting::LimitLength`], which only custom `LIBSQLITE3_FLAGS` can
+//! cause, long `CREATE` statements show `code/SQLITE_CORRUPT`, and that build is to blame.
 
 use std::ffi::c_int;
 
@@ -17,7 +17,7 @@ use crate::engine::Taint;
 use crate::testcase::{OpenConfig, Setting, TOGGLE_NAMES};
 
 /// `sqlite3_db_config` switches with the value that a clear toggle bit means, in the order of
-/// [`crate::testcase::TOGGLE_NAMES`]. `None` is a switch that this SQLite's interface lacks.
+/// [`crate::testcase::TOGGLE_NAMES`]. `None` is a switch that SQLite's interface lacks.
 const SWITCHES: [Option<(c_int, bool)>; 14] = [
     Some((ffi::SQLITE_DBCONFIG_ENABLE_FKEY, false)),
     Some((ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER, true)),
@@ -36,8 +36,7 @@ const SWITCHES: [Option<(c_int, bool)>; 14] = [
 ];
 const WRITABLE_SCHEMA_BIT: u32 = 6;
 
-/// Limits with their setting and the value of a case that does not say: those of SQLite's own
-/// fuzzcheck, SQLite's maximum elsewhere.
+/// Limits with their setting and the default for a case: that of SQLite's own fuzzcheck, otherwise SQLite's maximum.
 const LIMITS: [(c_int, Setting, c_int); 11] = [
     (ffi::SQLITE_LIMIT_LENGTH, Setting::LimitLength, 1_000_000),
     (ffi::SQLITE_LIMIT_SQL_LENGTH, Setting::LimitSqlLength, 1_000_000),
@@ -52,8 +51,8 @@ const LIMITS: [(c_int, Setting, c_int); 11] = [
     (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, Setting::LimitTriggerDepth, 1_000),
 ];
 
-/// Applies all settings of the connection; those of the disk and the process are the executor's.
-/// Returns how they taint the run.
+/// Applies all settings of the connection; those of the disk and the process are up to the executor. Returns how they
+/// taint the run.
 pub(super) fn apply(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) -> Taint {
     for (bit, on) in switched(config) {
         if let Some((switch, _)) = SWITCHES[bit] {
@@ -66,20 +65,20 @@ pub(super) fn apply(config: &OpenConfig, budget: &Budget, connection: &Connectio
     taint(config)
 }
 
-/// The `sqlite3_db_config` switches that a case sets, each with its value: the name of one is `SQLITE_DBCONFIG_` and
-/// what [`TOGGLE_NAMES`] says.
+/// The `sqlite3_db_config` switches that a case sets, with their values: the name of one is `SQLITE_DBCONFIG_` plus its
+/// name in [`TOGGLE_NAMES`].
 pub fn switches(config: &OpenConfig) -> impl Iterator<Item = (&'static str, bool)> {
     switched(config).map(|(bit, on)| (TOGGLE_NAMES[bit], on))
 }
 
-/// The bits of [`Setting::Toggles`] that this SQLite's interface knows, with the value of their switch.
+/// The bits of [`Setting::Toggles`] that SQLite's interface knows, with the values of their switches.
 fn switched(config: &OpenConfig) -> impl Iterator<Item = (usize, bool)> {
     let toggles = config.get(Setting::Toggles);
     let known = SWITCHES.iter().enumerate().filter_map(|(bit, switch)| Some((bit, switch.as_ref()?.1)));
     known.map(move |(bit, default)| (bit, default ^ (toggles >> bit & 1 == 1)))
 }
 
-/// The limits that a case sets within a budget: the name of one is `SQLITE_LIMIT_` and this in capitals.
+/// The limits that a case sets within a budget: the name of one is `SQLITE_LIMIT_` plus this in capitals.
 pub fn limits(config: &OpenConfig, budget: &Budget) -> impl Iterator<Item = (&'static str, i32)> {
     let name = |setting: Setting| setting.spec().name.strip_prefix("limit_").unwrap_or_default();
     limited(config, budget).map(move |(setting, _, value)| (name(setting), value))
@@ -101,7 +100,7 @@ fn apply_limits(config: &OpenConfig, budget: &Budget, connection: &Connection<'_
     for (_, limit, value) in limited(config, budget) {
         connection.limit(limit, value);
     }
-    // Threads would make runs differ.
+    // With threads, runs would differ.
     connection.limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
 }
 
@@ -139,7 +138,7 @@ fn taint(config: &OpenConfig) -> Taint {
     taint
 }
 
-/// Gives the connection back what the executor's own statements need, whatever the case asked for.
+/// Restores the settings that the executor's own statements need, whatever the case asked for.
 pub(super) fn relax(connection: &Connection<'_>) {
     apply_limits(&OpenConfig::default(), &Budget::UNLIMITED, connection);
 }

@@ -1,5 +1,5 @@
-//! Databases: every page kind, page size, encoding, storage of tables, and state of the files. Each
-//! comes with a script that reads and changes what is in it.
+//! Databases: every page kind, page size, encoding, kind of table storage, and state of the files. Each comes with a
+//! script that reads and changes its contents.
 
 use super::Image;
 use crate::engine::sqlite::Moment;
@@ -13,7 +13,7 @@ const fn cut(about: &'static str, setup: &'static str, script: &'static str) -> 
     Image { about, setup, script, moment: Moment::PowerCut, settings: &[] }
 }
 
-/// All images: what it shows, the script that makes it, the script that is run on it.
+/// All images: what each shows, the script that makes it, the script that is run on it.
 #[rustfmt::skip]
 pub static ALL: &[Image] = &[
     closed("one table, one leaf page, all storage classes", "

@@ -1,8 +1,8 @@
-//! The seeds: cases written by hand, from which fuzzing starts.
+//! The seeds: handwritten cases from which fuzzing starts.
 //!
-//! Each says what it shows. Database images are made by SQLite itself from a set-up script, on the
-//! simulated disk; those with a log or a hot journal are taken in the middle of it. `fuzzcheck corpus seed`
-//! writes them into the corpus databases.
+//! Each says what it shows. SQLite itself makes the database images from a set-up script, on the simulated disk; those
+//! with a log or a hot journal are captured halfway through. `fuzzcheck corpus seed` writes them into the corpus
+//! databases.
 
 mod images;
 mod sql;
@@ -16,9 +16,9 @@ pub struct Image {
     pub about: &'static str,
     /// The script that makes it.
     pub setup: &'static str,
-    /// A script that reads and changes what is in it.
+    /// A script that reads and changes the contents.
     pub script: &'static str,
-    /// When the files are taken.
+    /// When the files are captured.
     pub moment: Moment,
     /// Settings under which the script runs.
     pub settings: &'static [(Setting, u32)],

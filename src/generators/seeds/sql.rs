@@ -1,4 +1,4 @@
-//! SQL text: what SQLite's language has, on an empty database or on the rich schema.
+//! SQL text: the features of SQLite's language, on an empty database or on the rich schema.
 
 use super::Seed;
 use crate::testcase::Setting;

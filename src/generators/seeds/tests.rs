@@ -1,4 +1,4 @@
-//! The seeds build, run, and show what they say.
+//! The seeds build, run, and show what they claim to.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn every_target_has_at_least_sixty_different_seeds_without_findings() {
     }
 }
 
-/// A seed that fails at its first statement shows nothing. Those that fail on purpose say so.
+/// A seed that fails at its first statement shows nothing. Those that fail on purpose are marked.
 #[test]
 fn the_scripts_of_seeds_mostly_succeed() {
     for name in ["db_sql", "sql"] {

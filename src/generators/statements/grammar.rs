@@ -1,14 +1,14 @@
 //! The grammar of generated statements.
 //!
-//! A rule is a name and its alternatives; `{name}` stands for a rule. One that is listed twice is twice as
-//! likely. The first alternative of a rule is one that ends soon: it is taken when the fuel runs out. `_t`,
-//! `_v`, `_c` and `_i` are tables, views, columns and indexes that the binder chooses; `_f`, `_g`, `_r` and `_p`
-//! are FTS5, FTS3/4, R-Tree and Geopoly tables.
+//! A rule is a name and its alternatives; `{name}` refers to a rule. An alternative that is listed twice is twice as
+//! likely. The first alternative of a rule ends soon: it is taken when the fuel runs out. `_t`, `_v`, `_c` and `_i` are
+//! tables, views, columns and indexes that the binder chooses; `_f`, `_g`, `_r` and `_p` are FTS5, FTS3/4, R-Tree and
+//! Geopoly tables.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// The alternatives of a rule; `None` for a name that is none.
+/// The alternatives of a rule; `None` if there is no rule of that name.
 pub(super) fn alternatives(rule: &str) -> Option<&'static [&'static str]> {
     static BY_NAME: OnceLock<HashMap<&str, &[&str]>> = OnceLock::new();
     BY_NAME.get_or_init(|| RULES.iter().copied().collect()).get(rule).copied()
@@ -102,7 +102,7 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
         "{jsontext} -> {path}", "{jsontext} ->> {path}", "json_array({expr}, {jsontext})", "jsonb_set({jsontext}, {path}, {jsontext})", "json_group_array({expr})"]),
     ("json", &["SELECT {jsoncall}, {jsoncall}", "SELECT key, value, type, atom, path FROM json_tree({jsontext})", "UPDATE _t SET _c = {jsoncall}", "SELECT * FROM _t, json_each(_c) AS e WHERE e.key = {lit}", "INSERT INTO _t(_c) VALUES({jsoncall})", "CREATE INDEX n0 ON _t(_c ->> '$.a')"]),
 
-    // Changes.
+    // Modifications.
     ("insert", &["INSERT INTO _t VALUES({lit}, {lit})", "INSERT INTO _t DEFAULT VALUES", "INSERT INTO _t(_c) VALUES({lit})", "INSERT INTO _t(_c, _d) VALUES({lit}, {expr}), ({lit}, {lit}){returning}", "INSERT OR {conflict} INTO _t VALUES({lit}, {lit}, {lit})", "REPLACE INTO _t(_c, _d) VALUES({lit}, {lit})",
         "INSERT INTO _t SELECT * FROM _t{limit}", "INSERT INTO _t(_c, _d) {core}{limit}", "INSERT INTO _t(_c) VALUES({lit}) ON CONFLICT DO NOTHING", "INSERT INTO _t(_c, _d) VALUES({lit}, {lit}) ON CONFLICT(_c) DO UPDATE SET _c = excluded._c WHERE {cond}{returning}",
         "INSERT INTO _t SELECT * FROM _t WHERE true ON CONFLICT DO UPDATE SET _c = {expr}, _c = {lit}", "WITH {ctes} INSERT INTO _t SELECT * FROM c0", "WITH RECURSIVE {recursive} INSERT INTO _t(_c) SELECT n FROM r0", "INSERT INTO _t(rowid, _c) VALUES({lit}, {lit})",
@@ -150,7 +150,7 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
         "SELECT geopoly_svg(_shape), geopoly_bbox(_shape) FROM _p WHERE geopoly_within(_shape, {poly})", "INSERT INTO _p(_shape) VALUES({poly})", "SELECT geopoly_xform({poly}, 1, 0, 0, 1, {lit}, {lit}), geopoly_regular(0, 0, 5, {small})", "DELETE FROM _r WHERE id = {small}", "UPDATE _r SET x0 = {lit}", "WITH RECURSIVE {recursive} INSERT INTO _r SELECT n, n, n + 1, -n, n FROM r0", "SELECT geopoly_group_bbox(_shape) FROM _p", "SELECT geopoly_ccw({poly}), geopoly_contains_point({poly}, 1, 1)"]),
     ("poly", &["'[[0,0],[1,0],[1,1],[0,1],[0,0]]'", "'[[0,0],[2,0],[1,3],[0,0]]'", "geopoly_regular(1, 1, 2, 6)", "_c", "'[[0,0],[1,1]]'", "geopoly_blob('[[0,0],[4,0],[4,4],[0,4],[0,0]]')"]),
 
-    // The rest.
+    // Others.
     ("pragma", &["PRAGMA {pragma_name}", "PRAGMA {pragma_name} = {lit}", "PRAGMA {pragma_name}(_t)", "PRAGMA integrity_check", "PRAGMA quick_check(_t)", "PRAGMA foreign_key_check", "PRAGMA journal_mode = {journal}", "PRAGMA auto_vacuum = {small}", "PRAGMA incremental_vacuum({small})", "PRAGMA page_size = {pagesize}", "PRAGMA foreign_keys = {flag}",
         "PRAGMA recursive_triggers = {flag}", "PRAGMA writable_schema = {flag}", "PRAGMA reverse_unordered_selects = {flag}", "PRAGMA case_sensitive_like = {flag}", "PRAGMA optimize({small})", "PRAGMA wal_checkpoint({checkpoint})", "PRAGMA secure_delete = {flag}", "PRAGMA locking_mode = {locking}", "PRAGMA temp_store = {small}", "PRAGMA user_version = {lit}",
         "PRAGMA encoding = {encoding}", "PRAGMA cache_size = {small}", "PRAGMA defer_foreign_keys = {flag}", "PRAGMA legacy_alter_table = {flag}", "PRAGMA analysis_limit = {small}", "PRAGMA max_page_count = {lit}", "PRAGMA automatic_index = {flag}", "PRAGMA cell_size_check = {flag}", "PRAGMA trusted_schema = {flag}", "PRAGMA query_only = {flag}"]),

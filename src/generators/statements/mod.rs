@@ -1,9 +1,8 @@
-//! Statements from nothing but randomness.
+//! Random statements.
 //!
-//! A grammar is expanded until its fuel is used up; what it leaves open (which table, which column) the
-//! [binder](crate::sql::tree::Binder) fills in from the schema at hand, so that a statement that is meant to be
-//! valid mostly is. A share is made wrong on purpose ([`Validity`]): names that do not exist, counts that
-//! disagree, tokens missing.
+//! A grammar is expanded until its fuel is used up; the [binder](crate::sql::tree::Binder) fills in what it leaves open
+//! (which table, which column) from the current schema, so that a statement that is meant to be valid usually is. Some
+//! are made wrong on purpose ([`Validity`]): names that do not exist, counts that disagree, missing tokens.
 
 mod grammar;
 
@@ -14,12 +13,12 @@ use crate::sql::tree::{self, Binder};
 use crate::sql::vocabulary::Vocabulary;
 use crate::sql::{Names, tokenize};
 
-/// Rules that one statement may expand.
+/// Rules that a statement may expand.
 const FUEL: u32 = 60;
 /// Longest statement in bytes.
 const BYTES_MAX: usize = 4 << 10;
 
-/// Literals at boundaries of types, encodings and formats.
+/// Literals at the limits of types, encodings and formats.
 #[rustfmt::skip]
 pub const LITERALS: &[&str] = &[
     "0", "1", "-1", "2", "3", "9", "100", "127", "128", "-128", "255", "256", "32767", "-32768", "65536",
@@ -31,7 +30,7 @@ pub const LITERALS: &[&str] = &[
     "'2000-02-29 23:59:59.999'", "CURRENT_TIMESTAMP", "x'cb1761133233'",
 ];
 
-/// Where choices come from.
+/// The source of choices.
 pub trait Entropy {
     /// A number below `bound`, which is at least 1.
     fn below(&mut self, bound: u32) -> u32;
@@ -43,26 +42,26 @@ impl Entropy for Rng {
     }
 }
 
-/// Bytes of a fuzzer. When they are used up, the first of all alternatives is chosen, so that every expansion ends.
+/// A fuzzer's bytes. When they are used up, the first alternative is always chosen, so that every expansion ends.
 impl Entropy for Unstructured<'_> {
     fn below(&mut self, bound: u32) -> u32 {
         self.int_in_range(0..=bound.max(1) - 1).unwrap_or(0)
     }
 }
 
-/// How much of what is generated is to be wrong.
+/// How much of the output is meant to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
     /// Names and counts that are left unbound, of 100.
     pub unbound_percent: u8,
-    /// Statements that lose or double a token, of 100.
+    /// Statements in which a token is dropped or doubled, of 100.
     pub broken_percent: u8,
 }
 
 impl Validity {
-    /// As valid as can be.
+    /// As valid as possible.
     pub const VALID: Self = Self { unbound_percent: 0, broken_percent: 0 };
-    /// Mostly valid; enough is wrong to reach the error paths of the parser and the resolver.
+    /// Mostly valid; wrong often enough to reach the error paths of the parser and the resolver.
     pub const MIXED: Self = Self { unbound_percent: 3, broken_percent: 5 };
 }
 
@@ -76,7 +75,7 @@ pub struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    /// For a schema with these names and the words of this build.
+    /// For a schema with these names and the words of the running build.
     pub fn new(
         names: &'a Names,
         vocabulary: &'a Vocabulary,
@@ -86,13 +85,13 @@ impl<'a> Statements<'a> {
         Self { names, vocabulary, entropy, validity, fuel: 0 }
     }
 
-    /// A statement, with its semicolon; a few of them where one makes little sense alone.
+    /// A statement, with its semicolon; several if one makes little sense on its own.
     pub fn statement(&mut self) -> String {
         self.expanded("statement")
     }
 
-    /// A script that defines some tables, indexes, views and triggers and fills them. Names of one statement are
-    /// known to the next.
+    /// A script that defines and fills some tables, indexes, views and triggers. Each statement knows the names that
+    /// the previous ones define.
     pub fn schema(&mut self, tables: u32) -> String {
         let mut names = self.names.clone();
         let mut script = String::new();
@@ -115,7 +114,7 @@ impl<'a> Statements<'a> {
         script
     }
 
-    /// Text of the rule, one or more statements, bound and now and then broken.
+    /// Expands the rule to one or more statements, bound and now and then broken.
     fn expanded(&mut self, rule: &str) -> String {
         self.fuel = FUEL;
         let mut text = String::new();
@@ -133,7 +132,7 @@ impl<'a> Statements<'a> {
     /// A statement with its open names filled in.
     fn filled(&mut self, text: &str, rng: &mut Rng) -> String {
         let text = self.of_module(text, rng);
-        // Names in strings are nothing that the binder sees.
+        // The binder does not see names in strings.
         let table =
             rng.choice(&self.names.tables).map_or("t1", |table| crate::sql::bare(&table.name)).to_owned();
         let text = text.replace("'_t'", &format!("'{table}'"));
@@ -154,7 +153,7 @@ impl<'a> Statements<'a> {
         statement
     }
 
-    /// A statement about a table of a module, with that table; where there is none, one that makes it.
+    /// A statement about a table of a module, and that table; if there is none, a statement that creates it.
     fn of_module(&self, text: &str, rng: &mut Rng) -> String {
         const MODULES: [(&str, &str, &str); 4] = [
             ("_f", "fts5", "CREATE VIRTUAL TABLE n0 USING fts5(x, y)"),
@@ -182,8 +181,8 @@ impl<'a> Statements<'a> {
         text.replace(&format!("'{open}'"), &format!("'{table}'")).replace("_r_node", &format!("{table}_node"))
     }
 
-    /// Fills in what the binder does not know: names in statements without a tree, arguments of modules, the
-    /// column named like its full-text table.
+    /// Fills in what the binder does not know: names in statements without a tree, arguments of modules, the column
+    /// that is named like its full-text table.
     fn fill_rest(&self, statement: &str, open: &str, table: &str, rng: &mut Rng) -> String {
         if !statement.contains(open) {
             return statement.to_owned();
@@ -221,7 +220,7 @@ impl<'a> Statements<'a> {
             _ => {}
         }
         let Some(alternatives) = grammar::alternatives(rule) else {
-            // Not a rule: braces of SQL text.
+            // Not a rule, but braces in SQL text.
             out.push('{');
             out.push_str(rule);
             out.push('}');
@@ -255,7 +254,7 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// A call of any function of the build, with as many arguments as it takes.
+    /// A call of any function of the build, with the right number of arguments.
     fn function(&mut self, out: &mut String) {
         let functions = &self.vocabulary.functions;
         let at = self.entropy.below(functions.len().max(1) as u32) as usize;
@@ -276,7 +275,7 @@ impl<'a> Statements<'a> {
     }
 }
 
-/// The statement with a token out, doubled or exchanged with its neighbour.
+/// The statement with a token dropped, doubled or swapped with its neighbour.
 fn broken(statement: &str, rng: &mut Rng) -> String {
     let tokens: Vec<&str> =
         tokenize(statement.as_bytes()).into_iter().map(|token| &statement[token.range]).collect();

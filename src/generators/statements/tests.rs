@@ -7,7 +7,7 @@ use crate::targets::SQL;
 use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{Script, Setting, TestCase};
 
-/// True for what can be the name of a rule; braces of SQL text are not.
+/// True for what can be the name of a rule, unlike other text in braces.
 fn is_name(word: &str) -> bool {
     !word.is_empty()
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit())
@@ -56,7 +56,7 @@ fn any_bytes_give_a_statement_and_the_same_bytes_the_same_one() {
     assert!(seen.len() > 2000, "{}", seen.len());
 }
 
-/// Shares of statements that prepare, by how valid they are meant to be.
+/// Shares of statements that prepare, by intended validity.
 fn outcomes(validity: Validity) -> BTreeMap<&'static str, u32> {
     let mut executor = Executor::shared();
     let vocabulary = executor.vocabulary();

@@ -1,11 +1,11 @@
-//! Expressions: wrapped, unwrapped, other literals, operators and functions.
+//! Expressions: wrapped, unwrapped; other literals, operators and functions.
 
 use super::{Subject, indexes, operand, parse_expr, pick_node, tree_mutator};
 use crate::mutators::{Context, sql_templates};
 use crate::sql::tree::{Kind, Node, Part};
 
 tree_mutator! {
-    /// An expression becomes part of a larger one, or one of its parts takes its place.
+    /// Wraps an expression in a larger one, or replaces it by one of its parts.
     Wrap => wrap
 }
 
@@ -40,7 +40,7 @@ fn unwrap(tree: &mut Node, context: &mut Context<'_>) -> bool {
 }
 
 tree_mutator! {
-    /// A literal at a boundary, another operator, collation or type, a name or literal that libFuzzer knows of.
+    /// Changes a literal, operator, collation or type; a name or literal may come from libFuzzer's hints.
     Literal => literal
 }
 
@@ -70,7 +70,7 @@ fn literal(tree: &mut Node, _: &Subject<'_>, context: &mut Context<'_>) -> bool 
     is_new
 }
 
-/// The inside of a literal changed by libFuzzer, which knows its dictionary and what comparisons asked for.
+/// Lets libFuzzer change the inside of a literal: it has a dictionary, and knows what comparisons expected.
 fn with_hints(literal: &str, context: &mut Context<'_>) -> String {
     const GROWTH_MAX: usize = 40;
     let quoted = literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
@@ -84,7 +84,7 @@ fn with_hints(literal: &str, context: &mut Context<'_>) -> String {
 }
 
 tree_mutator! {
-    /// Another function, with arguments for as many as it takes.
+    /// Changes a function, with as many arguments as the new one takes.
     Function => function
 }
 

@@ -1,8 +1,8 @@
-//! Edits of the syntax tree of a statement.
+//! Edits the syntax tree of a statement.
 //!
-//! One statement of the script is parsed, edited and printed again; the statements around it stay byte for byte.
-//! After most edits its names are bound to what exists at that point of the script
-//! ([`crate::sql::tree::Binder`]); a share stays as it is, to be wrong.
+//! One statement of the script is parsed, edited and printed; the statements around it stay byte for byte the same.
+//! After most edits its names are bound to what exists at that point of the script ([`crate::sql::tree::Binder`]); some
+//! are left unbound, to be wrong.
 
 mod expressions;
 mod queries;
@@ -23,7 +23,7 @@ use crate::sql::tree::{self, Binder, Kind, Node, Part};
 use crate::sql::{self, Names};
 use crate::testcase::{Script, TestCase};
 
-/// A mutator that edits trees with a function.
+/// Defines a mutator that edits trees with a function.
 macro_rules! tree_mutator {
     ($(#[$doc:meta])* $name:ident => $edit:ident) => {
         $(#[$doc])*
@@ -46,16 +46,16 @@ macro_rules! tree_mutator {
 }
 use tree_mutator;
 
-/// Statements that are tried until one has a tree in which there is something to edit.
+/// Statements that are tried until one has a tree with something to edit.
 const ATTEMPTS_MAX: usize = 4;
 /// Edited statements whose names are bound, of 100.
 const BOUND_PERCENT: u8 = 85;
-/// What is left wrong in a statement that is bound, of 100.
+/// How many of 100 names are left wrong when a statement is bound.
 const ERRORS_PERCENT: u8 = 3;
 
 /// A statement that is being edited.
 pub(super) struct Subject<'a> {
-    /// What there is when it runs.
+    /// The names that exist when it runs.
     pub(super) names: &'a Names,
     /// The other statements of the script.
     pub(super) others: &'a [Range<usize>],
@@ -108,7 +108,7 @@ pub(super) fn bind(tree: &mut Node, names: &Names, context: &mut Context<'_>) {
     Binder::new(names, context.vocabulary, &mut context.rng, ERRORS_PERCENT).statement(tree);
 }
 
-/// Puts `new` in place of a statement; the statement's semicolon and what is blank before it stay.
+/// Replaces a statement by `new`; its semicolon and the whitespace before it stay.
 fn replace(case: &mut TestCase, range: Range<usize>, new: &str) -> Outcome {
     let script = case.sql.as_bytes();
     let old = &script[range.clone()];
@@ -118,7 +118,7 @@ fn replace(case: &mut TestCase, range: Range<usize>, new: &str) -> Outcome {
     store(case, Script::new(text))
 }
 
-/// The indexes, in the order of [`Node::visit`], of the nodes for which `is_fit`.
+/// The indexes, in the order of [`Node::visit`], of nodes for which `is_fit` holds.
 pub(super) fn indexes(tree: &Node, is_fit: impl Fn(&Node) -> bool) -> Vec<usize> {
     let (mut found, mut at) = (Vec::new(), 0);
     tree.visit(&mut |node| {
@@ -130,7 +130,7 @@ pub(super) fn indexes(tree: &Node, is_fit: impl Fn(&Node) -> bool) -> Vec<usize>
     found
 }
 
-/// A node for which `is_fit`, to edit.
+/// A node to edit for which `is_fit` holds.
 pub(super) fn pick_node<'t>(
     tree: &'t mut Node,
     context: &mut Context<'_>,
@@ -141,7 +141,7 @@ pub(super) fn pick_node<'t>(
     tree.nth_mut(index)
 }
 
-/// An expression that may stand anywhere: in parentheses unless it needs none.
+/// An expression that is valid anywhere: in parentheses, unless it needs none.
 pub(super) fn operand(expr: Node) -> Node {
     let is_simple = match expr.parts.as_slice() {
         [Part::Node(_)] => true,

@@ -1,4 +1,4 @@
-//! Joins, and queries put into other statements.
+//! Joins, and queries inside other statements.
 
 use super::{Subject, parse_expr, pick_node, tree_mutator};
 use crate::mutators::{Context, sql_templates};
@@ -22,7 +22,7 @@ fn text(text: &str) -> Part {
 }
 
 tree_mutator! {
-    /// Another join, one more, one less; a condition of `ON` in `WHERE` and the other way round.
+    /// Changes, adds or drops a join; moves a condition from `ON` to `WHERE` or back.
     Join => join
 }
 
@@ -130,7 +130,7 @@ fn more(tree: &mut Node, table: &str, condition: &str, context: &mut Context<'_>
     true
 }
 
-/// What a query `$Q` may become.
+/// What a query `$Q` may be wrapped in.
 const QUERIES: [&str; 16] = [
     "SELECT * FROM ($Q)",
     "SELECT * FROM ($Q) AS q0 WHERE $E",
@@ -149,7 +149,7 @@ const QUERIES: [&str; 16] = [
     "SELECT *, row_number() OVER (ORDER BY 1) FROM ($Q)",
     "SELECT * FROM ($Q) AS q7 NATURAL FULL JOIN ($Q) AS q8",
 ];
-/// What a statement that is a query may become.
+/// Statements that a query `$Q` may be wrapped in.
 const STATEMENTS: [&str; 12] = [
     "CREATE TABLE $N AS $Q",
     "CREATE VIEW $N AS $Q",
@@ -166,7 +166,7 @@ const STATEMENTS: [&str; 12] = [
 ];
 
 tree_mutator! {
-    /// A query becomes part of a larger statement, or comes out of one.
+    /// Wraps a query in a larger statement, or unwraps one.
     Embed => embed
 }
 
@@ -183,7 +183,7 @@ fn embed(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> b
     };
     let template = if is_whole && context.chance(60) { STATEMENTS.as_slice() } else { QUERIES.as_slice() };
     let template = template[context.rng.usize(0..template.len())];
-    // A parameter stands for the query while the names are filled in.
+    // A parameter stands in for the query while the names are filled in.
     let filled = sql_templates::fill(&template.replace("$Q", "\u{1}"), subject.names, context);
     let query = place.print();
     let Some(new) = tree::parse(filled.replace('\u{1}', &query).as_bytes()) else {

@@ -1,4 +1,4 @@
-//! Statements whose names are bound again.
+//! Binds the names of statements again.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use crate::sql::tree::{self, Kind, Node};
 use crate::sql::{self, Names};
 use crate::testcase::TestCase;
 
-/// Longest script in bytes that is repaired.
+/// Longest script that is repaired, in bytes.
 const SCRIPT_BYTES_MAX: usize = 12 << 10;
-/// Statements that are repaired at a time: so many, or up to twice as many.
+/// Statements that are repaired at a time: from this many to twice as many.
 const WINDOW: usize = 3;
 
 tree_mutator! {
-    /// Names of a statement give way to others of the schema: it works on another table, index or column.
+    /// Replaces names of a statement by others from the schema: it then works on another table, index or column.
     Rebind => rebind
 }
 
@@ -28,7 +28,7 @@ fn rebind(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> 
     *tree != before
 }
 
-/// Puts placeholders in place of `percent` of the names.
+/// Replaces `percent` of the names by placeholders.
 fn forget_names(node: &mut Node, percent: u8, context: &mut Context<'_>) {
     let placeholder = match node.kind {
         Kind::TableName | Kind::Target => "_t",
@@ -45,7 +45,7 @@ fn forget_names(node: &mut Node, percent: u8, context: &mut Context<'_>) {
     }
 }
 
-/// [`repair`] as an edit of its own.
+/// [`repair`] as a mutator.
 pub(in crate::mutators) struct Repair;
 
 impl Mutator for Repair {
@@ -58,9 +58,9 @@ impl Mutator for Repair {
     }
 }
 
-/// Binds some statements of the script, one after the other, to what is there when they run. One that no parser
-/// takes is left, or a new one takes its place. Nothing happens to what is right already. A long script is
-/// repaired in several turns: it has as many descendants.
+/// Binds some statements of the script, one after the other, to what exists when they run. A statement that does not
+/// parse is kept or replaced by a new one. Statements that are correct are not changed. A long script is repaired over
+/// several generations of mutants.
 pub(in crate::mutators) fn repair(case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
     let all: Vec<Range<usize>> = sql::statements(case.sql.as_bytes()).collect();
     let Some(window) = context.range(all.len(), 2 * WINDOW).filter(|_| case.sql.len() <= SCRIPT_BYTES_MAX)
@@ -89,9 +89,9 @@ pub(in crate::mutators) fn repair(case: &mut TestCase, context: &mut Context<'_>
     store(case, new)
 }
 
-/// A statement bound to `names`, or another in its place; `None` if it stays.
+/// A statement bound to `names`, or its replacement; `None` if it stays as it is.
 fn repaired(text: &[u8], names: &Names, context: &mut Context<'_>) -> Option<Vec<u8>> {
-    /// Broken statements that are exchanged, of 100.
+    /// Broken statements that are replaced, of 100.
     const EXCHANGED_PERCENT: u8 = 60;
     let Some(mut tree) = tree::parse(text) else {
         let is_exchanged = context.chance(EXCHANGED_PERCENT) && !text.trim_ascii().is_empty();

@@ -1,4 +1,4 @@
-//! Subtrees exchanged, clauses added and dropped, items of lists.
+//! Replaces subtrees, adds and drops clauses, edits lists.
 
 use super::{Subject, edit, indexes, operand, pick_node, tree_mutator};
 use crate::generators::Fragments;
@@ -8,12 +8,11 @@ use crate::sql::tree::{self, Kind, Node, Part};
 use crate::testcase::{Script, TestCase};
 
 tree_mutator! {
-    /// A subtree takes the place of another of its kind: from the statement, from another of the script, from the
-    /// seeds.
+    /// Replaces a subtree by another of the same kind, from the statement, another one of the script, or the seeds.
     Exchange => exchange
 }
 
-/// Puts one to a few subtrees of another script into statements of this one.
+/// Inserts one or a few subtrees of another script into statements of this one.
 pub(in crate::mutators) fn exchange_with(
     case: &mut TestCase,
     donor: &Script,
@@ -42,9 +41,9 @@ fn exchange(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -
     exchange_from(tree, source.as_ref(), context)
 }
 
-/// Puts a subtree of `source`, or of the seeds, in place of one of its kind.
+/// Replaces a subtree by one of the same kind from `source` or the seeds.
 fn exchange_from(tree: &mut Node, source: Option<&Node>, context: &mut Context<'_>) -> bool {
-    // Large subtrees and small ones alike: nodes by kind first, or leaves would take nearly all turns.
+    // Large subtrees and small ones alike: choose the kind of node first, or nearly all would be leaves.
     let mut kinds = Vec::new();
     tree.visit(&mut |node| kinds.push(node.kind));
     kinds.remove(0);
@@ -65,7 +64,7 @@ fn exchange_from(tree: &mut Node, source: Option<&Node>, context: &mut Context<'
     is_new
 }
 
-/// A node of `kind`: of `source`, else of the seeds.
+/// A node of `kind` from `source`, otherwise from the seeds.
 fn fragment(source: Option<&Node>, kind: Kind, context: &mut Context<'_>) -> Option<Node> {
     let mut own = Vec::new();
     if let Some(source) = source {
@@ -82,7 +81,7 @@ fn fragment(source: Option<&Node>, kind: Kind, context: &mut Context<'_>) -> Opt
 }
 
 tree_mutator! {
-    /// A clause comes, goes or changes.
+    /// Adds, drops or changes a clause.
     Clause => clause
 }
 
@@ -106,7 +105,7 @@ fn clause(tree: &mut Node, subject: &Subject<'_>, context: &mut Context<'_>) -> 
 }
 
 tree_mutator! {
-    /// An item of a list goes, comes twice, changes places, or comes from elsewhere.
+    /// Drops, duplicates or moves an item of a list, or takes one from elsewhere.
     List => list
 }
 

@@ -94,10 +94,11 @@ fn repair_binds_a_script_and_leaves_a_sound_one() {
         let mut case = TestCase::from_sql(sound);
         assert_eq!(with_context(seed, |context| repair(&mut case, context)), Outcome::Skipped);
         let mut case = TestCase::from_sql(broken);
-        // Some statements at a time.
-        let turns: Vec<Outcome> =
-            (0..6).map(|turn| with_context(6 * seed + turn, |context| repair(&mut case, context))).collect();
-        if turns.contains(&Outcome::Mutated) {
+        // Some statements are repaired at a time.
+        let outcomes: Vec<Outcome> = (0..6)
+            .map(|round| with_context(6 * seed + round, |context| repair(&mut case, context)))
+            .collect();
+        if outcomes.contains(&Outcome::Mutated) {
             let text = String::from_utf8_lossy(case.sql.as_bytes()).into_owned();
             repaired += u32::from(text.contains("INSERT INTO t VALUES (1, 2)") && text.contains(" FROM t;"));
         }

@@ -1,8 +1,8 @@
-//! The places of the grammar.
+//! The kinds of nodes.
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Where in the grammar a node stands. Nodes of a kind can stand in each other's places.
+        /// The place of a node in the grammar. Nodes of the same kind can replace each other.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Kind {
             $($(#[$doc])* $name,)*
@@ -16,7 +16,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A statement that is none of the kinds below.
+    /// A statement of none of the kinds below.
     Statement,
     /// `INSERT` and `REPLACE`.
     Insert,
@@ -38,11 +38,11 @@ kinds! {
     Alter,
     /// `PRAGMA`.
     Pragma,
-    /// `SELECT` or `VALUES` with all that belongs to it.
+    /// A complete `SELECT` or `VALUES`.
     Select,
     /// Its cores and the operators between them.
     Compound,
-    /// `UNION` and its kin.
+    /// `UNION` and the like.
     CompoundOperator,
     /// `SELECT … FROM … WHERE …` without `ORDER BY`.
     Core,
@@ -58,7 +58,7 @@ kinds! {
     From,
     /// A table, subquery or call in `FROM`.
     TableRef,
-    /// `LEFT JOIN` and its kin.
+    /// `LEFT JOIN` and the like.
     JoinOperator,
     /// `ON …` or `USING (…)`; may be absent.
     JoinOn,
@@ -88,7 +88,7 @@ kinds! {
     Cte,
     /// An expression.
     Expr,
-    /// Expressions with commas between them, a list.
+    /// Comma-separated expressions, a list.
     Exprs,
     /// Rows of `VALUES`, a list.
     Rows,
@@ -104,7 +104,7 @@ kinds! {
     Filter,
     /// `OVER …`; may be absent.
     Over,
-    /// What stands in the parentheses of a window.
+    /// The contents of a window's parentheses.
     Window,
     /// `PARTITION BY …`; may be absent.
     Partition,
@@ -120,13 +120,13 @@ kinds! {
     TableName,
     /// The name of a table that is written to or changed.
     Target,
-    /// The name of an object that is made here.
+    /// The name of an object that is created here.
     NewName,
-    /// The name of a column that is made here.
+    /// The name of a column that is created here.
     NewColumn,
-    /// The name of a column where an expression cannot stand.
+    /// The name of a column where no expression is allowed.
     ColumnName,
-    /// Names of columns with commas between them, a list.
+    /// Comma-separated column names, a list.
     ColumnNames,
     /// The name of an index.
     IndexName,
@@ -140,7 +140,7 @@ kinds! {
     Upsert,
     /// `RETURNING …`; may be absent.
     Returning,
-    /// `OR IGNORE` and its kin; may be absent.
+    /// `OR IGNORE` and the like; may be absent.
     Conflict,
     /// Columns and constraints of a table, a list.
     Definitions,
@@ -156,7 +156,7 @@ kinds! {
     Commands,
     /// When a trigger fires.
     TriggerTime,
-    /// On what it fires.
+    /// The event on which it fires.
     TriggerEvent,
     /// `WHEN …`; may be absent.
     When,
@@ -169,7 +169,7 @@ kinds! {
 }
 
 impl Kind {
-    /// What is printed between the parts of such a node.
+    /// The separator that is printed between the parts of such a node.
     pub fn separator(self) -> &'static str {
         match self {
             _ if self.is_list() => ",",
@@ -177,7 +177,7 @@ impl Kind {
         }
     }
 
-    /// True if the parts are items of the same kind that may be dropped, doubled and moved.
+    /// True if the parts are items of the same kind that may be dropped, duplicated and moved.
     pub fn is_list(self) -> bool {
         use Kind::{ColumnNames, Columns, Ctes, Definitions, Exprs, ModuleArguments, Rows, Sets, Terms};
         matches!(

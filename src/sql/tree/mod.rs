@@ -1,13 +1,13 @@
 //! The syntax tree of a statement, as mutators edit it.
 //!
-//! [`parse`] reads a statement with `sqlite3-parser`, a port of SQLite's own grammar. That crate's tree has
-//! a type per construct and lives in an arena, which is right for reading and wrong for cutting; it is turned
-//! into one node type here: a [`Kind`] and parts, which are text or nodes. What stands in the same place of the
-//! grammar has the same kind, so any two nodes of a kind can be exchanged. A clause that may be missing is
-//! there as a node without parts: to add one is to fill it.
+//! [`parse`] reads a statement with `sqlite3-parser`, a port of SQLite's own grammar. That crate's tree has a type per
+//! construct and lives in an arena, which suits reading but not editing; here it is converted to a single node type: a
+//! [`Kind`] and parts, which are text or nodes. Everything that may appear in the same place of the grammar has the
+//! same kind, so any two nodes of a kind can be swapped. A missing optional clause is a node without parts: to add one
+//! is to fill it.
 //!
-//! Statements that the parser refuses, or that are too large or too deep to be worth it, have no tree; the
-//! token mutators serve there.
+//! Statements that the parser rejects, or that are too large or too deep to be worth it, have no tree; the token
+//! mutators handle those.
 
 mod bind;
 mod convert;
@@ -22,18 +22,18 @@ use sqlite3_parser::{Bump, FallibleIterator as _};
 
 use super::token::{self, TokenKind};
 
-/// Longest statement in bytes that gets a tree.
+/// Longest statement that gets a tree, in bytes.
 const STATEMENT_BYTES_MAX: usize = 6 << 10;
-/// Most operators, brackets and keywords that nest in a statement that gets a tree: the parser's tree is as
-/// deep as an expression is long, and printing and dropping it recurse.
+/// How many operators, brackets and keywords may nest in a statement that gets a tree: the parser's tree is as deep as
+/// an expression is long, and printing and dropping it are recursive.
 const NESTING_MAX: usize = 400;
 
-/// A piece of a node.
+/// A part of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// Text as it stands in the statement.
+    /// Text as in the statement.
     Text(SmolStr),
-    /// A node below.
+    /// A child node.
     Node(Node),
 }
 
@@ -42,32 +42,32 @@ pub enum Part {
 pub struct Node {
     /// Its place in the grammar.
     pub kind: Kind,
-    /// What it consists of, in order; separators of lists are not among them.
+    /// Its parts, in order, without the separators of lists.
     pub parts: Vec<Part>,
 }
 
 impl Node {
-    /// A node of these parts.
+    /// A node with these parts.
     pub fn new(kind: Kind, parts: Vec<Part>) -> Self {
         Self { kind, parts }
     }
 
-    /// A node that is a text.
+    /// A node with a text as its only part.
     pub fn text(kind: Kind, text: impl Into<SmolStr>) -> Self {
         Self { kind, parts: vec![Part::Text(text.into())] }
     }
 
-    /// A clause that is not there.
+    /// An absent clause.
     pub fn absent(kind: Kind) -> Self {
         Self { kind, parts: Vec::new() }
     }
 
-    /// True for a clause that is not there.
+    /// True for an absent clause.
     pub fn is_absent(&self) -> bool {
         self.parts.is_empty()
     }
 
-    /// The nodes right below.
+    /// The child nodes.
     pub fn children(&self) -> impl Iterator<Item = &Node> {
         self.parts.iter().filter_map(|part| match part {
             Part::Node(node) => Some(node),
@@ -75,7 +75,7 @@ impl Node {
         })
     }
 
-    /// The nodes right below, to edit.
+    /// The child nodes, to edit.
     pub fn children_mut(&mut self) -> impl Iterator<Item = &mut Node> {
         self.parts.iter_mut().filter_map(|part| match part {
             Part::Node(node) => Some(node),
@@ -83,17 +83,17 @@ impl Node {
         })
     }
 
-    /// The first node of a kind right below.
+    /// The first child of a kind.
     pub fn child(&self, kind: Kind) -> Option<&Node> {
         self.children().find(|node| node.kind == kind)
     }
 
-    /// The first node of a kind right below, to edit.
+    /// The first child of a kind, to edit.
     pub fn child_mut(&mut self, kind: Kind) -> Option<&mut Node> {
         self.children_mut().find(|node| node.kind == kind)
     }
 
-    /// The text of a node that is a text alone.
+    /// The text of a node whose only part is a text.
     pub fn as_text(&self) -> Option<&str> {
         match self.parts.as_slice() {
             [Part::Text(text)] => Some(text),
@@ -151,7 +151,7 @@ impl Node {
     }
 }
 
-/// Appends a piece of text, with a space where the two would otherwise be read as one, or for the reader.
+/// Appends text, after a space if the two would otherwise be read as one, or for readability.
 fn push(out: &mut String, text: &str) {
     let (Some(last), Some(next)) = (out.bytes().last(), text.bytes().next()) else {
         out.push_str(text);
@@ -165,7 +165,7 @@ fn push(out: &mut String, text: &str) {
     out.push_str(text);
 }
 
-/// The tree of one statement; a semicolon at its end is not part of it. `None` where there is none.
+/// Parses one statement, without the semicolon at its end. `None` if there is none.
 pub fn parse(statement: &[u8]) -> Option<Node> {
     if statement.len() > STATEMENT_BYTES_MAX
         || !is_shallow(statement)
@@ -179,19 +179,19 @@ pub fn parse(statement: &[u8]) -> Option<Node> {
     Some(convert::command(&command))
 }
 
-/// The names of the columns of the query in a `CREATE VIEW` or `CREATE TABLE … AS`, as far as they are known.
+/// The column names of the query in a `CREATE VIEW` or `CREATE TABLE … AS`, as far as they are known.
 pub fn result_columns(statement: &[u8], names: &super::Names) -> Vec<String> {
     let tree = parse(statement);
     let Some(mut query) = tree.as_ref().and_then(|tree| tree.child(Kind::Select)).cloned() else {
         return Vec::new();
     };
-    // All that does not fit is left: this only reads.
+    // Whatever does not fit stays, since this only reads.
     let (vocabulary, mut rng) = (crate::sql::vocabulary::Vocabulary::default(), fastrand::Rng::with_seed(0));
     let columns = Binder::new(names, &vocabulary, &mut rng, 100).query(&mut query);
     columns.into_iter().map(String::from).collect()
 }
 
-/// Whether a statement cannot nest deeply.
+/// Whether a statement certainly does not nest deeply.
 fn is_shallow(statement: &[u8]) -> bool {
     let tokens = token::tokenize(statement);
     let nests = tokens.iter().filter(|token| match token.kind {

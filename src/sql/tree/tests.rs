@@ -115,7 +115,7 @@ fn what_fits_is_left_alone() {
             names.add(text.as_bytes());
         }
     }
-    // Some seeds are wrong on purpose, and not all that a script does to names is known here.
+    // Some seeds are wrong on purpose, and not everything that a script does to names is known here.
     assert!(changed.len() < 36, "{} {:#?}", changed.len(), changed);
 }
 

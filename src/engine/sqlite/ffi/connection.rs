@@ -23,10 +23,10 @@ pub struct Connection<'v> {
 }
 
 impl<'v> Connection<'v> {
-    /// Opens the database `name`, creating it where there is none, with extended result codes.
+    /// Opens the database `name`, creating it if there is none, with extended result codes.
     ///
     /// # Errors
-    /// SQLite's code; a database that is no database is found out later.
+    /// SQLite's code; a file that is not a database is noticed later.
     pub fn open(vfs: &'v Vfs, name: &CStr) -> Result<Self, Code> {
         Self::open_sharing(vfs, name, false, Rc::new(Watch::new()))
     }
@@ -74,7 +74,7 @@ impl<'v> Connection<'v> {
         &self.watch
     }
 
-    /// Sets a limit (`SQLITE_LIMIT_…`); returns the one before.
+    /// Sets a limit (`SQLITE_LIMIT_…`); returns the previous one.
     pub fn limit(&self, limit: c_int, value: c_int) -> c_int {
         // SAFETY: the connection is open, here and below.
         unsafe { ffi::sqlite3_limit(self.db.as_ptr(), limit, value) }
@@ -87,7 +87,7 @@ impl<'v> Connection<'v> {
         unsafe { ffi::sqlite3_db_config(self.db.as_ptr(), switch, c_int::from(on), unused) };
     }
 
-    /// Switches query optimizations off, a bit each.
+    /// Switches query optimizations off, one per bit.
     pub fn optimizations_off(&self, mask: u32) {
         let control = ffi::SQLITE_TESTCTRL_OPTIMIZATIONS;
         // SAFETY: the arguments are those of this control.
@@ -101,15 +101,15 @@ impl<'v> Connection<'v> {
 
     /// Prepares the first statement of `sql`.
     ///
-    /// Returns the result, the statement if there is one (none for blanks and comments), and how many
-    /// bytes of `sql` were read.
+    /// Returns the result, the statement if there is one (none for whitespace and comments), and how many bytes of
+    /// `sql` were read.
     pub fn prepare<'c>(&'c self, sql: &[u8]) -> (Code, Option<Statement<'c>>, usize) {
         let mut statement = ptr::null_mut();
         let mut tail = ptr::null();
         let start = sql.as_ptr().cast();
         let length = c_int::try_from(sql.len()).unwrap_or(c_int::MAX);
-        // SAFETY: `sql` lives for the call, and SQLite reads at most `length` bytes of it. It leaves
-        // the tail pointing into it.
+        // SAFETY: `sql` outlives the call, and SQLite reads at most `length` bytes of it. It leaves the tail pointing
+        // into it.
         let (code, read) = unsafe {
             let code = ffi::sqlite3_prepare_v3(
                 self.db.as_ptr(),
@@ -125,7 +125,7 @@ impl<'v> Connection<'v> {
         (Code(code), Statement::new(statement, false), read)
     }
 
-    /// As [`Connection::prepare`], through the UTF-16 interface. `sql` is read whole.
+    /// As [`Connection::prepare`], through the UTF-16 interface. All of `sql` is read.
     pub fn prepare_utf16<'c>(&'c self, sql: &[u8]) -> (Code, Option<Statement<'c>>) {
         let units: Vec<u16> = String::from_utf8_lossy(sql).encode_utf16().collect();
         let length = c_int::try_from(2 * units.len()).unwrap_or(c_int::MAX);
@@ -146,16 +146,16 @@ impl<'v> Connection<'v> {
 
     /// The text of the last error.
     pub fn error_message(&self) -> String {
-        // SAFETY: SQLite gives a C string that is valid until the next call.
+        // SAFETY: SQLite returns a C string that is valid until the next call.
         let text = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(self.db.as_ptr())) };
         text.to_string_lossy().into_owned()
     }
 
-    /// Closes the connection; it stays open where SQLite says that it is busy, and is then abandoned,
-    /// as the leak that it is.
+    /// Closes the connection; if SQLite says that it is busy, it stays open and is abandoned, which is a leak and
+    /// counts as one.
     pub fn close(self) -> Code {
         let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: statements borrow the connection, so that none is in use.
+        // SAFETY: statements borrow the connection, so none is in use.
         let code = Code(unsafe { ffi::sqlite3_close(this.db.as_ptr()) });
         if code == Code::OK {
             // SAFETY: `this` is not used again, and SQLite calls nothing of a closed connection.
@@ -167,7 +167,7 @@ impl<'v> Connection<'v> {
 
 impl Drop for Connection<'_> {
     fn drop(&mut self) {
-        // SAFETY: as in `close`; there is nobody to tell the result.
+        // SAFETY: as in `close`; nobody needs the result.
         unsafe { ffi::sqlite3_close(self.db.as_ptr()) };
     }
 }

@@ -1,16 +1,16 @@
-//! SQLite's page cache, with what lies behind and in a new page made the same every time.
+//! SQLite's page cache, with deterministic bytes after a page and in a new page.
 //!
-//! SQLite reads up to 16 bytes behind a page where a cell of a damaged file says so, by design ("the btree
-//! layer needs a small (16-byte) overrun area", `pcache1.c`). What it finds there is the header of the page,
-//! which begins with two addresses: whether a damaged file is taken for damaged then depends on where the heap
-//! is. And a page that is taken from the freelist is not cleared: what malloc left there goes to the file. Both
-//! made the same case give two results.
+//! By design, SQLite reads up to 16 bytes past a page if a cell of a damaged file says so ("the btree layer needs a
+//! small (16-byte) overrun area", `pcache1.c`). What it finds there is the header of the page, which begins with two
+//! addresses: whether a damaged file is recognised as such then depends on the position of the heap. Also, a page that
+//! is taken from the freelist is not cleared, so whatever malloc left there goes to the file. Both gave the same case
+//! two different results.
 //!
-//! So every page is asked for with 16 bytes more, which are zero, and a new page is zero, too.
+//! So every page is allocated with 16 extra bytes, which are zero, and a new page is zero, too.
 //!
-//! SQLite's cache would take the first 20 pages of a file from one block: like lookaside that hides a page that is
-//! used after it was freed from AddressSanitizer. There is no such block, in fuzzing and replay alike: what one
-//! finds and when a heap limit is met has to be the same in the other.
+//! SQLite's cache would allocate the first 20 pages of a file as one block, which, like lookaside, hides the use of a
+//! freed page from AddressSanitizer. That block is switched off in fuzzing and replay alike, so that both find the same
+//! and reach a heap limit at the same time.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 
 use rusqlite::ffi;
 
-/// Bytes behind a page that SQLite may read.
+/// Bytes past a page that SQLite may read.
 const OVERRUN_BYTES: usize = 16;
 
 static DEFAULT: OnceLock<Methods> = OnceLock::new();
@@ -26,13 +26,13 @@ static DEFAULT: OnceLock<Methods> = OnceLock::new();
 /// SQLite's own page cache.
 struct Methods(ffi::sqlite3_pcache_methods2);
 
-// SAFETY: functions and a pointer that is null; SQLite calls them from any thread.
+// SAFETY: functions and a null pointer; SQLite calls them from any thread.
 unsafe impl Send for Methods {}
 // SAFETY: as above.
 unsafe impl Sync for Methods {}
 
-/// Puts this page cache before SQLite's, which is not initialised yet. Where SQLite checks its own
-/// assertions its cache takes no odd page sizes: there only the block is left out.
+/// Installs this page cache in front of SQLite's, which is not initialised yet. If SQLite checks its own assertions,
+/// its cache accepts no odd page sizes: then only the block is switched off.
 pub(super) fn install() -> c_int {
     // SAFETY: nothing uses SQLite yet; it copies the methods, which are functions of this program.
     unsafe {
@@ -70,9 +70,9 @@ unsafe extern "C" fn fetch(
     let Some(fetch) = DEFAULT.get().and_then(|methods| methods.0.xFetch) else {
         return ptr::null_mut();
     };
-    // SAFETY: the arguments are SQLite's. Its cache puts the header of a page, to which `page` points, right
-    // behind the page; where one does not (the distance is no page size), nothing is cleared. In a page that is
-    // new to its number, and only there, the first pointer of the extra bytes is null: so SQLite knows it.
+    // SAFETY: the arguments are SQLite's. Its cache puts the header of a page, to which `page` points, right after the
+    // page; if not (the distance is not a page size), nothing is cleared. The first pointer of the extra bytes is null
+    // only in a page that is new to its number, which is how SQLite recognises one.
     unsafe {
         let page = fetch(cache, key, may_create);
         if !page.is_null() && (*page).pExtra.cast::<*mut c_void>().read().is_null() {

@@ -48,7 +48,7 @@ type Context = *mut ffi::sqlite3_context;
 type Values = *mut *mut ffi::sqlite3_value;
 
 unsafe extern "C" fn leak(_: Context, _: c_int, _: Values) {
-    // SAFETY: SQLite's allocator gives memory or null, and neither is used.
+    // SAFETY: SQLite's allocator returns memory or null, and neither is used.
     black_box(unsafe { ffi::sqlite3_malloc(100) });
 }
 
@@ -75,7 +75,7 @@ unsafe extern "C" fn out_of_memory(_: Context, _: c_int, _: Values) {
 }
 
 unsafe extern "C" fn recursion(context: Context, _: c_int, _: Values) {
-    // A stack without a limit, too, has an end before the steps of a case do.
+    // Even a stack without a limit ends before the steps of a case do.
     let room = [0_u8; 512 << 10];
     black_box(&room);
     // SAFETY: SQLite calls the function with its context; the text is a C string.
@@ -98,7 +98,7 @@ unsafe extern "C" fn internal_error(context: Context, _: c_int, _: Values) {
 }
 
 unsafe extern "C" fn by_name(context: Context, count: c_int, values: Values) {
-    // SAFETY: SQLite calls the function with one value, whose text lives for the call.
+    // SAFETY: SQLite calls the function with one value, whose text outlives the call.
     let name = unsafe {
         let text = ffi::sqlite3_value_text(*values);
         if text.is_null() {
@@ -119,7 +119,7 @@ unsafe extern "C" fn by_name(context: Context, count: c_int, values: Values) {
 }
 
 unsafe extern "C" fn heap_overread(_: Context, _: c_int, _: Values) {
-    // SAFETY: none; that is the bug. The byte behind the block belongs to the process all the same.
+    // SAFETY: none; that is the bug. The byte after the block still belongs to the process.
     unsafe {
         let block = black_box(ffi::sqlite3_malloc(100)).cast::<u8>();
         if !block.is_null() {

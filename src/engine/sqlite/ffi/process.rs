@@ -1,4 +1,4 @@
-//! What SQLite has once per process: its initialisation and its global settings.
+//! SQLite's per-process state: its initialisation and its global settings.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -12,7 +12,7 @@ use crate::engine::Code;
 use crate::engine::trace::LOG_LINES_MAX;
 use crate::faults::alloc;
 
-/// The first release with `SQLITE_TESTCTRL_PRNG_SEED`, as a number of SQLite's.
+/// The first release with `SQLITE_TESTCTRL_PRNG_SEED`, as a version number of SQLite's.
 const FIRST_WITH_PRNG_SEED: c_int = 3_029_000;
 /// Longest line of the error log that is kept, in bytes.
 const LOG_LINE_BYTES_MAX: usize = 300;
@@ -43,11 +43,11 @@ pub fn initialize() {
     });
 }
 
-/// Gives the process to cases alone: SQLite without mutexes, and without any VFS that reaches the
-/// host. From here on the process must use SQLite from one thread only, and can open no file with it.
+/// Dedicates the process to cases: SQLite without mutexes, and without any VFS that reaches the host. From here on the
+/// process must use SQLite from one thread only, and cannot open files with it.
 pub fn isolate() {
     if cfg!(test) {
-        panic!("tests share their process: they take Executor::shared()");
+        panic!("tests share their process: use Executor::shared() instead");
     }
     initialize();
     alloc::keep_memory();
@@ -69,7 +69,7 @@ unsafe extern "C" fn log_line(_data: *mut c_void, code: c_int, message: *const c
     }
     LOG.with_borrow_mut(|log| {
         if log.len() < LOG_LINES_MAX {
-            // SAFETY: SQLite passes a C string that lives for this call.
+            // SAFETY: SQLite passes a C string that outlives this call.
             let message = unsafe { CStr::from_ptr(message) }.to_bytes();
             let message = &message[..message.len().min(LOG_LINE_BYTES_MAX)];
             log.push(format!("{}: {}", Code(code).name(), String::from_utf8_lossy(message)));
@@ -82,7 +82,7 @@ pub fn take_log() -> Vec<String> {
     LOG.take()
 }
 
-/// Lifts the heap limits that the case or its script set.
+/// Removes the heap limits that the case or its script set.
 pub fn reset_heap_limit() {
     // SAFETY: global switches of SQLite's.
     unsafe {
@@ -91,8 +91,8 @@ pub fn reset_heap_limit() {
     }
 }
 
-/// Sets what a case could have changed for the whole process, or what it asks for: heap limits off or
-/// as given (0 is none), the seed of SQLite's random numbers, and the place of the lock byte.
+/// Sets what a case could have changed for the whole process, or asks for: heap limits off or as given (0 is none), the
+/// seed of SQLite's random numbers, and the position of the lock byte.
 pub fn reset(hard_heap_limit: i64, random_seed: u32, pending_byte: u32) {
     reset_heap_limit();
     // SAFETY: no connection is open, so the lock byte may move.
@@ -101,33 +101,32 @@ pub fn reset(hard_heap_limit: i64, random_seed: u32, pending_byte: u32) {
         let no_schema = ptr::null_mut::<ffi::sqlite3>();
         ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PRNG_SEED, random_seed as c_int, no_schema);
         if ffi::sqlite3_libversion_number() < FIRST_WITH_PRNG_SEED {
-            // The next random number asks the default VFS for a seed, which is ours and takes it from the case.
+            // For the next random number SQLite asks the default VFS for a seed, which is ours and uses the case's.
             ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PRNG_RESET);
         }
         ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PENDING_BYTE, pending_byte);
     }
 }
 
-/// Gives `localtime` a time zone of its own, an hour ahead of UTC, so that no result depends on the
-/// host's.
+/// Gives `localtime` a fixed time zone, an hour ahead of UTC, so that no result depends on the host's.
 pub fn fix_local_time() {
     type LocalTime = unsafe extern "C" fn(*const c_void, *mut c_void) -> c_int;
     let function: LocalTime = local_time;
     let control = ffi::SQLITE_TESTCTRL_LOCALTIME_FAULT;
-    // Before 3.36 there is no such function: any number but 0 then means that there is no local time.
+    // Before 3.36 there is no such function: any number but 0 then means that local time is unavailable.
     // SAFETY: a global switch of SQLite's; 2 says that a function follows.
     unsafe { ffi::sqlite3_test_control(control, 2 as c_int, function) };
 }
 
 unsafe extern "C" fn local_time(seconds: *const c_void, out: *mut c_void) -> c_int {
-    // SAFETY: SQLite passes a time_t and a place for a struct tm.
+    // SAFETY: SQLite passes a time_t and a pointer to a struct tm.
     unsafe {
         let shifted = (*seconds.cast::<libc::time_t>()).saturating_add(3600);
         c_int::from(libc::gmtime_r(&shifted, out.cast()).is_null())
     }
 }
 
-/// Most bytes held at a time, and the largest request, since the last call.
+/// The peak number of bytes held, and the largest request, since the last call.
 pub fn take_heap_peak() -> (i64, i64) {
     heap_peak(true)
 }
@@ -135,17 +134,17 @@ pub fn take_heap_peak() -> (i64, i64) {
 fn heap_peak(is_last: bool) -> (i64, i64) {
     let peak = |what| {
         let (mut now, mut highest) = (0, 0);
-        // SAFETY: both places live for the call.
+        // SAFETY: both variables outlive the call.
         unsafe { ffi::sqlite3_status64(what, &mut now, &mut highest, is_last.into()) };
         highest
     };
     (peak(ffi::SQLITE_STATUS_MEMORY_USED), peak(ffi::SQLITE_STATUS_MALLOC_SIZE))
 }
 
-/// Whether SQLite refused memory for this hard heap limit since the last [`take_heap_peak`], as far as can be told: it is
-/// still the one in force, and the largest request did not fit beside the most that was held.
+/// Whether this hard heap limit made SQLite refuse memory since the last [`take_heap_peak`], as far as can be told: it
+/// is still in force, and the largest request did not fit on top of the peak.
 pub fn has_met_heap_limit(limit: i64) -> bool {
-    // SAFETY: a negative limit only asks for the present one.
+    // SAFETY: a negative limit only asks for the current one.
     let in_force = unsafe { ffi::sqlite3_hard_heap_limit64(-1) };
     let (held, request) = heap_peak(false);
     limit > 0 && in_force == limit && held + request >= limit
@@ -160,7 +159,7 @@ pub fn is_complete(sql: &CStr) -> bool {
 
 /// The keywords of the build, upper case.
 pub fn keywords() -> Vec<String> {
-    // SAFETY: SQLite gives a pointer into a table of its own, with its length.
+    // SAFETY: SQLite returns a pointer into a table of its own, with its length.
     unsafe {
         (0..ffi::sqlite3_keyword_count())
             .map(|i| {
@@ -192,7 +191,7 @@ pub fn source_id() -> String {
 
 /// The options of the build, without `SQLITE_`.
 pub fn compile_options() -> Vec<String> {
-    // SAFETY: the index may be any; a null pointer marks the end.
+    // SAFETY: any index is allowed; a null pointer marks the end.
     let option = |i| unsafe { ffi::sqlite3_compileoption_get(i) };
     (0..).map(option).take_while(|option| !option.is_null()).map(text).collect()
 }

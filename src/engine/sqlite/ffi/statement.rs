@@ -28,13 +28,13 @@ pub enum Column<'s> {
     Integer(i64),
     /// REAL.
     Real(f64),
-    /// TEXT, UTF-8, or UTF-16 where the statement was prepared as such.
+    /// TEXT in UTF-8, or in UTF-16 if the statement was prepared that way.
     Text(&'s [u8]),
     /// BLOB.
     Blob(&'s [u8]),
 }
 
-/// The column of `EXPLAIN` that shows a virtual table as `vtab:` and its address, which is another in every run.
+/// The column of `EXPLAIN` that shows a virtual table as `vtab:` and its address, which differs in every run.
 const P4: c_int = 5;
 
 /// A text in [`P4`], which may be UTF-16, without the address.
@@ -69,7 +69,7 @@ impl Column<'_> {
         }
     }
 
-    /// The value as its own copy.
+    /// An owned copy of the value.
     pub fn to_value(self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -103,7 +103,7 @@ impl Statement<'_> {
         Code(unsafe { ffi::sqlite3_step(self.raw()) })
     }
 
-    /// Columns of the current row; 0 where there is none.
+    /// Columns of the current row; 0 if there is none.
     pub fn columns(&self) -> usize {
         // SAFETY: as above.
         unsafe { ffi::sqlite3_data_count(self.raw()) as usize }
@@ -112,8 +112,8 @@ impl Statement<'_> {
     /// A value of the current row.
     pub fn column(&self, index: usize) -> Column<'_> {
         let (raw, index) = (self.raw(), index as c_int);
-        // SAFETY: SQLite gives values for any index. Bytes are read after the conversion to text and
-        // are valid until the next step, which needs `&mut self`.
+        // SAFETY: SQLite returns values for any index. Bytes are read after the conversion to text and are valid until
+        // the next step, which needs `&mut self`.
         unsafe {
             match ffi::sqlite3_column_type(raw, index) {
                 ffi::SQLITE_INTEGER => Column::Integer(ffi::sqlite3_column_int64(raw, index)),
@@ -158,8 +158,8 @@ impl Statement<'_> {
         u64::from(steps as u32)
     }
 
-    /// Binds the parameters that say their value in their name, as SQLite's fuzzcheck does:
-    /// `$int_123` and `$text_abc`. Others stay NULL.
+    /// Binds parameters whose name contains their value, as SQLite's fuzzcheck does: `$int_123` and `$text_abc`. Others
+    /// stay NULL.
     pub fn bind_named_values(&mut self) {
         // SAFETY: as above; names are C strings of the statement, and SQLite copies the text.
         unsafe {
@@ -185,13 +185,13 @@ impl Statement<'_> {
         }
     }
 
-    /// Gives the statement up without finalizing it: a planted bug.
+    /// Abandons the statement without finalizing it: a planted bug.
     pub fn forget(self) {
         std::mem::forget(self);
     }
 }
 
-/// The number that `digits` begin with, 0 where there is none, as C's `atoi`.
+/// The number at the start of `digits`, 0 if there is none, like C's `atoi`.
 fn leading_integer(digits: &[u8]) -> i64 {
     let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
     let digits = std::str::from_utf8(&digits[..end]).unwrap_or_default();

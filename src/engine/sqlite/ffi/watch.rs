@@ -10,12 +10,12 @@ use crate::engine::{Limit, Taint};
 use crate::faults::alloc;
 use crate::known;
 
-/// The progress handler is called after so many VM steps.
+/// VM steps between calls of the progress handler.
 pub const STEPS_PER_TICK: u64 = 100;
 
-/// So many questions of nested statements to the authorizer count as a tick.
+/// This many authorizer requests of nested statements count as a tick.
 const QUESTIONS_PER_TICK: u64 = 4;
-/// Questions that an ATTACH within a statement counts for: it is a VACUUM.
+/// Requests that an ATTACH within a statement counts for: it is a VACUUM.
 const VACUUM_QUESTIONS: u64 = 64;
 
 /// What the connections are doing, one at a time.
@@ -23,7 +23,7 @@ const VACUUM_QUESTIONS: u64 = 64;
 pub enum Phase {
     /// Preparing a statement of the script.
     Prepare,
-    /// Stepping: statements that are prepared now are SQLite's own.
+    /// Stepping: statements prepared meanwhile are SQLite's own.
     Step,
     /// Running statements of the executor: everything is allowed.
     Own,
@@ -34,9 +34,9 @@ pub enum Phase {
 pub struct Watch {
     /// What the connections are doing.
     pub phase: Cell<Phase>,
-    /// What the script did that makes damage no bug.
+    /// What the script did that makes damage expected.
     pub taint: Cell<Taint>,
-    /// Whether what leads to a known bug is refused.
+    /// Whether requests that lead to a known bug are refused.
     pub avoids_known_bugs: Cell<bool>,
     /// Names of the known bugs that were avoided.
     pub avoided: RefCell<Vec<&'static str>>,
@@ -44,7 +44,7 @@ pub struct Watch {
     pub ticks_left: Cell<u64>,
     /// [`alloc::Counts::bytes`] at which the budget of bytes is used up.
     pub bytes_end: Cell<u64>,
-    /// What nested statements asked the authorizer so far.
+    /// Authorizer requests of nested statements so far.
     nested_questions: Cell<u64>,
     /// The budget that was used up.
     pub exhausted: Cell<Option<Limit>>,
@@ -87,8 +87,8 @@ impl Watch {
         self.exhausted.set(self.exhausted.get().or(Some(limit)));
     }
 
-    /// VACUUM and virtual tables prepare statements of their own while they run, which takes long and
-    /// counts few VM steps. What they ask the authorizer measures it.
+    /// VACUUM and virtual tables prepare statements of their own while they run, which takes long and counts few VM
+    /// steps. Their authorizer requests measure it.
     fn charge_nested_statement(&self, action: c_int) {
         let before = self.nested_questions.get();
         let asked = before + if action == ffi::SQLITE_ATTACH { VACUUM_QUESTIONS } else { 1 };
@@ -134,7 +134,7 @@ pub(super) unsafe extern "C" fn on_authorize(
         return ffi::SQLITE_OK;
     }
     let bytes = |text: *const c_char| {
-        // SAFETY: SQLite passes null or C strings that live for this call.
+        // SAFETY: SQLite passes null or C strings that outlive this call.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
     };
     let request = Request { action, first: bytes(first), second: bytes(second) };

@@ -1,4 +1,4 @@
-//! Statements that change and define.
+//! Binds statements that modify and define.
 
 use smol_str::SmolStr;
 
@@ -22,7 +22,7 @@ impl Binder<'_> {
             self.fit_columns(query, &columns, count);
         }
         let excluded = Source { name: SmolStr::new_static("excluded"), ..table.clone() };
-        // A bare name is that of the table.
+        // A bare name is the table's.
         self.scopes.enter(vec![excluded]);
         self.scopes.enter(vec![table]);
         let is_virtual = self.scopes.innermost().iter().any(|table| table.is_virtual);
@@ -35,7 +35,7 @@ impl Binder<'_> {
         self.returning(node, table);
     }
 
-    /// `UPDATE` or `DELETE`, which is the same with less.
+    /// `UPDATE`, or `DELETE`, which has fewer parts.
     pub(super) fn update_or_delete(&mut self, node: &mut Node) {
         self.with_of(node);
         let event = if node.kind == Kind::Delete { 2 } else { 1 };
@@ -81,7 +81,7 @@ impl Binder<'_> {
         self.scopes.leave();
     }
 
-    /// The table that a statement changes, under its alias.
+    /// The table that a statement modifies, under its alias.
     fn target_of(&mut self, node: &mut Node, is_fit: impl Fn(&TableName) -> bool) -> Source {
         let alias = alias_of(node.child(Kind::Alias));
         let is_elsewhere = is_qualified(node, Kind::Target);
@@ -111,8 +111,8 @@ impl Binder<'_> {
         }
     }
 
-    /// Virtual tables know no upsert. Which columns are unique is not known here, so that a target that names some is
-    /// mostly wrong; one that names none is right.
+    /// Virtual tables have no upsert. Which columns are unique is not known here, so a target that names columns is
+    /// usually wrong; one that names none is right.
     fn fit_upsert(&mut self, node: &mut Node, is_virtual: bool) {
         if self.spares() {
             return;
@@ -185,7 +185,7 @@ impl Binder<'_> {
         self.scopes.leave();
     }
 
-    /// `WITHOUT ROWID` only with a primary key, `STRICT` only with the types that it knows.
+    /// Allows `WITHOUT ROWID` only with a primary key, `STRICT` only with the types that it accepts.
     fn fit_options(&mut self, node: &mut Node) {
         const STRICT_TYPES: [&str; 6] = ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"];
         let options = node.child(Kind::TableOptions).map(Node::print).unwrap_or_default();
@@ -217,7 +217,7 @@ impl Binder<'_> {
                 Kind::Expr if is_default => {}
                 Kind::Expr => self.expr(child, 1),
                 Kind::ColumnNames => self.column_names(child, &table),
-                // A foreign key may name a table that is not there, or this one.
+                // A foreign key may refer to a missing table, or to this one.
                 Kind::TableName if child.as_text().is_some_and(|name| table.is_called(name)) => {}
                 Kind::TableName if self.chance(20) => {}
                 Kind::TableName => {

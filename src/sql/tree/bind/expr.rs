@@ -1,4 +1,4 @@
-//! Expressions.
+//! Binds expressions.
 
 use smol_str::SmolStr;
 
@@ -8,7 +8,7 @@ use crate::sql::bare;
 use crate::sql::tree::{Kind, Node, Part};
 use crate::sql::vocabulary::Function;
 
-/// Functions that are window functions and nothing else.
+/// Functions that are only window functions.
 const WINDOW_ONLY: [&str; 11] = [
     "row_number",
     "rank",
@@ -22,14 +22,14 @@ const WINDOW_ONLY: [&str; 11] = [
     "last_value",
     "nth_value",
 ];
-/// Words that the parser takes for columns.
+/// Words that the parser treats as columns.
 const NO_COLUMNS: [&str; 2] = ["true", "false"];
-/// Operators whose sides are as wide as each other.
+/// Operators whose two sides have equally many values.
 const COMPARISONS: [&str; 12] =
     ["=", "==", "<>", "!=", "<", "<=", ">", ">=", "IS", "IS NOT", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"];
 
 impl Binder<'_> {
-    /// Binds all expressions below a node, each of them one value.
+    /// Binds all expressions below a node, each to one value.
     pub(super) fn exprs_below(&mut self, node: &mut Node) {
         for child in node.children_mut() {
             match child.kind {
@@ -42,7 +42,7 @@ impl Binder<'_> {
         }
     }
 
-    /// Binds an expression that is to be `want` values.
+    /// Binds an expression that should have `want` values.
     pub(super) fn expr(&mut self, node: &mut Node, want: usize) {
         if self.is_misplaced_raise(node) {
             node.parts = vec![Part::Node(Node::text(Kind::Literal, "NULL"))];
@@ -142,7 +142,7 @@ impl Binder<'_> {
         if matches == 1 || is_alias || self.spares() {
             return;
         }
-        // What is no column and in double quotes is a string.
+        // Something in double quotes that is not a column is a string.
         if qualifier.is_none() && name.starts_with('"') && self.chance(70) {
             return;
         }
@@ -156,7 +156,7 @@ impl Binder<'_> {
         };
     }
 
-    /// In how many sources of the innermost query that knows it a name is found.
+    /// In how many sources a name is found, in the innermost query that knows it.
     fn matches(&self, name: &str, qualifier: Option<&str>) -> usize {
         let is_it = |source: &&super::Source| {
             qualifier.is_none_or(|qualifier| source.is_called(qualifier)) && source.has(name)
@@ -171,7 +171,7 @@ impl Binder<'_> {
         0
     }
 
-    /// A column in scope; of a table that has `name`, if that is said.
+    /// A column in scope; of a table that has `name`, if given.
     fn any_column(&mut self, name: Option<&str>) -> Option<Vec<Part>> {
         let scopes: Vec<&[super::Source]> = self.scopes.outward().filter(|scope| !scope.is_empty()).collect();
         let depth =
@@ -211,10 +211,10 @@ impl Binder<'_> {
         }
     }
 
-    /// Binds a call: a function that takes this many arguments and may stand here.
+    /// Binds a call to a function that takes this many arguments and is allowed here.
     fn call(&mut self, node: &mut Node) {
         if self.vocabulary.functions.is_empty() {
-            // Nothing is known of the build: what is there stays.
+            // Nothing is known about the build, so the name stays.
             node.children_mut().for_each(|child| self.exprs_below(child));
             return;
         }
@@ -228,7 +228,7 @@ impl Binder<'_> {
         let vocabulary = self.vocabulary;
         let is_it = |function: &&Function| function.name.eq_ignore_ascii_case(bare(&name)) && takes(function);
         let mut own = vocabulary.functions.iter().filter(is_it);
-        // Of max(X) and max(X, …) the one that says its number.
+        // Of max(X) and max(X, …), the one with a fixed number of arguments.
         let own = own.clone().find(|function| function.arguments.is_some()).or_else(|| own.next());
         let mut kind = own.map_or('s', |own| own.kind);
         if !own.is_some_and(may_stand) && !self.spares() {
@@ -248,7 +248,7 @@ impl Binder<'_> {
             parts.for_each(|part| *part = Part::Text(SmolStr::new_static("()")));
         }
         self.fit_tail(node, kind);
-        // No aggregate within an aggregate.
+        // Aggregates do not nest.
         self.allows_aggregates = may_aggregate && (kind == 's' || has_over);
         for child in node.children_mut() {
             self.exprs_below(child);
@@ -256,7 +256,7 @@ impl Binder<'_> {
         self.allows_aggregates = may_aggregate;
     }
 
-    /// `FILTER` and `OVER` only where the function takes them.
+    /// Keeps `FILTER` and `OVER` only if the function accepts them.
     fn fit_tail(&mut self, node: &mut Node, kind: char) {
         let name = node.child(Kind::FunctionName).and_then(Node::as_text).unwrap_or_default().to_owned();
         let is_window_only = WINDOW_ONLY.iter().any(|known| known.eq_ignore_ascii_case(&name));

@@ -1,8 +1,8 @@
-//! Counts made to agree.
+//! Makes counts agree.
 
 use crate::sql::tree::{Kind, Node, Part};
 
-/// Columns that a filler may stand for.
+/// Columns that fillers may be added for.
 const FILLERS: [&str; 3] = ["1", "NULL", "'x'"];
 
 fn filler(index: usize) -> Node {
@@ -18,7 +18,7 @@ pub(super) fn resize_exprs(exprs: &mut Node, count: usize) {
     }
 }
 
-/// Makes a core or `VALUES` give `count` columns; what `*` stands for goes, for its number is not certain.
+/// Makes a core or `VALUES` return `count` columns; `*` is replaced, because its number is uncertain.
 pub(super) fn resize_core(core: &mut Node, count: usize) {
     if let Some(rows) = core.child_mut(Kind::Rows) {
         for exprs in rows.children_mut().filter_map(|row| row.child_mut(Kind::Exprs)) {
@@ -39,7 +39,7 @@ pub(super) fn resize_core(core: &mut Node, count: usize) {
     }
 }
 
-/// Makes a query give `count` columns.
+/// Makes a query return `count` columns.
 pub(super) fn resize_select(query: &mut Node, count: usize) {
     if let Some(compound) = query.child_mut(Kind::Compound) {
         for core in compound.children_mut().filter(|node| node.kind == Kind::Core) {
@@ -48,7 +48,7 @@ pub(super) fn resize_select(query: &mut Node, count: usize) {
     }
 }
 
-/// Number of values that an expression is, as it stands: more than one for row values and wide subqueries.
+/// Number of values of an expression as it is: more than one for row values and wide subqueries.
 pub(super) fn width(expr: &Node) -> usize {
     if let Some(query) = expr.child(Kind::Select) {
         let is_scalar = matches!(expr.parts.first(), Some(Part::Text(text)) if text == "(");
@@ -65,7 +65,7 @@ pub(super) fn width(expr: &Node) -> usize {
     }
 }
 
-/// Number of columns of a query that names them all.
+/// Number of columns of a query that lists them all.
 fn select_width(query: &Node) -> Option<usize> {
     let core = query.child(Kind::Compound)?.child(Kind::Core)?;
     if let Some(rows) = core.child(Kind::Rows) {

@@ -1,11 +1,10 @@
-//! Names and counts of a statement made to fit the schema that it runs on.
+//! Makes the names and counts of a statement fit the schema that it runs on.
 //!
-//! After an exchange of subtrees few names still mean something. [`Binder::statement`] walks the tree as
-//! SQLite's resolver does, scope by scope, and gives what does not resolve another name that does: tables for
-//! tables, columns for columns in scope. It also makes column counts agree (compounds, INSERT, row values,
-//! subqueries) and calls fit (number of arguments, aggregates and window functions where they may stand). What
-//! resolves is left alone, and a share of errors is left on purpose ([`Binder::errors_percent`]): much of SQLite
-//! runs only for statements that are wrong.
+//! After subtrees are replaced, few names still mean anything. [`Binder::statement`] walks the tree as SQLite's
+//! resolver does, scope by scope, and replaces what does not resolve by something that does: tables by tables, columns
+//! by columns in scope. It also makes column counts agree (compounds, INSERT, row values, subqueries) and calls fit
+//! (number of arguments, aggregates and window functions where they are allowed). Whatever resolves is left alone, and
+//! some errors are left on purpose ([`Binder::errors_percent`]): much of SQLite runs only for wrong statements.
 //!
 //! The idea is that of Squirrel's semantic instantiation (Zhong et al., CCS 2020) and of Griffin's metadata
 //! substitution (Fu et al., ASE 2022).
@@ -26,28 +25,28 @@ use scope::{Scopes, Source};
 
 /// Makes the names of statements fit a schema.
 pub struct Binder<'a> {
-    /// What there is.
+    /// What exists.
     names: &'a Names,
     vocabulary: &'a Vocabulary,
     rng: &'a mut Rng,
-    /// Errors that are left as they are, of 100.
+    /// Errors that are left alone, of 100.
     errors_percent: u8,
     scopes: Scopes,
-    /// Common table expressions in reach, the inner ones last.
+    /// Common table expressions in scope, the innermost last.
     ctes: Vec<Source>,
     /// Windows that the query names.
     windows: Vec<SmolStr>,
-    /// Names of result columns, which may be used in place of columns.
+    /// Names of result columns, which may be used like columns.
     aliases: Vec<SmolStr>,
-    /// Whether an aggregate or window function may stand here.
+    /// Whether an aggregate or window function is allowed here.
     allows_aggregates: bool,
     is_trigger: bool,
-    /// Whether a column may have its table in front.
+    /// Whether a column may be qualified by its table.
     may_qualify: bool,
 }
 
 impl<'a> Binder<'a> {
-    /// Binds to `names`; leaves `errors_percent` of what does not fit.
+    /// Binds to `names`; leaves `errors_percent` of the errors.
     pub fn new(names: &'a Names, vocabulary: &'a Vocabulary, rng: &'a mut Rng, errors_percent: u8) -> Self {
         Self {
             names,
@@ -85,12 +84,12 @@ impl<'a> Binder<'a> {
         self.ctes.truncate(ctes);
     }
 
-    /// Binds a query; the names of its columns.
+    /// Binds a query; returns the names of its columns.
     pub fn query(&mut self, node: &mut Node) -> Vec<SmolStr> {
         self.select(node)
     }
 
-    /// True for the share of errors that is left.
+    /// True for the errors that are left.
     fn spares(&mut self) -> bool {
         self.rng.u8(0..100) < self.errors_percent
     }
@@ -103,13 +102,13 @@ impl<'a> Binder<'a> {
         if from.is_empty() { None } else { Some(&from[self.rng.usize(0..from.len())]) }
     }
 
-    /// Statements of no kind of their own: EXPLAIN, DROP, ANALYZE and the like.
+    /// Statements without a kind of their own: EXPLAIN, DROP, ANALYZE and the like.
     fn other(&mut self, node: &mut Node) {
         let is_view = matches!(node.parts.first(), Some(Part::Text(verb)) if verb == "DROP VIEW");
         for child in node.children_mut() {
             match child.kind {
                 kind if kind.is_statement() => self.statement(child),
-                // ANALYZE and REINDEX take indexes and collations as well.
+                // ANALYZE and REINDEX accept indexes and collations as well.
                 Kind::TableName if !self.is_index_or_collation(child) => {
                     self.table_name(child);
                 }
@@ -128,7 +127,7 @@ impl<'a> Binder<'a> {
             || self.vocabulary.collations.iter().any(is_it)
     }
 
-    /// Binds the table that a statement changes, preferring such as `is_fit`; a source with its columns, if it
+    /// Binds the table that a statement changes, preferably one that `is_fit`; returns a source with its columns, if it
     /// is known.
     fn target(&mut self, node: &mut Node, is_fit: impl Fn(&TableName) -> bool) -> Source {
         let names = self.names;
@@ -145,7 +144,7 @@ impl<'a> Binder<'a> {
         found.map_or_else(|| Source::unknown(&name), Source::of)
     }
 
-    /// Binds the name of a table that is read; its source.
+    /// Binds the name of a table that is read; returns its source.
     fn table_name(&mut self, node: &mut Node) -> Source {
         let name = node.as_text().unwrap_or_default().to_owned();
         if let Some(cte) = self.ctes.iter().rev().find(|cte| cte.is_called(&name)) {
@@ -171,7 +170,7 @@ impl<'a> Binder<'a> {
         source
     }
 
-    /// Binds the name of an index, of `table` if that is said.
+    /// Binds the name of an index, of `table` if given.
     fn index_name(&mut self, node: &mut Node, table: Option<&Source>) {
         let name = node.as_text().unwrap_or_default().to_owned();
         let belongs = |index: &&crate::sql::IndexName| table.is_none_or(|table| table.is_table(&index.table));
@@ -184,7 +183,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// `INDEXED BY` an index of `table`, or not at all.
+    /// Binds `INDEXED BY` to an index of `table`, or removes it.
     fn indexed(&mut self, node: &mut Node, table: &Source) {
         let has_index = self.names.indexes.iter().any(|index| table.is_table(&index.table));
         if node.child(Kind::IndexName).is_some() && !has_index && !self.spares() {
@@ -195,7 +194,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Gives what is made here a name of its own.
+    /// Gives what is created here a name of its own.
     fn new_name(&mut self, node: &mut Node) {
         let names = self.names;
         let is_elsewhere = is_qualified(node, Kind::NewName);
@@ -216,7 +215,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Binds the name of a column of `table`; one that is not among `taken`, if there is such a one.
+    /// Binds the name of a column of `table`, preferably one that is not among `taken`.
     fn column_name(&mut self, node: &mut Node, table: &Source, taken: &[SmolStr]) {
         let name = node.as_text().unwrap_or_default().to_owned();
         let is_taken = |name: &str| taken.iter().any(|other| crate::sql::same_name(other, name));
@@ -246,7 +245,7 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// True if the name of `kind` below has a schema in front; what is in other schemas is not known here.
+/// True if the name of `kind` below is qualified by a schema; what is in other schemas is not known here.
 fn is_qualified(node: &Node, kind: Kind) -> bool {
     let at = node.parts.iter().position(|part| matches!(part, Part::Node(node) if node.kind == kind));
     let before = at.and_then(|at| at.checked_sub(1)).and_then(|at| node.parts.get(at));

@@ -1,4 +1,4 @@
-//! Queries.
+//! Binds queries.
 
 use smol_str::SmolStr;
 
@@ -8,7 +8,7 @@ use super::{Binder, alias_of, is_qualified};
 use crate::sql::tree::{Kind, Node, Part};
 
 impl Binder<'_> {
-    /// Binds a query; the names of its result columns, empty where they are not known.
+    /// Binds a query; returns the names of its result columns, empty if they are not known.
     pub(super) fn select(&mut self, node: &mut Node) -> Vec<SmolStr> {
         let (ctes, aliases) = (self.ctes.len(), std::mem::take(&mut self.aliases));
         let may_aggregate = std::mem::replace(&mut self.allows_aggregates, true);
@@ -41,7 +41,7 @@ impl Binder<'_> {
         columns
     }
 
-    /// Terms of an `ORDER BY` that are numbers of columns, and those of a compound, which must be columns.
+    /// Binds terms of an `ORDER BY` that are column numbers, and those of a compound, which must be columns.
     fn fit_terms(&mut self, terms: &mut Node, columns: &[SmolStr], is_compound: bool) {
         for expr in terms.children_mut().filter_map(|term| term.child_mut(Kind::Expr)) {
             let literal = expr.child(Kind::Literal).and_then(Node::as_text);
@@ -63,7 +63,7 @@ impl Binder<'_> {
         }
     }
 
-    /// Binds common table expressions and adds them to those in reach.
+    /// Binds common table expressions and adds them to the scope.
     pub(super) fn with(&mut self, node: &mut Node) {
         let is_recursive = matches!(node.parts.get(1), Some(Part::Text(_)));
         let Some(ctes) = node.child_mut(Kind::Ctes) else {
@@ -92,7 +92,7 @@ impl Binder<'_> {
         }
     }
 
-    /// Makes a query that gives `columns` give `count` of them, if that is said.
+    /// Makes a query that returns `columns` return `count` of them, if given.
     pub(super) fn fit_columns(&mut self, query: &mut Node, columns: &[SmolStr], count: usize) {
         if count == 0 || columns.is_empty() || columns.len() == count || self.spares() {
             return;
@@ -104,7 +104,7 @@ impl Binder<'_> {
         }
     }
 
-    /// Binds a `SELECT` core or `VALUES`; its columns and what it reads from.
+    /// Binds a `SELECT` core or `VALUES`; returns its columns and its sources.
     fn core(&mut self, node: &mut Node) -> (Vec<SmolStr>, Vec<Source>) {
         self.scopes.enter(Vec::new());
         if let Some(from) = node.child_mut(Kind::From) {
@@ -160,7 +160,7 @@ impl Binder<'_> {
         (1..=width).map(|i| format!("column{i}").into()).collect()
     }
 
-    /// Binds result columns; their names.
+    /// Binds result columns; returns their names.
     pub(super) fn result_columns(&mut self, list: &mut Node) -> Vec<SmolStr> {
         let mut names = Vec::new();
         for column in list.children_mut() {
@@ -181,7 +181,7 @@ impl Binder<'_> {
         names
     }
 
-    /// `*` or `table.*`: the columns for which it stands.
+    /// `*` or `table.*`: the columns that it stands for.
     fn star(&mut self, column: &mut Node, table: Option<SmolStr>) -> Vec<SmolStr> {
         let sources = self.scopes.innermost().to_vec();
         if sources.is_empty() {
@@ -203,7 +203,7 @@ impl Binder<'_> {
         sources[chosen].columns.to_vec()
     }
 
-    /// Binds what a query reads from, each table in the scope of those before it.
+    /// Binds the sources of a query, each in the scope of those before it.
     pub(super) fn from(&mut self, node: &mut Node) {
         let may_aggregate = std::mem::replace(&mut self.allows_aggregates, false);
         for child in node.children_mut() {
@@ -247,7 +247,7 @@ impl Binder<'_> {
         }
     }
 
-    /// `USING (…)`: columns that both sides have, or no constraint.
+    /// `USING (…)`: columns that both sides have, otherwise no constraint.
     fn using(&mut self, node: &mut Node) {
         let Some((last, before)) = self.scopes.innermost().split_last() else {
             return;
@@ -271,7 +271,7 @@ impl Binder<'_> {
     }
 }
 
-/// The name of a result column that is a column.
+/// The name of a result column that is just a column.
 fn column_named(column: &Node) -> Option<SmolStr> {
     let reference = column.child(Kind::Expr)?.child(Kind::Column)?;
     match reference.parts.last()? {
@@ -280,12 +280,12 @@ fn column_named(column: &Node) -> Option<SmolStr> {
     }
 }
 
-/// False for the literals that stand in for columns where there are none.
+/// False for the literals that replace columns if there are none.
 fn is_name(text: &str) -> bool {
     text != "NULL" && text.starts_with(|first: char| !first.is_ascii_digit() && first != '\'')
 }
 
-/// A result column for want of anything better.
+/// A result column for lack of anything better.
 fn literal_column() -> Node {
     let literal = Node::text(Kind::Literal, "1");
     Node::new(Kind::ResultColumn, vec![Part::Node(Node::new(Kind::Expr, vec![Part::Node(literal)]))])

@@ -1,4 +1,4 @@
-//! What names mean at a place in a statement.
+//! The meaning of names at a point of a statement.
 
 use std::rc::Rc;
 
@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use crate::sql::{Names, TableName, bare, same_name};
 
-/// Stands for the name of a result column that has none.
+/// The name of a result column that has none.
 pub const UNNAMED: &str = "_";
 
 /// A table, subquery or the like whose columns can be named.
@@ -14,7 +14,7 @@ pub const UNNAMED: &str = "_";
 pub struct Source {
     /// Its name: the alias if it has one.
     pub name: SmolStr,
-    /// The table that it is, if it is one.
+    /// The name of the table, if it is one.
     pub table: Option<SmolStr>,
     /// Its columns.
     pub columns: Rc<[SmolStr]>,
@@ -24,7 +24,7 @@ pub struct Source {
     pub is_open: bool,
     /// A virtual table.
     pub is_virtual: bool,
-    /// Those of its columns that cannot be written to.
+    /// Its columns that cannot be written to.
     pub generated: Rc<[SmolStr]>,
 }
 
@@ -49,12 +49,12 @@ impl Source {
         Self { name: name.into(), columns: columns.into(), is_open, ..Self::default() }
     }
 
-    /// Something of which nothing is known but its name.
+    /// Something of which only the name is known.
     pub fn unknown(name: &str) -> Self {
         Self { name: name.into(), table: Some(name.into()), is_open: true, ..Self::default() }
     }
 
-    /// A table that is there without being defined.
+    /// A table that exists without being defined.
     pub fn built_in(name: &str) -> Self {
         let columns: &[&str] = match bare(name).to_ascii_lowercase().as_str() {
             "sqlite_schema" | "sqlite_master" | "sqlite_temp_schema" | "sqlite_temp_master" => {
@@ -78,7 +78,7 @@ impl Source {
         self
     }
 
-    /// True if `name` names it.
+    /// True if `name` refers to it.
     pub fn is_called(&self, name: &str) -> bool {
         same_name(&self.name, name)
     }
@@ -93,12 +93,12 @@ impl Source {
         self.is_open && !is_placeholder(column) || self.lists(column)
     }
 
-    /// Its columns that have a name to call them by.
+    /// Its columns that have a name.
     pub fn named_columns(&self) -> impl Iterator<Item = &SmolStr> {
         self.columns.iter().filter(|column| *column != UNNAMED)
     }
 
-    /// What an INSERT or UPDATE may write: it without its generated columns.
+    /// What an INSERT or UPDATE may write: the source without generated columns.
     pub fn writable(&self) -> Self {
         if self.generated.is_empty() {
             return self.clone();
@@ -108,7 +108,7 @@ impl Source {
         Self { columns, ..self.clone() }
     }
 
-    /// True if it surely has a column of this name.
+    /// True if it certainly has a column of this name.
     pub fn lists(&self, column: &str) -> bool {
         self.columns.iter().any(|own| same_name(own, column)) || self.has_rowid && is_rowid(column)
     }
@@ -124,7 +124,7 @@ fn is_rowid(name: &str) -> bool {
     ["rowid", "oid", "_rowid_"].iter().any(|known| same_name(known, name))
 }
 
-/// True for tables that need no definition in what is known: those of SQLite, eponymous ones, shadow tables.
+/// True for tables that need no known definition: those of SQLite, eponymous ones, shadow tables.
 pub fn is_built_in(name: &str, names: &Names) -> bool {
     let name = bare(name).to_ascii_lowercase();
     let is_shadow = || {
@@ -134,7 +134,7 @@ pub fn is_built_in(name: &str, names: &Names) -> bool {
     name.starts_with("sqlite_") || name.starts_with("pragma_") || is_shadow()
 }
 
-/// The sources in reach, a list per query, the innermost last.
+/// The sources in scope, a list per query, the innermost last.
 #[derive(Debug, Default)]
 pub struct Scopes(Vec<Vec<Source>>);
 
@@ -144,12 +144,12 @@ impl Scopes {
         self.0.push(sources);
     }
 
-    /// Leaves it; its sources.
+    /// Leaves a query; returns its sources.
     pub fn leave(&mut self) -> Vec<Source> {
         self.0.pop().unwrap_or_default()
     }
 
-    /// Another source of the innermost query.
+    /// Adds a source to the innermost query.
     pub fn add(&mut self, source: Source) {
         if let Some(scope) = self.0.last_mut() {
             scope.push(source);

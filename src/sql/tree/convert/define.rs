@@ -139,7 +139,7 @@ fn column_constraint(named: &NamedColumnConstraint<'_>) -> Node {
     let parts = match &named.constraint {
         ColumnConstraint::Check(condition) => parts.and("CHECK (").node(expr(condition)).and(")"),
         ColumnConstraint::Default(value) => {
-            // Only what begins with a literal, a sign or a parenthesis may stand there bare.
+            // Only what begins with a literal, a sign or a parenthesis needs no parentheses here.
             if matches!(
                 value,
                 Expr::Literal(_) | Expr::Unary(..) | Expr::Parenthesized(_) | Expr::Id(_) | Expr::Name(_)
@@ -170,7 +170,7 @@ fn column_constraint(named: &NamedColumnConstraint<'_>) -> Node {
 fn references(parts: Parts, clause: &ForeignKeyClause<'_>) -> Parts {
     let mut parts = parts.and("REFERENCES").node(Node::text(Kind::TableName, clause.tbl_name.0));
     if let Some(columns) = clause.columns {
-        // Columns of another table than the one that is defined.
+        // Columns of a table other than the one that is defined.
         parts = parts.and("(");
         for (i, column) in columns.iter().enumerate() {
             parts = parts.and_if(i > 0, ",").and(column.col_name.0);

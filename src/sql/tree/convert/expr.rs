@@ -129,7 +129,7 @@ fn copy<'a>(literal: &Literal<'a>) -> Literal<'a> {
     }
 }
 
-/// A reference to a column: its name, with table and schema in front as far as they are there.
+/// A reference to a column: its name, after those of table and schema if it has them.
 fn column(item: &Expr<'_>) -> Node {
     let parts = match item {
         Expr::Id(id) => Parts::word(id.0),
@@ -143,7 +143,7 @@ fn column(item: &Expr<'_>) -> Node {
     parts.of(Kind::Column)
 }
 
-/// `FILTER` and `OVER` of a call; absent where the call has none.
+/// `FILTER` and `OVER` of a call; absent if the call has none.
 fn tail(parts: Parts, tail: Option<&FunctionTail<'_>>) -> Parts {
     let filter = optional(Kind::Filter, tail.and_then(|tail| tail.filter_clause), |filter| {
         Parts::word("FILTER (WHERE").node(expr(filter)).and(")")

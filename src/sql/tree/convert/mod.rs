@@ -1,4 +1,4 @@
-//! From the parser's tree to ours.
+//! Converts the parser's tree to ours.
 
 mod define;
 mod expr;
@@ -22,12 +22,12 @@ pub(super) fn command(command: &Cmd<'_>) -> Node {
     }
 }
 
-/// The parts of a node that is being put together.
+/// The parts of a node under construction.
 struct Parts(Vec<Part>);
 
 impl Parts {
     fn none() -> Self {
-        // Most nodes have some parts: one allocation, not three.
+        // Most nodes have several parts: one allocation, not three.
         Self(Vec::with_capacity(6))
     }
 
@@ -61,7 +61,7 @@ impl Parts {
         self
     }
 
-    /// What the parser's own printer says.
+    /// The output of the parser's own printer.
     fn show<T: ToTokens>(self, item: &T) -> Self {
         let text = shown(item);
         self.and(text.trim())
@@ -94,7 +94,7 @@ fn optional<T>(kind: Kind, item: Option<T>, parts: impl FnOnce(T) -> Parts) -> N
     item.map_or_else(|| Node::absent(kind), |item| parts(item).of(kind))
 }
 
-/// `schema.` in front of a name.
+/// `schema.` before a name.
 fn schema_prefix(name: &QualifiedName<'_>) -> Parts {
     match &name.db_name {
         Some(schema) => Parts::word(schema.0).and("."),

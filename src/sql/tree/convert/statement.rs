@@ -74,7 +74,7 @@ pub(super) fn statement(item: &Stmt<'_>) -> Node {
     }
 }
 
-/// Statements about one object, and those without any.
+/// Statements about one object, or none.
 fn other(item: &Stmt<'_>) -> Node {
     let one = |words: &str, if_exists: bool, kind, name: &QualifiedName<'_>| {
         Parts::word(words).and_if(if_exists, "IF EXISTS").qualified(kind, name)

@@ -1,8 +1,8 @@
-//! Databases that open again.
+//! Makes databases open again.
 //!
-//! One wrong byte in the header or one schema row that does not parse, and every statement ends before it begins.
-//! That is worth a few cases and no more; but such cases are kept for what they showed, and half of all mutants
-//! would descend from them. Healing mends what stands between SQLite and the schema, and leaves all other damage.
+//! With one wrong byte in the header, or one schema row that does not parse, every statement fails before it starts.
+//! That is worth a few cases and no more; but the corpus keeps such cases for what they showed, and half of all mutants
+//! would descend from them. The repair fixes what keeps SQLite from reading the schema, and leaves all other damage.
 
 use super::db_header::{edit_main, has_main};
 use super::db_rows::{atomically, text};
@@ -16,26 +16,26 @@ use crate::sql::vocabulary::Vocabulary;
 use crate::sql::{self, Names, same_name};
 use crate::testcase::{FileName, JOURNAL, TestCase, WAL};
 
-/// Rows of the schema that are mended at a time.
+/// Rows of the schema that are repaired at a time.
 const ROWS_MAX: usize = 12;
 
-/// Header, first page and schema rows made such that SQLite reads the schema; a log or journal that would undo
-/// that goes.
-pub(super) struct Heal;
+/// Repairs the header, the first page and the schema rows until SQLite can read the schema; removes a log or journal
+/// that would undo that.
+pub(super) struct RepairSchema;
 
-impl Mutator for Heal {
+impl Mutator for RepairSchema {
     fn can_mutate(&self, case: &TestCase) -> bool {
         has_main(case)
     }
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let mut outcome = edit_main(case, context, heal);
+        let mut outcome = edit_main(case, context, repair);
         let image = case.files.main().unwrap_or_default();
         let (log, journal) = (case.files.get(WAL), case.files.get(JOURNAL));
         if log.is_none() && journal.is_none() {
             return outcome;
         }
-        if recover::recovered(image, log, journal).is_none_or(|image| is_ill(&image)) {
+        if recover::recovered(image, log, journal).is_none_or(|image| is_unreadable(&image)) {
             case.files.remove(&FileName::wal());
             case.files.remove(&FileName::journal());
             outcome = Outcome::Mutated;
@@ -44,16 +44,16 @@ impl Mutator for Heal {
     }
 }
 
-pub(super) fn heal(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
+pub(super) fn repair(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     if image.len() < 512 {
         return Outcome::Skipped;
     }
     let before = image.clone();
-    mend_header(image);
-    mend_page_count(image);
-    mend_first_page(image);
+    repair_header(image);
+    repair_page_count(image);
+    repair_first_page(image);
     for _ in 0..ROWS_MAX {
-        if !mend_a_row(image, context) {
+        if !repair_row(image, context) {
             break;
         }
     }
@@ -66,19 +66,19 @@ pub(super) fn heal(image: &mut Vec<u8>, context: &mut Context<'_>) -> Outcome {
     Outcome::Mutated
 }
 
-/// Whether something stands between SQLite and the schema, as far as a glance shows.
-pub(super) fn is_ill(image: &[u8]) -> bool {
+/// Whether something keeps SQLite from reading the schema, as far as a quick look shows.
+pub(super) fn is_unreadable(image: &[u8]) -> bool {
     if image.len() < 512 {
         return false;
     }
     let mut head = image[..512].to_vec();
-    mend_header(&mut head);
+    repair_header(&mut head);
     let has_too_many = header::PAGE_COUNT.get(image) > Geometry::of(image).pages;
-    head != image[..512] || has_too_many || first_page_is_ill(image) || ailment(image).is_some()
+    head != image[..512] || has_too_many || first_page_is_damaged(image) || defect(image).is_some()
 }
 
-/// Fields without whose right value nothing is read (<https://sqlite.org/fileformat2.html#the_database_header>).
-fn mend_header(image: &mut [u8]) {
+/// Fields that must be right for anything to be read (<https://sqlite.org/fileformat2.html#the_database_header>).
+fn repair_header(image: &mut [u8]) {
     image[..MAGIC.len()].copy_from_slice(MAGIC);
     if header::page_size(image).is_none() {
         let bytes = if image.len().is_multiple_of(4096) { 4096 } else { 512 };
@@ -102,8 +102,8 @@ fn mend_header(image: &mut [u8]) {
     }
 }
 
-/// A page count beyond the end of the file is corruption, too small a one hides pages.
-fn mend_page_count(image: &mut [u8]) {
+/// A page count beyond the end of the file is corruption; one that is too small hides pages.
+fn repair_page_count(image: &mut [u8]) {
     let pages = Geometry::of(image).pages;
     if header::PAGE_COUNT.get(image) > pages {
         header::PAGE_COUNT.set(image, pages);
@@ -113,14 +113,14 @@ fn mend_page_count(image: &mut [u8]) {
     }
 }
 
-fn first_page_is_ill(image: &[u8]) -> bool {
+fn first_page_is_damaged(image: &[u8]) -> bool {
     let geometry = Geometry::of(image);
     BtreePage::parse(image, &geometry, 1)
         .is_none_or(|page| !page.kind.is_table() || damage::is_damaged(&page, &geometry))
 }
 
-fn mend_first_page(image: &mut [u8]) {
-    if !first_page_is_ill(image) {
+fn repair_first_page(image: &mut [u8]) {
+    if !first_page_is_damaged(image) {
         return;
     }
     let geometry = Geometry::of(image);
@@ -135,9 +135,9 @@ fn mend_first_page(image: &mut [u8]) {
     // A row of five columns, if only of NULLs, has a payload of six bytes and two varints before it.
     let is_row = |cell: &Vec<u8>| kind != PageKind::TableLeaf || cell.len() >= 8;
     let mut cells: Vec<Vec<u8>> = btree.cell_bytes().into_iter().filter(is_row).collect();
-    // Cell by cell out, until what is left makes a page.
+    // Drop cell after cell until the rest makes a valid page.
     loop {
-        if page::build(image, &geometry, 1, kind, &cells, right) && !first_page_is_ill(image) {
+        if page::build(image, &geometry, 1, kind, &cells, right) && !first_page_is_damaged(image) {
             return;
         }
         if cells.pop().is_none() {
@@ -148,26 +148,26 @@ fn mend_first_page(image: &mut [u8]) {
 }
 
 /// What is wrong with a row of the schema.
-enum Ailment {
-    /// Nothing can be made of it.
+enum Defect {
+    /// It cannot be repaired.
     Hopeless,
-    /// Its SQL gives way to another that SQLite takes.
+    /// This SQL, which SQLite accepts, replaces the row's.
     Sql(String),
 }
 
 /// The first row of the schema that SQLite would call malformed, as far as a parser alone can tell.
-fn ailment(image: &[u8]) -> Option<(SchemaRow, Ailment)> {
+fn defect(image: &[u8]) -> Option<(SchemaRow, Defect)> {
     let geometry = Geometry::of(image);
     let mut names = Names::default();
     let mut seen: Vec<String> = Vec::new();
     for row in schema::rows(image) {
-        let ailment = if seen.iter().any(|name| same_name(name, &row.name)) {
-            Some(Ailment::Hopeless)
+        let defect = if seen.iter().any(|name| same_name(name, &row.name)) {
+            Some(Defect::Hopeless)
         } else {
             of_row(&row, &geometry, &names)
         };
-        if let Some(ailment) = ailment {
-            return Some((row, ailment));
+        if let Some(defect) = defect {
+            return Some((row, defect));
         }
         names.add(row.sql.as_bytes());
         seen.push(row.name);
@@ -175,23 +175,23 @@ fn ailment(image: &[u8]) -> Option<(SchemaRow, Ailment)> {
     None
 }
 
-fn of_row(row: &SchemaRow, geometry: &Geometry, names: &Names) -> Option<Ailment> {
+fn of_row(row: &SchemaRow, geometry: &Geometry, names: &Names) -> Option<Defect> {
     let needs_root = matches!(row.kind.as_str(), "table" | "index") && !row.is_virtual();
     let has_root = row.root_page(geometry).is_some_and(|root| root > 1);
     if !row.is_consistent() || needs_root && !has_root {
-        return Some(Ailment::Hopeless);
+        return Some(Defect::Hopeless);
     }
     if row.sql.is_empty() {
-        return (!is_automatic(row, names)).then_some(Ailment::Hopeless);
+        return (!is_automatic(row, names)).then_some(Defect::Hopeless);
     }
     let expected = match row.kind.as_str() {
         "table" => [Kind::CreateTable, Kind::CreateVirtual],
         "index" => [Kind::CreateIndex; 2],
         "view" => [Kind::CreateView; 2],
         "trigger" => [Kind::CreateTrigger; 2],
-        _ => return Some(Ailment::Hopeless),
+        _ => return Some(Defect::Hopeless),
     };
-    // What is long or deep has no tree, and may be sound.
+    // Long or deeply nested SQL has no tree, and may be sound.
     let is_long = row.sql.len() > 2000;
     let Some(tree) = tree::parse(row.sql.as_bytes()).filter(|tree| expected.contains(&tree.kind)) else {
         return (!is_long).then(|| replacement(row));
@@ -205,7 +205,7 @@ fn is_automatic(row: &SchemaRow, names: &Names) -> bool {
 }
 
 /// What SQLite resolves when it reads the schema: names in indexes, targets of triggers, options of tables.
-fn bound(row: &SchemaRow, mut tree: Node, names: &Names) -> Option<Ailment> {
+fn bound(row: &SchemaRow, mut tree: Node, names: &Names) -> Option<Defect> {
     let is_resolved = |tree: &Node| {
         let target = tree.child(Kind::Target).and_then(Node::as_text);
         target.is_none_or(|target| names.table(target).is_some())
@@ -216,36 +216,36 @@ fn bound(row: &SchemaRow, mut tree: Node, names: &Names) -> Option<Ailment> {
         let (vocabulary, mut rng) = (Vocabulary::default(), fastrand::Rng::with_seed(0));
         Binder::new(names, &vocabulary, &mut rng, 0).statement(&mut tree);
         if !is_resolved(&tree) {
-            return Some(Ailment::Hopeless);
+            return Some(Defect::Hopeless);
         }
         let bound = tree.print();
         if bound != before {
-            return Some(Ailment::Sql(bound));
+            return Some(Defect::Sql(bound));
         }
     }
     // SQLite looks at the first two letters.
     let begins_right = row.sql.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("CR"));
-    (!begins_right).then(|| Ailment::Sql(tree.print()))
+    (!begins_right).then(|| Defect::Sql(tree.print()))
 }
 
-/// A table stays, with columns of other names; anything else goes.
-fn replacement(row: &SchemaRow) -> Ailment {
+/// A table is kept, with columns of other names; anything else is removed.
+fn replacement(row: &SchemaRow) -> Defect {
     match row.kind.as_str() {
         "table" if !row.is_virtual() => {
-            Ailment::Sql(format!("CREATE TABLE {}(a, b, c)", sql::quoted(&row.name, '"')))
+            Defect::Sql(format!("CREATE TABLE {}(a, b, c)", sql::quoted(&row.name, '"')))
         }
-        _ => Ailment::Hopeless,
+        _ => Defect::Hopeless,
     }
 }
 
-/// Mends the first row that needs it; false if there is none, or it cannot be done.
-fn mend_a_row(image: &mut Vec<u8>, context: &mut Context<'_>) -> bool {
-    let Some((row, ailment)) = ailment(image) else {
+/// Repairs the first row that needs it; false if there is none, or if it cannot be repaired.
+fn repair_row(image: &mut Vec<u8>, context: &mut Context<'_>) -> bool {
+    let Some((row, defect)) = defect(image) else {
         return false;
     };
-    let sql = match ailment {
-        Ailment::Sql(sql) => Some(text(image, &sql)),
-        Ailment::Hopeless => None,
+    let sql = match defect {
+        Defect::Sql(sql) => Some(text(image, &sql)),
+        Defect::Hopeless => None,
     };
     let outcome = atomically(image, context, |space, _| match sql {
         Some(sql) => rewrite(space, &row, |values| values[SQL] = sql),

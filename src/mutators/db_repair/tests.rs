@@ -27,14 +27,14 @@ fn opens(executor: &mut Executor, case: &TestCase) -> bool {
 #[test]
 fn a_sound_database_is_left_alone() {
     let image = database().files.main().unwrap().to_vec();
-    assert!(!is_ill(&image));
-    let mut healed = image.clone();
-    assert_eq!(with_context(1, |context| heal(&mut healed, context)), Outcome::Skipped);
-    assert_eq!(healed, image);
+    assert!(!is_unreadable(&image));
+    let mut repaired = image.clone();
+    assert_eq!(with_context(1, |context| repair(&mut repaired, context)), Outcome::Skipped);
+    assert_eq!(repaired, image);
 }
 
 #[test]
-fn each_ailment_is_seen_and_mended() {
+fn each_defect_is_seen_and_repaired() {
     type Damage = fn(&mut Vec<u8>);
     let set_sql = |image: &mut Vec<u8>, index: usize, sql: &str| {
         let row = schema::rows(image)[index].clone();
@@ -59,11 +59,11 @@ fn each_ailment_is_seen_and_mended() {
         let mut case = sound.clone();
         case.files.insert(FileName::main(), image.clone());
         assert!(!opens(&mut executor, &case), "{what} does no harm");
-        assert!(is_ill(&image), "{what} is not seen");
-        let mut healed = image;
-        assert_eq!(with_context(2, |context| heal(&mut healed, context)), Outcome::Mutated, "{what}");
-        case.files.insert(FileName::main(), healed);
-        assert!(opens(&mut executor, &case), "{what} is not mended");
+        assert!(is_unreadable(&image), "{what} is not seen");
+        let mut repaired = image;
+        assert_eq!(with_context(2, |context| repair(&mut repaired, context)), Outcome::Mutated, "{what}");
+        case.files.insert(FileName::main(), repaired);
+        assert!(opens(&mut executor, &case), "{what} is not repaired");
     };
     for (i, damage) in damages.iter().enumerate() {
         let mut image = sound.files.main().unwrap().to_vec();
