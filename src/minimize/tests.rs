@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::engine::sqlite::Executor;
-use crate::testcase::{MAIN_DB, Setting};
+use crate::testcase::{
+    Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, MAIN_DB, Operation, Operations, Phase,
+    Schedules, Setting,
+};
 
 /// Keeps what a function of the case says.
 struct Says<F> {
@@ -165,4 +168,60 @@ fn logs_lose_frames_and_records() {
     let log = done.case.files.get("main.db-wal").unwrap();
     assert_eq!((wal::frames(log).len(), wal::valid_frames(log)), (1, 1));
     assert_eq!(journal::records(done.case.files.get("main.db-journal").unwrap()).len(), 1);
+}
+
+#[test]
+fn faults_and_schedules_that_do_not_count_go() {
+    let fault = |nth, lasts| Fault::Io {
+        operation: IoOperation::Write,
+        role: Some(FileRole::Journal),
+        error: IoError::Full,
+        nth,
+        lasts,
+        phase: Phase::Run,
+    };
+    let case = TestCase {
+        faults: FaultPlan::new([fault(1, Lasts::Once), fault(2, Lasts::ForGood), fault(3, Lasts::Times(4))]),
+        schedules: Schedules::new([5, 6]),
+        ..TestCase::from_sql("SELECT 1")
+    };
+    let has = |case: &TestCase| {
+        case.faults.faults().iter().any(|fault| matches!(fault, Fault::Io { nth: 2, .. }))
+            && case.schedules.seeds().contains(&6)
+    };
+    let done = says(case, &[Part::Faults], 2, has).case;
+    let Fault::Io { role: None, lasts: Lasts::Once, nth: 2, .. } = done.faults.faults()[0] else {
+        panic!("{done:?}");
+    };
+    assert_eq!((done.faults.faults().len(), done.schedules.seeds()), (1, &[6][..]));
+}
+
+#[test]
+fn operations_are_cut_down_with_their_statements() {
+    let sql =
+        "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT 7; INSERT INTO t VALUES(2); SELECT a FROM t";
+    let run = |connection| Operation::Run { connection };
+    let case = TestCase {
+        operations: Operations::new([
+            run(0),
+            Operation::PassTime { milliseconds: 90 },
+            run(2),
+            run(0),
+            Operation::Prepare { connection: 2, statement: 1 },
+            Operation::Step { statement: 1, rows: 8 },
+            Operation::PowerCut,
+            run(0),
+        ]),
+        ..TestCase::from_sql(sql)
+    };
+    // Of the statements, one has to run on another connection than 0, and power has to be cut behind it.
+    let shows = |case: &TestCase| {
+        let text = format!("{case:?}");
+        let insert = text.find("connection 1 runs\nINSERT");
+        insert.is_some() && insert < text.find("power is cut")
+            || text.contains("connection 2 runs\nINSERT") && text.contains("power is cut")
+    };
+    let done = says(case, &Part::ALL, 3, shows).case;
+    assert_eq!(done.operations.list(), [run(1), Operation::PowerCut], "{done:?}");
+    assert!(done.sql.as_bytes().len() < 12, "{done:?}");
 }

@@ -127,9 +127,7 @@ fn phase(context: &mut Context<'_>) -> Phase {
 }
 
 fn operation(context: &mut Context<'_>) -> IoOperation {
-    use IoOperation::{Access, Delete, FileSize, Lock, Open, Read, ShmLock, ShmMap, Sync, Truncate, Write};
-    let all = [Read, Write, Sync, Truncate, FileSize, Lock, Open, Delete, Access, ShmMap, ShmLock];
-    all[context.rng.usize(0..all.len())]
+    IoOperation::ALL[context.rng.usize(0..IoOperation::ALL.len())]
 }
 
 fn role(context: &mut Context<'_>) -> Option<FileRole> {

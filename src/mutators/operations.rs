@@ -217,7 +217,7 @@ fn change(operation: &mut Operation, case: &TestCase, context: &mut Context<'_>)
         O::Open { is_read_only, .. } | O::Deserialize { is_read_only, .. } if context.chance(50) => {
             *is_read_only ^= true;
         }
-        O::BackupStep { pages, .. } if context.chance(70) => *pages = small(context) - 1,
+        O::BackupStep { pages, .. } if context.chance(70) => *pages = small(context).saturating_sub(1),
         O::BlobOpen { row, .. } | O::BlobReopen { row, .. } if context.chance(60) => {
             *row = context.number(*row as u64, 8) as i64;
         }

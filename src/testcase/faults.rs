@@ -51,6 +51,23 @@ pub enum IoOperation {
     ShmLock,
 }
 
+impl IoOperation {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Read,
+        Self::Write,
+        Self::Sync,
+        Self::Truncate,
+        Self::FileSize,
+        Self::Lock,
+        Self::Open,
+        Self::Delete,
+        Self::Access,
+        Self::ShmMap,
+        Self::ShmLock,
+    ];
+}
+
 /// What a file is for, as SQLite tells its VFS when it opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -130,17 +147,26 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A fault of an envelope of version 1: four numbers. Its I/O faults had no meaning.
+    /// A fault of an envelope of version 1: four numbers. The kinds of its I/O faults never got a meaning; they stand for
+    /// the operations in their order.
     fn of_version_1(parts: [u64; 4]) -> Option<Self> {
         let [kind, a, b, c] = parts.map(|part| u32::try_from(part).unwrap_or(u32::MAX));
-        let lasts = match b {
+        let lasts = |times| match times {
             0 => Lasts::ForGood,
             1 => Lasts::Once,
             times => Lasts::Times(times),
         };
         let phase = Phase::Run;
         match kind {
-            1 => Some(Self::Allocation { nth: a, lasts, phase }),
+            1 => Some(Self::Allocation { nth: a, lasts: lasts(b), phase }),
+            2 => Some(Self::Io {
+                operation: IoOperation::ALL[a as usize % IoOperation::ALL.len()],
+                role: None,
+                error: IoError::Failed,
+                nth: b,
+                lasts: lasts(c),
+                phase,
+            }),
             3 => Some(Self::PowerLoss {
                 at: Moment::Sync(a),
                 seed: b.into(),
@@ -224,7 +250,7 @@ impl FaultPlan {
             }
             match Fault::of_version_1(parts) {
                 Some(fault) if plan.0.len() < FAULTS_MAX => plan.0.push(fault),
-                _ => reader.tolerate("a fault of version 1 that has no meaning, or too many faults")?,
+                _ => reader.tolerate("unknown kind of fault, or too many faults")?,
             }
         }
         Ok(plan)

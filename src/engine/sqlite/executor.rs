@@ -350,6 +350,8 @@ impl Executor {
         Ok(connection)
     }
 
+    /// A case with operations is looked at through a fresh connection: FTS5 of SQLite 3.54.1 checks a table against what its
+    /// connection last knew of it, and finds damage where another connection wrote since.
     fn observe(
         &self,
         case: &TestCase,
@@ -368,7 +370,14 @@ impl Executor {
         };
         let mut execution = Execution::new(Rc::new(connection), case, budget, self, asked);
         program.run(case, &mut execution);
-        let connection = execution.finish(&mut observation);
+        let mut connection = execution.finish(&mut observation);
+        if !case.operations.is_empty() {
+            connection = connection.and_then(|before| {
+                observation.close =
+                    observation.close.filter(|&code| code != Code::OK).or(Some(before.close()));
+                self.open_another(case, budget, MAIN_PATH, false, &Rc::new(Watch::new()))
+            });
+        }
         observation.cut_short.extend(self.vfs.machine().disk.was_full().then_some(Limit::DiskBytes));
         let connection = match connection {
             Ok(connection) => connection,

@@ -331,5 +331,5 @@ fn random_operations_are_harmless() {
         }
     }
     assert!(traced > 3 * usize::try_from(runs).unwrap(), "{traced}");
-    assert_eq!(kinds.len(), 24, "all kinds were met: {kinds:?}");
+    assert_eq!(kinds.len(), 26, "all kinds were met: {kinds:?}");
 }

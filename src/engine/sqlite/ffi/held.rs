@@ -365,7 +365,7 @@ impl Connection<'_> {
         let length = image.len() as ffi::sqlite3_int64;
         let mode =
             if is_read_only { ffi::SQLITE_DESERIALIZE_READONLY } else { ffi::SQLITE_DESERIALIZE_RESIZEABLE };
-        let flags = (ffi::SQLITE_DESERIALIZE_FREEONCLOSE | mode) as u32;
+        let flags = ffi::SQLITE_DESERIALIZE_FREEONCLOSE | mode;
         // SAFETY: as above; SQLite frees the copy, also where it fails.
         unsafe {
             let copy = ffi::sqlite3_malloc64(image.len().max(1) as u64).cast::<u8>();
