@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Code, Transcript};
-use crate::oracles::Signature;
+use crate::oracles::{Signature, SkipReason};
 use crate::testcase::TestCase;
 
 use doubt::Doubts;
@@ -190,6 +190,14 @@ impl Comparison {
 /// Compares what two engines did with `case`, which both were given.
 pub fn compare(case: &TestCase, a: &Transcript, b: &Transcript, policy: &Policy) -> Comparison {
     let mut comparison = Comparison::default();
+    if let Some(reason) = SkipReason::of_case(case) {
+        comparison.skip(reason.to_string());
+        return comparison;
+    }
+    if !case.operations.is_empty() && !policy.is_same_machine {
+        comparison.skip("operations, which only SQLite does");
+        return comparison;
+    }
     if !(a.is_healthy_at_start && b.is_healthy_at_start) {
         comparison.skip("damaged at start");
         return comparison;

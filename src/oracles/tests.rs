@@ -97,12 +97,16 @@ fn a_damaged_database_and_what_damages_by_design_excuse() {
 }
 
 #[test]
-fn a_case_that_asks_for_faults_is_skipped_by_all() {
-    use crate::testcase::{Fault, FaultPlan, Lasts, Phase};
+fn a_case_that_asks_for_faults_or_schedules_is_skipped_by_all() {
+    use crate::testcase::{Fault, FaultPlan, Lasts, Phase, Schedules};
     let mut case = TestCase::from_sql(WRITING);
     case.faults = FaultPlan::new([Fault::Allocation { nth: 1, lasts: Lasts::ForGood, phase: Phase::Run }]);
     for (_, verdict) in verdicts(&case, None) {
         assert_eq!(verdict, Verdict::Skip(SkipReason::FaultsNotInjected));
+    }
+    case = TestCase { schedules: Schedules::new([1]), ..TestCase::from_sql(WRITING) };
+    for (_, verdict) in verdicts(&case, None) {
+        assert_eq!(verdict, Verdict::Skip(SkipReason::SchedulesNotFollowed));
     }
 }
 

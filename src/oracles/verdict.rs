@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::testcase::TestCase;
+
 /// The outcome of one oracle on one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -34,6 +36,21 @@ pub enum SkipReason {
     NotReproduced,
     /// The case plans faults, which this build does not inject.
     FaultsNotInjected,
+    /// The case names schedules, which this build does not follow.
+    SchedulesNotFollowed,
+}
+
+impl SkipReason {
+    /// Why a case is not run at all: it asks for what this build does not do.
+    pub fn of_case(case: &TestCase) -> Option<Self> {
+        if !case.faults.is_empty() {
+            Some(Self::FaultsNotInjected)
+        } else if !case.schedules.is_empty() {
+            Some(Self::SchedulesNotFollowed)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for SkipReason {
@@ -48,6 +65,7 @@ impl fmt::Display for SkipReason {
             Self::BudgetUsedUp => f.write_str("oracle's budget used up"),
             Self::NotReproduced => f.write_str("different when run again"),
             Self::FaultsNotInjected => f.write_str("faults are not injected yet"),
+            Self::SchedulesNotFollowed => f.write_str("schedules are not followed yet"),
         }
     }
 }

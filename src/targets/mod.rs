@@ -32,7 +32,7 @@ use crate::engine::sqlite::{Budget, Executor, Program};
 use crate::generators::seeds::Seed;
 use crate::mutators::Weights;
 use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
-use crate::testcase::{Script, TestCase};
+use crate::testcase::{Operations, Script, TestCase};
 
 /// A fuzz target.
 #[derive(Clone)]
@@ -140,7 +140,7 @@ impl Target {
     /// gives itself.
     pub fn scripted(&self, case: TestCase) -> TestCase {
         match self.program.script(&case) {
-            Some(script) => TestCase { sql: Script::new(script), ..case },
+            Some(script) => TestCase { sql: Script::new(script), operations: Operations::default(), ..case },
             None => case,
         }
     }
@@ -153,8 +153,8 @@ impl Target {
         budget: &Budget,
         requested: &[&str],
     ) -> Judged {
-        if !case.faults.is_empty() {
-            let judgements = oracles::skip(SkipReason::FaultsNotInjected, requested);
+        if let Some(reason) = SkipReason::of_case(case) {
+            let judgements = oracles::skip(reason, requested);
             return Judged { observation: Observation::default(), judgements };
         }
         let observation = executor.run(case, self.program, budget);
