@@ -62,7 +62,7 @@ impl Default for Registry {
 
 impl Registry {
     /// Of the crate in the folder `env!("CARGO_MANIFEST_DIR")`, a member of Tandem's workspace. Where it is named, its
-    /// program, which calls `fuzzcheck::main`, can be built with the lanes' sanitizers, and its targets, binaries that are
+    /// program, which calls `fuzzcheck::main`, can be built with each build's sanitizers, and its targets, binaries that are
     /// named after them, as fuzz targets: without its default features, so that what the program needs besides is left out.
     #[must_use]
     pub fn package(mut self, folder: &'static str) -> Self {

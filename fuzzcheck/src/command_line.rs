@@ -39,11 +39,11 @@ mod tests {
 
     #[test]
     fn words_reach_the_program_as_they_are() {
-        let words = ["--lane=debug".to_owned(), "--sqlite=/my own".to_owned()];
+        let words = ["--build=debug".to_owned(), "--sqlite=/my own".to_owned()];
         let path = Path::new("a b/it's");
         assert_eq!(
             run(&words, "sql", path),
-            r"cargo fuzzcheck run --lane=debug '--sqlite=/my own' --target sql 'a b/it'\''s'"
+            r"cargo fuzzcheck run --build=debug '--sqlite=/my own' --target sql 'a b/it'\''s'"
         );
         let builds = ["bundled".to_owned(), "3.49.1:debug".to_owned()];
         assert_eq!(

@@ -17,7 +17,7 @@
 //! | `command_line` | command lines that are printed for a person, or another program, to run |
 //! | `guard` | process groups that end with this program |
 //! | `tools` | what a build needs beside Rust, tried and installed |
-//! | `lane` | ways to build SQLite that see different bugs |
+//! | `build_kind` | ways to build SQLite that see different bugs |
 //! | `source` | from paths to cases |
 //! | [`replay`] | cases that run in worker processes |
 //! | `build` | builds of SQLite other than the one in this program |
@@ -31,7 +31,7 @@
 //! | `gaps` | what none does |
 //! | `focus` | fuzzing that is turned to functions |
 //! | `distilling` | which cases of a corpus add coverage |
-//! | `comparison` | lanes that are compared, and mutations |
+//! | `comparison` | builds that are compared, and mutations |
 //! | `campaign` | a night, its record and its report |
 //! | `doctor` | whether this machine can fuzz |
 //! | `ossfuzz` | what OSS-Fuzz expects of a build |
@@ -41,6 +41,7 @@
 mod base;
 mod bisecting;
 mod build;
+mod build_kind;
 mod campaign;
 mod command_line;
 mod comparison;
@@ -53,7 +54,6 @@ mod fuzzing;
 mod gaps;
 mod guard;
 mod handover;
-mod lane;
 mod minimizing;
 mod ossfuzz;
 pub mod pairing;

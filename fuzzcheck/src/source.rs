@@ -18,8 +18,8 @@ use tandem::targets::Target;
 
 use clap::ValueEnum;
 
+use crate::build_kind::BuildKind;
 use crate::files;
-use crate::lane::Lane;
 
 pub(crate) use single::single;
 #[cfg(test)]
@@ -66,17 +66,17 @@ impl Kept {
         self.signature.as_deref().filter(|_| self.kind == Kind::Known)
     }
 
-    /// The lane in which it shows its bug: the one that was noted, else the only one whose reports read so.
-    pub(crate) fn lane(&self) -> Option<Lane> {
-        match &self.details.lane {
-            Some(name) => Lane::from_str(name, false).ok(),
-            None => Some(Lane::that_reports(self.signature.as_deref().unwrap_or_default())),
+    /// The build in which it shows its bug: the one that was noted, else the only one whose reports read so.
+    pub(crate) fn build(&self) -> Option<BuildKind> {
+        match &self.details.build {
+            Some(name) => BuildKind::from_str(name, false).ok(),
+            None => Some(BuildKind::that_reports(self.signature.as_deref().unwrap_or_default())),
         }
     }
 
-    /// True where it is to show its bug in this lane of this SQLite; where the version is not known, too.
-    pub(crate) fn is_expected(&self, lane: Lane, version: Option<Version>) -> bool {
-        self.lane() == Some(lane) && self.has_version(version)
+    /// True where it is to show its bug in this build of this SQLite; where the version is not known, too.
+    pub(crate) fn is_expected(&self, build: BuildKind, version: Option<Version>) -> bool {
+        self.build() == Some(build) && self.has_version(version)
     }
 
     /// True where this SQLite has the bug, as far as is known.

@@ -239,7 +239,10 @@ pub(crate) fn runs_with_address_sanitizer(project: &Path, toolchain: Option<&str
 pub(crate) fn links(project: &Path, sanitizer: &str) -> Result<(), String> {
     let mut command = compiler(project, "cc");
     // Without libFuzzer, which would bring a main() of its own.
-    command.arg(format!("-fsanitize={sanitizer}")).env("TANDEM_LANE", "asan").env_remove("CARGO_CFG_FUZZING");
+    command
+        .arg(format!("-fsanitize={sanitizer}"))
+        .env("TANDEM_BUILD", "asan")
+        .env_remove("CARGO_CFG_FUZZING");
     runs(command, "main.c", "int main(void) { return 0; }\n")
 }
 

@@ -47,7 +47,7 @@ fn a_finding_becomes_a_named_case_in_one_step() {
         ("link", "https://example.org/1"),
         ("versions", "3.1.0.."),
         ("reason", "a test"),
-        ("lane", "release"),
+        ("build", "release"),
         ("signature", "crash/SIGABRT/sqlite3VdbeExec:Function"),
     ];
     expected.iter().for_each(|(key, value)| assert_eq!(row[key], *value, "{row}"));
@@ -93,7 +93,7 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
     refused("--name a --versions 3.45.0..3.44.0 --plant abort", &["ends where it begins"]);
     refused("--name a --link sqlite.org --plant abort", &["--link sqlite.org", "URL"]);
     refused("--name a --target nope --plant abort", &["no target is named `nope`"]);
-    refused("--name a", &["shows nothing in the lane release", "--lane"]);
+    refused("--name a", &["shows nothing in the release build", "--build"]);
     refused(
         "--name a --signature code/X/Y --plant abort",
         &["crash/SIGABRT/sqlite3VdbeExec:Function", "not code/X/Y"],
@@ -143,7 +143,7 @@ fn a_case_that_shows_its_bug_now_and_then_is_not_kept() {
     let case = file(&stage.path("bin"), "case.sql", "SELECT planted();");
     let into = stage.path("kept.db");
     let path = format!("{}:{}", stage.path("bin").display(), std::env::var("PATH").unwrap_or_default());
-    let mut command = keep_command(&into, "--name a --lane valgrind", &case);
+    let mut command = keep_command(&into, "--name a --build valgrind", &case);
     let ran = finish(command.env("PATH", path).env("STAGE", stage.path("")));
     ran.expect_error(&["two runs do not show the same", "code/SQLITE_INTERNAL/SELECT and then nothing"]);
     assert!(!into.exists());
@@ -207,13 +207,13 @@ fn check(words: &str, paths: &[&Path]) -> Ran {
 
 #[test]
 fn the_shipped_known_bugs_are_in_order() {
-    // The lanes that others need are built by `.ci/run`.
-    let checked = check("--lane release --json", &[]).expect(0).json();
+    // The builds that others need are built by `.ci/run`.
+    let checked = check("--build release --json", &[]).expect(0).json();
     let known =
         list(&[&common::project().join("corpus")]).iter().filter(|row| row["kind"] == "known").count();
     assert_eq!(checked["cases"], known);
     let number = |key: &str| checked[key].as_u64().expect("a number") as usize;
-    assert_eq!(number("shown") + number("out_of_range") + number("other_lanes"), known, "{checked}");
+    assert_eq!(number("shown") + number("out_of_range") + number("other_builds"), known, "{checked}");
     let here = tandem::known::KNOWN.iter().filter(|bug| !bug.needs_asan).count();
     assert!(here > 0 && number("steered_around") == here, "{checked}");
 }
@@ -237,9 +237,9 @@ fn a_known_bug_that_is_gone_is_told() {
     assert_eq!(check("--json", &[&into]).expect(0).json()["out_of_range"], 1);
     let run = fuzzcheck_on("run", &[&into]).expect(0).out;
     assert!(!run.contains("silent") && run.contains("elsewhere    1 cases"), "{run}");
-    let other_lane = file(folder.path(), "lane.sql", "SELECT 1;");
-    keep(&into, "--name of-asan --signature crash/asan-heap-overflow/f", &other_lane).expect(0);
-    assert_eq!(check("--lane release --json", &[&into]).expect(0).json()["other_lanes"], 1);
+    let other_build = file(folder.path(), "build.sql", "SELECT 1;");
+    keep(&into, "--name of-asan --signature crash/asan-heap-overflow/f", &other_build).expect(0);
+    assert_eq!(check("--build release --json", &[&into]).expect(0).json()["other_builds"], 1);
 }
 
 #[test]
@@ -259,11 +259,11 @@ fn a_known_bug_of_which_too_little_is_said_is_told() {
     let mut entry = Entry::new("sql", Kind::Known, "a test", &TestCase::from_sql("SELECT 1"));
     entry.details.name = Some("No Name".to_owned());
     entry.details.link = Some("somewhere".to_owned());
-    entry.details.lane = Some("fast".to_owned());
+    entry.details.build = Some("fast".to_owned());
     corpus.put(entry);
     corpus.save(&into).expect("it can be written");
     let wrong = check("", &[&into]).expect(1);
-    for what in ["no signature", "`No Name`", "no URL: somewhere", "no lane is named `fast`"] {
+    for what in ["no signature", "`No Name`", "no URL: somewhere", "no build is named `fast`"] {
         assert!(wrong.out.contains(what), "{what}: {wrong:?}");
     }
     let none = folder.path().join("none.db");

@@ -118,7 +118,7 @@ fn a_clean_session_exits_with_0_and_jobs_share_the_corpus() {
 #[test]
 fn arguments_reach_libfuzzer() {
     let stage = Stage::ending(
-        "echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end",
+        "echo \"$@\" ${TANDEM_BUILD-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end",
     );
     stage.program("rustc", RUSTC);
     let cargo = read(&stage.path("bin/cargo"));
@@ -176,7 +176,7 @@ const END_WHEN_FOUND: &str =
 
 #[test]
 fn what_there_is_no_time_to_run_again_is_counted() {
-    // It comes when the time is over, and the first batch of the lane waits for it.
+    // It comes when the time is over, and the first batch of the build waits for it.
     let stage = Stage::new(
         "late() { i=0; while [ $i -lt 200 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done\n\
          : >\"$STAGE/late\"; exit 72; }\n\
@@ -205,7 +205,7 @@ fn what_the_harness_does_wrong_is_no_finding() {
     let ran = stage.fuzz("--json --rerun valgrind").expect(2);
     let summary = ran.json();
     assert_eq!(summary["findings"], serde_json::json!([]), "{summary}");
-    assert_eq!(summary["rerun"]["lane valgrind"]["findings"], 0, "{summary}");
+    assert_eq!(summary["rerun"]["valgrind build"]["findings"], 0, "{summary}");
     let mut errors: Vec<&str> = summary["harness_errors"]
         .as_array()
         .unwrap()
@@ -215,9 +215,11 @@ fn what_the_harness_does_wrong_is_no_finding() {
     errors.sort_unstable();
     assert!(errors.len() == 2 && errors[0] == "fuzz/artifacts/sql/crash-01", "{summary}");
     assert!(errors.iter().all(|case| stage.project().join(case).exists()), "{summary}");
-    for words in
-        ["crash-01: the target failed, which is a bug in Tandem", "panicked at token.rs:7", "lane valgrind: "]
-    {
+    for words in [
+        "crash-01: the target failed, which is a bug in Tandem",
+        "panicked at token.rs:7",
+        "valgrind build: ",
+    ] {
         assert!(ran.err.contains(words), "{words}: {ran:?}");
     }
 }
@@ -277,7 +279,7 @@ fn a_folder_that_is_no_working_copy_is_refused() {
     finish(&mut command).expect_error(&["is no working copy of Tandem"]);
 }
 
-/// A case that is new to the corpus is run in the lanes that follow, and compared with the other build, which here
+/// A case that is new to the corpus is run in the builds that follow, and compared with the other build, which here
 /// answers wrong. A sample is asked for.
 #[test]
 fn what_is_new_is_run_again_and_compared() {
@@ -298,12 +300,12 @@ fn what_is_new_is_run_again_and_compared() {
     assert_eq!(finding["signature"], "pair/rows/SELECT", "{summary}");
     let case = stage.project().join(finding["cases"][0].as_str().unwrap());
     assert!(case.exists(), "{summary}");
-    let lane = &summary["rerun"]["lane release"];
-    assert_eq!((&lane["sampled"], &lane["findings"]), (&1.into(), &0.into()), "{summary}");
+    let build = &summary["rerun"]["release build"];
+    assert_eq!((&build["sampled"], &build["findings"]), (&1.into(), &0.into()), "{summary}");
     // The seeds are new, too, the first time.
-    assert!(lane["kept"].as_u64().unwrap() > 50, "{summary}");
+    assert!(build["kept"].as_u64().unwrap() > 50, "{summary}");
     let again = finish(stage.fuzzing(&words).env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).json();
-    assert_eq!(again["rerun"]["lane release"]["kept"], 0, "{again}");
+    assert_eq!(again["rerun"]["release build"]["kept"], 0, "{again}");
     assert_eq!(summary["rerun"].as_object().unwrap().len(), 2);
     let sample = String::from_utf8(read(&stage.path("sample"))).unwrap();
     assert!(sample.trim().ends_with("fuzz/sample/sql:7"), "{sample}");
@@ -314,18 +316,18 @@ fn what_is_new_is_run_again_and_compared() {
     );
 
     let stage = Stage::new("");
-    stage.fuzz("--lane valgrind").expect_error(&["--lane valgrind is not for this"]);
+    stage.fuzz("--build valgrind").expect_error(&["--build valgrind is not for this"]);
     stage.fuzz("--rerun coverage").expect_error(&["not judged", "coverage"]);
     stage.fuzz("--pair nothing").expect_error(&["no build is named `nothing`"]);
 }
 
-/// A lane that sees more than others: what it is given runs with a planted bug.
+/// A build that sees more than others: what it is given runs with a planted bug.
 fn sees_more() -> String {
     format!("{WITHOUT_FLAGS}exec \"$@\" --plant internal-error")
 }
 
 #[test]
-fn a_lane_that_follows_finds_what_the_target_does_not() {
+fn a_build_that_follows_finds_what_the_target_does_not() {
     let stage = Stage::ending(&format!(
         "cd \"$STAGE/project\"; printf 'SELECT planted();' >\"$STAGE/new\"; mv \"$STAGE/new\" fuzz/corpus/sql/new\n\
          echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2; {END_WHEN_FOUND}"
@@ -334,13 +336,13 @@ fn a_lane_that_follows_finds_what_the_target_does_not() {
     let ran = stage.fuzz("--json --rerun valgrind").expect(1).json();
     let finding = &ran["findings"][0];
     assert_eq!(finding["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
-    assert!(finding["replay"].as_str().unwrap().contains("run --lane=valgrind --target sql"), "{ran}");
-    assert_eq!(ran["rerun"]["lane valgrind"]["findings"], 1);
+    assert!(finding["replay"].as_str().unwrap().contains("run --build=valgrind --target sql"), "{ran}");
+    assert_eq!(ran["rerun"]["valgrind build"]["findings"], 1);
 }
 
-/// Without a sanitizer a crash has no name: the lane that follows gives it one.
+/// Without a sanitizer a crash has no name: the build that follows gives it one.
 #[test]
-fn a_crash_without_a_sanitizer_gets_its_signature_from_a_lane() {
+fn a_crash_without_a_sanitizer_gets_its_signature_from_a_build() {
     let stage = Stage::ending(
         "cd \"$STAGE/project\"; [ -e \"$STAGE/ran\" ] && end; : >\"$STAGE/ran\"\n\
          mkdir -p fuzz/artifacts/sql; printf 'SELECT planted();' >fuzz/artifacts/sql/crash-01\n\
@@ -349,8 +351,8 @@ fn a_crash_without_a_sanitizer_gets_its_signature_from_a_lane() {
          echo 'stat::number_of_executed_units: 11' >&2; exit 1",
     );
     stage.program("valgrind", &sees_more());
-    let ran = stage.fuzz("--json --lane release --rerun valgrind").expect(1).json();
+    let ran = stage.fuzz("--json --build release --rerun valgrind").expect(1).json();
     assert_eq!(ran["findings"][0]["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
     let bare = Stage::new("echo '==1== ERROR: libFuzzer: deadly signal' >&2; exit 1");
-    bare.fuzz("--lane release").expect_error(&["deadly signal"]);
+    bare.fuzz("--build release").expect_error(&["deadly signal"]);
 }

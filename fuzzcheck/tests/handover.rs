@@ -338,7 +338,7 @@ fn what_shows_nothing_is_not_handed_over_unless_it_is_asked_for() {
     let folder = folder();
     let harmless = TestCase::from_sql("SELECT 1;");
     let (to, ran) = hand_over(folder.path(), &harmless, "");
-    ran.expect_error(&["shows no finding in SQLite bundled, lane release", "--without-finding"]);
+    ran.expect_error(&["shows no finding in SQLite bundled, release build", "--without-finding"]);
     hand_over(folder.path(), &harmless, "--signature a/b/c").1.expect_error(&["shows nothing", "`a/b/c`"]);
     let planted = TestCase::from_sql(CALLING);
     let words = ["crash/SIGABRT/sqlite3VdbeExec:Function", "not `a/b/c`"];
@@ -412,5 +412,5 @@ fn other_releases_are_tried_and_those_that_cannot_be_are_said() {
     let report = text(&to.join("report.md"));
     assert!(report.contains("| 3.44.0 | | not tried: cargo cannot fetch"), "{report}");
     // The stand-in for a release is none that others may meet.
-    fs::remove_dir_all(common::project().join("target/lanes/release-3.31.1")).expect("it was built");
+    fs::remove_dir_all(common::project().join("target/builds/release-3.31.1")).expect("it was built");
 }

@@ -353,7 +353,7 @@ fn what_cannot_be_distilled_is_said() {
     let empty = stage();
     distill(&empty, "").expect_error(&["there are no cases of sql", "--from"]);
     distill(&empty, "--from /nonexistent").expect_error(&["/nonexistent"]);
-    distill(&empty, "--lane valgrind").expect_error(&["--lane valgrind is not for this"]);
+    distill(&empty, "--build valgrind").expect_error(&["--build valgrind is not for this"]);
     finish(&mut empty.command_on_project("corpus merge", "")).expect_error(&["<TARGET>"]);
     finish(&mut empty.command_on_project("corpus merge nope", ""))
         .expect_error(&["no target is named `nope`"]);

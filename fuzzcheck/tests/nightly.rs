@@ -337,10 +337,10 @@ fn interrupted_it_says_how_to_go_on_and_two_do_not_run_at_once() {
     let before = record(&stage.root()).unwrap();
     assert_eq!((&before["sittings"][0]["end"], &before["ended"]), (&"interrupted".into(), &Value::Null));
     // Something else is not mixed with it.
-    stage.nightly(&format!("{words} --lanes release")).expect_error(&[
+    stage.nightly(&format!("{words} --builds release")).expect_error(&[
         "not through",
         "--fresh",
-        "--lanes asan",
+        "--builds asan",
     ]);
     let ran = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(0);
     assert_eq!(ran.json()["id"], before["id"]);
@@ -407,9 +407,9 @@ fn wrong_words_are_named() {
         ("--weights sql", &["TARGET=N"]),
         ("--weights nothing=1", &["--weights"]),
         ("--max-disk-gib 0", &["--max-disk-gib", "above 0"]),
-        ("--lanes coverage", &["coverage cannot be fuzzed"]),
+        ("--builds coverage", &["coverage cannot be fuzzed"]),
         ("--rerun coverage", &["not judged", "coverage"]),
-        ("--lane release", &["--lanes"]),
+        ("--build release", &["--builds"]),
         ("--json --log stdout", &["--json", "--log stdout"]),
         ("--update-corpus --merge-into x", &["--merge-into"]),
         ("--plant nothing", &["no planted bug is named `nothing`"]),
@@ -424,7 +424,7 @@ fn wrong_words_are_named() {
     assert!(!stage.root().exists());
 }
 
-/// The lane that follows runs what is new, in later turns, too, and after a kill: the first sitting knows what was there.
+/// The build that follows runs what is new, in later turns, too, and after a kill: the first sitting knows what was there.
 #[test]
 fn what_is_new_is_run_again_over_kills() {
     let stage = Stage::new(ENDLESS);

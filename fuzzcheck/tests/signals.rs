@@ -117,7 +117,7 @@ fn ctrl_c_in_minimize_keeps_the_best_case() {
          : >\"$STAGE/waits\"; waits [ -e \"$STAGE/go\" ]; }}\nexec \"$@\""
     );
     let mut command = with_valgrind(folder.path(), &waits);
-    command.args("minimize --lane valgrind --jobs 1 --plant segfault --to".split(' ')).arg(&to).arg(&case);
+    command.args("minimize --build valgrind --jobs 1 --plant segfault --to".split(' ')).arg(&to).arg(&case);
     let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "a worker waits", || folder.path().join("waits").exists());
     press(&child);

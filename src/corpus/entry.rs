@@ -52,8 +52,8 @@ pub struct Details {
     pub versions: Option<VersionRange>,
     /// Why it is known and not reported or not fixed, in words.
     pub reason: Option<String>,
-    /// The lane that shows it: a way to build SQLite, as `fuzzcheck` names it.
-    pub lane: Option<String>,
+    /// The build of SQLite that shows it, as `fuzzcheck` names it.
+    pub build: Option<String>,
 }
 
 impl Details {

@@ -6,7 +6,7 @@
 //! );
 //! CREATE TABLE readme(text TEXT);
 //! CREATE TABLE finding(
-//!   sha256 BLOB, target TEXT, name TEXT, link TEXT, versions TEXT, reason TEXT, lane TEXT,
+//!   sha256 BLOB, target TEXT, name TEXT, link TEXT, versions TEXT, reason TEXT, build TEXT,
 //!   PRIMARY KEY(sha256, target), UNIQUE(target, name)
 //! );
 //! ```
@@ -212,12 +212,12 @@ fn load_details(
     path: &Path,
 ) -> Result<BTreeMap<(Vec<u8>, String), Details>, CorpusError> {
     let error = CorpusError::sqlite(path);
-    let query = "SELECT sha256, target, name, link, versions, reason, lane FROM finding";
+    let query = "SELECT sha256, target, name, link, versions, reason, build FROM finding";
     let mut statement = connection.prepare(query).map_err(&error)?;
     let rows = statement.query_map((), |row| {
         let key = (row.get::<_, Vec<u8>>(0)?, row.get(1)?);
-        let (name, link, reason, lane) = (row.get(2)?, row.get(3)?, row.get(5)?, row.get(6)?);
-        Ok((key, Details { name, link, versions: None, reason, lane }, row.get::<_, Option<String>>(4)?))
+        let (name, link, reason, build) = (row.get(2)?, row.get(3)?, row.get(5)?, row.get(6)?);
+        Ok((key, Details { name, link, versions: None, reason, build }, row.get::<_, Option<String>>(4)?))
     });
     let mut all = BTreeMap::new();
     for row in rows.map_err(&error)? {
@@ -234,14 +234,14 @@ fn write_details(connection: &Connection, corpus: &Corpus) -> rusqlite::Result<(
         "CREATE TABLE finding(
             sha256 BLOB NOT NULL CHECK(length(sha256)=32),
             target TEXT NOT NULL,
-            name TEXT, link TEXT, versions TEXT, reason TEXT, lane TEXT,
+            name TEXT, link TEXT, versions TEXT, reason TEXT, build TEXT,
             PRIMARY KEY(sha256, target), UNIQUE(target, name)
          );",
     )?;
     for (id, entry) in corpus.iter().filter(|(_, entry)| !entry.details.is_empty()) {
-        let Details { name, link, versions, reason, lane } = &entry.details;
+        let Details { name, link, versions, reason, build } = &entry.details;
         let versions = versions.map(|range| range.to_string());
-        let row = params![id.as_bytes(), entry.target, name, link, versions, reason, lane];
+        let row = params![id.as_bytes(), entry.target, name, link, versions, reason, build];
         connection.execute("INSERT INTO finding VALUES(?,?,?,?,?,?,?)", row)?;
     }
     Ok(())

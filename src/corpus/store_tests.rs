@@ -32,7 +32,7 @@ fn details(i: u32) -> Details {
         link: if_bit(4, "https://example.org/"),
         versions: (i & 8 != 0).then(|| format!("3.{i}.0..").parse().unwrap()),
         reason: if_bit(16, "it's known"),
-        lane: if_bit(32, "debug"),
+        build: if_bit(32, "debug"),
     }
 }
 

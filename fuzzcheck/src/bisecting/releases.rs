@@ -106,7 +106,7 @@ impl Bisected {
 
 /// How releases are built, and cases run in them.
 pub(crate) struct Build<'a> {
-    /// The lane, and what is built in beside SQLite.
+    /// The build, and what is built in beside SQLite.
     pub flavor: &'a Flavor,
     /// The releases.
     pub releases: &'a Releases,

@@ -6,15 +6,15 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::build::releases::Releases;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 
 /// Which SQLite, and how it is built.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Build")]
 pub struct FlavorArgs {
-    /// The lane: what SQLite is built with.
-    #[arg(long, value_name = "LANE", value_enum)]
-    pub lane: Option<Lane>,
+    /// How SQLite is built.
+    #[arg(long, value_name = "BUILD", value_enum)]
+    pub build: Option<BuildKind>,
     /// A folder with another sqlite3.c and sqlite3.h, 3.26.0 or later [default: TANDEM_SQLITE, or what is bundled]
     #[arg(long, value_name = "DIR")]
     pub sqlite: Option<PathBuf>,

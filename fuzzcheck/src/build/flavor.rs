@@ -1,4 +1,4 @@
-//! What is built: a lane, an SQLite, and what is built into it.
+//! What is built: which SQLite, how, and with what built in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 use super::amalgamation::Sqlite;
 use super::releases::Releases;
 use crate::build::arguments::FlavorArgs;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct Flavor {
     /// How it is built.
-    pub lane: Lane,
+    pub build: BuildKind,
     /// Which SQLite; `None` for the one that is bundled.
     pub sqlite: Option<Sqlite>,
     /// Further flags of the C compiler, behind all others.
@@ -33,23 +33,23 @@ struct Extra {
 }
 
 impl Flavor {
-    /// This lane of the bundled SQLite.
-    pub(crate) fn bundled(lane: Lane) -> Self {
-        Self { lane, sqlite: None, flags: Vec::new(), extra: None, vfs: None }
+    /// The bundled SQLite, built this way.
+    pub(crate) fn bundled(build: BuildKind) -> Self {
+        Self { build, sqlite: None, flags: Vec::new(), extra: None, vfs: None }
     }
 
     /// What the command line and `TANDEM_SQLITE` ask for.
     ///
-    /// The lane is one of `lanes`, the first of them unless another is asked for.
+    /// The build is one of `builds`, the first of them unless another is asked for.
     ///
     /// # Errors
-    /// Another lane, a folder without an amalgamation, one that is too old, a release that is not there, as a folder or a
+    /// Another build, a folder without an amalgamation, one that is too old, a release that is not there, as a folder or a
     /// crate, a file that is not.
-    pub(crate) fn new(args: &FlavorArgs, lanes: &[Lane]) -> Result<Self> {
-        let lane = args.lane.unwrap_or(lanes[0]);
-        if !lanes.contains(&lane) {
-            let names: Vec<&str> = lanes.iter().map(|lane| lane.name()).collect();
-            bail!("--lane {lane} is not for this: there are {}", names.join(", "));
+    pub(crate) fn new(args: &FlavorArgs, builds: &[BuildKind]) -> Result<Self> {
+        let build = args.build.unwrap_or(builds[0]);
+        if !builds.contains(&build) {
+            let names: Vec<&str> = builds.iter().map(|build| build.name()).collect();
+            bail!("--build {build} is not for this: there are {}", names.join(", "));
         }
         let from_environment = std::env::var_os("TANDEM_SQLITE").filter(|folder| !folder.is_empty());
         let releases = Releases::new(args.releases.as_deref())?;
@@ -66,7 +66,7 @@ impl Flavor {
         if let Some(word) = flags.iter().find(|flag| !flag.starts_with('-')) {
             bail!("--sqlite-flags: `{word}` is no flag of a C compiler, such as -DSQLITE_OMIT_TRIGGER");
         }
-        Ok(Self { lane, sqlite, flags, extra, vfs: args.vfs.clone() })
+        Ok(Self { build, sqlite, flags, extra, vfs: args.vfs.clone() })
     }
 
     /// The release that it is.
@@ -75,8 +75,8 @@ impl Flavor {
     }
 
     /// The same, built in another way.
-    pub(crate) fn in_lane(&self, lane: Lane) -> Self {
-        Self { lane, ..self.clone() }
+    pub(crate) fn with_build(&self, build: BuildKind) -> Self {
+        Self { build, ..self.clone() }
     }
 
     /// The same, of a release.
@@ -87,14 +87,14 @@ impl Flavor {
         Ok(Self { sqlite: Some(releases.sqlite(name)?), ..self.clone() })
     }
 
-    /// The flavor that a name stands for: `bundled`, a version, a folder, each with `:LANE` behind it or not.
+    /// The flavor that a name stands for: `bundled`, a version, a folder, each with `:BUILD` behind it or not.
     ///
     /// # Errors
     /// As [`Flavor::new`].
     pub(crate) fn named(name: &str) -> Result<Self> {
-        let lane = |word: &str| <Lane as clap::ValueEnum>::from_str(word, false).ok();
-        let (name, lane) = match name.rsplit_once(':') {
-            Some((name, word)) if lane(word).is_some() => (name, lane(word)),
+        let build = |word: &str| <BuildKind as clap::ValueEnum>::from_str(word, false).ok();
+        let (name, build) = match name.rsplit_once(':') {
+            Some((name, word)) if build(word).is_some() => (name, build(word)),
             _ => (name, None),
         };
         let sqlite = if name == "bundled" {
@@ -104,34 +104,34 @@ impl Flavor {
         } else {
             Some(Sqlite::in_folder(Path::new(name))?)
         };
-        Ok(Self { sqlite, ..Self::bundled(lane.unwrap_or(Lane::Release)) })
+        Ok(Self { sqlite, ..Self::bundled(build.unwrap_or(BuildKind::Release)) })
     }
 
     /// What [`Flavor::named`] takes for it; extra C has no name.
     pub(crate) fn name(&self) -> String {
         let sqlite = self.sqlite.as_ref().map_or("bundled".to_owned(), Sqlite::name);
-        if self.lane == Lane::Release { sqlite } else { format!("{sqlite}:{}", self.lane) }
+        if self.build == BuildKind::Release { sqlite } else { format!("{sqlite}:{}", self.build) }
     }
 
     /// The build that Cargo makes, and into which another SQLite is linked ([`super::relink`]): its Rust is that of this
     /// one.
     pub(crate) fn harness(&self) -> Self {
-        Self::bundled(if self.lane.has_address_sanitizer() { Lane::Asan } else { Lane::Release })
+        Self::bundled(if self.build.has_address_sanitizer() { BuildKind::Asan } else { BuildKind::Release })
     }
 
     /// Whether it is such a build itself.
     pub(crate) fn is_harness(&self) -> bool {
-        self.lane.built_as() == self.harness().lane && self.what().is_empty()
+        self.build.built_as() == self.harness().build && self.what().is_empty()
     }
 
     /// Whether this program itself is such a build.
     pub(crate) fn is_this_program(&self) -> bool {
-        self.is_harness() && self.lane != Lane::Asan
+        self.is_harness() && self.build != BuildKind::Asan
     }
 
     /// Whether it is what `cargo fuzz build` makes by itself.
     pub(crate) fn is_default_for_fuzzing(&self) -> bool {
-        self.is_harness() && self.lane == Lane::Asan
+        self.is_harness() && self.build == BuildKind::Asan
     }
 
     /// Flags of the C compiler behind those with which the bundled SQLite is built.
@@ -149,11 +149,11 @@ impl Flavor {
         self.extra.as_ref().and_then(|extra| extra.init.clone())
     }
 
-    /// What names its folders: the lane, then what differs from the bundled SQLite.
+    /// What names its folders: the build, then what differs from the bundled SQLite.
     pub(crate) fn key(&self) -> String {
         let what = self.what();
-        let lane = self.lane.built_as();
-        if what.is_empty() { lane.to_string() } else { format!("{lane}-{what}") }
+        let build = self.build.built_as();
+        if what.is_empty() { build.to_string() } else { format!("{build}-{what}") }
     }
 
     /// What differs from the bundled SQLite, as it stands in names of folders; empty for nothing.
@@ -183,16 +183,16 @@ impl Flavor {
     /// Its target directory, below that of the project.
     pub(crate) fn folder(&self, project: &Path, is_fuzzed: bool) -> PathBuf {
         let prefix = if is_fuzzed { "fuzz-" } else { "" };
-        project.join("target/lanes").join(format!("{prefix}{}", self.key()))
+        project.join("target/builds").join(format!("{prefix}{}", self.key()))
     }
 
     /// Sets what `.cargo/cc` and the programs read, for a fuzz target or for workers.
     pub(crate) fn set_environment(&self, command: &mut Command, is_fuzzed: bool) {
         // What plain `cargo fuzz build` does is the same build only in the same environment.
         if self.is_default_for_fuzzing() && is_fuzzed {
-            command.env_remove("TANDEM_LANE");
+            command.env_remove("TANDEM_BUILD");
         } else {
-            command.env("TANDEM_LANE", self.lane.built_as().name());
+            command.env("TANDEM_BUILD", self.build.built_as().name());
         }
         let folder = self.sqlite.as_ref().map(|sqlite| sqlite.folder.as_path());
         let (files, init) =
@@ -214,16 +214,16 @@ impl Flavor {
     /// The variables that its programs are run with.
     pub(crate) fn run_environment(&self) -> Vec<(String, String)> {
         let vfs = self.vfs.as_deref().map(|name| ("TANDEM_VFS", name));
-        let all = self.lane.environment().iter().copied().chain(vfs);
+        let all = self.build.environment().iter().copied().chain(vfs);
         all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// The words of a command line that asks for it.
-    pub(crate) fn arguments(&self, default: Lane) -> Vec<String> {
-        let lane = (self.lane != default).then(|| format!("--lane={}", self.lane));
+    pub(crate) fn arguments(&self, default: BuildKind) -> Vec<String> {
+        let build = (self.build != default).then(|| format!("--build={}", self.build));
         let sqlite = self.sqlite.as_ref().map(|sqlite| sqlite.argument.clone());
         let flags = (!self.flags.is_empty()).then(|| format!("--sqlite-flags={}", self.flags.join(" ")));
-        let mut words: Vec<String> = [lane, sqlite, flags].into_iter().flatten().collect();
+        let mut words: Vec<String> = [build, sqlite, flags].into_iter().flatten().collect();
         if let Some(extra) = &self.extra {
             words.extend(extra.files.iter().map(|file| format!("--extra-c={}", file.display())));
             words.extend(extra.init.iter().map(|init| format!("--init={init}")));
@@ -236,7 +236,7 @@ impl Flavor {
 impl std::fmt::Display for Flavor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let version = self.sqlite.as_ref().map_or("bundled", Sqlite::title);
-        write!(f, "SQLite {version}, lane {}", self.lane)?;
+        write!(f, "SQLite {version}, {} build", self.build)?;
         if !self.flags.is_empty() {
             write!(f, ", {}", self.flags.join(" "))?;
         }
@@ -284,31 +284,31 @@ mod tests {
 
     #[test]
     fn what_is_built_names_its_folder_and_its_arguments() {
-        let bundled = Flavor::bundled(Lane::Debug);
+        let bundled = Flavor::bundled(BuildKind::Debug);
         assert_eq!(
-            (bundled.key().as_str(), bundled.arguments(Lane::Asan)),
-            ("debug", vec!["--lane=debug".to_owned()])
+            (bundled.key().as_str(), bundled.arguments(BuildKind::Asan)),
+            ("debug", vec!["--build=debug".to_owned()])
         );
-        assert_eq!(bundled.in_lane(Lane::Valgrind).key(), "release");
+        assert_eq!(bundled.with_build(BuildKind::Valgrind).key(), "release");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.c");
         std::fs::write(&file, "").unwrap();
         let extra = FlavorArgs { extra_c: vec![file], init: Some("f".to_owned()), ..FlavorArgs::default() };
-        let flavor = Flavor::new(&extra, &Lane::FUZZED).unwrap();
+        let flavor = Flavor::new(&extra, &BuildKind::FUZZED).unwrap();
         assert!(flavor.key().starts_with("asan-with-") && !flavor.is_default_for_fuzzing());
         let artifacts = |flavor: &Flavor| flavor.artifacts(Path::new("x"), "sql");
         assert_eq!(artifacts(&bundled), Path::new("x/fuzz/artifacts/sql"));
         assert_eq!(artifacts(&flavor), Path::new("x/fuzz/artifacts").join(format!("sql-{}", flavor.what())));
         assert_eq!(crate::source::target_named(&flavor.name_of("sql")).unwrap().name, "sql");
-        let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, &Lane::FUZZED).unwrap_err());
+        let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, &BuildKind::FUZZED).unwrap_err());
         assert!(
             error(FlavorArgs { init: Some("f".to_owned()), ..FlavorArgs::default() }).contains("--extra-c")
         );
         assert!(error(FlavorArgs { extra_c: vec!["corpus".into()], ..FlavorArgs::default() }).contains(".c"));
         let ubsan = Flavor::named("bundled:ubsan").unwrap();
         assert_eq!((ubsan.key().as_str(), ubsan.name().as_str()), ("ubsan", "bundled:ubsan"));
-        let refused = FlavorArgs { lane: Some(Lane::Valgrind), ..FlavorArgs::default() };
-        assert!(error(refused).contains("--lane valgrind is not for this"));
+        let refused = FlavorArgs { build: Some(BuildKind::Valgrind), ..FlavorArgs::default() };
+        assert!(error(refused).contains("--build valgrind is not for this"));
         assert!(Flavor::named("nothing").is_err());
     }
 }

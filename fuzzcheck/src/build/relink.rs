@@ -116,7 +116,7 @@ impl Build<'_> {
             true => command.env("CARGO_CFG_FUZZING", ""),
             false => command.env_remove("CARGO_CFG_FUZZING"),
         };
-        command.env("TANDEM_LANE", self.flavor.lane.built_as().name());
+        command.env("TANDEM_BUILD", self.flavor.build.built_as().name());
         command.env("CARGO_PKG_NAME", "libsqlite3-sys").env("OUT_DIR", new.path());
         command.current_dir(&self.harness.compile[0]);
         // What it prints is for Cargo.
@@ -152,16 +152,16 @@ impl Build<'_> {
         }
         let new = self.folder.join(format!("{name}.new"));
         let (linker, arguments) = self.harness.arguments.split_first().context("there is a linker")?;
-        let mut command = match self.flavor.lane.is_linked_by_clang() {
+        let mut command = match self.flavor.build.is_linked_by_clang() {
             true => Command::new(self.project.join(".cargo/cc")),
             false => Command::new(linker),
         };
-        if self.flavor.lane.is_linked_by_clang() {
+        if self.flavor.build.is_linked_by_clang() {
             // Clang's runtimes come behind the C library, of which a linker that reads archives once has then taken all
             // that it will.
             command.arg("-Wl,-u,atexit");
         }
-        command.env("TANDEM_LANE", self.flavor.lane.built_as().name()).env_remove("CARGO_CFG_FUZZING");
+        command.env("TANDEM_BUILD", self.flavor.build.built_as().name()).env_remove("CARGO_CFG_FUZZING");
         command.arg(self.folder.join("sqlite3.o"));
         let extra = self.folder.join(EXTRA);
         if extra.exists() {
@@ -185,7 +185,7 @@ impl Build<'_> {
             self.flavor.sqlite.as_ref().map_or_else(|| self.harness.bundled(), |it| it.folder.clone());
         let own = ["cc", "absent.c", "extra.c"].map(|name| self.project.join(".cargo").join(name));
         let mut digest = Sha256::new();
-        let words = [self.flavor.lane.built_as().name().to_owned(), self.is_fuzzed.to_string()];
+        let words = [self.flavor.build.built_as().name().to_owned(), self.is_fuzzed.to_string()];
         let flags = self.flavor.compiler_flags().iter().cloned();
         for word in self.harness.compile.iter().cloned().chain(words).chain(flags).chain(self.flavor.init()) {
             digest.update(word.len().to_le_bytes());

@@ -11,7 +11,7 @@ use tandem::registry;
 
 use super::flavor::Flavor;
 use super::relink::Harness;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::Options;
 use crate::tools;
 
@@ -60,18 +60,18 @@ impl Worker {
     /// # Errors
     /// What it needs is missing, or the build failed: cargo has said why on standard error.
     pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
-        if flavor.lane == Lane::Valgrind {
+        if flavor.build == BuildKind::Valgrind {
             need_valgrind(may_install)?;
         }
         if flavor.is_this_program() {
             let program = this_program()?;
             return Ok(Self { program, flavor: flavor.clone(), identity: Identity::of_this_program() });
         }
-        // What the coverage lane needs, and more, was seen to by whoever reads its counts.
-        match flavor.lane {
-            Lane::Asan | Lane::Debug => tools::need_clang(project, None, may_install)?,
-            Lane::Ubsan => tools::need_clang_runtimes(project, may_install)?,
-            Lane::Release | Lane::Memdebug | Lane::Valgrind | Lane::Coverage => {}
+        // Whoever reads the counts of the coverage build has already checked for what it needs.
+        match flavor.build {
+            BuildKind::Asan | BuildKind::Debug => tools::need_clang(project, None, may_install)?,
+            BuildKind::Ubsan => tools::need_clang_runtimes(project, may_install)?,
+            BuildKind::Release | BuildKind::Memdebug | BuildKind::Valgrind | BuildKind::Coverage => {}
         }
         let harness = if flavor.harness().is_this_program() {
             this_program()?
@@ -106,12 +106,12 @@ impl Worker {
 
     /// How its workers are started, and how long they may take.
     pub(crate) fn options(&self, options: Options) -> Options {
-        let lane = self.flavor.lane;
+        let build = self.flavor.build;
         Options {
-            prefix: lane.prefix().iter().map(|word| (*word).to_owned()).collect(),
+            prefix: build.prefix().iter().map(|word| (*word).to_owned()).collect(),
             environment: self.flavor.run_environment(),
-            timeout_ms: options.timeout_ms * lane.slowness(),
-            worker_memory_mib: if lane.limits_address_space() { options.worker_memory_mib } else { 0 },
+            timeout_ms: options.timeout_ms * build.slowness(),
+            worker_memory_mib: if build.limits_address_space() { options.worker_memory_mib } else { 0 },
             ..options
         }
     }
@@ -144,13 +144,13 @@ fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
     // With a target of its own, build scripts and macros stay without.
     let host = tools::host(project, None)?;
     let name = program_name()?;
-    let built = folder.join(&host).join("lane").join(&name);
+    let built = folder.join(&host).join("worker").join(&name);
     if !built.exists() {
         eprintln!("fuzzcheck: building workers with AddressSanitizer, once, in {}", folder.display());
     }
     let mut command = Command::new("cargo");
     let package = registry::package().map_or_else(|| project.join("fuzzcheck"), Path::to_owned);
-    command.args(["build", "--profile=lane", "--bin", &name, "--target", &host]);
+    command.args(["build", "--profile=worker", "--bin", &name, "--target", &host]);
     command.arg("--manifest-path").arg(package.join("Cargo.toml"));
     command.arg("--target-dir").arg(&folder);
     let others = std::env::var("RUSTFLAGS").unwrap_or_default();
@@ -171,7 +171,7 @@ fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
 /// Asks the program.
 fn identify(program: &Path, flavor: &Flavor) -> Result<Identity> {
     let mut command = Command::new(program);
-    command.arg("identity").envs(flavor.lane.environment().iter().copied());
+    command.arg("identity").envs(flavor.build.environment().iter().copied());
     // This run counts nothing.
     command.env("LLVM_PROFILE_FILE", "/dev/null");
     let output = command.stdin(Stdio::null()).output();
@@ -187,5 +187,5 @@ fn need_valgrind(may_install: bool) -> Result<()> {
         let output = Command::new("valgrind").arg("--version").output();
         output.map(|_| ()).map_err(|error| format!("valgrind: {error}"))
     };
-    tools::need("valgrind", "the lane of this name", |_| vec!["valgrind".to_owned()], works, may_install)
+    tools::need("valgrind", "the valgrind build", |_| vec!["valgrind".to_owned()], works, may_install)
 }

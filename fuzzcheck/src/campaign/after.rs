@@ -20,8 +20,8 @@ use super::runner::{Done, Runner};
 use super::steps::{self, Ran};
 use crate::build::flavor::Flavor;
 use crate::build::worker::this_program;
+use crate::build_kind::BuildKind;
 use crate::fuzzing::session::tail;
-use crate::lane::Lane;
 
 /// A step that may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,7 +36,7 @@ pub enum StepArg {
     Coverage,
 }
 
-/// Building a lane takes so much CPU time, where nothing is known of this machine.
+/// Building SQLite again takes so much CPU time, where nothing is known of this machine.
 const BUILD_CPU: Duration = Duration::from_secs(150);
 /// A step with less time is left out.
 const STEP_MIN: Duration = Duration::from_secs(2);
@@ -49,10 +49,10 @@ const MINIMIZE_S_MAX: u64 = 300;
 pub(crate) struct After<'a> {
     /// The working copy.
     pub project: &'a Path,
-    /// What was fuzzed; its lane is the first of those that did, and measures for `corpus merge`.
+    /// What was fuzzed; its build is the first of those that did, and measures for `corpus merge`.
     pub flavor: &'a Flavor,
-    /// The words of a command line that ask for it, without its lane.
-    pub build: &'a [String],
+    /// The words of a command line that ask for it, without its build.
+    pub arguments: &'a [String],
     /// Names of the targets that were fuzzed.
     pub targets: &'a [String],
     /// Where `triage` keeps what it knows.
@@ -125,9 +125,9 @@ impl After<'_> {
         self.until.saturating_sub(runner.now() + LAST)
     }
 
-    /// Why this lane cannot be used now: it would have to be built, and there is no time to.
-    fn why_not(&self, runner: &Runner<'_>, lane: Lane) -> Option<String> {
-        let flavor = self.flavor.in_lane(lane);
+    /// Why this build cannot be used now: it is not built yet, and there is no time to build it.
+    fn why_not(&self, runner: &Runner<'_>, build: BuildKind) -> Option<String> {
+        let flavor = self.flavor.with_build(build);
         if flavor.is_this_program() || flavor.folder(self.project, false).exists() {
             return None;
         }
@@ -137,7 +137,7 @@ impl After<'_> {
         let left = self.left(runner);
         (left < needed).then(|| {
             format!(
-                "no time: the lane {lane} is not built, which takes about {} s, and {} s are left",
+                "no time: the {build} build does not exist yet and takes about {} s, but only {} s are left",
                 needed.as_secs(),
                 left.as_secs()
             )
@@ -187,10 +187,10 @@ impl After<'_> {
     }
 
     /// The words that all commands take.
-    fn words(&self, verb: &str, lane: Option<Lane>) -> Vec<OsString> {
+    fn words(&self, verb: &str, build: Option<BuildKind>) -> Vec<OsString> {
         let mut words: Vec<OsString> = verb.split(' ').map(OsString::from).collect();
-        words.extend(lane.map(|lane| format!("--lane={lane}").into()));
-        words.extend(self.build.iter().map(OsString::from));
+        words.extend(build.map(|build| format!("--build={build}").into()));
+        words.extend(self.arguments.iter().map(OsString::from));
         if !self.may_install {
             words.push("--no-install".into());
         }
@@ -200,23 +200,29 @@ impl After<'_> {
     fn triage(&self, runner: &mut Runner<'_>) -> Result<()> {
         let piles = findings::piles(&runner.state.memory);
         let count = piles.len();
-        for (at, ((lane, target), paths)) in piles.into_iter().enumerate() {
-            let name = format!("triage {target} in {lane}");
+        for (at, ((build, target), paths)) in piles.into_iter().enumerate() {
+            let name = format!("triage {target} in {build}");
             self.step(runner, StepArg::Triage, &name, |runner, name| {
-                if let Some(why) = self.why_not(runner, lane) {
+                if let Some(why) = self.why_not(runner, build) {
                     return Ok(Done::Skipped(why));
                 }
                 // What is left after it has to do with as much.
                 let share = 0.5 / (count - at) as f64;
-                let words = |time: Duration| self.triage_words(lane, &target, paths, time);
+                let words = |time: Duration| self.triage_words(build, &target, paths, time);
                 Ok(self.child(runner, name, share, words)?.done)
             })?;
         }
         Ok(())
     }
 
-    fn triage_words(&self, lane: Lane, target: &str, paths: Vec<PathBuf>, time: Duration) -> Vec<OsString> {
-        let mut words = self.words("triage", Some(lane));
+    fn triage_words(
+        &self,
+        build: BuildKind,
+        target: &str,
+        paths: Vec<PathBuf>,
+        time: Duration,
+    ) -> Vec<OsString> {
+        let mut words = self.words("triage", Some(build));
         let seconds = (time.as_secs() / 3).clamp(1, MINIMIZE_S_MAX);
         words.extend([format!("--max-time-s={seconds}").into(), format!("--jobs={}", self.jobs).into()]);
         words.extend(["--target".into(), target.into(), "--state".into(), self.triage.clone().into()]);

@@ -18,9 +18,9 @@ use tandem::testcase::CaseId;
 use super::limits;
 use super::record::Finding;
 use super::state::{Case, Memory};
+use crate::build_kind::BuildKind;
 use crate::files;
 use crate::fuzzing::session::tail;
-use crate::lane::Lane;
 use crate::source;
 use crate::triage::known::Known;
 use crate::triage::state::{self as triage, file_name};
@@ -132,7 +132,7 @@ pub(crate) struct Judge<'a> {
     /// What corpora and the library know.
     pub known: &'a Known,
     /// The words of a command line that ask for the SQLite.
-    pub build: &'a [String],
+    pub arguments: &'a [String],
     /// The working copy.
     pub project: &'a Path,
 }
@@ -191,12 +191,12 @@ impl Judge<'_> {
         let case = Target::by_name(target).map(|target| (target.decode)(&body));
         let script = case.as_ref().map(|case| case.sql.as_bytes()).unwrap_or_default();
         let short = path.strip_prefix(self.project).unwrap_or(&path).display().to_string();
-        let lane = Lane::that_reports(signature);
+        let build = BuildKind::that_reports(signature);
         let mut words: Vec<String> = Vec::new();
-        if lane != Lane::Release {
-            words.push(format!("--lane={lane}"));
+        if build != BuildKind::Release {
+            words.push(format!("--build={build}"));
         }
-        words.extend(self.build.iter().cloned());
+        words.extend(self.arguments.iter().cloned());
         words.extend(["--target".to_owned(), target.to_owned(), shell_quoted(&short)]);
         let message = bug.map(|bug| bug.message.clone()).or_else(|| first.case.message.clone());
         Some(Finding {
@@ -247,16 +247,16 @@ fn said(path: &Path) -> String {
     tail(&String::from_utf8_lossy(&text), MESSAGE_LINES)
 }
 
-/// The paths of the cases that `triage` is to run, the smallest of each signature, by target and lane.
-pub(crate) fn piles(memory: &Memory) -> BTreeMap<(Lane, String), Vec<PathBuf>> {
+/// The paths of the cases that `triage` is to run, the smallest of each signature, by target and build.
+pub(crate) fn piles(memory: &Memory) -> BTreeMap<(BuildKind, String), Vec<PathBuf>> {
     let mut piles: BTreeMap<_, Vec<PathBuf>> = BTreeMap::new();
     let mut by_target: BTreeMap<(&str, &str), Vec<PathBuf>> = BTreeMap::new();
     for case in &memory.cases {
         by_target.entry((&case.signature, &case.target)).or_default().push(case.path.clone());
     }
     for ((signature, target), paths) in by_target {
-        let lane = Lane::that_reports(signature);
-        let pile = piles.entry((lane, target.to_owned())).or_default();
+        let build = BuildKind::that_reports(signature);
+        let pile = piles.entry((build, target.to_owned())).or_default();
         pile.extend(limits::smallest(&paths).into_iter().cloned());
     }
     piles.retain(|_, paths| !paths.is_empty());

@@ -14,7 +14,7 @@ use super::schedule::TurnEnd;
 use super::state::Case;
 use crate::build::worker::Worker;
 use crate::files;
-use crate::fuzzing::checks::{Check, LaneCheck};
+use crate::fuzzing::checks::{BuildCheck, Check};
 use crate::fuzzing::follower::Follower;
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::session::{Progress, Session};
@@ -22,7 +22,7 @@ use crate::fuzzing::session::{Progress, Session};
 /// How often it is said how a turn goes on.
 const TELL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a turn may go on after its time is over, and no longer than a quarter of it: libFuzzer looks at the clock
-/// only once its corpus is loaded, and what the lanes that follow have not run by then waits for the next turn.
+/// only once its corpus is loaded, and what the builds that follow have not run by then waits for the next turn.
 const OVERRUN_MAX: Duration = Duration::from_secs(15);
 /// So many processes in a row that end with a finding almost at once are no fuzzing. A corpus may hold some cases that do
 /// so; each is taken out of it.
@@ -60,7 +60,7 @@ pub(crate) trait Fuzz {
     ) -> Result<TurnEnd>;
 }
 
-/// A target in a lane, built.
+/// A target, built.
 pub(crate) struct Built {
     /// What is fuzzed.
     pub plan: Plan,
@@ -75,7 +75,7 @@ pub(crate) struct Built {
 /// libFuzzer.
 pub(crate) struct LibFuzzer {
     arms: Vec<Built>,
-    /// Where it is kept what the lanes that follow have run.
+    /// Where it is kept what the builds that follow have run.
     folder: PathBuf,
 }
 
@@ -101,7 +101,7 @@ impl LibFuzzer {
         if arm.rerun.is_empty() {
             return Ok(None);
         }
-        let check = |worker: &Worker| -> Result<Box<dyn Check>> { Ok(Box::new(LaneCheck::new(worker)?)) };
+        let check = |worker: &Worker| -> Result<Box<dyn Check>> { Ok(Box::new(BuildCheck::new(worker)?)) };
         let checks = arm.rerun.iter().map(check).collect::<Result<_>>()?;
         let plan = &arm.plan;
         let seen = read_names(&self.seen_path(arm))?;
@@ -109,7 +109,7 @@ impl LibFuzzer {
     }
 
     fn seen_path(&self, arm: &Built) -> PathBuf {
-        self.folder.join(format!("rerun-{}-{}.json", arm.plan.name(), arm.plan.flavor.lane))
+        self.folder.join(format!("rerun-{}-{}.json", arm.plan.name(), arm.plan.flavor.build))
     }
 }
 
@@ -160,12 +160,12 @@ impl Fuzz for LibFuzzer {
 
 fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64) -> Moment {
     let status = progress.status();
-    let lane = arm.plan.flavor.lane.name();
+    let build = arm.plan.flavor.build.name();
     let case = |signature: &str, path: &Path| Case {
         path: path.to_owned(),
         signature: signature.to_owned(),
         target: arm.target.name.to_owned(),
-        lane: lane.to_owned(),
+        build: build.to_owned(),
         message: None,
     };
     let found = progress.found.iter();

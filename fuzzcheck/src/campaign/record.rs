@@ -37,7 +37,7 @@ pub(crate) struct Campaign {
     pub build: Build,
     /// Where.
     pub machine: Machine,
-    /// Targets in lanes.
+    /// Targets in builds.
     pub arms: Vec<Arm>,
     /// What was found, by signature.
     pub findings: Vec<Finding>,
@@ -109,14 +109,14 @@ pub(crate) struct Machine {
     pub system: String,
 }
 
-/// A target in a lane.
+/// A target in a build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Arm {
     /// Name of the target.
     pub target: String,
-    /// Name of the lane that fuzzes.
-    pub lane: String,
-    /// Lanes that run again what is new, by name.
+    /// Name of the build that fuzzes.
+    pub build: String,
+    /// Builds that run again what is new, by name.
     pub rerun: Vec<String>,
     /// Its share of the time, against the weights of the others.
     pub weight: f64,
@@ -139,7 +139,7 @@ pub(crate) struct Turn {
     pub executions: u64,
     /// Processes that ended, by a finding or otherwise, and were begun again.
     pub restarts: u64,
-    /// Cases that the lanes that follow ran.
+    /// Cases that the builds that follow ran.
     pub rerun_cases: u64,
     /// Cases that are findings, by signature.
     pub found: BTreeMap<String, u64>,
@@ -201,8 +201,8 @@ pub(crate) struct Finding {
 pub(crate) struct Check {
     /// Its name.
     pub name: String,
-    /// The lane in which the cases ran.
-    pub lane: String,
+    /// The build in which the cases ran.
+    pub build: String,
     /// How often it passed.
     pub passed: u64,
     /// How often it failed.

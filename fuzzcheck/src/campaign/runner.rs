@@ -269,7 +269,7 @@ impl<'a> Runner<'a> {
         if let Some(why) = why {
             // The same again says nothing new.
             if record.failures.last().is_none_or(|last| last != why) {
-                eprintln!("fuzzcheck: {} in the lane {}: {why}", record.target, record.lane);
+                eprintln!("fuzzcheck: {} in the {} build: {why}", record.target, record.build);
             }
             if record.failures.len() < FAILURES_MAX {
                 record.failures.push(why.to_owned());

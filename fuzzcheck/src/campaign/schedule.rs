@@ -21,7 +21,7 @@ const REST_MAX: Duration = Duration::from_secs(15 * 60);
 /// When all arms have failed this often in a row, they will not do better.
 const STRIKES_MAX: u32 = 6;
 
-/// How much of a budget is kept for what comes after fuzzing. Building the lane that counts coverage and replaying the
+/// How much of a budget is kept for what comes after fuzzing. Building for coverage and replaying the
 /// corpora take minutes whatever the budget; merging back takes longer the more there was found.
 pub(crate) fn time_for_after(budget: Duration) -> Duration {
     (Duration::from_secs(6 * 60) + budget.mul_f64(0.08)).min(budget.mul_f64(0.4))

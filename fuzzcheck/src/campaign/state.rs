@@ -37,12 +37,12 @@ const VERSION: u32 = 1;
 pub(crate) struct Settings {
     /// Names of the targets.
     pub targets: Vec<String>,
-    /// Names of the lanes that fuzz.
-    pub lanes: Vec<String>,
+    /// Names of the builds that fuzz.
+    pub builds: Vec<String>,
     /// Names of those that run again what is new.
     pub rerun: Vec<String>,
     /// The words of a command line that ask for the SQLite.
-    pub build: Vec<String>,
+    pub arguments: Vec<String>,
 }
 
 /// A case that was found.
@@ -50,12 +50,12 @@ pub(crate) struct Settings {
 pub(crate) struct Case {
     /// The file.
     pub path: PathBuf,
-    /// What the target said, or the lane that ran it again.
+    /// What the target said, or the build that ran it again.
     pub signature: String,
     /// Its target.
     pub target: String,
-    /// The lane that found it.
-    pub lane: String,
+    /// The build that found it.
+    pub build: String,
     /// What was said of it, where that is in no log.
     pub message: Option<String>,
 }
@@ -281,12 +281,12 @@ fn read<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<T> {
 }
 
 fn in_words(settings: &Settings) -> String {
-    let Settings { targets, lanes, rerun, build } = settings;
+    let Settings { targets, builds, rerun, arguments } = settings;
     let words = [
         format!("--targets {}", targets.join(",")),
-        format!("--lanes {}", lanes.join(",")),
+        format!("--builds {}", builds.join(",")),
         if rerun.is_empty() { "--no-rerun".to_owned() } else { format!("--rerun {}", rerun.join(",")) },
-        build.join(" "),
+        arguments.join(" "),
     ];
     words.join(" ").trim().to_owned()
 }
@@ -301,7 +301,7 @@ pub(crate) mod tests {
         let text = String::new;
         let arm = |&(target, weight): &(&str, f64)| Arm {
             target: target.to_owned(),
-            lane: "asan".to_owned(),
+            build: "asan".to_owned(),
             rerun: vec![],
             weight,
             sittings: vec![],
@@ -339,9 +339,9 @@ pub(crate) mod tests {
     pub(crate) fn settings() -> Settings {
         Settings {
             targets: vec!["sql".to_owned()],
-            lanes: vec!["asan".to_owned()],
+            builds: vec!["asan".to_owned()],
             rerun: vec![],
-            build: vec![],
+            arguments: vec![],
         }
     }
 
@@ -381,9 +381,9 @@ pub(crate) mod tests {
         let state = open(root.path(), false, &[("sql", 1.0)]).unwrap();
         let record = state.record();
         drop(state);
-        let other = Settings { lanes: vec!["release".to_owned()], ..settings() };
+        let other = Settings { builds: vec!["release".to_owned()], ..settings() };
         let error = State::open(root.path(), &other, false, |_, _| unreachable!()).unwrap_err();
-        assert!(error.to_string().contains("--lanes release"), "{error}");
+        assert!(error.to_string().contains("--builds release"), "{error}");
         fs::write(record, "{").unwrap();
         let error = format!("{:#}", open(root.path(), false, &[]).unwrap_err());
         assert!(error.contains("campaign.json") && error.contains("--fresh"), "{error}");
@@ -397,7 +397,7 @@ pub(crate) mod tests {
         let night = |number: usize| Night {
             id: number.to_string(),
             started: Timestamp::UNIX_EPOCH,
-            total: crate::coverage::lane::Coverage::default(),
+            total: crate::coverage::build::Coverage::default(),
             executions: 0,
             corpus_cases: 0,
             new_findings: 0,

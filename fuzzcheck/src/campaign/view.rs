@@ -77,7 +77,7 @@ fn lines(campaign: &Campaign, phase: &str) -> Vec<String> {
     let width = campaign.arms.iter().map(|arm| name(arm).chars().count()).max().unwrap_or_default();
     let mut all = vec![head(campaign, phase)];
     all.extend(campaign.arms.iter().map(|arm| line(arm, campaign, width)));
-    // Names of signatures and lanes come from elsewhere: a terminal obeys what it is sent.
+    // Names of signatures and builds come from elsewhere: a terminal obeys what it is sent.
     all.iter().map(|line| visible(line)).collect()
 }
 
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(lines[0], "fuzzing: 7 h 55 min of 8 h, 62,758,203 executions, findings: 2 new, 2 known");
         assert!(lines[1].starts_with("  db_sql/asan   turn  2     "), "{}", lines[1]);
         assert!(lines[1].ends_with("/s, 34,700 edges, 5,901 cases, 2 findings (2 new)"), "{}", lines[1]);
-        assert!(lines[3].contains("0 findings (0 new), failed: the lane debug"), "{}", lines[3]);
+        assert!(lines[3].contains("0 findings (0 new), failed: the debug build"), "{}", lines[3]);
         assert_eq!(lines.len(), 4);
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tandem::targets::arm::Arm;
 use tandem::targets::stats::Stats;
 
-use crate::coverage::lane::Coverage;
+use crate::coverage::build::Coverage;
 use crate::fuzzing::log::{self, Ending, Status, harness_error};
 use crate::fuzzing::session::{tail, take_out_of_corpus};
 use crate::replay::watchdog::cpu_time;

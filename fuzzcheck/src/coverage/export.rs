@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 
-use super::lane::{Count, Coverage};
+use super::build::{Count, Coverage};
 use super::modules::Modules;
 use super::reached::Module;
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::build::{Count, Coverage};
 use super::export::{Branch, Function};
-use super::lane::{Count, Coverage};
 use super::measure::Measured;
 
 /// Marks a folder as ours, which may be replaced.

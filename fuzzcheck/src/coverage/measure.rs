@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tandem::targets::{self, Target};
 
+use super::build::{CoverageBuild, Files, cases};
 use super::evidence::Evidence;
 use super::export::Detail;
-use super::lane::{Files, Lane, cases};
 use super::modules::Modules;
 use super::reached::Reached;
 use crate::build::worker::Identity;
@@ -57,8 +57,8 @@ impl Measured {
     /// Replays, target by target, so that it can be told which of them reaches what.
     ///
     /// # Errors
-    /// As [`Lane::replay`] and [`Lane::detail`]; no case was run; sqlite3.c is not there any more.
-    pub(crate) fn new(lane: &Lane, order: &Order<'_>, mut observer: impl FnMut()) -> Result<Self> {
+    /// As [`CoverageBuild::replay`] and [`CoverageBuild::detail`]; no case was run; sqlite3.c is not there any more.
+    pub(crate) fn new(build: &CoverageBuild, order: &Order<'_>, mut observer: impl FnMut()) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let path = |name: &str| folder.path().join(format!("{name}.profdata"));
         let mut evidence = Evidence::default();
@@ -74,11 +74,12 @@ impl Measured {
             if cases.total == 0 || order.stop.load(Ordering::Relaxed) {
                 continue;
             }
-            let report = lane.replay_observed(cases, order.jobs, order.stop, &path(target.name), |done| {
-                evidence.add(done);
-                corpus.add(done.target.name, &done.body);
-                observer();
-            })?;
+            let report =
+                build.replay_observed(cases, order.jobs, order.stop, &path(target.name), |done| {
+                    evidence.add(done);
+                    corpus.add(done.target.name, &done.body);
+                    observer();
+                })?;
             measured.0 += report.cases;
             measured.1 += report.findings.len();
             measured.2.extend(report.harness_errors);
@@ -88,16 +89,16 @@ impl Measured {
             bail!("no case was run");
         }
         let all = path("all targets");
-        lane.merge(&ran.iter().map(|target| path(target.name)).collect::<Vec<_>>(), &all)?;
-        let files = lane.by_file(&all)?;
-        let detail = lane.detail(&all, &files.source, Some(&files.sqlite))?;
+        build.merge(&ran.iter().map(|target| path(target.name)).collect::<Vec<_>>(), &all)?;
+        let files = build.by_file(&all)?;
+        let detail = build.detail(&all, &files.source, Some(&files.sqlite))?;
         let of = |target: &&'static Target| {
-            Ok((target.name, lane.detail(&path(target.name), &files.source, None)?))
+            Ok((target.name, build.detail(&path(target.name), &files.source, None)?))
         };
         let by_target = ran.iter().map(of).collect::<Result<_>>()?;
         let source = read_source(&files.source)?;
         let (cases, cases_with_findings, harness_errors) = measured;
-        let (modules, identity) = (Modules::of(&source), lane.worker.identity.clone());
+        let (modules, identity) = (Modules::of(&source), build.worker.identity.clone());
         Ok(Self {
             cases,
             cases_with_findings,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lane::Coverage;
+use super::build::Coverage;
 
 /// What is reached of sqlite3.c.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::lane::{Count, Coverage};
+use super::build::{Count, Coverage};
 use super::measure::Measured;
 use crate::build::worker::Identity;
 use crate::files;

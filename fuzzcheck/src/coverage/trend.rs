@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::lane::Count;
+use super::build::Count;
 use super::measure::Measured;
 use super::reached::Night;
 use crate::build::worker::Identity;
@@ -129,7 +129,7 @@ impl Trend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coverage::lane::Coverage;
+    use crate::coverage::build::Coverage;
 
     fn entry(corpus: &str, branches: u64) -> Entry {
         let total = Coverage { branches: Count { covered: branches, total: 100 }, ..Coverage::default() };

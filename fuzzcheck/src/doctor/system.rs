@@ -9,9 +9,9 @@ use super::{Check, Place, targets, toolchain};
 use crate::base::WORKER_MEMORY_MIB;
 use crate::base::text::size;
 
-/// Below this a build of the targets (0.7 GiB) and of a lane (0.5 GiB each) may fail, and with it what is being written.
+/// With less than this, building the targets (0.7 GiB) or workers (0.5 GiB per build) may fail, and so may other writes.
 const DISK_BYTES_MIN: u64 = 2 << 30;
-/// What all lanes, with a coverage build and room for corpora, take.
+/// What all builds, with a coverage build and room for corpora, take.
 const DISK_BYTES_ENOUGH: u64 = 8 << 30;
 /// Stack in KiB for which SQLite's recursion limits are made: the default of Linux.
 const STACK_KIB: u64 = 8 << 10;

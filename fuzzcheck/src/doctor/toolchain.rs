@@ -1,4 +1,4 @@
-//! Rust, cargo-fuzz, clang, and the runtimes that its lanes link.
+//! Rust, cargo-fuzz, clang, and the runtimes that its builds link.
 
 use std::path::Path;
 use std::process::Command;
@@ -69,7 +69,7 @@ pub(super) fn cxx(place: &Place<'_>) -> Check {
     }
 }
 
-/// The runtimes of the version of clang, which the lane `ubsan` links. That of AddressSanitizer comes with Rust.
+/// The runtimes of the version of clang, which the build `ubsan` links. That of AddressSanitizer comes with Rust.
 pub(super) fn runtimes(place: &Place<'_>) -> Check {
     const NAME: &str = "sanitizer runtime";
     let clang = compiler(place.project);
@@ -83,7 +83,7 @@ pub(super) fn runtimes(place: &Place<'_>) -> Check {
                 .map_or_else(|| "compiler-rt".to_owned(), |major| format!("libclang-rt-{major}-dev"));
             Check::warning(
                 NAME,
-                format!("the lane ubsan cannot be built: {}", first_line(&message)),
+                format!("the ubsan build cannot be built: {}", first_line(&message)),
                 format!("install {package}, of the same version as clang"),
             )
         }

@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 use tandem::targets::focus::{Inventory, LIST_VARIABLE, Order, Report};
 use tempfile::TempDir;
 
+use crate::coverage::build::Coverage;
 use crate::coverage::export::Function;
-use crate::coverage::lane::Coverage;
 use crate::coverage::modules::Modules;
 use crate::files;
 use crate::gaps::graph::Graph;

@@ -1,4 +1,4 @@
-//! What may be done with every new case of a fuzzer: running it in another lane, comparing it with another build.
+//! Checks of every new case of a fuzzer: running it in another build, comparing two builds.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use tandem::targets::Target;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
 use crate::pairing::{self, Build};
 use crate::replay::client::Client;
 use crate::replay::protocol::Job;
@@ -39,8 +39,8 @@ pub(crate) trait Check: Send {
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>>;
 }
 
-/// A lane as a check.
-pub(crate) struct LaneCheck {
+/// Runs cases in another build.
+pub(crate) struct BuildCheck {
     name: String,
     /// What asks for the build.
     words: Vec<String>,
@@ -48,7 +48,7 @@ pub(crate) struct LaneCheck {
     next: u64,
 }
 
-impl LaneCheck {
+impl BuildCheck {
     /// A worker of this build.
     ///
     /// # Errors
@@ -60,12 +60,12 @@ impl LaneCheck {
             ..Options::default()
         });
         let client = Client::new(&worker.program, &options)?;
-        let words = worker.flavor.arguments(Lane::Release);
-        Ok(Self { name: format!("lane {}", worker.flavor.lane), words, client, next: 1 })
+        let words = worker.flavor.arguments(BuildKind::Release);
+        Ok(Self { name: format!("{} build", worker.flavor.build), words, client, next: 1 })
     }
 }
 
-impl Check for LaneCheck {
+impl Check for BuildCheck {
     fn name(&self) -> String {
         self.name.clone()
     }

@@ -1,7 +1,7 @@
 //! Runs what fuzzing brings again, in slower builds that see more.
 //!
 //! A fuzzer that runs without a sanitizer tries several times as many cases. Few of them do something new, and those
-//! it keeps; so the slow lanes run these alone, and a sample of the rest, because what a case reaches is not all that
+//! it keeps; so the slow builds run these alone, and a sample of the rest, because what a case reaches is not all that
 //! makes it a bug. [`super::checks`] has what runs them.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,17 +10,17 @@ use tandem::targets::{TARGETS, focus};
 
 use crate::build::flavor::Flavor;
 use crate::build::relink::Harness;
+use crate::build_kind::BuildKind;
 use crate::files;
-use crate::lane::Lane;
 use crate::tools;
 use crate::ui::shell_quoted;
 
-/// The lanes in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
+/// The builds in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
 /// what there is to be found are assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug
-/// build has; in the bundled one our corpora have been through all lanes.
-pub(crate) fn lanes_that_follow(flavor: &Flavor) -> Vec<Lane> {
-    let is_other = !flavor.what().is_empty() && flavor.lane != Lane::Debug;
-    if is_other { vec![Lane::Debug] } else { Vec::new() }
+/// build has; in the bundled one our corpora have been through all builds.
+pub(crate) fn builds_that_follow(flavor: &Flavor) -> Vec<BuildKind> {
+    let is_other = !flavor.what().is_empty() && flavor.build != BuildKind::Debug;
+    if is_other { vec![BuildKind::Debug] } else { Vec::new() }
 }
 
 /// What to fuzz and for how long.
@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     pub jobs: usize,
     /// Further arguments of libFuzzer.
     pub arguments: Vec<String>,
-    /// Every how many cases one is left for the lanes that follow; `None` without such.
+    /// Every how many cases one is left for the builds that follow; `None` without such.
     pub sample_every: Option<u32>,
     /// A file that turns the target towards functions ([`tandem::targets::focus::Order`]).
     pub focus: Option<PathBuf>,
@@ -157,7 +157,7 @@ impl Plan {
         if !harness.is_default_for_fuzzing() {
             command.arg("--target-dir").arg(harness.folder(&self.project, true));
         }
-        command.env("RUSTFLAGS", rust_flags(&host, harness.lane.has_address_sanitizer()));
+        command.env("RUSTFLAGS", rust_flags(&host, harness.build.has_address_sanitizer()));
         harness.set_environment(&mut command, true);
         Ok(command)
     }

@@ -98,7 +98,7 @@ pub(crate) struct Session<'a> {
 
 /// How long a process may take to end after it was told to.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the lanes that follow may go on with what is left when fuzzing is over.
+/// How long the builds that follow may go on with what is left when fuzzing is over.
 fn catching_up_max(fuzzed: Duration) -> Duration {
     Duration::from_secs(10).max(fuzzed / 10)
 }
@@ -359,7 +359,7 @@ impl<'a> Session<'a> {
     /// What the checks say of a case that ended a run with `signature`, where that may be more: without a sanitizer, all
     /// that is known of a crash is a signal.
     fn look(&self, case: &Path, signature: &str) -> Result<Option<Caught>> {
-        let is_known = self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/");
+        let is_known = self.plan.flavor.build.has_address_sanitizer() || !signature.starts_with("crash/");
         let Some(follower) = self.follower.as_ref().filter(|_| !is_known) else {
             return Ok(None);
         };

@@ -273,9 +273,9 @@ pub(crate) fn print(gaps: &[Gap], all: usize, out: &mut dyn Write) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coverage::build::{Count, Coverage, Files};
     use crate::coverage::evidence::Evidence;
     use crate::coverage::export::Detail;
-    use crate::coverage::lane::{Count, Coverage, Files};
     use crate::coverage::modules::Modules;
     use crate::gaps::graph::tests as made;
 

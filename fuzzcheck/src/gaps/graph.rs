@@ -265,7 +265,7 @@ fn scan<'t>(lines: &[&'t str], mut visit: impl FnMut(usize, &'t str) -> bool) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::coverage::lane::Coverage;
+    use crate::coverage::build::Coverage;
 
     pub(crate) const SOURCE: &str = "\
 #define CALL_LEAF(x) leaf(x)

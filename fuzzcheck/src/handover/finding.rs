@@ -13,8 +13,8 @@ pub(crate) struct Seen {
     pub version: String,
     /// `sqlite3_sourceid()`.
     pub source_id: String,
-    /// Name of the lane.
-    pub lane: &'static str,
+    /// Name of the build.
+    pub build: &'static str,
     /// Options of the build, without `SQLITE_`.
     pub compile_options: Vec<String>,
     /// Bugs, the one that is handed over first; empty where nothing was found.
@@ -47,7 +47,7 @@ impl Seen {
         Self {
             version: worker.flavor.sqlite.as_ref().map_or_else(bundled, |sqlite| sqlite.title().to_owned()),
             source_id: worker.identity.source_id.clone(),
-            lane: worker.flavor.lane.name(),
+            build: worker.flavor.build.name(),
             compile_options: worker.identity.compile_options.clone(),
             bugs: result.bugs,
             digest: result.digest,
@@ -66,7 +66,7 @@ impl Seen {
 
     /// The build in words.
     pub(super) fn build(&self) -> String {
-        format!("SQLite {} ({}), lane {}", self.version, self.source_id, self.lane)
+        format!("SQLite {} ({}), {} build", self.version, self.source_id, self.build)
     }
 
     /// What should hold; the second part is what of the finding cannot be asked without Tandem.

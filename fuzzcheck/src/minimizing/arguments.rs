@@ -15,7 +15,7 @@ pub struct SearchArgs {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
     /// CPU milliseconds after which a candidate counts as hanging [default: 1000, and 3000 for the bug that is a hang;
-    /// more in slow lanes]
+    /// more in slow builds]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout_ms: Option<u64>,
 }

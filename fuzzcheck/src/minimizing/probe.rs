@@ -9,8 +9,8 @@ use tandem::targets::Target;
 use crate::base::WORKER_MEMORY_MIB;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
 use crate::pairing::{self, Build, named};
 use crate::replay::client::Client;
 use crate::replay::protocol::Job;
@@ -20,7 +20,7 @@ use crate::source::NamedCase;
 /// A process, or two, that run cases one at a time.
 pub(crate) enum Probe {
     /// Workers of a build.
-    Lane(Box<Client>),
+    Single(Box<Client>),
     /// Workers of two, which are compared.
     Pair(Box<pairing::Pairing>),
 }
@@ -29,7 +29,7 @@ impl Probe {
     /// Lets the next case run in a new process.
     pub(crate) fn renew(&mut self) {
         match self {
-            Self::Lane(client) => client.renew(),
+            Self::Single(client) => client.renew(),
             Self::Pair(pairing) => pairing.renew(),
         }
     }
@@ -40,7 +40,7 @@ impl Probe {
     /// Where no worker can be started, or our own code fails.
     pub(crate) fn bugs(&mut self, case: &TestCase, target: &'static Target) -> Result<Vec<FoundBug>> {
         match self {
-            Self::Lane(client) => {
+            Self::Single(client) => {
                 let job = Job { index: 1, target, heap_bytes: None, body: case.encode() };
                 let (outcomes, _) = client.run_watched(vec![job])?;
                 let Some(outcome) = outcomes.into_iter().next() else {
@@ -104,13 +104,13 @@ impl Probes {
         }
         let worker = Worker::build(flavor, project, may_install)?;
         let options = worker.options(options);
-        let mut words = flavor.arguments(Lane::Release);
+        let mut words = flavor.arguments(BuildKind::Release);
         words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
         words.extend(options.is_twice.then(|| "--twice".to_owned()));
         Ok(Self { builds: vec![Build { program: worker.program, options }], words })
     }
 
-    /// A new one. `timeout_ms` replaces what a case may take, in CPU milliseconds of the release lane, if given.
+    /// A new one. `timeout_ms` replaces what a case may take, in CPU milliseconds of the release build, if given.
     ///
     /// # Errors
     /// Where it cannot be started.
@@ -122,7 +122,7 @@ impl Probes {
         Ok(match self.builds.as_slice() {
             [build] => {
                 let build = timed(build);
-                Probe::Lane(Box::new(Client::new(&build.program, &build.options)?))
+                Probe::Single(Box::new(Client::new(&build.program, &build.options)?))
             }
             [a, b] => Probe::Pair(Box::new(pairing::Pairing::new(&[timed(a), timed(b)])?)),
             _ => unreachable!("one build or two"),

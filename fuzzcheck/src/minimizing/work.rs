@@ -27,7 +27,7 @@ const HANG_TIMEOUT_MS: u64 = 3000;
 pub(crate) struct Work<'a> {
     /// The builds that show the bug.
     pub probes: &'a Probes,
-    /// How many times as long as in the release lane a case may take there.
+    /// How many times as long as in the release build a case may take there.
     pub slowness: u64,
     /// What may change.
     pub parts: Vec<Part>,
@@ -203,7 +203,7 @@ impl Work<'_> {
                 bail!("the case does not show {signature} in {TRIALS} runs, but {shown}")
             }
             None => bail!(
-                "the case shows no bug in {TRIALS} runs of this build: name another with --lane, \
+                "the case shows no bug in {TRIALS} runs of this build: name another with --build, \
                            --sqlite-version or --sqlite, or --pair for a difference"
             ),
         }

@@ -9,7 +9,7 @@ use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
 use crate::replay::Options;
 
-/// The build of this name: `bundled`, a published version, a folder with an amalgamation, each with `:LANE` behind it
+/// The build of this name: `bundled`, a published version, a folder with an amalgamation, each with `:BUILD` behind it
 /// or not; or a program that has a `worker` as this one does, by its path.
 ///
 /// # Errors
@@ -26,7 +26,7 @@ pub(crate) fn build(name: &str, options: Options, project: &Path, may_install: b
     }
     let flavor = Flavor::named(name).with_context(|| {
         format!(
-            "no build is named `{name}`: `bundled` is, a version, a folder with sqlite3.c, each with :LANE behind it \
+            "no build is named `{name}`: `bundled` is, a version, a folder with sqlite3.c, each with :BUILD behind it \
              or not, `turso`, and a program with a `worker`, by its path"
         )
     })?;

@@ -12,7 +12,7 @@ use crate::bisecting::{Bisected, Build, Tried};
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::releases::Releases;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::Options;
 use crate::replay::arguments::LimitArgs;
 use crate::replay::cut_short::CutShort;
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// Limits.
     #[command(flatten)]
     limits: LimitArgs,
-    /// The lane, and what is built in [default lane: debug]. --sqlite-version names a release that shows the bug, which
+    /// The build, and what is built in [default: debug]. --sqlite-version names a release that shows the bug, which
     /// is then tried first.
     #[command(flatten)]
     flavor: FlavorArgs,
@@ -59,9 +59,15 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The lanes in which cases are judged; without assertions many an old bug does not show.
-const LANES: [Lane; 6] =
-    [Lane::Debug, Lane::Release, Lane::Asan, Lane::Ubsan, Lane::Memdebug, Lane::Valgrind];
+/// The builds in which cases are judged; without assertions many an old bug does not show.
+const BUILDS: [BuildKind; 6] = [
+    BuildKind::Debug,
+    BuildKind::Release,
+    BuildKind::Asan,
+    BuildKind::Ubsan,
+    BuildKind::Memdebug,
+    BuildKind::Valgrind,
+];
 
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
@@ -74,7 +80,7 @@ impl Verb for Args {
             );
         }
         let hint = self.flavor.sqlite_version.as_deref();
-        let flavor = Flavor::new(&FlavorArgs { sqlite_version: None, ..self.flavor.clone() }, &LANES)?;
+        let flavor = Flavor::new(&FlavorArgs { sqlite_version: None, ..self.flavor.clone() }, &BUILDS)?;
         let options = Options {
             meets_known_bugs: self.meet_known_bugs,
             limits: (&self.limits).into(),
@@ -95,13 +101,13 @@ impl Verb for Args {
             let what =
                 self.signature.as_ref().map_or("a finding".to_owned(), |signature| format!("`{signature}`"));
             bail!(
-                "{}: none of the {} releases shows {what} in the lane {}: try another --lane, --meet-known-bugs, or higher limits",
+                "{}: none of the {} releases shows {what} in the {} build: try another --build, --meet-known-bugs, or higher limits",
                 named.name,
                 releases.names().len(),
-                flavor.lane
+                flavor.build
             );
         };
-        let document = Document::new(&named.name, flavor.lane, &bisected);
+        let document = Document::new(&named.name, flavor.build, &bisected);
         if self.json {
             let document = serde_json::to_string_pretty(&document)?;
             ui::line(format_args!("{document}"))?;
@@ -126,7 +132,7 @@ fn print(bisected: &Bisected, out: &mut dyn Write) -> Result<()> {
 struct Document<'a> {
     version: u32,
     case: &'a str,
-    lane: &'a str,
+    build: &'a str,
     signature: &'a str,
     since: &'a str,
     until: &'a str,
@@ -146,7 +152,7 @@ struct Release<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(case: &'a str, lane: Lane, bisected: &'a Bisected) -> Self {
+    fn new(case: &'a str, build: BuildKind, bisected: &'a Bisected) -> Self {
         let release = |tried: &'a Tried| {
             let (seen, error) = match &tried.shown {
                 Ok(seen) => (Some(seen), None),
@@ -164,7 +170,7 @@ impl<'a> Document<'a> {
         Self {
             version: 1,
             case,
-            lane: lane.name(),
+            build: build.name(),
             signature: &bisected.signature,
             since: bisected.since(),
             until: bisected.until(),

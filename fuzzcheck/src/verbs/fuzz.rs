@@ -18,13 +18,13 @@ use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, proj
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
 use crate::focus::{self, Prepared};
-use crate::fuzzing::checks::{Check, LaneCheck, PairCheck};
+use crate::fuzzing::checks::{BuildCheck, Check, PairCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::{self, Plan};
 use crate::fuzzing::session::{Progress, Session};
-use crate::lane::Lane;
 use crate::pairing::named;
 use crate::replay::Options;
 use crate::tools;
@@ -50,13 +50,13 @@ pub(crate) struct Args {
     /// Processes that fuzz at the same time and share the corpus.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-    /// The build to fuzz [default lane: asan]
+    /// The build to fuzz [default: asan]
     #[command(flatten)]
     flavor: FlavorArgs,
-    /// Run what is new to the corpus, and a sample of the rest, again in these lanes [default: debug, where another SQLite
+    /// Run what is new to the corpus, and a sample of the rest, again in these builds [default: debug, where another SQLite
     /// than the bundled one is fuzzed]
-    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
-    rerun: Vec<Lane>,
+    #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
+    rerun: Vec<BuildKind>,
     /// Run nothing again.
     #[arg(long, conflicts_with = "rerun")]
     no_rerun: bool,
@@ -100,8 +100,8 @@ pub(super) struct FocusArgs {
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let target = target_by_name(Some(&self.target))?.context("a target is needed")?;
-        let flavor = Flavor::new(&self.flavor, &Lane::FUZZED)?;
-        let rerun = lanes_that_follow(self, &flavor);
+        let flavor = Flavor::new(&self.flavor, &BuildKind::FUZZED)?;
+        let rerun = builds_that_follow(self, &flavor);
         let mut plan = Plan {
             flavor,
             project: self.project.clone().unwrap_or_else(project),
@@ -116,7 +116,7 @@ impl Verb for Args {
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
-        // What is written now is new to the lanes that follow, too.
+        // What is written now is new to the builds that follow, too.
         let seen = follower::names(&plan.corpus())?;
         let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         let (count, what) = target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
@@ -167,31 +167,35 @@ fn prepare_focus(args: &Args, plan: &Plan) -> Result<Option<Prepared>> {
     Ok(Some(prepared))
 }
 
-/// The lanes in which new cases run again.
-fn lanes_that_follow(args: &Args, flavor: &Flavor) -> Vec<Lane> {
-    if args.rerun.is_empty() && !args.no_rerun { plan::lanes_that_follow(flavor) } else { args.rerun.clone() }
+/// The builds in which new cases run again.
+fn builds_that_follow(args: &Args, flavor: &Flavor) -> Vec<BuildKind> {
+    if args.rerun.is_empty() && !args.no_rerun {
+        plan::builds_that_follow(flavor)
+    } else {
+        args.rerun.clone()
+    }
 }
 
 /// What runs new cases again, if that is asked for.
 fn follow(
     args: &Args,
-    rerun: &[Lane],
+    rerun: &[BuildKind],
     plan: &Plan,
     target: &'static Target,
     seen: BTreeSet<OsString>,
 ) -> Result<Option<Follower>> {
     let mut checks: Vec<Box<dyn Check>> = Vec::new();
-    for lane in rerun {
-        if !Lane::JUDGING.contains(lane) {
-            bail!("--rerun: cases are not judged in the lane {lane}");
+    for build in rerun {
+        if !BuildKind::JUDGING.contains(build) {
+            bail!("--rerun: cases are not judged in the {build} build");
         }
-        let worker = Worker::build(&plan.flavor.in_lane(*lane), &plan.project, !args.no_install)?;
-        checks.push(Box::new(LaneCheck::new(&worker)?));
+        let worker = Worker::build(&plan.flavor.with_build(*build), &plan.project, !args.no_install)?;
+        checks.push(Box::new(BuildCheck::new(&worker)?));
     }
     if let Some(other) = &args.pair {
         let options =
             Options { timeout_ms: TIMEOUT_MS, worker_memory_mib: WORKER_MEMORY_MIB, ..Options::default() };
-        let release = plan.flavor.in_lane(Lane::Release);
+        let release = plan.flavor.with_build(BuildKind::Release);
         let builds = [
             named::of_flavor(&release, options.clone(), &plan.project, !args.no_install)?,
             named::build(other, options, &plan.project, !args.no_install)?,
@@ -253,7 +257,7 @@ struct Summary {
     features: u64,
     corpus_cases: u64,
     corpus: PathBuf,
-    /// What the lanes that follow did.
+    /// What the builds that follow did.
     rerun: BTreeMap<String, Counts>,
     /// New cases that there was no time to run in them.
     not_run_again: u64,
@@ -375,7 +379,7 @@ impl Finding {
         let (target, case) = (plan.target, cases[0].display().to_string());
         // For the default, the line before has what was fuzzed.
         let is_default = plan.flavor.is_default_for_fuzzing();
-        let words = if is_default { Vec::new() } else { plan.flavor.arguments(Lane::Release) };
+        let words = if is_default { Vec::new() } else { plan.flavor.arguments(BuildKind::Release) };
         let by_worker = command_line::run(&words, target, &cases[0]);
         Self {
             signature: signature.to_owned(),
@@ -400,25 +404,25 @@ fn short(plan: &Plan, path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn followed(words: &[&str]) -> Vec<Lane> {
+    fn followed(words: &[&str]) -> Vec<BuildKind> {
         let args: Args = crate::verbs::parsed(&[&["sql"], words].concat());
-        lanes_that_follow(&args, &Flavor::new(&args.flavor, &Lane::FUZZED).unwrap())
+        builds_that_follow(&args, &Flavor::new(&args.flavor, &BuildKind::FUZZED).unwrap())
     }
 
     const HEADER: &str =
         "#define SQLITE_VERSION \"3.40.0\"\n#define SQLITE_SOURCE_ID \"2022-11-16 12:10:08 0\"\n";
 
     #[test]
-    fn the_debug_lane_follows_where_nobody_has_fuzzed() {
+    fn the_debug_build_follows_where_nobody_has_fuzzed() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("sqlite3.c"), HEADER).unwrap();
         std::fs::write(folder.path().join("sqlite3.h"), HEADER).unwrap();
         let other = format!("--sqlite={}", folder.path().display());
         assert_eq!(followed(&[]), []);
-        assert_eq!(followed(&[&other]), [Lane::Debug]);
+        assert_eq!(followed(&[&other]), [BuildKind::Debug]);
         assert_eq!(followed(&[&other, "--no-rerun"]), []);
-        assert_eq!(followed(&[&other, "--lane", "debug"]), []);
-        assert_eq!(followed(&[&other, "--rerun", "asan,ubsan"]), [Lane::Asan, Lane::Ubsan]);
-        assert_eq!(followed(&["--rerun", "debug"]), [Lane::Debug]);
+        assert_eq!(followed(&[&other, "--build", "debug"]), []);
+        assert_eq!(followed(&[&other, "--rerun", "asan,ubsan"]), [BuildKind::Asan, BuildKind::Ubsan]);
+        assert_eq!(followed(&["--rerun", "debug"]), [BuildKind::Debug]);
     }
 }

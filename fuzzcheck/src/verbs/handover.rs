@@ -18,11 +18,11 @@ use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::releases::Releases;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::files;
 use crate::handover::finding::Seen;
 use crate::handover::report::{self, Context};
 use crate::handover::{Form, Handed, pair, posix, rust, shell};
-use crate::lane::Lane;
 use crate::replay::Options;
 use crate::replay::protocol::CaseResult;
 use crate::source::NamedCase;
@@ -58,14 +58,14 @@ pub(crate) struct Args {
     /// Hand over a case that shows no finding, too.
     #[arg(long, conflicts_with = "signature")]
     without_finding: bool,
-    /// Run the case on these releases, too, in the same lane, for the table of the report: of each sqlite3.c is compiled
+    /// Run the case on these releases, too, in the same build, for the table of the report: of each sqlite3.c is compiled
     /// the first time. `all` for all that `--sqlite-version help` lists.
     #[arg(long, value_name = "VERSION,...", value_delimiter = ',')]
     versions: Vec<String>,
     /// Find out since which release the case shows its bug, and until which, for the report (see `bisect`).
     #[arg(long)]
     bisect: bool,
-    /// The build in which the case is run [default lane: release]
+    /// The build in which the case is run [default: release]
     #[command(flatten)]
     flavor: FlavorArgs,
     /// Refuse nothing of what leads to a known bug of SQLite.
@@ -123,7 +123,7 @@ impl Verb for Args {
         let (named, code) = find(&self.case, &self.corpus, target)?;
         let releases = Releases::new(self.flavor.releases.as_deref())?;
         let asked = asked(&self.versions, &releases)?;
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
         let worker = Worker::build(&flavor, &project(), !self.no_install)?;
         let options = options(self);
         let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, self, &named, &worker)?);
@@ -190,7 +190,7 @@ fn expected(mut result: CaseResult, args: &Args, named: &NamedCase, worker: &Wor
         let kept = named.kept.as_ref().and_then(|kept| kept.signature.as_ref());
         let kept = kept.map_or(String::new(), |signature| format!("; it is kept for `{signature}`"));
         bail!(
-            "{case} shows no finding in {build}{kept}. Another --lane or --sqlite-version may show one, and so may \
+            "{case} shows no finding in {build}{kept}. Another --build or --sqlite-version may show one, and so may \
              --meet-known-bugs; --without-finding hands it over as it is"
         );
     }

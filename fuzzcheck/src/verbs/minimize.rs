@@ -15,7 +15,7 @@ use tandem::testcase::Readable;
 use crate::base::{EXIT_ERROR, TIMEOUT_MS, project};
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::minimizing::Probes;
 use crate::minimizing::arguments::SearchArgs;
 use crate::minimizing::judge::TRIALS;
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// The target of the case, instead of the one that it seems to be for.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The build that shows the bug [default lane: release]
+    /// The build that shows the bug [default: release]
     #[command(flatten)]
     flavor: FlavorArgs,
     /// For a difference between two builds: the other one, as for `compare engines`.
@@ -104,7 +104,7 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let started = Instant::now();
         let (named, code) = lookup::find(&self.case, &[], target_by_name(self.target.as_deref())?)?;
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
         let options = Options {
             is_twice: self.twice,
             plant: self.plant.clone(),
@@ -121,7 +121,7 @@ impl Verb for Args {
         crate::files::refuse_special(&path)?;
         let work = Work {
             probes: &probes,
-            slowness: flavor.lane.slowness(),
+            slowness: flavor.build.slowness(),
             parts: parts(&self.minimize),
             limits: self.limits.clone(),
             stop: std::sync::Arc::clone(&stop),

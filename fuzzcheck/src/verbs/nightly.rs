@@ -18,6 +18,7 @@ use self::choice::Choice;
 use crate::base::EXIT_ERROR;
 use crate::build::arguments::FlavorArgs;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::campaign::after::After;
 use crate::campaign::after::StepArg;
 use crate::campaign::clock::Real;
@@ -33,7 +34,6 @@ use crate::campaign::steps::{self, Ran};
 use crate::campaign::view::View;
 use crate::fuzzing::follower;
 use crate::fuzzing::plan::Plan;
-use crate::lane::Lane;
 use crate::triage::state::State as TriageState;
 use crate::ui;
 use crate::verbs::Verb;
@@ -54,13 +54,13 @@ pub(crate) struct Args {
     /// What to fuzz [default: all targets]
     #[arg(long, value_name = "TARGET,...", value_delimiter = ',')]
     targets: Vec<String>,
-    /// Lanes that fuzz, each with every target [default: asan]
-    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
-    lanes: Vec<Lane>,
-    /// Lanes that run again what is new to the corpus, and a sample of the rest [default: debug, in nights of
+    /// Builds that fuzz, each with every target [default: asan]
+    #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
+    builds: Vec<BuildKind>,
+    /// Builds that run again what is new to the corpus, and a sample of the rest [default: debug, in nights of
     /// an hour or more, and where another SQLite than the bundled one is fuzzed]
-    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
-    rerun: Vec<Lane>,
+    #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
+    rerun: Vec<BuildKind>,
     /// Run nothing again.
     #[arg(long, conflicts_with = "rerun")]
     no_rerun: bool,
@@ -105,7 +105,7 @@ pub(crate) struct Args {
     /// Leave out these steps.
     #[arg(long, value_name = "STEP,...", value_enum, value_delimiter = ',')]
     without: Vec<StepArg>,
-    /// The SQLite; --lanes says how it is built.
+    /// The SQLite; --builds says how it is built.
     #[command(flatten)]
     flavor: FlavorArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
@@ -168,7 +168,7 @@ impl Verb for Args {
         let after = After {
             project: &choice.project,
             flavor: &choice.flavor,
-            build: &settings.build,
+            arguments: &settings.arguments,
             targets: &settings.targets,
             triage,
             merge_into: choice.merge_into(self, &runner.state),
@@ -281,8 +281,8 @@ fn build(
     arms: &mut Vec<Built>,
 ) -> Result<Done> {
     let mut rerun = Vec::new();
-    for (target, lane) in choice.arms() {
-        let plan = choice.plan(target, lane, args);
+    for (target, build) in choice.arms() {
+        let plan = choice.plan(target, build, args);
         let seen = follower::names(&plan.corpus())?;
         let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
@@ -307,8 +307,8 @@ fn build(
         runner.save()?;
         arms.push(Built { plan, target, rerun: Vec::new(), seen });
     }
-    for lane in &choice.rerun {
-        rerun.push(Worker::build(&choice.flavor.in_lane(*lane), &choice.project, !args.no_install)?);
+    for build in &choice.rerun {
+        rerun.push(Worker::build(&choice.flavor.with_build(*build), &choice.project, !args.no_install)?);
     }
     arms.iter_mut().for_each(|arm| arm.rerun.clone_from(&rerun));
     Ok(Done::Well)

@@ -19,9 +19,9 @@ use crate::bisecting::Build;
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::releases::Releases;
+use crate::build_kind::BuildKind;
 use crate::command_line;
 use crate::files;
-use crate::lane::Lane;
 use crate::minimizing::Probes;
 use crate::minimizing::arguments::SearchArgs;
 use crate::minimizing::work::Work;
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     /// Run single files on this target instead of the one that they seem to be for.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The build that shows the bugs [default lane: release]
+    /// The build that shows the bugs [default: release]
     #[command(flatten)]
     flavor: FlavorArgs,
     /// Print one JSON document instead of text.
@@ -91,7 +91,7 @@ impl Verb for Args {
         }
         let folder = self.state.clone().unwrap_or_else(|| project().join("fuzz/triage"));
         let mut state = State::open(&folder)?;
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
         let known = Known::all(&paths_or_corpus(&self.corpus), flavor.what().is_empty())?;
         let options = Options { plant: self.plant.clone(), timeout_ms: TIMEOUT_MS, ..Options::default() };
         let probes = Probes::new(&flavor, None, &options, &project(), !self.no_install)?;
@@ -105,7 +105,7 @@ impl Verb for Args {
             if !self.no_minimize && !stop.load(Ordering::Relaxed) {
                 let work = Work {
                     probes: &probes,
-                    slowness: flavor.lane.slowness(),
+                    slowness: flavor.build.slowness(),
                     parts: Part::ALL.to_vec(),
                     limits: self.limits.clone(),
                     stop: Arc::clone(&stop),

@@ -8,7 +8,7 @@ const SITTINGS_S: [f64; 2] = [8_400.0, 20_100.0];
 /// Seconds between two samples of an arm.
 const SAMPLE_S: f64 = 60.0;
 
-/// Name, lane, edges at the beginning, how they grow, executions per second, cases at the beginning.
+/// Name, build, edges at the beginning, how they grow, executions per second, cases at the beginning.
 const ARMS: [(&str, &str, f64, f64, f64, f64); 3] = [
     ("db_sql", "asan", 27_900.0, 6_800.0, 480.0, 1_821.0),
     ("sql", "release", 24_100.0, 5_200.0, 1_900.0, 2_240.0),
@@ -72,11 +72,11 @@ fn arms() -> Vec<Value> {
     let failures = [
         json!([]),
         json!([]),
-        json!(["the lane debug: AddressSanitizer: failed to allocate 0x200000 bytes"]),
+        json!(["the debug build: AddressSanitizer: failed to allocate 0x200000 bytes"]),
     ];
     let mut all = Vec::new();
     for ((arm, found), failures) in ARMS.into_iter().zip(found).zip(failures) {
-        let (target, lane, edges, growth, rate, cases) = arm;
+        let (target, build, edges, growth, rate, cases) = arm;
         let samples = samples(edges, growth, rate, cases);
         let at = |seconds: f64| samples[(seconds / SAMPLE_S) as usize]["executions"].as_u64().unwrap_or(0);
         let first = at(SITTINGS_S[0]);
@@ -89,7 +89,7 @@ fn arms() -> Vec<Value> {
         };
         let turns = [turn(SITTINGS_S[0], first, 2, json!({})), turn(SITTINGS_S[1], last - first, 5, found)];
         all.push(json!({
-            "target": target, "lane": lane, "rerun": ["debug"], "weight": 1.0, "sittings": turns,
+            "target": target, "build": build, "rerun": ["debug"], "weight": 1.0, "sittings": turns,
             "samples": samples, "failures": failures,
         }));
     }
@@ -110,7 +110,7 @@ fn finding(signature: &str, known_as: Option<&str>, cases: u64, message: &str, s
         "case": "fuzz/artifacts/db_sql/triage-0f3a99d1",
         "case_bytes": 4_310,
         "sql": sql,
-        "replay": "cargo fuzzcheck run fuzz/artifacts/db_sql/triage-0f3a99d1 --lane asan",
+        "replay": "cargo fuzzcheck run fuzz/artifacts/db_sql/triage-0f3a99d1 --build asan",
         "file": known_as.is_none().then_some("findings/integrity index.md"),
     })
 }
@@ -217,7 +217,7 @@ fn gaps() -> Vec<Value> {
 }
 
 fn checks() -> Vec<Value> {
-    let check = |name: &str, lane: &str, passed: u64, failed: u64, skipped: Value| json!({ "name": name, "lane": lane, "passed": passed, "failed": failed, "skipped": skipped });
+    let check = |name: &str, build: &str, passed: u64, failed: u64, skipped: Value| json!({ "name": name, "build": build, "passed": passed, "failed": failed, "skipped": skipped });
     vec![
         check("close", "release", 3_646, 0, json!({"faults are not injected yet": 1})),
         check("code", "release", 1_815, 6, json!({"damaged at start": 1_810, "a limit was met": 16})),

@@ -11,13 +11,13 @@ use tandem::corpus::Corpus;
 use tandem::targets;
 
 use super::{After, Output, parse};
+use crate::build_kind::BuildKind;
 use crate::campaign::after::StepArg;
 use crate::campaign::record::{Check, Gap, Night, Reached, Slow};
 use crate::campaign::runner::{Done, Runner};
 use crate::campaign::state::Case;
-use crate::coverage::lane::Coverage;
+use crate::coverage::build::Coverage;
 use crate::files;
-use crate::lane::Lane;
 use crate::replay::FoundBug;
 use crate::replay::cut_short::CutShort;
 use crate::replay::protocol::OracleCounts;
@@ -44,10 +44,10 @@ impl After<'_> {
         let ahead = self.targets.iter().skip_while(|other| *other != target).count();
         // What is not counted afterwards leaves its time to merging.
         let is_counted =
-            !self.without.contains(&StepArg::Coverage) && self.why_not(runner, Lane::Coverage).is_none();
+            !self.without.contains(&StepArg::Coverage) && self.why_not(runner, BuildKind::Coverage).is_none();
         let share = if is_counted { 0.45 } else { 0.8 };
         let Output { done, json } = self.child(runner, name, share / ahead.max(1) as f64, |_| {
-            let mut words = self.words("corpus merge", Some(self.flavor.lane));
+            let mut words = self.words("corpus merge", Some(self.flavor.build));
             words.extend([target.into(), "--into".into(), into.into()]);
             words.extend(["--project".into(), self.project.into()]);
             words.extend(self.toolchain.iter().flat_map(|name| ["--toolchain".into(), OsString::from(name)]));
@@ -75,13 +75,13 @@ impl After<'_> {
             saved: PathBuf,
         }
         let document: Document = parse("corpus merge", json)?;
-        let lane = self.flavor.lane.name().to_owned();
+        let build = self.flavor.build.name().to_owned();
         for crashed in document.targets.into_iter().flat_map(|summary| summary.crashed) {
             runner.state.memory.cases.insert(Case {
                 path: self.project.join(crashed.saved),
                 signature: crashed.signature,
                 target: target.to_owned(),
-                lane: lane.clone(),
+                build: build.clone(),
                 message: None,
             });
         }
@@ -93,7 +93,7 @@ impl After<'_> {
         if !database.exists() {
             return Ok(Done::Skipped(format!("{} is not there", database.display())));
         }
-        if let Some(why) = self.why_not(runner, Lane::Release) {
+        if let Some(why) = self.why_not(runner, BuildKind::Release) {
             return Ok(Done::Skipped(why));
         }
         let folder = runner.state.folder().join("replay");
@@ -114,7 +114,7 @@ impl After<'_> {
     fn note_replay(&self, runner: &mut Runner<'_>, target: &str, json: &[u8]) -> Result<()> {
         #[derive(Deserialize)]
         struct Document {
-            lane: String,
+            build: String,
             findings: Vec<Found>,
             oracles: BTreeMap<String, OracleCounts>,
             cut_short: Vec<CutShort>,
@@ -132,15 +132,15 @@ impl After<'_> {
             cpu_ns: u64,
             vm_steps: u64,
         }
-        let Document { lane, findings, oracles, cut_short, slowest } = parse("run", json)?;
+        let Document { build, findings, oracles, cut_short, slowest } = parse("run", json)?;
         let campaign = &mut runner.state.campaign;
         for (name, counts) in oracles {
-            let is_it = |check: &&mut Check| check.name == name && check.lane == lane;
+            let is_it = |check: &&mut Check| check.name == name && check.build == build;
             if campaign.checks.iter_mut().find(is_it).is_none() {
                 let (passed, failed, skipped) = (0, 0, BTreeMap::new());
                 campaign.checks.push(Check {
                     name: name.clone(),
-                    lane: lane.clone(),
+                    build: build.clone(),
                     passed,
                     failed,
                     skipped,
@@ -166,14 +166,14 @@ impl After<'_> {
             let (Some(path), Some(bug)) = (saved, bugs.into_iter().next()) else {
                 continue;
             };
-            let (signature, message, lane) = (bug.signature, Some(bug.message), lane.clone());
-            runner.state.memory.cases.insert(Case { path, signature, target, lane, message });
+            let (signature, message, build) = (bug.signature, Some(bug.message), build.clone());
+            runner.state.memory.cases.insert(Case { path, signature, target, build, message });
         }
         Ok(())
     }
 
     pub(super) fn coverage(&self, runner: &mut Runner<'_>, name: &str) -> Result<Done> {
-        if let Some(why) = self.why_not(runner, Lane::Coverage) {
+        if let Some(why) = self.why_not(runner, BuildKind::Coverage) {
             return Ok(Done::Skipped(why));
         }
         let mut databases: Vec<PathBuf> =

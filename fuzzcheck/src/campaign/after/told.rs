@@ -8,11 +8,11 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::After;
+use crate::build_kind::BuildKind;
 use crate::campaign::findings::{self, Index, Judge};
 use crate::campaign::notify::{self, Message};
 use crate::campaign::record::{Finding, SittingEnd, StepEnd};
 use crate::campaign::runner::{Done, Runner};
-use crate::lane::Lane;
 use crate::triage::known::Known;
 use crate::triage::state::State as TriageState;
 
@@ -22,7 +22,8 @@ impl After<'_> {
         let triage = TriageState::open(&self.triage)?;
         let known = Known::of_project(self.project, self.flavor.what().is_empty())?;
         let mut index = Index::open(&runner.state.root().join("findings"))?;
-        let judge = Judge { triage: &triage, known: &known, build: self.build, project: self.project };
+        let judge =
+            Judge { triage: &triage, known: &known, arguments: self.arguments, project: self.project };
         let mut all = judge.findings(&runner.state.memory, &runner.state.campaign.id, &mut index);
         for finding in &mut all {
             let path = index.update_file(&finding.signature, || {
@@ -45,13 +46,13 @@ impl After<'_> {
 
     /// The bug report of `handover`; `None` where there is no time, or the case does not show its bug.
     fn report(&self, runner: &mut Runner<'_>, finding: &Finding, case: &Path) -> Option<String> {
-        let lane = Lane::that_reports(&finding.signature);
-        if self.why_not(runner, lane).is_some() {
+        let build = BuildKind::that_reports(&finding.signature);
+        if self.why_not(runner, build).is_some() {
             return None;
         }
         let folder = tempfile::tempdir().ok()?;
         let output = self.child(runner, "handover", 0.2, |_| {
-            let mut words = self.words("handover", Some(lane));
+            let mut words = self.words("handover", Some(build));
             words.extend([case.into(), "--to".into(), folder.path().into(), "--form=report".into()]);
             words.extend(["--signature".into(), finding.signature.clone().into()]);
             words.extend(["--target".into(), finding.target.clone().into()]);
@@ -96,7 +97,7 @@ impl After<'_> {
         let idle = campaign.arms.iter().filter(|arm| arm.executions() == 0);
         failures.extend(idle.map(|arm| {
             let why = arm.failures.last().map_or("it had no turn", String::as_str);
-            format!("{} in the lane {} executed nothing: {why}", arm.target, arm.lane)
+            format!("{} in the {} build executed nothing: {why}", arm.target, arm.build)
         }));
         let turns = campaign.arms.iter().flat_map(|arm| &arm.sittings);
         failures.extend(turns.flat_map(|turn| turn.harness_errors.iter().cloned()));

@@ -1,4 +1,4 @@
-//! `junit.xml`, as build servers read it: suites are targets in lanes and checks by lane, a new finding is a failure, a
+//! `junit.xml`, as build servers read it: suites are targets in builds and checks by build, a new finding is a failure, a
 //! known one is skipped, what could not run is an error.
 
 use maud::html;
@@ -97,13 +97,13 @@ fn suites(campaign: &Campaign) -> Vec<Suite> {
         name: "replay".to_owned(),
         cases: rest.map(|finding| of_finding(finding, "replay")).chain(cut_short).collect(),
     });
-    let mut lanes: Vec<&str> = campaign.checks.iter().map(|check| check.lane.as_str()).collect();
-    lanes.sort_unstable();
-    lanes.dedup();
-    for lane in lanes {
-        let checks = campaign.checks.iter().filter(|check| check.lane == lane);
+    let mut builds: Vec<&str> = campaign.checks.iter().map(|check| check.build.as_str()).collect();
+    builds.sort_unstable();
+    builds.dedup();
+    for build in builds {
+        let checks = campaign.checks.iter().filter(|check| check.build == build);
         let cases = checks.map(|check| of_check(campaign, check)).collect();
-        suites.push(Suite { name: format!("checks/{lane}"), cases });
+        suites.push(Suite { name: format!("checks/{build}"), cases });
     }
     suites.push(Suite { name: "steps".to_owned(), cases: campaign.steps.iter().map(of_step).collect() });
     suites.retain(|suite| !suite.cases.is_empty());
@@ -178,7 +178,7 @@ fn of_check(campaign: &Campaign, check: &Check) -> Case {
     } else {
         Outcome::Passed
     };
-    Case { name: check.name.clone(), class: format!("checks/{}", check.lane), seconds: 0.0, outcome }
+    Case { name: check.name.clone(), class: format!("checks/{}", check.build), seconds: 0.0, outcome }
 }
 
 fn of_step(step: &Step) -> Case {
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(outcome(&document, "checks/release", "format").0, "skipped");
         assert!(outcome(&document, "checks/debug", "norec").1.starts_with("it had nothing to say"));
         assert_eq!(outcome(&document, "steps", "notify"), ("skipped", "no --notify-cmd was given"));
-        assert_eq!(outcome(&document, "campaign", "all of it ran").0, "error", "a lane failed");
+        assert_eq!(outcome(&document, "campaign", "all of it ran").0, "error", "a build failed");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) fn section(campaign: &Campaign) -> Markup {
         }
         (sittings(campaign))
     };
-    titled("progress", "by target and lane", content)
+    titled("progress", "by target and build", content)
 }
 
 /// Where one sitting ends and the next begins, in seconds without pauses.
@@ -98,7 +98,7 @@ fn arms(campaign: &Campaign) -> Markup {
         table.stack {
             caption { "What each target did" }
             thead { tr {
-                th scope="col" { "Target and lane" }
+                th scope="col" { "Target and build" }
                 @for column in COLUMNS { th.n scope="col" { (column) } }
             } }
             tbody { @for arm in &campaign.arms { (row(arm)) } }

@@ -88,9 +88,9 @@ impl Summary {
     }
 }
 
-/// Name of an arm: target and lane.
+/// Name of an arm: target and build.
 pub(crate) fn name(arm: &Arm) -> String {
-    format!("{}/{}", arm.target, arm.lane)
+    format!("{}/{}", arm.target, arm.build)
 }
 
 /// Cases that an arm ran, and the seconds that it took.
@@ -176,7 +176,7 @@ mod tests {
                 let skipped = std::collections::BTreeMap::new();
                 made.checks.push(Check {
                     name: "x".into(),
-                    lane: "asan".into(),
+                    build: "asan".into(),
                     passed: 1,
                     failed: 1,
                     skipped,

@@ -9,7 +9,7 @@ use super::html::{empty, link, section, why_not};
 use super::plot::{Along, Plot, Series};
 use super::text::{count, counted, percent, size, span};
 use crate::campaign::record::{Campaign, Check, Gap, GapKind, Night, Reached, Step, StepEnd};
-use crate::coverage::lane::Count;
+use crate::coverage::build::Count;
 use crate::replay::cut_short;
 
 /// Gaps that are shown at once.
@@ -143,7 +143,7 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
         let silent = check.passed == 0 && check.failed == 0;
         html! {
             tr {
-                th scope="row" { (check.name) " " span.note { (check.lane) } }
+                th scope="row" { (check.name) " " span.note { (check.build) } }
                 td.n data-label="Passed" { (count(check.passed)) }
                 td.n data-label="Failed" {
                     @if check.failed > 0 { strong.failed { "\u{2715} " (count(check.failed)) } } @else { "0" }

@@ -62,7 +62,7 @@ impl Fuzz for Script<'_> {
                     path: PathBuf::from(format!("crash-{}", self.turns.len())),
                     signature: signature.to_owned(),
                     target: "sql".to_owned(),
-                    lane: "asan".to_owned(),
+                    build: "asan".to_owned(),
                     message: None,
                 }];
             }

@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
 use crate::build::flavor::Flavor;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::pairing::{Build, Found, PairReport, named, pool};
 use crate::replay::Options;
 use crate::replay::protocol::Limits;
@@ -27,7 +27,7 @@ use crate::verbs::shared::{
 /// Rows, errors, schema, content. Exit codes: 0 no difference, 1 differences, 2 wrong usage or a failure of our own.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The one build: `bundled`, a published version such as 3.49.1, a folder with another sqlite3.c, each with `:LANE`
+    /// The one build: `bundled`, a published version such as 3.49.1, a folder with another sqlite3.c, each with `:BUILD`
     /// behind it or not; `turso`, an engine of its own; or a program that has a `worker` as this one does.
     a: String,
     /// The other one.
@@ -84,7 +84,8 @@ impl Verb for Args {
             .values()
             .map(|Found { example, .. }| {
                 // What two builds do not agree on is neither's alone.
-                let of_neither = || Flavor::bundled(Lane::Release).artifacts(&project(), example.target.name);
+                let of_neither =
+                    || Flavor::bundled(BuildKind::Release).artifacts(&project(), example.target.name);
                 let folder = self.save_dir.clone().unwrap_or_else(of_neither);
                 save_case("pair", &example.name, &example.body, &folder)
             })

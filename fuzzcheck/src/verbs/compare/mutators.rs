@@ -12,12 +12,12 @@ use tandem::targets::arm::Arm;
 
 use crate::base::{EXIT_ERROR, cores, project};
 use crate::build::flavor::Flavor;
+use crate::build_kind::BuildKind;
 use crate::comparison::campaign::{Campaign, Course};
 use crate::comparison::folder::Folder;
 use crate::comparison::table::{Comparison, Seeds};
-use crate::coverage::lane::{Coverage, Lane, cases};
+use crate::coverage::build::{Coverage, CoverageBuild, cases};
 use crate::fuzzing::plan::Plan;
-use crate::lane::Lane as BuildLane;
 use crate::tools;
 use crate::ui;
 use crate::verbs::Verb;
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// Campaigns at a time.
     #[arg(long, short, value_name = "J", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-    /// The build to fuzz [default lane: asan]
+    /// The build to fuzz [default: asan]
     #[command(flatten)]
     flavor: crate::build::arguments::FlavorArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
@@ -68,7 +68,7 @@ impl Verb for Args {
         let target = target_by_name(Some(&self.target))?.context("a target is needed")?;
         let arms = arms(target, &self.arms)?;
         let plan = Plan {
-            flavor: Flavor::new(&self.flavor, &BuildLane::FUZZED)?,
+            flavor: Flavor::new(&self.flavor, &BuildKind::FUZZED)?,
             project: self.project.clone().unwrap_or_else(project),
             target: target.name,
             toolchain: self.toolchain.clone(),
@@ -81,18 +81,18 @@ impl Verb for Args {
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
-        let lane = Lane::build(&plan.flavor, &plan.project, !self.no_install)?;
+        let build = CoverageBuild::build(&plan.flavor, &plan.project, !self.no_install)?;
         plan.build()?;
         let folder =
             Folder::open(&plan.project, target, self.seconds, &plan.program()?, self.seeds.as_deref())?;
         eprintln!("fuzzcheck: all that is found is kept in {}", folder.path().display());
 
         let stop = interrupt_flag()?;
-        let (seeds, coverage) = replay_seeds(&lane, target, &folder, &stop)?;
+        let (seeds, coverage) = replay_seeds(&build, target, &folder, &stop)?;
         let work = Work {
             args: self,
             target,
-            lane: &lane,
+            build: &build,
             flavor: &plan.flavor,
             folder: &folder,
             stop: &stop,
@@ -154,15 +154,15 @@ fn arms(target: &Target, asked: &[Arm]) -> Result<Vec<Arm>> {
 
 /// Counts the seeds and what they reach.
 fn replay_seeds(
-    lane: &Lane,
+    build: &CoverageBuild,
     target: &'static Target,
     folder: &Folder,
     stop: &AtomicBool,
 ) -> Result<(Seeds, Coverage)> {
     let all = cases(&[folder.seeds()], Some(target))?;
     let count = all.total;
-    lane.replay(all, cores(), stop, &folder.seeds_profile(), || {})?;
-    let coverage = lane.coverage(&folder.seeds_profile())?;
+    build.replay(all, cores(), stop, &folder.seeds_profile(), || {})?;
+    let coverage = build.coverage(&folder.seeds_profile())?;
     let branches = coverage.branches;
     eprintln!("fuzzcheck: {count} seeds reach {} of {} branches", branches.covered, branches.total);
     let seeds = Seeds { cases: count, branches: branches.covered, branches_total: branches.total };
@@ -173,7 +173,7 @@ fn replay_seeds(
 struct Work<'a> {
     args: &'a Args,
     target: &'static Target,
-    lane: &'a Lane,
+    build: &'a CoverageBuild,
     flavor: &'a Flavor,
     folder: &'a Folder,
     stop: &'a AtomicBool,
@@ -233,15 +233,15 @@ impl Work<'_> {
         let profile = course.folder.join("corpus.profdata");
         let jobs = (cores() / usize::from(self.args.jobs)).max(1);
         let corpus = cases(&[course.corpus()], Some(self.target))?;
-        let replayed = self.lane.replay(corpus, jobs, self.stop, &profile, || {});
+        let replayed = self.build.replay(corpus, jobs, self.stop, &profile, || {});
         if self.stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         replayed?;
         // A seed that libFuzzer replaced with a smaller case, or that was found to crash, still counts.
         let both = course.folder.join("corpus-and-seeds.profdata");
-        self.lane.merge(&[profile, self.folder.seeds_profile()], &both)?;
-        campaign.coverage = self.lane.coverage(&both)?;
+        self.build.merge(&[profile, self.folder.seeds_profile()], &both)?;
+        campaign.coverage = self.build.coverage(&both)?;
         campaign.new_branches = campaign.coverage.branches.covered - self.seeds.branches.covered;
         self.folder.end(arm, &campaign)?;
         eprintln!("fuzzcheck: campaign {position}: {} new branches", campaign.new_branches);

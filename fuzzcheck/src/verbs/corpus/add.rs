@@ -14,8 +14,8 @@ use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
 use crate::replay::{FoundBug, Options, run_all};
 use crate::source::{self, Kept, NamedCase};
 use crate::verbs::Verb;
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// The corpus database to write to [default: corpus/TARGET.db]
     #[arg(long, value_name = "DB")]
     into: Option<PathBuf>,
-    /// The build that shows the bug [default lane: release]
+    /// The build that shows the bug [default: release]
     #[command(flatten)]
     flavor: FlavorArgs,
     /// Do not install anything: say what is missing and stop.
@@ -101,15 +101,15 @@ impl Verb for Args {
         let into = corpus_of(named.target, self.into.as_deref());
         files::refuse_special(&into)?;
 
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
         let worker = Worker::build(&flavor, &project(), !self.no_install)?;
         let shown = shown_twice(&named, &worker, self.plant.clone())?;
-        let lane = worker.flavor.lane;
+        let build = worker.flavor.build;
         let kept = source::load_or_new(&into)?.get(&named.case.id(), named.target.name).map(Kept::from);
         let kept = kept.or_else(|| named.kept.clone());
         let said = self.signature.as_deref().or_else(|| kept.as_ref()?.signature.as_deref());
-        let signature = signature(self.kind, &shown, said, &named.name, lane)?;
-        let lane = if shown.is_empty() { Lane::that_reports(&signature) } else { lane };
+        let signature = signature(self.kind, &shown, said, &named.name, build)?;
+        let build = if shown.is_empty() { BuildKind::that_reports(&signature) } else { build };
 
         let mut entry =
             Entry::new(named.target.name, self.kind.into(), &source_of(&named, self), &named.case);
@@ -119,7 +119,7 @@ impl Verb for Args {
             link: self.link.clone(),
             versions: self.versions,
             reason: self.reason.clone(),
-            lane: Some(lane.name().to_owned()),
+            build: Some(build.name().to_owned()),
         };
         let kept = keep(&into, &entry)?;
         tell(&into, &entry, kept, self.json)?;
@@ -211,21 +211,27 @@ pub(crate) fn bugs_of(
 }
 
 /// The signature under which a case is kept that shows these; `said` is what it shows elsewhere, or showed once.
-fn signature(kind: BugKind, shown: &[String], said: Option<&str>, case: &str, lane: Lane) -> Result<String> {
+fn signature(
+    kind: BugKind,
+    shown: &[String],
+    said: Option<&str>,
+    case: &str,
+    build: BuildKind,
+) -> Result<String> {
     match (kind, shown, said) {
         (BugKind::Known, [], None) => {
             bail!(
-                "{case} shows nothing in the lane {lane}: name the --lane that shows it, or its --signature"
+                "{case} shows nothing in the {build} build: name the --build that shows it, or its --signature"
             )
         }
         (BugKind::Known, [], Some(said)) => {
-            eprintln!("fuzzcheck: {case} shows nothing in the lane {lane}: kept for {said}, as it is said");
+            eprintln!("fuzzcheck: {case} shows nothing in the {build} build: kept for {said}, as it is said");
             Ok(said.to_owned())
         }
         (BugKind::Known, [only], None) => Ok(only.clone()),
         (BugKind::Known, [only], Some(said)) if only == said => Ok(only.clone()),
         (BugKind::Known, [only], Some(said)) => {
-            bail!("{case} shows {only} in the lane {lane}, and not {said}")
+            bail!("{case} shows {only} in the {build} build, and not {said}")
         }
         (BugKind::Known, several, _) => bail!(
             "{case} shows {} bugs, {}: leave one, for the others would be findings in every run",
@@ -237,7 +243,7 @@ fn signature(kind: BugKind, shown: &[String], said: Option<&str>, case: &str, la
             bail!("--kind regression needs --signature: what {case} showed before the bug was fixed")
         }
         (BugKind::Regression, shown, _) => bail!(
-            "{case} still shows {} in the lane {lane}: a bug that is not fixed is --kind known",
+            "{case} still shows {} in the {build} build: a bug that is not fixed is --kind known",
             shown.join(", ")
         ),
     }
@@ -303,7 +309,7 @@ struct JsonKept<'a> {
     kind: &'a str,
     name: Option<&'a str>,
     signature: Option<&'a str>,
-    lane: Option<&'a str>,
+    build: Option<&'a str>,
 }
 
 fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
@@ -311,7 +317,7 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
     let (kind, into) = (entry.kind.as_str(), into.display().to_string());
     let (name, signature) = (details.name.as_deref(), entry.signature.as_deref());
     if json {
-        let lane = details.lane.as_deref();
+        let build = details.build.as_deref();
         let document = JsonKept {
             version: 1,
             change,
@@ -321,7 +327,7 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
             kind,
             name,
             signature,
-            lane,
+            build,
         };
         return ui::line(format_args!("{}", serde_json::to_string_pretty(&document)?));
     }

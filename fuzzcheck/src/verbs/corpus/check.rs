@@ -16,7 +16,7 @@ use crate::base::{EXIT_FINDINGS, project};
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::{FoundBug, Options};
 use crate::source::{self, Kept, NamedCase};
 use crate::ui;
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// The target of single files, instead of the one that they seem to be for.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The build in which they are run [default lane: that of each case]
+    /// The build in which they are run [default: that of each case]
     #[command(flatten)]
     flavor: FlavorArgs,
     /// Do not install anything: say what is missing and stop.
@@ -67,8 +67,8 @@ struct Checked {
     shown: usize,
     /// Those of other versions than this SQLite.
     out_of_range: usize,
-    /// Those of other lanes than the one that was asked for.
-    other_lanes: usize,
+    /// Those of other builds than the one that was asked for.
+    other_builds: usize,
     /// Bugs that runs steer around and that are still there.
     steered_around: usize,
     problems: Vec<Problem>,
@@ -82,35 +82,35 @@ impl Verb for Args {
         let code = tell_skipped(&all);
         let known: Vec<NamedCase> = all.cases.filter(|case| kind_of(case) == Some(Kind::Known)).collect();
         // What runs steer around is no case: it stands in the program.
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
         let steered: &[&KnownBug] =
             if self.paths.is_empty() && flavor.sqlite.is_none() { &KNOWN } else { &[] };
         if known.is_empty() && steered.is_empty() {
             bail!("{}: no case is kept for a known bug, so that there is nothing to check", in_words(&paths));
         }
         let mut checked = Checked { version: 1, cases: known.len(), ..Checked::default() };
-        let mut by_lane: BTreeMap<Lane, Vec<NamedCase>> = BTreeMap::new();
+        let mut by_build: BTreeMap<BuildKind, Vec<NamedCase>> = BTreeMap::new();
         for case in known {
             let wrong = what_is_missing(&case);
             checked.problems.extend(wrong.into_iter().map(|what| problem(&case, what)));
-            if let Some(lane) = case.kept.as_ref().and_then(Kept::lane) {
-                by_lane.entry(lane).or_default().push(case);
+            if let Some(build) = case.kept.as_ref().and_then(Kept::build) {
+                by_build.entry(build).or_default().push(case);
             }
         }
-        let mut lanes: Vec<Lane> = by_lane.keys().copied().collect();
-        lanes.extend(steered.iter().map(|bug| lane_of(bug)));
-        lanes.sort_unstable();
-        lanes.dedup();
-        for lane in lanes {
-            let cases = by_lane.remove(&lane).unwrap_or_default();
-            if self.flavor.lane.is_some_and(|only| only != lane) {
-                checked.other_lanes += cases.len();
+        let mut builds: Vec<BuildKind> = by_build.keys().copied().collect();
+        builds.extend(steered.iter().map(|bug| build_of(bug)));
+        builds.sort_unstable();
+        builds.dedup();
+        for build in builds {
+            let cases = by_build.remove(&build).unwrap_or_default();
+            if self.flavor.build.is_some_and(|only| only != build) {
+                checked.other_builds += cases.len();
                 continue;
             }
-            let worker = Worker::build(&flavor.in_lane(lane), &project(), !self.no_install)?;
+            let worker = Worker::build(&flavor.with_build(build), &project(), !self.no_install)?;
             let options = Options { plant: self.plant.clone(), ..options() };
             check_cases(&mut checked, cases, &worker, options)?;
-            check_steered(&mut checked, steered.iter().filter(|bug| lane_of(bug) == lane), &worker)?;
+            check_steered(&mut checked, steered.iter().filter(|bug| build_of(bug) == build), &worker)?;
         }
         let has_problems = !checked.problems.is_empty();
         tell(&checked, self.json)?;
@@ -148,8 +148,8 @@ fn what_is_missing(case: &NamedCase) -> Vec<String> {
         }
         _ => {}
     }
-    if let (None, Some(name)) = (kept.lane(), &details.lane) {
-        missing.push(format!("no lane is named `{name}`"));
+    if let (None, Some(name)) = (kept.build(), &details.build) {
+        missing.push(format!("no build is named `{name}`"));
     }
     let advice = |what| {
         format!("{what}: say it with `cargo fuzzcheck corpus add {} --name …`", case.case.id().short())
@@ -157,7 +157,7 @@ fn what_is_missing(case: &NamedCase) -> Vec<String> {
     missing.into_iter().map(advice).collect()
 }
 
-/// Runs the cases of a lane whose version has their bug.
+/// Runs the cases of a build whose version has their bug.
 fn check_cases(
     checked: &mut Checked,
     cases: Vec<NamedCase>,
@@ -188,7 +188,7 @@ fn verdict(
     if bugs.iter().any(|bug| bug.signature == known) {
         return None;
     }
-    let here = format!("the lane {} of SQLite {}", worker.flavor.lane, worker.identity.version);
+    let here = format!("the {} build of SQLite {}", worker.flavor.build, worker.identity.version);
     Some(match bugs.first() {
         Some(other) => format!("it shows {} and not {known} in {here}", other.signature),
         None => {
@@ -200,9 +200,9 @@ fn verdict(
     })
 }
 
-/// The lane that shows a bug that runs steer around.
-fn lane_of(bug: &KnownBug) -> Lane {
-    if bug.needs_asan { Lane::Asan } else { Lane::Release }
+/// The build that shows a bug that runs steer around.
+fn build_of(bug: &KnownBug) -> BuildKind {
+    if bug.needs_asan { BuildKind::Asan } else { BuildKind::Release }
 }
 
 /// Meets the bugs that runs steer around, each by its script.
@@ -245,11 +245,11 @@ fn tell(checked: &Checked, json: bool) -> Result<()> {
         for Problem { bug, case, what } in &checked.problems {
             writeln!(out, "{bug}: {what}\n  case: {case}")?;
         }
-        let Checked { cases, shown, out_of_range, other_lanes, steered_around, problems, .. } = checked;
+        let Checked { cases, shown, out_of_range, other_builds, steered_around, problems, .. } = checked;
         writeln!(
             out,
             "fuzzcheck: {} problems with {cases} known cases ({shown} show their bug, {out_of_range} are of other \
-             versions, {other_lanes} of other lanes) and {steered_around} bugs that runs steer around",
+             versions, {other_builds} of other builds) and {steered_around} bugs that runs steer around",
             problems.len()
         )?;
         Ok(())

@@ -16,12 +16,12 @@ use self::output::{Crashed, Done, Summary, print_json};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
-use crate::coverage::lane::cases;
+use crate::build_kind::BuildKind;
+use crate::coverage::build::cases;
 use crate::distilling::choose::{Choice, choose};
 use crate::distilling::measure::{Crash, Laboratory};
 use crate::fuzzing::log::{Ending, harness_error};
 use crate::fuzzing::plan::Plan;
-use crate::lane::Lane;
 use crate::source::{self, NamedCase};
 use crate::tools;
 use crate::verbs::Verb;
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// Say what would be left, and write no corpus database.
     #[arg(long)]
     dry_run: bool,
-    /// The build that measures [default lane: asan]
+    /// The build that measures [default: asan]
     #[command(flatten)]
     flavor: FlavorArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
@@ -75,7 +75,7 @@ impl Verb for Args {
         let (mut has_crashes, mut has_failed, mut summaries) = (false, false, Vec::new());
         for target in targets {
             let plan = Plan {
-                flavor: Flavor::new(&self.flavor, &Lane::FUZZED)?,
+                flavor: Flavor::new(&self.flavor, &BuildKind::FUZZED)?,
                 project: self.project.clone().unwrap_or_else(project),
                 target: target.name,
                 toolchain: self.toolchain.clone(),

@@ -15,13 +15,13 @@ use tandem::targets::Target;
 
 use crate::base::{EXIT_ERROR, cores, project};
 use crate::build::flavor::Flavor;
+use crate::build_kind::BuildKind;
+use crate::coverage::build::{Count, Coverage, CoverageBuild, cases};
 use crate::coverage::html;
-use crate::coverage::lane::{Count, Coverage, Lane, cases};
 use crate::coverage::measure::{Measured, Order};
 use crate::coverage::reached::{Gap, Reached};
 use crate::coverage::saved::{Saved, compare};
 use crate::coverage::trend::{Entry, Trend};
-use crate::lane::Lane as BuildLane;
 use crate::ui::{self, Progress};
 use crate::verbs::shared::{interrupt_flag, target_by_name, tell_skipped};
 use crate::verbs::{Listed, Verb, verb};
@@ -102,7 +102,7 @@ struct Summary<'a> {
 
 /// Where to measure, and with what.
 pub(super) struct Setup {
-    lane: Lane,
+    build: CoverageBuild,
     target: Option<&'static Target>,
     jobs: usize,
     stop: std::sync::Arc<AtomicBool>,
@@ -113,7 +113,7 @@ impl Setup {
     pub(super) fn measure(&self, sources: &[PathBuf], total: usize) -> Result<Measured> {
         let mut progress = Progress::new(total);
         let order = Order { sources, target: self.target, jobs: self.jobs, stop: &self.stop };
-        let measured = Measured::new(&self.lane, &order, || progress.case_done(false));
+        let measured = Measured::new(&self.build, &order, || progress.case_done(false));
         progress.finish();
         let measured = measured?;
         if self.stop.load(Ordering::Relaxed) {
@@ -127,7 +127,7 @@ impl Setup {
 
     /// Its program.
     pub(super) fn program(&self) -> &Path {
-        &self.lane.worker.program
+        &self.build.worker.program
     }
 }
 
@@ -166,12 +166,12 @@ impl Wanted<'_> {
         Ok((all.total, skipped))
     }
 
-    /// Builds the lane.
+    /// Builds for coverage.
     pub(super) fn build(&self) -> Result<Setup> {
-        let flavor = Flavor::new(self.flavor, &[BuildLane::Coverage])?;
-        let lane = Lane::build(&flavor, &self.project(), self.may_install)?;
+        let flavor = Flavor::new(self.flavor, &[BuildKind::Coverage])?;
+        let build = CoverageBuild::build(&flavor, &self.project(), self.may_install)?;
         let jobs = self.jobs.map_or_else(cores, usize::from);
-        Ok(Setup { lane, target: target_by_name(self.target)?, jobs, stop: interrupt_flag()? })
+        Ok(Setup { build, target: target_by_name(self.target)?, jobs, stop: interrupt_flag()? })
     }
 }
 

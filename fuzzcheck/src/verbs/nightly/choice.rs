@@ -11,35 +11,35 @@ use tandem::targets::{self, Target};
 use super::Args;
 use crate::base::{cores, project};
 use crate::build::flavor::Flavor;
+use crate::build_kind::BuildKind;
 use crate::campaign::limits::memory_per_process_mib;
 use crate::campaign::place;
 use crate::campaign::record::{self, Arm, Campaign};
 use crate::campaign::state::{Settings, State};
 use crate::fuzzing::plan::{self, Plan};
-use crate::lane::Lane;
 use crate::tools;
 use crate::verbs::shared::target_by_name;
 
-/// Lanes that fuzz, and those that run again what is new, unless others are asked for. In 600 CPU seconds of SQLite 3.31.1
-/// AddressSanitizer alone found 4 signatures and the debug lane behind it 9; the release lane with both behind it 10 in
+/// Builds that fuzz, and those that run again what is new, unless others are asked for. In 600 CPU seconds of SQLite 3.31.1
+/// AddressSanitizer alone found 4 signatures and the debug build behind it 9; the release build with both behind it 10 in
 /// 828, for two builds more. The branches that the corpora reached in the end are within 2 %.
-const LANES: &[Lane] = &[Lane::Asan];
-const RERUN: &[Lane] = &[Lane::Debug];
-/// A shorter night of the bundled SQLite, whose corpora have been through all lanes, is too short for one build more.
+const BUILDS: &[BuildKind] = &[BuildKind::Asan];
+const RERUN: &[BuildKind] = &[BuildKind::Debug];
+/// A shorter night of the bundled SQLite, whose corpora have been through all builds, is too short for one build more.
 const RERUN_BUDGET_MIN: Duration = Duration::from_secs(3600);
 /// How the time is shared, unless something else is asked for.
 const WEIGHTS: [(&str, f64); 3] = [("db_sql", 6.0), ("sql", 2.0), ("db_file", 2.0)];
-/// With lanes that run again what is new: every how many cases one is in the sample.
+/// With builds that run again what is new: every how many cases one is in the sample.
 const SAMPLE_EVERY: u32 = 100;
 
 /// What the arguments ask for.
 pub(super) struct Choice {
     pub(super) project: PathBuf,
-    /// In the first of the lanes.
+    /// In the first of the builds.
     pub(super) flavor: Flavor,
     pub(super) targets: Vec<&'static Target>,
-    pub(super) lanes: Vec<Lane>,
-    pub(super) rerun: Vec<Lane>,
+    pub(super) builds: Vec<BuildKind>,
+    pub(super) rerun: Vec<BuildKind>,
     pub(super) weights: BTreeMap<String, f64>,
     pub(super) jobs: usize,
     /// For libFuzzer.
@@ -48,8 +48,8 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn new(args: &Args) -> Result<Self> {
-        if args.flavor.lane.is_some() {
-            bail!("nightly may fuzz several lanes: --lanes names them, and not --lane");
+        if args.flavor.build.is_some() {
+            bail!("nightly may fuzz several builds: --builds names them, and not --build");
         }
         let named: Vec<&'static Target> = args
             .targets
@@ -58,20 +58,20 @@ impl Choice {
             .collect::<Result<_>>()?;
         let targets =
             if named.is_empty() { targets::all().to_vec() } else { distinct(named, |target| target.name) };
-        let given = if args.lanes.is_empty() { LANES.to_vec() } else { args.lanes.clone() };
-        let lanes = distinct(given, |lane| *lane);
-        if let Some(lane) = lanes.iter().find(|lane| !Lane::FUZZED.contains(lane)) {
-            bail!("--lanes: the lane {lane} cannot be fuzzed");
+        let given = if args.builds.is_empty() { BUILDS.to_vec() } else { args.builds.clone() };
+        let builds = distinct(given, |build| *build);
+        if let Some(build) = builds.iter().find(|build| !BuildKind::FUZZED.contains(build)) {
+            bail!("--builds: the {build} build cannot be fuzzed");
         }
-        let flavor = Flavor::new(&args.flavor, &Lane::FUZZED)?.in_lane(lanes[0]);
+        let flavor = Flavor::new(&args.flavor, &BuildKind::FUZZED)?.with_build(builds[0]);
         let rerun = match (&args.rerun[..], args.no_rerun) {
             (_, true) => Vec::new(),
-            ([], _) if args.budget < RERUN_BUDGET_MIN => plan::lanes_that_follow(&flavor),
+            ([], _) if args.budget < RERUN_BUDGET_MIN => plan::builds_that_follow(&flavor),
             ([], _) => RERUN.to_vec(),
-            (lanes, _) => lanes.to_vec(),
+            (builds, _) => builds.to_vec(),
         };
-        if let Some(lane) = rerun.iter().find(|lane| !Lane::JUDGING.contains(lane)) {
-            bail!("--rerun: cases are not judged in the lane {lane}");
+        if let Some(build) = rerun.iter().find(|build| !BuildKind::JUDGING.contains(build)) {
+            bail!("--rerun: cases are not judged in the {build} build");
         }
         let mut weights: BTreeMap<String, f64> =
             WEIGHTS.iter().map(|&(name, weight)| (name.to_owned(), weight)).collect();
@@ -87,30 +87,30 @@ impl Choice {
         let mut arguments: Vec<String> = memory.iter().map(|mib| format!("-rss_limit_mb={mib}")).collect();
         arguments.extend(args.timeout_s.map(|seconds| format!("-timeout={seconds}")));
         let project = args.project.clone().unwrap_or_else(project);
-        let choice = Self { project, flavor, targets, lanes, rerun, weights, jobs, arguments };
-        choice.plan(choice.targets[0], choice.lanes[0], args).check_project()?;
+        let choice = Self { project, flavor, targets, builds, rerun, weights, jobs, arguments };
+        choice.plan(choice.targets[0], choice.builds[0], args).check_project()?;
         tools::prepare(&choice.project, args.toolchain.as_deref(), !args.no_install)?;
         Ok(choice)
     }
 
     pub(super) fn settings(&self) -> Settings {
-        let names = |lanes: &[Lane]| lanes.iter().map(|lane| lane.name().to_owned()).collect();
+        let names = |builds: &[BuildKind]| builds.iter().map(|build| build.name().to_owned()).collect();
         Settings {
             targets: self.targets.iter().map(|target| target.name.to_owned()).collect(),
-            lanes: names(&self.lanes),
+            builds: names(&self.builds),
             rerun: names(&self.rerun),
-            build: self.flavor.arguments(self.flavor.lane),
+            arguments: self.flavor.arguments(self.flavor.build),
         }
     }
 
-    /// Every target in every lane, the targets of one lane after the other.
-    pub(super) fn arms(&self) -> impl Iterator<Item = (&'static Target, Lane)> {
-        self.lanes.iter().flat_map(|lane| self.targets.iter().map(|target| (*target, *lane)))
+    /// Every target in every build, the targets of one build after the other.
+    pub(super) fn arms(&self) -> impl Iterator<Item = (&'static Target, BuildKind)> {
+        self.builds.iter().flat_map(|build| self.targets.iter().map(|target| (*target, *build)))
     }
 
-    pub(super) fn plan(&self, target: &'static Target, lane: Lane, args: &Args) -> Plan {
+    pub(super) fn plan(&self, target: &'static Target, build: BuildKind, args: &Args) -> Plan {
         Plan {
-            flavor: self.flavor.in_lane(lane),
+            flavor: self.flavor.with_build(build),
             project: self.project.clone(),
             target: target.name,
             toolchain: args.toolchain.clone(),
@@ -124,10 +124,10 @@ impl Choice {
     }
 
     pub(super) fn record(&self, id: String, started: Timestamp, args: &Args) -> Campaign {
-        let arm = |(target, lane): (&'static Target, Lane)| Arm {
+        let arm = |(target, build): (&'static Target, BuildKind)| Arm {
             target: target.name.to_owned(),
-            lane: lane.name().to_owned(),
-            rerun: self.rerun.iter().map(|lane| lane.name().to_owned()).collect(),
+            build: build.name().to_owned(),
+            rerun: self.rerun.iter().map(|build| build.name().to_owned()).collect(),
             weight: self.weight(target),
             sittings: Vec::new(),
             samples: Vec::new(),

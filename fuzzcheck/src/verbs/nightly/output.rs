@@ -25,7 +25,7 @@ pub(super) fn print(
         writeln!(
             out,
             "{:<8} {:<8} {executions} executions in {seconds:.0} s ({rate:.0}/s), {turns} turns, {edges} edges, {cases} cases",
-            arm.target, arm.lane
+            arm.target, arm.build
         )?;
     }
     for check in &campaign.checks {

@@ -15,7 +15,7 @@ use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, core
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::arguments::LimitArgs;
 use crate::replay::protocol::{BatchResult, Job, Limits};
 use crate::replay::report::{Done, Finding, Report};
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
     /// Run all cases in this process, for a debugger: a crash ends it.
-    #[arg(long, conflicts_with_all = ["jobs", "lane"])]
+    #[arg(long, conflicts_with_all = ["jobs", "build"])]
     in_process: bool,
     /// Run only cases whose name contains this text: an id or its beginning, `sqlid=12`, a file name.
     #[arg(long, value_name = "ID")]
@@ -75,10 +75,10 @@ pub(crate) struct Args {
     /// Limits.
     #[command(flatten)]
     limits: LimitArgs,
-    /// The build whose workers run the cases [default lane: release]
+    /// The build whose workers run the cases [default: release]
     #[command(flatten)]
     flavor: FlavorArgs,
-    /// Run every Nth case only: for slow lanes.
+    /// Run every Nth case only: for slow builds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
     /// Do not install anything: say what is missing and stop.
@@ -106,7 +106,7 @@ impl Verb for Args {
         tell_skipped(&all);
         let is_interrupted = interrupt_flag()?;
         let (found, cases) = (all.total, select(all, self));
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
         if self.in_process && !flavor.is_this_program() {
             bail!("--in-process runs the SQLite of this program, and {flavor} is asked for");
         }

@@ -15,8 +15,8 @@ use super::options;
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
 use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::{Limits, OracleCounts};
 use crate::replay::report::{Done, Report, Silent};
@@ -56,7 +56,7 @@ pub(crate) fn run_command(
         option("--timeout-ms", changed(how.timeout_ms, TIMEOUT_MS)),
         option("--worker-memory-mib", changed(how.worker_memory_mib, WORKER_MEMORY_MIB)),
     ];
-    let build = flavor.arguments(Lane::Release);
+    let build = flavor.arguments(BuildKind::Release);
     let words: Vec<String> = build.into_iter().chain(arguments.into_iter().flatten()).collect();
     command_line::run(&words, target.name, path)
 }
@@ -126,7 +126,7 @@ pub(super) fn print_text(
     if elsewhere > 0 {
         writeln!(
             out,
-            "elsewhere    {elsewhere} cases are kept for bugs of other lanes or versions of SQLite"
+            "elsewhere    {elsewhere} cases are kept for bugs of other builds or versions of SQLite"
         )?;
     }
     let signatures = report.signatures();
@@ -162,7 +162,7 @@ fn print_cut_short(report: &Report, out: &mut dyn Write) -> Result<()> {
 /// The cases that were to show a bug here and do not; how many are not to.
 fn silent<'r>(report: &'r Report, worker: &Worker) -> (Vec<&'r Silent>, usize) {
     let version = worker.identity.version();
-    let is_expected = |silent: &&Silent| silent.kept.is_expected(worker.flavor.lane, version);
+    let is_expected = |silent: &&Silent| silent.kept.is_expected(worker.flavor.build, version);
     let (here, elsewhere): (Vec<_>, Vec<_>) = report.silent.iter().partition(is_expected);
     (here, elsewhere.len())
 }
@@ -201,7 +201,7 @@ struct JsonFinding<'a> {
 struct JsonReport<'a> {
     version: u32,
     sqlite: &'a str,
-    lane: &'a str,
+    build: &'a str,
     cases: u64,
     errors: usize,
     harness_errors: usize,
@@ -255,7 +255,7 @@ pub(super) fn print_json(
     let document = JsonReport {
         version: JSON_VERSION,
         sqlite: &worker.identity.source_id,
-        lane: worker.flavor.lane.name(),
+        build: worker.flavor.build.name(),
         cases: report.cases,
         errors: report.findings.len(),
         harness_errors: report.harness_errors.len(),

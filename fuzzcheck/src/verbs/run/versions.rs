@@ -14,7 +14,7 @@ use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
 use crate::build::arguments::FlavorArgs;
 use crate::build::flavor::Flavor;
 use crate::build::worker::Worker;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::Report;
 use crate::replay::cut_short::{self, CutShort};
 use crate::source;
@@ -39,7 +39,7 @@ struct Column {
 #[derive(Serialize)]
 struct Table {
     version: u32,
-    lane: &'static str,
+    build: &'static str,
     versions: Vec<Column>,
     /// By case, what each version shows: a signature, or that it was cut short; `null` for nothing.
     cases: BTreeMap<String, Vec<Option<String>>>,
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
     let target = target_by_name(args.target.as_deref())?;
     let paths = paths_or_corpus(&args.paths);
     let stop = interrupt_flag()?;
-    let mut table = Table { version: 1, lane: "", versions: Vec::new(), cases: BTreeMap::new() };
+    let mut table = Table { version: 1, build: "", versions: Vec::new(), cases: BTreeMap::new() };
     let mut code = ExitCode::SUCCESS;
     let mut names = Vec::new();
     for version in versions {
@@ -58,7 +58,8 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
             break;
         }
         let flavor = FlavorArgs { sqlite_version: Some(version.clone()), ..args.flavor.clone() };
-        let worker = Worker::build(&Flavor::new(&flavor, &Lane::JUDGING)?, &project(), !args.no_install)?;
+        let worker =
+            Worker::build(&Flavor::new(&flavor, &BuildKind::JUDGING)?, &project(), !args.no_install)?;
         let all = source::open(&paths, target)?;
         if table.versions.is_empty() {
             code = tell_skipped(&all);
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
         if report.cases == 0 {
             bail!("no case was run: {}", in_words(&paths));
         }
-        table.lane = worker.flavor.lane.name();
+        table.build = worker.flavor.build.name();
         table.add(&worker, &report);
     }
     table.fill(&names);
@@ -149,10 +150,10 @@ impl Table {
                 [] => String::new(),
                 some => format!(", cut short {}", cut_short::in_words(some)),
             };
-            let lane = self.lane;
+            let build = self.build;
             writeln!(
                 out,
-                "fuzzcheck: {sqlite} ({source_id}), lane {lane}: {errors} errors out of {cases} cases{cut_short}"
+                "fuzzcheck: {sqlite} ({source_id}), {build} build: {errors} errors out of {cases} cases{cut_short}"
             )?;
         }
         Ok(())

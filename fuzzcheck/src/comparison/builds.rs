@@ -1,10 +1,10 @@
-//! Whether lanes agree: the same case must do the same in every build of the same SQLite.
+//! Whether builds agree: the same case must do the same in every build of the same SQLite.
 //!
 //! What is compared is the [`CaseDigest`]: result codes and rows of each statement, then the files. A difference
-//! between lanes that do not change SQLite is undefined behaviour at work, in SQLite or in the harness, or a sanitizer
+//! between builds that do not change SQLite is undefined behaviour at work, in SQLite or in the harness, or a sanitizer
 //! that looks at the stack or the heap of a case that SQLite let grow. What may differ is excused, with the reason.
 //!
-//! In every lane: what tells of the compile options tells of another compiler. Where SQLITE_DEBUG is set, which does
+//! In every build: what tells of the compile options tells of another compiler. Where SQLITE_DEBUG is set, which does
 //! change SQLite:
 //! 1. `EXPLAIN` and the tables and functions that show bytecode have comments in a debug build;
 //! 2. what tells of the build tells of another one;
@@ -16,7 +16,7 @@ use tandem::TestCase;
 use tandem::dbfile::damage::{Assessment, assess_with};
 use tandem::testcase::{JOURNAL, WAL};
 
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::protocol::{CaseDigest, StatementDigest};
 
 /// What comparing a case gives.
@@ -50,8 +50,13 @@ const TELLS_OF_THE_BUILD: [&str; 12] = [
 /// `SQLITE_NOMEM`, whatever the extended code.
 const NOMEM: i32 = 7;
 
-/// Compares what a case did in a lane with what it did in the first one.
-pub(crate) fn compare(case: &TestCase, first: &CaseDigest, other: &CaseDigest, lane: Lane) -> Comparison {
+/// Compares what a case did in a build with what it did in the first one.
+pub(crate) fn compare(
+    case: &TestCase,
+    first: &CaseDigest,
+    other: &CaseDigest,
+    build: BuildKind,
+) -> Comparison {
     if first == other {
         return Comparison::Equal;
     }
@@ -60,11 +65,11 @@ pub(crate) fn compare(case: &TestCase, first: &CaseDigest, other: &CaseDigest, l
     let mut excused = None;
     for (a, b) in first.statements.iter().zip(&other.statements).filter(|(a, b)| a != b) {
         let sql = script.get(a.sql.clone()).unwrap_or_default();
-        match excuse_statement(sql, a, b, lane) {
+        match excuse_statement(sql, a, b, build) {
             Some(reason) => _ = excused.get_or_insert(reason),
             None => {
                 let what = format!("{}: {} against {}", text(script, a), shown(a), shown(b));
-                return excuse_case(case, first, other, lane).unwrap_or(Comparison::Different(what));
+                return excuse_case(case, first, other, build).unwrap_or(Comparison::Different(what));
             }
         }
     }
@@ -78,7 +83,7 @@ pub(crate) fn compare(case: &TestCase, first: &CaseDigest, other: &CaseDigest, l
     } else {
         "the budget ended one of the runs".to_owned()
     };
-    excuse_case(case, first, other, lane).unwrap_or(Comparison::Different(what))
+    excuse_case(case, first, other, build).unwrap_or(Comparison::Different(what))
 }
 
 /// Why one statement may have another result there.
@@ -86,13 +91,13 @@ fn excuse_statement(
     sql: &[u8],
     a: &StatementDigest,
     b: &StatementDigest,
-    lane: Lane,
+    build: BuildKind,
 ) -> Option<&'static str> {
     if mentions(sql, &TELLS_OF_THE_COMPILER) {
         return Some("a statement asks for the compile options");
     }
     let is_out_of_memory = |statement: &StatementDigest| statement.code & 0xff == NOMEM;
-    match lane.changes_semantics() {
+    match build.changes_semantics() {
         true if a.verb == "EXPLAIN" || mentions(sql, &TELLS_OF_THE_BUILD) => {
             Some("a statement asks for what a debug build does otherwise")
         }
@@ -101,9 +106,14 @@ fn excuse_statement(
     }
 }
 
-/// Why a case may do something else in a lane with SQLITE_DEBUG.
-fn excuse_case(case: &TestCase, first: &CaseDigest, other: &CaseDigest, lane: Lane) -> Option<Comparison> {
-    if !lane.changes_semantics() {
+/// Why a case may do something else in a build with SQLITE_DEBUG.
+fn excuse_case(
+    case: &TestCase,
+    first: &CaseDigest,
+    other: &CaseDigest,
+    build: BuildKind,
+) -> Option<Comparison> {
+    if !build.changes_semantics() {
         return None;
     }
     if first.is_cut_short || other.is_cut_short {
@@ -158,17 +168,17 @@ mod tests {
         let (one, two) = (digest(101, 5, 1), digest(101, 6, 1));
         let script = |text: &str| TestCase::from_sql(format!("{text:<22}"));
         let select = script("SELECT 1");
-        let compared = |text: &str, lane| compare(&script(text), &one, &two, lane);
-        assert_eq!(compare(&select, &one, &one, Lane::Asan), Comparison::Equal);
+        let compared = |text: &str, build| compare(&script(text), &one, &two, build);
+        assert_eq!(compare(&select, &one, &one, BuildKind::Asan), Comparison::Equal);
         let expected =
             "SELECT 1: code 101, 1 rows (0000000000000005) against code 101, 1 rows (0000000000000006)";
-        for lane in [Lane::Asan, Lane::Debug] {
-            assert_eq!(compared("SELECT 1", lane), Comparison::Different(expected.to_owned()));
+        for build in [BuildKind::Asan, BuildKind::Debug] {
+            assert_eq!(compared("SELECT 1", build), Comparison::Different(expected.to_owned()));
         }
-        assert!(matches!(compared("PRAGMA compile_options", Lane::Asan), Comparison::Excused(_)));
+        assert!(matches!(compared("PRAGMA compile_options", BuildKind::Asan), Comparison::Excused(_)));
         let asks = "EXPLAIN SELECT 1";
-        assert!(matches!(compared(asks, Lane::Asan), Comparison::Different(_)));
-        assert!(matches!(compared(asks, Lane::Debug), Comparison::Excused(_)));
+        assert!(matches!(compared(asks, BuildKind::Asan), Comparison::Different(_)));
+        assert!(matches!(compared(asks, BuildKind::Debug), Comparison::Excused(_)));
         // What follows such a statement is looked at all the same.
         let twice = |first: &CaseDigest, values| {
             let mut both = first.clone();
@@ -181,23 +191,25 @@ mod tests {
             });
             both
         };
-        let behind = compare(&script("PRAGMA vdbe_trace"), &twice(&one, 1), &twice(&two, 2), Lane::Debug);
+        let behind =
+            compare(&script("PRAGMA vdbe_trace"), &twice(&one, 1), &twice(&two, 2), BuildKind::Debug);
         assert!(matches!(
             behind,
             Comparison::Excused("a view, a trigger or a table holds what a debug build does otherwise")
         ));
-        let behind = compare(&script("PRAGMA compile_options"), &twice(&one, 1), &twice(&two, 2), Lane::Asan);
+        let behind =
+            compare(&script("PRAGMA compile_options"), &twice(&one, 1), &twice(&two, 2), BuildKind::Asan);
         assert!(matches!(behind, Comparison::Different(_)));
-        let out_of_memory = compare(&select, &one, &digest(7, 5, 1), Lane::Memdebug);
+        let out_of_memory = compare(&select, &one, &digest(7, 5, 1), BuildKind::Memdebug);
         assert_eq!(out_of_memory, Comparison::Excused("a limit on memory was reached"));
-        let files = compare(&select, &one, &digest(101, 5, 2), Lane::Debug);
+        let files = compare(&select, &one, &digest(101, 5, 2), BuildKind::Debug);
         assert_eq!(files, Comparison::Different("the files that are left differ".to_owned()));
         let short = CaseDigest { is_cut_short: true, ..one.clone() };
-        assert!(matches!(compare(&select, &one, &short, Lane::Debug), Comparison::Excused(_)));
-        assert!(matches!(compare(&select, &one, &short, Lane::Ubsan), Comparison::Different(_)));
+        assert!(matches!(compare(&select, &one, &short, BuildKind::Debug), Comparison::Excused(_)));
+        assert!(matches!(compare(&select, &one, &short, BuildKind::Ubsan), Comparison::Different(_)));
         let mut damaged = select;
         damaged.files.insert(tandem::testcase::FileName::main(), vec![7; 1024]);
-        assert!(matches!(compare(&damaged, &one, &two, Lane::Debug), Comparison::Excused(_)));
-        assert!(matches!(compare(&damaged, &one, &two, Lane::Asan), Comparison::Different(_)));
+        assert!(matches!(compare(&damaged, &one, &two, BuildKind::Debug), Comparison::Excused(_)));
+        assert!(matches!(compare(&damaged, &one, &two, BuildKind::Asan), Comparison::Different(_)));
     }
 }

@@ -96,21 +96,21 @@ impl Files {
 }
 
 /// The build.
-pub(crate) struct Lane {
+pub(crate) struct CoverageBuild {
     /// Its program.
     pub worker: Worker,
     folder: PathBuf,
     tools: Tools,
 }
 
-impl Lane {
+impl CoverageBuild {
     /// Builds the SQLite of a flavor so that it counts.
     ///
     /// # Errors
     /// What it needs is missing, or the build failed: cargo has said why on standard error.
     pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
         let tools = prepare(project, may_install)?;
-        let flavor = flavor.in_lane(crate::lane::Lane::Coverage);
+        let flavor = flavor.with_build(crate::build_kind::BuildKind::Coverage);
         let worker = Worker::build(&flavor, project, may_install)?;
         Ok(Self { worker, folder: flavor.folder(project, false), tools })
     }
@@ -133,7 +133,7 @@ impl Lane {
     /// The same; `observer` sees what each case did, with a digest of it.
     ///
     /// # Errors
-    /// As [`Lane::replay`].
+    /// As [`CoverageBuild::replay`].
     pub(crate) fn replay_observed(
         &self,
         mut cases: Cases,
