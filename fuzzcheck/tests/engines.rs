@@ -140,7 +140,7 @@ fn nothing_to_compare_is_an_error() {
 fn a_wrong_name_is_an_error() {
     let folder = folder();
     let case = script(folder.path(), "SELECT 1;");
-    pair("bundled", "nonsense", &case, "").expect_error(&["no build is named `nonsense`", "bundled"]);
+    pair("bundled", "nonsense", &case, "").expect_error(&["`nonsense` is no configuration", "bundled"]);
     pair("/bin/true", "bundled", &case, "").expect_error(&["/bin/true", "ends before its first case"]);
     bundled(&case, "--plant-a nonsense").expect_error(&["no planted bug is named `nonsense`"]);
     bundled(&case, "--target nonsense").expect_error(&["no target is named `nonsense`"]);

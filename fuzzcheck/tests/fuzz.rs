@@ -318,7 +318,7 @@ fn what_is_new_is_run_again_and_compared() {
     let stage = Stage::new("");
     stage.fuzz("--build valgrind").expect_error(&["--build valgrind is not for this"]);
     stage.fuzz("--rerun coverage").expect_error(&["not judged", "coverage"]);
-    stage.fuzz("--pair nothing").expect_error(&["no build is named `nothing`"]);
+    stage.fuzz("--pair nothing").expect_error(&["`nothing` is no configuration"]);
 }
 
 /// A build that sees more than others: what it is given runs with a planted bug.

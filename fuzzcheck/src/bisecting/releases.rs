@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use super::{Found, Range, Shows, search};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build::worker::Worker;
 use crate::replay::client::Client;
@@ -107,7 +107,7 @@ impl Bisected {
 /// How releases are built, and cases run in them.
 pub(crate) struct Build<'a> {
     /// The build, and what is built in beside SQLite.
-    pub flavor: &'a Flavor,
+    pub configuration: &'a Configuration,
     /// The releases.
     pub releases: &'a Releases,
     /// The working copy.
@@ -169,7 +169,7 @@ impl Build<'_> {
     pub(crate) fn try_all(&self, releases: &[&str], named: &NamedCase) -> Vec<Tried> {
         let shown = |version: &str| -> Result<(String, CaseResult)> {
             let worker = Worker::build(
-                &self.flavor.of_release(self.releases, version)?,
+                &self.configuration.of_release(self.releases, version)?,
                 self.project,
                 self.may_install,
             )?;

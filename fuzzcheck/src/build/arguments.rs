@@ -10,8 +10,8 @@ use crate::build_kind::BuildKind;
 
 /// Which SQLite, and how it is built.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Build")]
-pub struct FlavorArgs {
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigurationArgs {
     /// How SQLite is built.
     #[arg(long, value_name = "BUILD", value_enum)]
     pub build: Option<BuildKind>,
@@ -47,7 +47,7 @@ pub struct FlavorArgs {
     pub vfs: Option<String>,
 }
 
-impl FlavorArgs {
+impl ConfigurationArgs {
     /// The releases, where several are asked for.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Building `fuzzcheck` itself, of which only the workers are used, as a flavor.
+//! Builds `fuzzcheck` itself in another configuration, for its workers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use tandem::corpus::Version;
 use tandem::engine::sqlite;
 use tandem::registry;
 
-use super::flavor::Flavor;
+use super::configuration::Configuration;
 use super::relink::Harness;
 use crate::build_kind::BuildKind;
 use crate::replay::Options;
@@ -49,7 +49,7 @@ pub(crate) struct Worker {
     /// The program.
     pub program: PathBuf,
     /// What it is.
-    pub flavor: Flavor,
+    pub configuration: Configuration,
     /// What it says of its SQLite.
     pub identity: Identity,
 }
@@ -59,38 +59,42 @@ impl Worker {
     ///
     /// # Errors
     /// What it needs is missing, or the build failed: cargo has said why on standard error.
-    pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
-        if flavor.build == BuildKind::Valgrind {
+    pub(crate) fn build(configuration: &Configuration, project: &Path, may_install: bool) -> Result<Self> {
+        if configuration.build == BuildKind::Valgrind {
             need_valgrind(may_install)?;
         }
-        if flavor.is_this_program() {
+        if configuration.is_this_program() {
             let program = this_program()?;
-            return Ok(Self { program, flavor: flavor.clone(), identity: Identity::of_this_program() });
+            return Ok(Self {
+                program,
+                configuration: configuration.clone(),
+                identity: Identity::of_this_program(),
+            });
         }
         // Whoever reads the counts of the coverage build has already checked for what it needs.
-        match flavor.build {
+        match configuration.build {
             BuildKind::Asan | BuildKind::Debug => tools::need_clang(project, None, may_install)?,
             BuildKind::Ubsan => tools::need_clang_runtimes(project, may_install)?,
             BuildKind::Release | BuildKind::Memdebug | BuildKind::Valgrind | BuildKind::Coverage => {}
         }
-        let harness = if flavor.harness().is_this_program() {
+        let harness = if configuration.harness().is_this_program() {
             this_program()?
         } else {
-            compile_harness(flavor, project)?
+            compile_harness(configuration, project)?
         };
-        let program = if flavor.is_harness() {
+        let program = if configuration.is_harness() {
             harness
         } else {
             Harness::of(&harness)?.with(
-                flavor,
+                configuration,
                 project,
-                &flavor.folder(project, false),
+                &configuration.folder(project, false),
                 &program_name()?,
                 false,
             )?
         };
-        let identity = identify(&program, flavor)?;
-        if let Some(sqlite) = &flavor.sqlite
+        let identity = identify(&program, configuration)?;
+        if let Some(sqlite) = &configuration.sqlite
             && !sqlite.source_ids.contains(&identity.source_id)
         {
             // Were the bundled one linked in its place, nothing would be found in what was asked for.
@@ -101,15 +105,15 @@ impl Worker {
                 sqlite.source_ids.join(" or ")
             );
         }
-        Ok(Self { program, flavor: flavor.clone(), identity })
+        Ok(Self { program, configuration: configuration.clone(), identity })
     }
 
     /// How its workers are started, and how long they may take.
     pub(crate) fn options(&self, options: Options) -> Options {
-        let build = self.flavor.build;
+        let build = self.configuration.build;
         Options {
             prefix: build.prefix().iter().map(|word| (*word).to_owned()).collect(),
-            environment: self.flavor.run_environment(),
+            environment: self.configuration.run_environment(),
             timeout_ms: options.timeout_ms * build.slowness(),
             worker_memory_mib: if build.limits_address_space() { options.worker_memory_mib } else { 0 },
             ..options
@@ -138,9 +142,9 @@ fn program_name() -> Result<String> {
 }
 
 /// Builds this program with AddressSanitizer.
-fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
-    let flavor = flavor.harness();
-    let folder = flavor.folder(project, false);
+fn compile_harness(configuration: &Configuration, project: &Path) -> Result<PathBuf> {
+    let configuration = configuration.harness();
+    let folder = configuration.folder(project, false);
     // With a target of its own, build scripts and macros stay without.
     let host = tools::host(project, None)?;
     let name = program_name()?;
@@ -155,7 +159,7 @@ fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
     command.arg("--target-dir").arg(&folder);
     let others = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{others} -Zsanitizer=address").trim());
-    flavor.set_environment(&mut command, false);
+    configuration.set_environment(&mut command, false);
     command
         .env("CC", project.join(".cargo/cc"))
         .env("RUST_BACKTRACE", "0")
@@ -163,15 +167,15 @@ fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
         .stdout(std::io::stderr())
         .stdin(Stdio::null());
     if !command.status().context("cannot run cargo")?.success() {
-        bail!("the build failed ({flavor}): see above");
+        bail!("the build failed ({configuration}): see above");
     }
     Ok(built)
 }
 
 /// Asks the program.
-fn identify(program: &Path, flavor: &Flavor) -> Result<Identity> {
+fn identify(program: &Path, configuration: &Configuration) -> Result<Identity> {
     let mut command = Command::new(program);
-    command.arg("identity").envs(flavor.build.environment().iter().copied());
+    command.arg("identity").envs(configuration.build.environment().iter().copied());
     // This run counts nothing.
     command.env("LLVM_PROFILE_FILE", "/dev/null");
     let output = command.stdin(Stdio::null()).output();

@@ -18,7 +18,7 @@ use tandem::targets;
 use super::findings;
 use super::runner::{Done, Runner};
 use super::steps::{self, Ran};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::this_program;
 use crate::build_kind::BuildKind;
 use crate::fuzzing::session::tail;
@@ -50,7 +50,7 @@ pub(crate) struct After<'a> {
     /// The working copy.
     pub project: &'a Path,
     /// What was fuzzed; its build is the first of those that did, and measures for `corpus merge`.
-    pub flavor: &'a Flavor,
+    pub configuration: &'a Configuration,
     /// The words of a command line that ask for it, without its build.
     pub arguments: &'a [String],
     /// Names of the targets that were fuzzed.
@@ -127,8 +127,8 @@ impl After<'_> {
 
     /// Why this build cannot be used now: it is not built yet, and there is no time to build it.
     fn why_not(&self, runner: &Runner<'_>, build: BuildKind) -> Option<String> {
-        let flavor = self.flavor.with_build(build);
-        if flavor.is_this_program() || flavor.folder(self.project, false).exists() {
+        let configuration = self.configuration.with_build(build);
+        if configuration.is_this_program() || configuration.folder(self.project, false).exists() {
             return None;
         }
         let measured = runner.step_of("build").map_or(0.0, |step| step.seconds);

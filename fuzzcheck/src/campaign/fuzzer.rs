@@ -109,7 +109,7 @@ impl LibFuzzer {
     }
 
     fn seen_path(&self, arm: &Built) -> PathBuf {
-        self.folder.join(format!("rerun-{}-{}.json", arm.plan.name(), arm.plan.flavor.build))
+        self.folder.join(format!("rerun-{}-{}.json", arm.plan.name(), arm.plan.configuration.build))
     }
 }
 
@@ -160,7 +160,7 @@ impl Fuzz for LibFuzzer {
 
 fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64) -> Moment {
     let status = progress.status();
-    let build = arm.plan.flavor.build.name();
+    let build = arm.plan.configuration.build.name();
     let case = |signature: &str, path: &Path| Case {
         path: path.to_owned(),
         signature: signature.to_owned(),

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::record::{Build, Machine};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Identity;
 
-/// The build of a flavor. The options are those of the bundled SQLite; of another, nobody has asked it yet.
-pub(crate) fn build(flavor: &Flavor, project: &Path, toolchain: Option<&str>) -> Build {
+/// The build of a configuration. The options are those of the bundled SQLite; of another, nobody has asked it yet.
+pub(crate) fn build(configuration: &Configuration, project: &Path, toolchain: Option<&str>) -> Build {
     let bundled = Identity::of_this_program();
-    let (version, source_id, compile_options) = match &flavor.sqlite {
+    let (version, source_id, compile_options) = match &configuration.sqlite {
         Some(sqlite) => (sqlite.version.clone(), sqlite.source_ids[0].clone(), Vec::new()),
         None => (bundled.version, bundled.source_id, bundled.compile_options),
     };

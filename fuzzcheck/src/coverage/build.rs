@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::export::Detail;
 use super::tools::{Tools, prepare};
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::files;
 use crate::replay::report::Done;
@@ -104,15 +104,15 @@ pub(crate) struct CoverageBuild {
 }
 
 impl CoverageBuild {
-    /// Builds the SQLite of a flavor so that it counts.
+    /// Builds the SQLite of a configuration so that it counts.
     ///
     /// # Errors
     /// What it needs is missing, or the build failed: cargo has said why on standard error.
-    pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
+    pub(crate) fn build(configuration: &Configuration, project: &Path, may_install: bool) -> Result<Self> {
         let tools = prepare(project, may_install)?;
-        let flavor = flavor.with_build(crate::build_kind::BuildKind::Coverage);
-        let worker = Worker::build(&flavor, project, may_install)?;
-        Ok(Self { worker, folder: flavor.folder(project, false), tools })
+        let configuration = configuration.with_build(crate::build_kind::BuildKind::Coverage);
+        let worker = Worker::build(&configuration, project, may_install)?;
+        Ok(Self { worker, folder: configuration.folder(project, false), tools })
     }
 
     /// Runs cases and writes the profile of what they reach to `profile`.

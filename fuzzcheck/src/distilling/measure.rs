@@ -16,7 +16,7 @@ use tandem::testcase::{CASE_BYTES_MAX, CaseId};
 
 use super::control::Reader;
 use super::features::Features;
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::files::{self, Held};
 use crate::fuzzing::log::{self, Ending, UNKNOWN};
 use crate::fuzzing::session;
@@ -111,7 +111,7 @@ impl Laboratory {
         &self,
         cases: &BTreeMap<CaseId, &[u8]>,
         features: &mut Features,
-        flavor: &Flavor,
+        configuration: &Configuration,
         stop: &AtomicBool,
     ) -> Result<Vec<Crash>> {
         let mut rest: Vec<CaseId> = cases.keys().copied().collect();
@@ -125,7 +125,7 @@ impl Laboratory {
         let mut progress = ui::Progress::new(rest.len());
         while !rest.is_empty() && !stop.load(Ordering::Relaxed) {
             let control = self.write_control(&rest)?;
-            let done = self.attempt(&control, features, flavor, stop, &mut progress);
+            let done = self.attempt(&control, features, configuration, stop, &mut progress);
             // Before the control file goes, and whatever happened.
             features.save(&self.features_path())?;
             fs::remove_file(&control).with_context(|| format!("{}", control.display()))?;
@@ -164,7 +164,7 @@ impl Laboratory {
         &self,
         control: &Path,
         features: &mut Features,
-        flavor: &Flavor,
+        configuration: &Configuration,
         stop: &AtomicBool,
         progress: &mut ui::Progress,
     ) -> Result<Option<Crash>> {
@@ -172,9 +172,9 @@ impl Laboratory {
         let mut output =
             tempfile::tempfile_in(&self.folder).context("making a file for the target's output")?;
         let mut command = Command::new(&self.program);
-        flavor.set_environment(&mut command, true);
+        configuration.set_environment(&mut command, true);
         // A target has options of its own for AddressSanitizer (`tandem::targets::driver`).
-        command.envs(flavor.run_environment().into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
+        command.envs(configuration.run_environment().into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
         command.arg("-merge_inner=2").arg(format!("-merge_control_file={}", control.display()));
         // Nothing is cut off, and this program keeps the artifacts.
         command.arg(format!("-max_len={CASE_BYTES_MAX}")).arg("-exact_artifact_path=/dev/null");

@@ -60,8 +60,8 @@ impl BuildCheck {
             ..Options::default()
         });
         let client = Client::new(&worker.program, &options)?;
-        let words = worker.flavor.arguments(BuildKind::Release);
-        Ok(Self { name: format!("{} build", worker.flavor.build), words, client, next: 1 })
+        let words = worker.configuration.arguments(BuildKind::Release);
+        Ok(Self { name: format!("{} build", worker.configuration.build), words, client, next: 1 })
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use tandem::registry;
 use tandem::targets::{TARGETS, focus};
 
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::relink::Harness;
 use crate::build_kind::BuildKind;
 use crate::files;
@@ -18,15 +18,15 @@ use crate::ui::shell_quoted;
 /// The builds in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
 /// what there is to be found are assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug
 /// build has; in the bundled one our corpora have been through all builds.
-pub(crate) fn builds_that_follow(flavor: &Flavor) -> Vec<BuildKind> {
-    let is_other = !flavor.what().is_empty() && flavor.build != BuildKind::Debug;
+pub(crate) fn builds_that_follow(configuration: &Configuration) -> Vec<BuildKind> {
+    let is_other = !configuration.what().is_empty() && configuration.build != BuildKind::Debug;
     if is_other { vec![BuildKind::Debug] } else { Vec::new() }
 }
 
 /// What to fuzz and for how long.
 pub(crate) struct Plan {
     /// What is fuzzed.
-    pub flavor: Flavor,
+    pub configuration: Configuration,
     /// The working copy.
     pub project: PathBuf,
     /// Name of the target.
@@ -53,14 +53,14 @@ impl Plan {
         self.project.join("fuzz/corpus").join(self.name())
     }
 
-    /// See [`Flavor::name_of`].
+    /// See [`Configuration::name_of`].
     pub(crate) fn name(&self) -> String {
-        self.flavor.name_of(self.target)
+        self.configuration.name_of(self.target)
     }
 
     /// Where cases that are findings are kept.
     pub(crate) fn artifacts(&self) -> PathBuf {
-        self.flavor.artifacts(&self.project, self.target)
+        self.configuration.artifacts(&self.project, self.target)
     }
 
     /// Where the target leaves a sample of what it runs.
@@ -98,10 +98,10 @@ impl Plan {
     /// # Errors
     /// It is not there.
     pub(crate) fn program(&self) -> Result<PathBuf> {
-        if self.flavor.is_harness() {
+        if self.configuration.is_harness() {
             return self.harness();
         }
-        let program = self.flavor.folder(&self.project, true).join(self.target);
+        let program = self.configuration.folder(&self.project, true).join(self.target);
         if program.is_file() {
             Ok(program)
         } else {
@@ -111,7 +111,7 @@ impl Plan {
 
     /// The program that Cargo builds.
     fn harness(&self) -> Result<PathBuf> {
-        let harness = self.flavor.harness();
+        let harness = self.configuration.harness();
         let target = if harness.is_default_for_fuzzing() {
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
         } else {
@@ -153,7 +153,7 @@ impl Plan {
             "profile.release.debug=\"line-tables-only\"",
         ]);
         command.args(["--bin", self.target]).current_dir(&self.project);
-        let harness = self.flavor.harness();
+        let harness = self.configuration.harness();
         if !harness.is_default_for_fuzzing() {
             command.arg("--target-dir").arg(harness.folder(&self.project, true));
         }
@@ -168,7 +168,7 @@ impl Plan {
     }
 
     fn set_run_environment(&self, command: &mut Command) {
-        let environment = self.flavor.run_environment();
+        let environment = self.configuration.run_environment();
         command.envs(environment.into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
         // A target has options of its own for AddressSanitizer (`tandem::targets::driver`). Names of functions are
         // found by the session, which reads the target's debug information once and not at each finding.
@@ -188,7 +188,7 @@ impl Plan {
     pub(super) fn run(&self, part: Option<&Path>) -> Result<Command> {
         let mut command = Command::new(self.program()?);
         command.current_dir(&self.project);
-        self.flavor.set_environment(&mut command, true);
+        self.configuration.set_environment(&mut command, true);
         self.set_run_environment(&mut command);
         let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
         command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
@@ -206,7 +206,8 @@ impl Plan {
     pub(crate) fn replay(&self, case: &Path) -> Result<String> {
         let program = self.program()?;
         let program = program.strip_prefix(&self.project).unwrap_or(&program).display().to_string();
-        let environment: String = self.flavor.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
+        let environment: String =
+            self.configuration.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
         Ok(format!("{environment}{} {}", shell_quoted(&program), shell_quoted(&case.display().to_string())))
     }
 
@@ -227,11 +228,17 @@ impl Plan {
     /// # Errors
     /// As [`Harness::with`].
     pub(crate) fn link(&self) -> Result<()> {
-        if self.flavor.is_harness() {
+        if self.configuration.is_harness() {
             return Ok(());
         }
-        let folder = self.flavor.folder(&self.project, true);
-        Harness::of(&self.harness()?)?.with(&self.flavor, &self.project, &folder, self.target, true)?;
+        let folder = self.configuration.folder(&self.project, true);
+        Harness::of(&self.harness()?)?.with(
+            &self.configuration,
+            &self.project,
+            &folder,
+            self.target,
+            true,
+        )?;
         Ok(())
     }
 
@@ -240,7 +247,7 @@ impl Plan {
     /// # Errors
     /// Where the folder of its artifacts cannot be made.
     pub(crate) fn build_command(&self) -> Result<Command> {
-        eprintln!("fuzzcheck: building the target {} with coverage ({})", self.target, self.flavor);
+        eprintln!("fuzzcheck: building the target {} with coverage ({})", self.target, self.configuration);
         std::fs::create_dir_all(self.artifacts())
             .with_context(|| format!("{}", self.artifacts().display()))?;
         let mut command = self.cargo_build()?;

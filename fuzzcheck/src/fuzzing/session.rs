@@ -359,7 +359,8 @@ impl<'a> Session<'a> {
     /// What the checks say of a case that ended a run with `signature`, where that may be more: without a sanitizer, all
     /// that is known of a crash is a signal.
     fn look(&self, case: &Path, signature: &str) -> Result<Option<Caught>> {
-        let is_known = self.plan.flavor.build.has_address_sanitizer() || !signature.starts_with("crash/");
+        let is_known =
+            self.plan.configuration.build.has_address_sanitizer() || !signature.starts_with("crash/");
         let Some(follower) = self.follower.as_ref().filter(|_| !is_known) else {
             return Ok(None);
         };

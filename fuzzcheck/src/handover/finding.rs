@@ -45,9 +45,13 @@ impl Seen {
     pub(crate) fn new(worker: &Worker, result: CaseResult) -> Self {
         let bundled = tandem::engine::sqlite::version;
         Self {
-            version: worker.flavor.sqlite.as_ref().map_or_else(bundled, |sqlite| sqlite.title().to_owned()),
+            version: worker
+                .configuration
+                .sqlite
+                .as_ref()
+                .map_or_else(bundled, |sqlite| sqlite.title().to_owned()),
             source_id: worker.identity.source_id.clone(),
-            build: worker.flavor.build.name(),
+            build: worker.configuration.build.name(),
             compile_options: worker.identity.compile_options.clone(),
             bugs: result.bugs,
             digest: result.digest,

@@ -7,7 +7,7 @@ use tandem::TestCase;
 use tandem::targets::Target;
 
 use crate::base::WORKER_MEMORY_MIB;
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
@@ -88,7 +88,7 @@ impl Probes {
     /// # Errors
     /// They cannot be built.
     pub(crate) fn new(
-        flavor: &Flavor,
+        configuration: &Configuration,
         other: Option<&str>,
         options: &Options,
         project: &Path,
@@ -97,14 +97,14 @@ impl Probes {
         let options = Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options.clone() };
         if let Some(other) = other {
             let builds = vec![
-                named::of_flavor(flavor, options.clone(), project, may_install)?,
+                named::of_configuration(configuration, options.clone(), project, may_install)?,
                 named::build(other, options, project, may_install)?,
             ];
-            return Ok(Self { builds, words: vec![flavor.name(), other.to_owned()] });
+            return Ok(Self { builds, words: vec![configuration.name(), other.to_owned()] });
         }
-        let worker = Worker::build(flavor, project, may_install)?;
+        let worker = Worker::build(configuration, project, may_install)?;
         let options = worker.options(options);
-        let mut words = flavor.arguments(BuildKind::Release);
+        let mut words = configuration.arguments(BuildKind::Release);
         words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
         words.extend(options.is_twice.then(|| "--twice".to_owned()));
         Ok(Self { builds: vec![Build { program: worker.program, options }], words })

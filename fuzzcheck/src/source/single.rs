@@ -57,7 +57,7 @@ fn target_of(path: &Path) -> Option<&'static Target> {
     Target::by_name(name).or_else(|| target_named(name).filter(|_| is_of_fuzzing()))
 }
 
-/// The target that names a folder of its inputs, where that is of one build ([`crate::build::flavor::Flavor::name_of`]).
+/// The target that names a folder of its inputs, where that is of one build ([`crate::build::configuration::Configuration::name_of`]).
 pub(crate) fn target_named(folder: &str) -> Option<&'static Target> {
     Target::by_name(folder.split('-').next()?)
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::bisecting::{Bisected, Build, Tried};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build_kind::BuildKind;
 use crate::replay::Options;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// The build, and what is built in [default: debug]. --sqlite-version names a release that shows the bug, which
     /// is then tried first.
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Refuse nothing of what leads to a known bug of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
@@ -73,14 +73,17 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let target = target_by_name(self.target.as_deref())?;
         let (named, code) = find(&self.case, &self.corpus, target)?;
-        if let Some(folder) = &self.flavor.sqlite {
+        if let Some(folder) = &self.configuration.sqlite {
             bail!(
                 "--sqlite {}: what is bisected are releases, also those of --releases DIR",
                 folder.display()
             );
         }
-        let hint = self.flavor.sqlite_version.as_deref();
-        let flavor = Flavor::new(&FlavorArgs { sqlite_version: None, ..self.flavor.clone() }, &BUILDS)?;
+        let hint = self.configuration.sqlite_version.as_deref();
+        let configuration = Configuration::new(
+            &ConfigurationArgs { sqlite_version: None, ..self.configuration.clone() },
+            &BUILDS,
+        )?;
         let options = Options {
             meets_known_bugs: self.meet_known_bugs,
             limits: (&self.limits).into(),
@@ -89,9 +92,9 @@ impl Verb for Args {
             ..Options::default()
         };
         let project = project();
-        let releases = Releases::new(self.flavor.releases.as_deref())?;
+        let releases = Releases::new(self.configuration.releases.as_deref())?;
         let build = Build {
-            flavor: &flavor,
+            configuration: &configuration,
             releases: &releases,
             project: &project,
             may_install: !self.no_install,
@@ -104,10 +107,10 @@ impl Verb for Args {
                 "{}: none of the {} releases shows {what} in the {} build: try another --build, --meet-known-bugs, or higher limits",
                 named.name,
                 releases.names().len(),
-                flavor.build
+                configuration.build
             );
         };
-        let document = Document::new(&named.name, flavor.build, &bisected);
+        let document = Document::new(&named.name, configuration.build, &bisected);
         if self.json {
             let document = serde_json::to_string_pretty(&document)?;
             ui::line(format_args!("{document}"))?;

@@ -15,8 +15,8 @@ use tandem::targets::Target;
 use tandem::targets::focus::Report;
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     jobs: u16,
     /// The build to fuzz [default: asan]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Run what is new to the corpus, and a sample of the rest, again in these builds [default: debug, where another SQLite
     /// than the bundled one is fuzzed]
     #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
@@ -100,10 +100,10 @@ pub(super) struct FocusArgs {
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let target = target_by_name(Some(&self.target))?.context("a target is needed")?;
-        let flavor = Flavor::new(&self.flavor, &BuildKind::FUZZED)?;
-        let rerun = builds_that_follow(self, &flavor);
+        let configuration = Configuration::new(&self.configuration, &BuildKind::FUZZED)?;
+        let rerun = builds_that_follow(self, &configuration);
         let mut plan = Plan {
-            flavor,
+            configuration,
             project: self.project.clone().unwrap_or_else(project),
             target: target.name,
             toolchain: self.toolchain.clone(),
@@ -118,7 +118,7 @@ impl Verb for Args {
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
         // What is written now is new to the builds that follow, too.
         let seen = follower::names(&plan.corpus())?;
-        let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
+        let beginning = if plan.configuration.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         let (count, what) = target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
         eprintln!("fuzzcheck: {count} {what} in {}", plan.corpus().display());
         plan.build()?;
@@ -126,7 +126,7 @@ impl Verb for Args {
         plan.focus = focus.as_ref().map(Prepared::order);
         let follower = follow(self, &rerun, &plan, target, seen)?;
 
-        let known = Known::of_project(&plan.project, plan.flavor.what().is_empty())?;
+        let known = Known::of_project(&plan.project, plan.configuration.what().is_empty())?;
 
         let stop = interrupt_flag()?;
         let mut display = Display::new(plan.time);
@@ -161,16 +161,16 @@ fn prepare_focus(args: &Args, plan: &Plan) -> Result<Option<Prepared>> {
     if words.is_empty() {
         return Ok(None);
     }
-    let environment = plan.flavor.run_environment();
+    let environment = plan.configuration.run_environment();
     let prepared = Prepared::new(&plan.program()?, &environment, words, !args.focus.count_focus_only)?;
     eprintln!("fuzzcheck: focus on {}", prepared.in_words());
     Ok(Some(prepared))
 }
 
 /// The builds in which new cases run again.
-fn builds_that_follow(args: &Args, flavor: &Flavor) -> Vec<BuildKind> {
+fn builds_that_follow(args: &Args, configuration: &Configuration) -> Vec<BuildKind> {
     if args.rerun.is_empty() && !args.no_rerun {
-        plan::builds_that_follow(flavor)
+        plan::builds_that_follow(configuration)
     } else {
         args.rerun.clone()
     }
@@ -189,15 +189,15 @@ fn follow(
         if !BuildKind::JUDGING.contains(build) {
             bail!("--rerun: cases are not judged in the {build} build");
         }
-        let worker = Worker::build(&plan.flavor.with_build(*build), &plan.project, !args.no_install)?;
+        let worker = Worker::build(&plan.configuration.with_build(*build), &plan.project, !args.no_install)?;
         checks.push(Box::new(BuildCheck::new(&worker)?));
     }
     if let Some(other) = &args.pair {
         let options =
             Options { timeout_ms: TIMEOUT_MS, worker_memory_mib: WORKER_MEMORY_MIB, ..Options::default() };
-        let release = plan.flavor.with_build(BuildKind::Release);
+        let release = plan.configuration.with_build(BuildKind::Release);
         let builds = [
-            named::of_flavor(&release, options.clone(), &plan.project, !args.no_install)?,
+            named::of_configuration(&release, options.clone(), &plan.project, !args.no_install)?,
             named::build(other, options, &plan.project, !args.no_install)?,
         ];
         checks.push(Box::new(PairCheck::new([release.name(), other.clone()], &builds)?));
@@ -378,8 +378,8 @@ impl Finding {
     fn new(plan: &Plan, signature: &str, replay: Option<&str>, cases: Vec<PathBuf>) -> Self {
         let (target, case) = (plan.target, cases[0].display().to_string());
         // For the default, the line before has what was fuzzed.
-        let is_default = plan.flavor.is_default_for_fuzzing();
-        let words = if is_default { Vec::new() } else { plan.flavor.arguments(BuildKind::Release) };
+        let is_default = plan.configuration.is_default_for_fuzzing();
+        let words = if is_default { Vec::new() } else { plan.configuration.arguments(BuildKind::Release) };
         let by_worker = command_line::run(&words, target, &cases[0]);
         Self {
             signature: signature.to_owned(),
@@ -406,7 +406,7 @@ mod tests {
 
     fn followed(words: &[&str]) -> Vec<BuildKind> {
         let args: Args = crate::verbs::parsed(&[&["sql"], words].concat());
-        builds_that_follow(&args, &Flavor::new(&args.flavor, &BuildKind::FUZZED).unwrap())
+        builds_that_follow(&args, &Configuration::new(&args.configuration, &BuildKind::FUZZED).unwrap())
     }
 
     const HEADER: &str =

@@ -14,8 +14,8 @@ use self::output::{print_json, print_text};
 use super::show;
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::bisecting::{Build, Tried, run_in};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
@@ -67,7 +67,7 @@ pub(crate) struct Args {
     bisect: bool,
     /// The build in which the case is run [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Refuse nothing of what leads to a known bug of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
@@ -121,15 +121,15 @@ impl Verb for Args {
         check_plant(self.plant.as_deref())?;
         let target = target_by_name(self.target.as_deref())?;
         let (named, code) = find(&self.case, &self.corpus, target)?;
-        let releases = Releases::new(self.flavor.releases.as_deref())?;
+        let releases = Releases::new(self.configuration.releases.as_deref())?;
         let asked = asked(&self.versions, &releases)?;
-        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
-        let worker = Worker::build(&flavor, &project(), !self.no_install)?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let options = options(self);
         let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, self, &named, &worker)?);
         let (project, options) = (project(), options);
         let build = Build {
-            flavor: &flavor,
+            configuration: &configuration,
             releases: &releases,
             project: &project,
             may_install: !self.no_install,
@@ -137,7 +137,8 @@ impl Verb for Args {
         };
         let others = try_releases(&asked, &build, self, &named, &seen)?;
         let handed = Handed::new(&named)?;
-        let command = run_command(&self.to.join(CASE), named.target, named.heap_bytes, &options, &flavor);
+        let command =
+            run_command(&self.to.join(CASE), named.target, named.heap_bytes, &options, &configuration);
         let outputs = outputs(self, &named, &handed, &seen, &others, &releases, &command)?;
         write_all(&self.to, &outputs)?;
         if self.json {
@@ -178,7 +179,7 @@ fn asked<'a>(versions: &'a [String], releases: &'a Releases) -> Result<BTreeSet<
 fn expected(mut result: CaseResult, args: &Args, named: &NamedCase, worker: &Worker) -> Result<CaseResult> {
     let found =
         || result.bugs.iter().map(|bug| format!("`{}`", bug.signature)).collect::<Vec<_>>().join(", ");
-    let (case, build) = (&named.name, &worker.flavor);
+    let (case, build) = (&named.name, &worker.configuration);
     if let Some(signature) = &args.signature {
         let at = result.bugs.iter().position(|bug| bug.signature == *signature);
         match at {
@@ -216,7 +217,7 @@ fn try_releases(
     let (mut tried, mut range) = (Vec::new(), None);
     if args.bisect {
         let bug = seen.bug().context("--bisect: the case shows nothing to look for")?;
-        let bisected = build.bisect(named, Some(&bug.signature), build.flavor.release())?;
+        let bisected = build.bisect(named, Some(&bug.signature), build.configuration.release())?;
         range = Some(match &bisected {
             Some(bisected) => bisected.in_words(),
             None => "in none of the releases".to_owned(),

@@ -13,8 +13,8 @@ use tandem::minimize::{End, Part};
 use tandem::testcase::Readable;
 
 use crate::base::{EXIT_ERROR, TIMEOUT_MS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::minimizing::Probes;
 use crate::minimizing::arguments::SearchArgs;
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     target: Option<String>,
     /// The build that shows the bug [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// For a difference between two builds: the other one, as for `compare engines`.
     #[arg(long, value_name = "BUILD")]
     pair: Option<String>,
@@ -104,24 +104,25 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let started = Instant::now();
         let (named, code) = lookup::find(&self.case, &[], target_by_name(self.target.as_deref())?)?;
-        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let options = Options {
             is_twice: self.twice,
             plant: self.plant.clone(),
             timeout_ms: self.limits.timeout_ms.unwrap_or(TIMEOUT_MS),
             ..Options::default()
         };
-        let probes = Probes::new(&flavor, self.pair.as_deref(), &options, &project(), !self.no_install)?;
+        let probes =
+            Probes::new(&configuration, self.pair.as_deref(), &options, &project(), !self.no_install)?;
         let stop = interrupt_flag()?;
         let path = match &self.to {
             Some(path) => path.clone(),
-            None => default_path(&named, &flavor)?,
+            None => default_path(&named, &configuration)?,
         };
         crate::files::refuse_corpus(&path)?;
         crate::files::refuse_special(&path)?;
         let work = Work {
             probes: &probes,
-            slowness: flavor.build.slowness(),
+            slowness: configuration.build.slowness(),
             parts: parts(&self.minimize),
             limits: self.limits.clone(),
             stop: std::sync::Arc::clone(&stop),
@@ -160,12 +161,12 @@ fn parts(chosen: &[PartArg]) -> Vec<Part> {
 }
 
 /// Beside the case, under the name that libFuzzer gives to such files.
-fn default_path(named: &NamedCase, flavor: &Flavor) -> Result<PathBuf> {
+fn default_path(named: &NamedCase, configuration: &Configuration) -> Result<PathBuf> {
     let name = format!("minimized-from-{}", named.case.id().short());
     let case = Path::new(&named.name);
     let folder = match case.parent() {
         Some(folder) if case.is_file() => folder.to_owned(),
-        _ => flavor.artifacts(&project(), named.target.name),
+        _ => configuration.artifacts(&project(), named.target.name),
     };
     std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     Ok(folder.join(name))

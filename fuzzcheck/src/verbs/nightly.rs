@@ -16,7 +16,7 @@ use tandem::targets::Target;
 
 use self::choice::Choice;
 use crate::base::EXIT_ERROR;
-use crate::build::arguments::FlavorArgs;
+use crate::build::arguments::ConfigurationArgs;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::campaign::after::After;
@@ -107,7 +107,7 @@ pub(crate) struct Args {
     without: Vec<StepArg>,
     /// The SQLite; --builds says how it is built.
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
@@ -167,7 +167,7 @@ impl Verb for Args {
         begin(&mut runner, self, &choice);
         let after = After {
             project: &choice.project,
-            flavor: &choice.flavor,
+            configuration: &choice.configuration,
             arguments: &settings.arguments,
             targets: &settings.targets,
             triage,
@@ -284,7 +284,7 @@ fn build(
     for (target, build) in choice.arms() {
         let plan = choice.plan(target, build, args);
         let seen = follower::names(&plan.corpus())?;
-        let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
+        let beginning = if plan.configuration.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
         let left = until.saturating_sub(runner.now());
         let (stop, mut saved) = (runner.stop(), Ok(()));
@@ -308,7 +308,11 @@ fn build(
         arms.push(Built { plan, target, rerun: Vec::new(), seen });
     }
     for build in &choice.rerun {
-        rerun.push(Worker::build(&choice.flavor.with_build(*build), &choice.project, !args.no_install)?);
+        rerun.push(Worker::build(
+            &choice.configuration.with_build(*build),
+            &choice.project,
+            !args.no_install,
+        )?);
     }
     arms.iter_mut().for_each(|arm| arm.rerun.clone_from(&rerun));
     Ok(Done::Well)

@@ -16,8 +16,8 @@ use tandem::testcase::CaseId;
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
 use crate::bisecting::Build;
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build_kind::BuildKind;
 use crate::command_line;
@@ -60,7 +60,7 @@ pub(crate) struct Args {
     target: Option<String>,
     /// The build that shows the bugs [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -91,21 +91,21 @@ impl Verb for Args {
         }
         let folder = self.state.clone().unwrap_or_else(|| project().join("fuzz/triage"));
         let mut state = State::open(&folder)?;
-        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
-        let known = Known::all(&paths_or_corpus(&self.corpus), flavor.what().is_empty())?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        let known = Known::all(&paths_or_corpus(&self.corpus), configuration.what().is_empty())?;
         let options = Options { plant: self.plant.clone(), timeout_ms: TIMEOUT_MS, ..Options::default() };
-        let probes = Probes::new(&flavor, None, &options, &project(), !self.no_install)?;
+        let probes = Probes::new(&configuration, None, &options, &project(), !self.no_install)?;
         let stop = interrupt_flag()?;
         let report = run_pile(self, &probes, all, &stop)?;
         let groups = groups(&report);
         let before: BTreeSet<String> = state.bugs.keys().cloned().collect();
         for (signature, group) in &groups {
-            note(&mut state, signature, group, &flavor.to_string())?;
+            note(&mut state, signature, group, &configuration.to_string())?;
             state.save()?;
             if !self.no_minimize && !stop.load(Ordering::Relaxed) {
                 let work = Work {
                     probes: &probes,
-                    slowness: flavor.build.slowness(),
+                    slowness: configuration.build.slowness(),
                     parts: Part::ALL.to_vec(),
                     limits: self.limits.clone(),
                     stop: Arc::clone(&stop),
@@ -118,8 +118,8 @@ impl Verb for Args {
         let mut summary = Summary::new(&state, &groups, &before, &known, &probes, &report);
         if self.bisect {
             let build = Build {
-                flavor: &flavor,
-                releases: &Releases::new(self.flavor.releases.as_deref())?,
+                configuration: &configuration,
+                releases: &Releases::new(self.configuration.releases.as_deref())?,
                 project: &project(),
                 may_install: !self.no_install,
                 options: &Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options },
@@ -236,7 +236,7 @@ fn bisect(bug: &mut Shown, build: &Build<'_>) -> Result<()> {
     eprintln!("fuzzcheck: {}: looking for the releases that show it", bug.signature);
     let target = target_by_name(Some(&bug.target))?.context("every bug has a target")?;
     let named = source::single(&bug.smallest, Some(target))?;
-    let bisected = build.bisect(&named, Some(&bug.signature), build.flavor.release())?;
+    let bisected = build.bisect(&named, Some(&bug.signature), build.configuration.release())?;
     bug.releases = Some(match bisected {
         Some(bisected) => bisected.in_words(),
         None => "in none of the releases".to_owned(),

@@ -47,7 +47,7 @@ impl After<'_> {
             !self.without.contains(&StepArg::Coverage) && self.why_not(runner, BuildKind::Coverage).is_none();
         let share = if is_counted { 0.45 } else { 0.8 };
         let Output { done, json } = self.child(runner, name, share / ahead.max(1) as f64, |_| {
-            let mut words = self.words("corpus merge", Some(self.flavor.build));
+            let mut words = self.words("corpus merge", Some(self.configuration.build));
             words.extend([target.into(), "--into".into(), into.into()]);
             words.extend(["--project".into(), self.project.into()]);
             words.extend(self.toolchain.iter().flat_map(|name| ["--toolchain".into(), OsString::from(name)]));
@@ -75,7 +75,7 @@ impl After<'_> {
             saved: PathBuf,
         }
         let document: Document = parse("corpus merge", json)?;
-        let build = self.flavor.build.name().to_owned();
+        let build = self.configuration.build.name().to_owned();
         for crashed in document.targets.into_iter().flat_map(|summary| summary.crashed) {
             runner.state.memory.cases.insert(Case {
                 path: self.project.join(crashed.saved),

@@ -20,7 +20,7 @@ impl After<'_> {
     /// Names the bugs, writes a file for each that is new, and tells of it.
     pub(super) fn findings(&self, runner: &mut Runner<'_>) -> Result<Done> {
         let triage = TriageState::open(&self.triage)?;
-        let known = Known::of_project(self.project, self.flavor.what().is_empty())?;
+        let known = Known::of_project(self.project, self.configuration.what().is_empty())?;
         let mut index = Index::open(&runner.state.root().join("findings"))?;
         let judge =
             Judge { triage: &triage, known: &known, arguments: self.arguments, project: self.project };

@@ -12,8 +12,8 @@ use serde::Serialize;
 use tandem::TestCase;
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     target: Option<String>,
     /// The SQLite of all builds.
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     no_install: bool,
@@ -105,8 +105,8 @@ struct Document<'a> {
 
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
-        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
-        if self.flavor.build.is_some() {
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        if self.configuration.build.is_some() {
             bail!("`compare builds` runs several: name them with --builds");
         }
         let [_, _, ..] = self.builds[..] else {
@@ -117,7 +117,7 @@ impl Verb for Args {
             if !BuildKind::JUDGING.contains(build) {
                 bail!("--builds: cases are not judged in the {build} build");
             }
-            workers.push(Worker::build(&flavor.with_build(*build), &project(), !self.no_install)?);
+            workers.push(Worker::build(&configuration.with_build(*build), &project(), !self.no_install)?);
         }
         let stop = interrupt_flag()?;
         let mut first = HashMap::new();
@@ -165,7 +165,7 @@ fn with_build(
     first: &mut HashMap<String, CaseDigest>,
     stop: &AtomicBool,
 ) -> Result<BuildResult> {
-    let build = worker.flavor.build;
+    let build = worker.configuration.build;
     let target = target_by_name(args.target.as_deref())?;
     let paths = paths_or_corpus(&args.paths);
     let all = source::open(&paths, target)?;
@@ -235,7 +235,7 @@ impl Compared {
 }
 
 fn result(worker: &Worker, mut compared: Compared, report: Report) -> BuildResult {
-    let build = worker.flavor.arguments(BuildKind::Release);
+    let build = worker.configuration.arguments(BuildKind::Release);
     let findings = report.findings.iter().map(|finding| {
         let name = &finding.case.name;
         // `path:id` is how a case of a corpus is named, and `run` takes the two apart.
@@ -252,7 +252,7 @@ fn result(worker: &Worker, mut compared: Compared, report: Report) -> BuildResul
     });
     compared.different.sort_by(|a, b| a.case.cmp(&b.case));
     BuildResult {
-        build: worker.flavor.build.name(),
+        build: worker.configuration.build.name(),
         sqlite: worker.identity.source_id.clone(),
         cases: report.cases,
         equal: compared.equal,

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::pairing::{Build, Found, PairReport, named, pool};
 use crate::replay::Options;
@@ -85,7 +85,7 @@ impl Verb for Args {
             .map(|Found { example, .. }| {
                 // What two builds do not agree on is neither's alone.
                 let of_neither =
-                    || Flavor::bundled(BuildKind::Release).artifacts(&project(), example.target.name);
+                    || Configuration::bundled(BuildKind::Release).artifacts(&project(), example.target.name);
                 let folder = self.save_dir.clone().unwrap_or_else(of_neither);
                 save_case("pair", &example.name, &example.body, &folder)
             })

@@ -11,7 +11,7 @@ use tandem::targets::Target;
 use tandem::targets::arm::Arm;
 
 use crate::base::{EXIT_ERROR, cores, project};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::comparison::campaign::{Campaign, Course};
 use crate::comparison::folder::Folder;
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     jobs: u16,
     /// The build to fuzz [default: asan]
     #[command(flatten)]
-    flavor: crate::build::arguments::FlavorArgs,
+    configuration: crate::build::arguments::ConfigurationArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
@@ -68,7 +68,7 @@ impl Verb for Args {
         let target = target_by_name(Some(&self.target))?.context("a target is needed")?;
         let arms = arms(target, &self.arms)?;
         let plan = Plan {
-            flavor: Flavor::new(&self.flavor, &BuildKind::FUZZED)?,
+            configuration: Configuration::new(&self.configuration, &BuildKind::FUZZED)?,
             project: self.project.clone().unwrap_or_else(project),
             target: target.name,
             toolchain: self.toolchain.clone(),
@@ -81,7 +81,7 @@ impl Verb for Args {
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
-        let build = CoverageBuild::build(&plan.flavor, &plan.project, !self.no_install)?;
+        let build = CoverageBuild::build(&plan.configuration, &plan.project, !self.no_install)?;
         plan.build()?;
         let folder =
             Folder::open(&plan.project, target, self.seconds, &plan.program()?, self.seeds.as_deref())?;
@@ -93,7 +93,7 @@ impl Verb for Args {
             args: self,
             target,
             build: &build,
-            flavor: &plan.flavor,
+            configuration: &plan.configuration,
             folder: &folder,
             stop: &stop,
             seeds: coverage,
@@ -174,7 +174,7 @@ struct Work<'a> {
     args: &'a Args,
     target: &'static Target,
     build: &'a CoverageBuild,
-    flavor: &'a Flavor,
+    configuration: &'a Configuration,
     folder: &'a Folder,
     stop: &'a AtomicBool,
     /// What the seeds reach.
@@ -220,7 +220,7 @@ impl Work<'_> {
         eprintln!("fuzzcheck: campaign {position}: {arm}, repeat {repeat}: {} s", self.args.seconds);
         let course = Course {
             program: &self.folder.program(),
-            environment: self.flavor.run_environment(),
+            environment: self.configuration.run_environment(),
             arm,
             repeat,
             time: Duration::from_secs_f64(self.args.seconds),

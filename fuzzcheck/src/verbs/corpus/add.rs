@@ -11,8 +11,8 @@ use tandem::corpus::{self, Corpus, Details, Entry, Kind, VersionRange};
 use tandem::testcase::CaseId;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
@@ -57,7 +57,7 @@ pub(crate) struct Args {
     into: Option<PathBuf>,
     /// The build that shows the bug [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     no_install: bool,
@@ -101,10 +101,10 @@ impl Verb for Args {
         let into = corpus_of(named.target, self.into.as_deref());
         files::refuse_special(&into)?;
 
-        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
-        let worker = Worker::build(&flavor, &project(), !self.no_install)?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let shown = shown_twice(&named, &worker, self.plant.clone())?;
-        let build = worker.flavor.build;
+        let build = worker.configuration.build;
         let kept = source::load_or_new(&into)?.get(&named.case.id(), named.target.name).map(Kept::from);
         let kept = kept.or_else(|| named.kept.clone());
         let said = self.signature.as_deref().or_else(|| kept.as_ref()?.signature.as_deref());

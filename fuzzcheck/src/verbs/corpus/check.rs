@@ -13,8 +13,8 @@ use tandem::testcase::{Script, TestCase};
 
 use super::add::{bugs_of, is_link, options, wrong_name};
 use crate::base::{EXIT_FINDINGS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::replay::{FoundBug, Options};
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     target: Option<String>,
     /// The build in which they are run [default: that of each case]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     no_install: bool,
@@ -82,9 +82,9 @@ impl Verb for Args {
         let code = tell_skipped(&all);
         let known: Vec<NamedCase> = all.cases.filter(|case| kind_of(case) == Some(Kind::Known)).collect();
         // What runs steer around is no case: it stands in the program.
-        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let steered: &[&KnownBug] =
-            if self.paths.is_empty() && flavor.sqlite.is_none() { &KNOWN } else { &[] };
+            if self.paths.is_empty() && configuration.sqlite.is_none() { &KNOWN } else { &[] };
         if known.is_empty() && steered.is_empty() {
             bail!("{}: no case is kept for a known bug, so that there is nothing to check", in_words(&paths));
         }
@@ -103,11 +103,11 @@ impl Verb for Args {
         builds.dedup();
         for build in builds {
             let cases = by_build.remove(&build).unwrap_or_default();
-            if self.flavor.build.is_some_and(|only| only != build) {
+            if self.configuration.build.is_some_and(|only| only != build) {
                 checked.other_builds += cases.len();
                 continue;
             }
-            let worker = Worker::build(&flavor.with_build(build), &project(), !self.no_install)?;
+            let worker = Worker::build(&configuration.with_build(build), &project(), !self.no_install)?;
             let options = Options { plant: self.plant.clone(), ..options() };
             check_cases(&mut checked, cases, &worker, options)?;
             check_steered(&mut checked, steered.iter().filter(|bug| build_of(bug) == build), &worker)?;
@@ -188,7 +188,7 @@ fn verdict(
     if bugs.iter().any(|bug| bug.signature == known) {
         return None;
     }
-    let here = format!("the {} build of SQLite {}", worker.flavor.build, worker.identity.version);
+    let here = format!("the {} build of SQLite {}", worker.configuration.build, worker.identity.version);
     Some(match bugs.first() {
         Some(other) => format!("it shows {} and not {known} in {here}", other.signature),
         None => {

@@ -14,8 +14,8 @@ use tandem::testcase::CaseId;
 
 use self::output::{Crashed, Done, Summary, print_json};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::coverage::build::cases;
 use crate::distilling::choose::{Choice, choose};
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     dry_run: bool,
     /// The build that measures [default: asan]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
@@ -75,7 +75,7 @@ impl Verb for Args {
         let (mut has_crashes, mut has_failed, mut summaries) = (false, false, Vec::new());
         for target in targets {
             let plan = Plan {
-                flavor: Flavor::new(&self.flavor, &BuildKind::FUZZED)?,
+                configuration: Configuration::new(&self.configuration, &BuildKind::FUZZED)?,
                 project: self.project.clone().unwrap_or_else(project),
                 target: target.name,
                 toolchain: self.toolchain.clone(),
@@ -188,7 +188,7 @@ fn distill(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool)
     let bodies = inputs.all.iter().filter(|(id, entry)| is_measured(entry) && !features.contains(id));
     let new: BTreeMap<CaseId, &[u8]> = bodies.map(|(id, entry)| (*id, entry.body.as_slice())).collect();
     eprintln!("fuzzcheck: measuring {} of {} cases; the others were", new.len(), measured.len());
-    let crashes = laboratory.measure(&new, &mut features, &plan.flavor, stop)?;
+    let crashes = laboratory.measure(&new, &mut features, &plan.configuration, stop)?;
     if stop.load(Ordering::Relaxed) {
         return Ok(None);
     }

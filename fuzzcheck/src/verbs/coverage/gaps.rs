@@ -36,7 +36,7 @@ pub(crate) struct Args {
     jobs: Option<u16>,
     /// The SQLite whose gaps are looked for.
     #[command(flatten)]
-    flavor: crate::build::arguments::FlavorArgs,
+    configuration: crate::build::arguments::ConfigurationArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     no_install: bool,
@@ -93,7 +93,7 @@ impl Verb for Args {
             sources: &self.sources,
             target: self.target.as_deref(),
             jobs: self.jobs,
-            flavor: &self.flavor,
+            configuration: &self.configuration,
             may_install: !self.no_install,
             project: self.project.as_deref(),
         };

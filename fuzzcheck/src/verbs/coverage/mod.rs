@@ -14,7 +14,7 @@ use serde::Serialize;
 use tandem::targets::Target;
 
 use crate::base::{EXIT_ERROR, cores, project};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::coverage::build::{Count, Coverage, CoverageBuild, cases};
 use crate::coverage::html;
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     jobs: Option<u16>,
     /// The SQLite whose branches are counted.
     #[command(flatten)]
-    flavor: crate::build::arguments::FlavorArgs,
+    configuration: crate::build::arguments::ConfigurationArgs,
     /// Do not install anything: say what is missing and stop.
     #[arg(long)]
     no_install: bool,
@@ -136,7 +136,7 @@ pub(super) struct Wanted<'a> {
     pub(super) sources: &'a [PathBuf],
     pub(super) target: Option<&'a str>,
     pub(super) jobs: Option<u16>,
-    pub(super) flavor: &'a crate::build::arguments::FlavorArgs,
+    pub(super) configuration: &'a crate::build::arguments::ConfigurationArgs,
     pub(super) may_install: bool,
     pub(super) project: Option<&'a Path>,
 }
@@ -168,8 +168,8 @@ impl Wanted<'_> {
 
     /// Builds for coverage.
     pub(super) fn build(&self) -> Result<Setup> {
-        let flavor = Flavor::new(self.flavor, &[BuildKind::Coverage])?;
-        let build = CoverageBuild::build(&flavor, &self.project(), self.may_install)?;
+        let configuration = Configuration::new(self.configuration, &[BuildKind::Coverage])?;
+        let build = CoverageBuild::build(&configuration, &self.project(), self.may_install)?;
         let jobs = self.jobs.map_or_else(cores, usize::from);
         Ok(Setup { build, target: target_by_name(self.target)?, jobs, stop: interrupt_flag()? })
     }
@@ -181,7 +181,7 @@ impl Verb for Args {
             sources: &self.sources,
             target: self.target.as_deref(),
             jobs: self.jobs,
-            flavor: &self.flavor,
+            configuration: &self.configuration,
             may_install: !self.no_install,
             project: self.project.as_deref(),
         };

@@ -10,7 +10,7 @@ use tandem::targets::{self, Target};
 
 use super::Args;
 use crate::base::{cores, project};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::campaign::limits::memory_per_process_mib;
 use crate::campaign::place;
@@ -36,7 +36,7 @@ const SAMPLE_EVERY: u32 = 100;
 pub(super) struct Choice {
     pub(super) project: PathBuf,
     /// In the first of the builds.
-    pub(super) flavor: Flavor,
+    pub(super) configuration: Configuration,
     pub(super) targets: Vec<&'static Target>,
     pub(super) builds: Vec<BuildKind>,
     pub(super) rerun: Vec<BuildKind>,
@@ -48,7 +48,7 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn new(args: &Args) -> Result<Self> {
-        if args.flavor.build.is_some() {
+        if args.configuration.build.is_some() {
             bail!("nightly may fuzz several builds: --builds names them, and not --build");
         }
         let named: Vec<&'static Target> = args
@@ -63,10 +63,11 @@ impl Choice {
         if let Some(build) = builds.iter().find(|build| !BuildKind::FUZZED.contains(build)) {
             bail!("--builds: the {build} build cannot be fuzzed");
         }
-        let flavor = Flavor::new(&args.flavor, &BuildKind::FUZZED)?.with_build(builds[0]);
+        let configuration =
+            Configuration::new(&args.configuration, &BuildKind::FUZZED)?.with_build(builds[0]);
         let rerun = match (&args.rerun[..], args.no_rerun) {
             (_, true) => Vec::new(),
-            ([], _) if args.budget < RERUN_BUDGET_MIN => plan::builds_that_follow(&flavor),
+            ([], _) if args.budget < RERUN_BUDGET_MIN => plan::builds_that_follow(&configuration),
             ([], _) => RERUN.to_vec(),
             (builds, _) => builds.to_vec(),
         };
@@ -87,7 +88,7 @@ impl Choice {
         let mut arguments: Vec<String> = memory.iter().map(|mib| format!("-rss_limit_mb={mib}")).collect();
         arguments.extend(args.timeout_s.map(|seconds| format!("-timeout={seconds}")));
         let project = args.project.clone().unwrap_or_else(project);
-        let choice = Self { project, flavor, targets, builds, rerun, weights, jobs, arguments };
+        let choice = Self { project, configuration, targets, builds, rerun, weights, jobs, arguments };
         choice.plan(choice.targets[0], choice.builds[0], args).check_project()?;
         tools::prepare(&choice.project, args.toolchain.as_deref(), !args.no_install)?;
         Ok(choice)
@@ -99,7 +100,7 @@ impl Choice {
             targets: self.targets.iter().map(|target| target.name.to_owned()).collect(),
             builds: names(&self.builds),
             rerun: names(&self.rerun),
-            arguments: self.flavor.arguments(self.flavor.build),
+            arguments: self.configuration.arguments(self.configuration.build),
         }
     }
 
@@ -110,7 +111,7 @@ impl Choice {
 
     pub(super) fn plan(&self, target: &'static Target, build: BuildKind, args: &Args) -> Plan {
         Plan {
-            flavor: self.flavor.with_build(build),
+            configuration: self.configuration.with_build(build),
             project: self.project.clone(),
             target: target.name,
             toolchain: args.toolchain.clone(),
@@ -141,7 +142,7 @@ impl Choice {
             budget_s: args.budget.as_secs_f64(),
             used_s: 0.0,
             sittings: Vec::new(),
-            build: place::build(&self.flavor, &self.project, args.toolchain.as_deref()),
+            build: place::build(&self.configuration, &self.project, args.toolchain.as_deref()),
             machine: place::machine(),
             arms: self.arms().map(arm).collect(),
             findings: Vec::new(),

@@ -12,8 +12,8 @@ use anyhow::{Result, bail};
 
 use self::output::{print_json, print_text};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::replay::arguments::LimitArgs;
@@ -77,7 +77,7 @@ pub(crate) struct Args {
     limits: LimitArgs,
     /// The build whose workers run the cases [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Run every Nth case only: for slow builds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
@@ -95,7 +95,7 @@ pub(crate) struct Args {
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         check_plant(self.plant.as_deref())?;
-        if let Some(versions) = self.flavor.versions()? {
+        if let Some(versions) = self.configuration.versions()? {
             return versions::run(self, &versions);
         }
         let started = Instant::now();
@@ -106,17 +106,17 @@ impl Verb for Args {
         tell_skipped(&all);
         let is_interrupted = interrupt_flag()?;
         let (found, cases) = (all.total, select(all, self));
-        let flavor = Flavor::new(&self.flavor, &BuildKind::JUDGING)?;
-        if self.in_process && !flavor.is_this_program() {
-            bail!("--in-process runs the SQLite of this program, and {flavor} is asked for");
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        if self.in_process && !configuration.is_this_program() {
+            bail!("--in-process runs the SQLite of this program, and {configuration} is asked for");
         }
-        let worker = Worker::build(&flavor, &project(), !self.no_install)?;
+        let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let mut report = execute(self, &worker, cases, &is_interrupted)?;
         if report.cases == 0 {
             bail!("no case was run{}", why_none(&paths, self, found, is_interrupted.load(Ordering::Relaxed)));
         }
         simulate_failure(&mut report);
-        let saved = save_all(&report, self, &flavor);
+        let saved = save_all(&report, self, &configuration);
         let seconds = started.elapsed().as_secs_f64();
         let print = if self.json { print_json } else { print_text };
         ui::print(|out| print(&report, &saved, self, &worker, seconds, out))?;
@@ -249,9 +249,9 @@ fn simulate_failure(report: &mut Report) {
 }
 
 /// Saves the cases of all findings; where that fails, the others are saved all the same.
-fn save_all(report: &Report, args: &Args, flavor: &Flavor) -> Vec<Result<PathBuf>> {
+fn save_all(report: &Report, args: &Args, configuration: &Configuration) -> Vec<Result<PathBuf>> {
     let save = |Finding { case, .. }: &Finding| {
-        let beside_libfuzzers = || flavor.artifacts(&project(), case.target.name);
+        let beside_libfuzzers = || configuration.artifacts(&project(), case.target.name);
         let folder = args.save_dir.clone().unwrap_or_else(beside_libfuzzers);
         save_case("fuzzcheck", &case.name, &case.body, &folder)
     };

@@ -13,7 +13,7 @@ use tandem::testcase::CaseId;
 use super::Args;
 use super::options;
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
@@ -34,7 +34,7 @@ pub(crate) fn run_command(
     target: &Target,
     heap_bytes: Option<u64>,
     how: &Options,
-    flavor: &Flavor,
+    configuration: &Configuration,
 ) -> String {
     let flag = |is_on: bool, name: &str| is_on.then(|| name.to_owned());
     let option = |name: &str, value: Option<u64>| value.map(|value| format!("{name}={value}"));
@@ -56,13 +56,13 @@ pub(crate) fn run_command(
         option("--timeout-ms", changed(how.timeout_ms, TIMEOUT_MS)),
         option("--worker-memory-mib", changed(how.worker_memory_mib, WORKER_MEMORY_MIB)),
     ];
-    let build = flavor.arguments(BuildKind::Release);
+    let build = configuration.arguments(BuildKind::Release);
     let words: Vec<String> = build.into_iter().chain(arguments.into_iter().flatten()).collect();
     command_line::run(&words, target.name, path)
 }
 
 fn replay_command(path: &Path, case: &Done, args: &Args, worker: &Worker) -> String {
-    run_command(path, case.target, case.heap_bytes, &options(args), &worker.flavor)
+    run_command(path, case.target, case.heap_bytes, &options(args), &worker.configuration)
 }
 
 pub(super) fn print_text(
@@ -135,8 +135,8 @@ pub(super) fn print_text(
             .iter()
             .try_for_each(|(signature, cases)| writeln!(out, "{cases:>6} cases  {signature}"))?;
     }
-    if !worker.flavor.is_this_program() {
-        writeln!(out, "{}: {}", worker.flavor, worker.identity.source_id)?;
+    if !worker.configuration.is_this_program() {
+        writeln!(out, "{}: {}", worker.configuration, worker.identity.source_id)?;
     }
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
@@ -162,7 +162,7 @@ fn print_cut_short(report: &Report, out: &mut dyn Write) -> Result<()> {
 /// The cases that were to show a bug here and do not; how many are not to.
 fn silent<'r>(report: &'r Report, worker: &Worker) -> (Vec<&'r Silent>, usize) {
     let version = worker.identity.version();
-    let is_expected = |silent: &&Silent| silent.kept.is_expected(worker.flavor.build, version);
+    let is_expected = |silent: &&Silent| silent.kept.is_expected(worker.configuration.build, version);
     let (here, elsewhere): (Vec<_>, Vec<_>) = report.silent.iter().partition(is_expected);
     (here, elsewhere.len())
 }
@@ -255,7 +255,7 @@ pub(super) fn print_json(
     let document = JsonReport {
         version: JSON_VERSION,
         sqlite: &worker.identity.source_id,
-        build: worker.flavor.build.name(),
+        build: worker.configuration.build.name(),
         cases: report.cases,
         errors: report.findings.len(),
         harness_errors: report.harness_errors.len(),

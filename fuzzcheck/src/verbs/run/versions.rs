@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::Args;
 use super::{execute, select};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::replay::Report;
@@ -57,9 +57,13 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let flavor = FlavorArgs { sqlite_version: Some(version.clone()), ..args.flavor.clone() };
-        let worker =
-            Worker::build(&Flavor::new(&flavor, &BuildKind::JUDGING)?, &project(), !args.no_install)?;
+        let configuration =
+            ConfigurationArgs { sqlite_version: Some(version.clone()), ..args.configuration.clone() };
+        let worker = Worker::build(
+            &Configuration::new(&configuration, &BuildKind::JUDGING)?,
+            &project(),
+            !args.no_install,
+        )?;
         let all = source::open(&paths, target)?;
         if table.versions.is_empty() {
             code = tell_skipped(&all);
@@ -70,7 +74,7 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
         if report.cases == 0 {
             bail!("no case was run: {}", in_words(&paths));
         }
-        table.build = worker.flavor.build.name();
+        table.build = worker.configuration.build.name();
         table.add(&worker, &report);
     }
     table.fill(&names);
@@ -110,7 +114,7 @@ impl Table {
             shown.push(Some("cut short".to_owned()));
         }
         self.versions.push(Column {
-            sqlite: worker.flavor.release().unwrap_or(&worker.identity.version).to_owned(),
+            sqlite: worker.configuration.release().unwrap_or(&worker.identity.version).to_owned(),
             source_id: worker.identity.source_id.clone(),
             cases: report.cases,
             errors: report.findings.len(),

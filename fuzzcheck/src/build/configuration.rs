@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::amalgamation::Sqlite;
 use super::releases::Releases;
-use crate::build::arguments::FlavorArgs;
+use crate::build::arguments::ConfigurationArgs;
 use crate::build_kind::BuildKind;
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub(crate) struct Flavor {
+pub(crate) struct Configuration {
     /// How it is built.
     pub build: BuildKind,
     /// Which SQLite; `None` for the one that is bundled.
@@ -32,7 +32,7 @@ struct Extra {
     init: Option<String>,
 }
 
-impl Flavor {
+impl Configuration {
     /// The bundled SQLite, built this way.
     pub(crate) fn bundled(build: BuildKind) -> Self {
         Self { build, sqlite: None, flags: Vec::new(), extra: None, vfs: None }
@@ -45,7 +45,7 @@ impl Flavor {
     /// # Errors
     /// Another build, a folder without an amalgamation, one that is too old, a release that is not there, as a folder or a
     /// crate, a file that is not.
-    pub(crate) fn new(args: &FlavorArgs, builds: &[BuildKind]) -> Result<Self> {
+    pub(crate) fn new(args: &ConfigurationArgs, builds: &[BuildKind]) -> Result<Self> {
         let build = args.build.unwrap_or(builds[0]);
         if !builds.contains(&build) {
             let names: Vec<&str> = builds.iter().map(|build| build.name()).collect();
@@ -82,15 +82,15 @@ impl Flavor {
     /// The same, of a release.
     ///
     /// # Errors
-    /// As [`Flavor::new`].
+    /// As [`Configuration::new`].
     pub(crate) fn of_release(&self, releases: &Releases, name: &str) -> Result<Self> {
         Ok(Self { sqlite: Some(releases.sqlite(name)?), ..self.clone() })
     }
 
-    /// The flavor that a name stands for: `bundled`, a version, a folder, each with `:BUILD` behind it or not.
+    /// The configuration of this name: `bundled`, a version or a folder, optionally followed by `:BUILD`.
     ///
     /// # Errors
-    /// As [`Flavor::new`].
+    /// As [`Configuration::new`].
     pub(crate) fn named(name: &str) -> Result<Self> {
         let build = |word: &str| <BuildKind as clap::ValueEnum>::from_str(word, false).ok();
         let (name, build) = match name.rsplit_once(':') {
@@ -107,7 +107,7 @@ impl Flavor {
         Ok(Self { sqlite, ..Self::bundled(build.unwrap_or(BuildKind::Release)) })
     }
 
-    /// What [`Flavor::named`] takes for it; extra C has no name.
+    /// What [`Configuration::named`] takes for it; extra C has no name.
     pub(crate) fn name(&self) -> String {
         let sqlite = self.sqlite.as_ref().map_or("bundled".to_owned(), Sqlite::name);
         if self.build == BuildKind::Release { sqlite } else { format!("{sqlite}:{}", self.build) }
@@ -233,7 +233,7 @@ impl Flavor {
     }
 }
 
-impl std::fmt::Display for Flavor {
+impl std::fmt::Display for Configuration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let version = self.sqlite.as_ref().map_or("bundled", Sqlite::title);
         write!(f, "SQLite {version}, {} build", self.build)?;
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_built_names_its_folder_and_its_arguments() {
-        let bundled = Flavor::bundled(BuildKind::Debug);
+        let bundled = Configuration::bundled(BuildKind::Debug);
         assert_eq!(
             (bundled.key().as_str(), bundled.arguments(BuildKind::Asan)),
             ("debug", vec!["--build=debug".to_owned()])
@@ -293,22 +293,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.c");
         std::fs::write(&file, "").unwrap();
-        let extra = FlavorArgs { extra_c: vec![file], init: Some("f".to_owned()), ..FlavorArgs::default() };
-        let flavor = Flavor::new(&extra, &BuildKind::FUZZED).unwrap();
-        assert!(flavor.key().starts_with("asan-with-") && !flavor.is_default_for_fuzzing());
-        let artifacts = |flavor: &Flavor| flavor.artifacts(Path::new("x"), "sql");
+        let extra = ConfigurationArgs {
+            extra_c: vec![file],
+            init: Some("f".to_owned()),
+            ..ConfigurationArgs::default()
+        };
+        let configuration = Configuration::new(&extra, &BuildKind::FUZZED).unwrap();
+        assert!(configuration.key().starts_with("asan-with-") && !configuration.is_default_for_fuzzing());
+        let artifacts = |configuration: &Configuration| configuration.artifacts(Path::new("x"), "sql");
         assert_eq!(artifacts(&bundled), Path::new("x/fuzz/artifacts/sql"));
-        assert_eq!(artifacts(&flavor), Path::new("x/fuzz/artifacts").join(format!("sql-{}", flavor.what())));
-        assert_eq!(crate::source::target_named(&flavor.name_of("sql")).unwrap().name, "sql");
-        let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, &BuildKind::FUZZED).unwrap_err());
-        assert!(
-            error(FlavorArgs { init: Some("f".to_owned()), ..FlavorArgs::default() }).contains("--extra-c")
+        assert_eq!(
+            artifacts(&configuration),
+            Path::new("x/fuzz/artifacts").join(format!("sql-{}", configuration.what()))
         );
-        assert!(error(FlavorArgs { extra_c: vec!["corpus".into()], ..FlavorArgs::default() }).contains(".c"));
-        let ubsan = Flavor::named("bundled:ubsan").unwrap();
+        assert_eq!(crate::source::target_named(&configuration.name_of("sql")).unwrap().name, "sql");
+        let error = |args: ConfigurationArgs| {
+            format!("{:#}", Configuration::new(&args, &BuildKind::FUZZED).unwrap_err())
+        };
+        assert!(
+            error(ConfigurationArgs { init: Some("f".to_owned()), ..ConfigurationArgs::default() })
+                .contains("--extra-c")
+        );
+        assert!(
+            error(ConfigurationArgs { extra_c: vec!["corpus".into()], ..ConfigurationArgs::default() })
+                .contains(".c")
+        );
+        let ubsan = Configuration::named("bundled:ubsan").unwrap();
         assert_eq!((ubsan.key().as_str(), ubsan.name().as_str()), ("ubsan", "bundled:ubsan"));
-        let refused = FlavorArgs { build: Some(BuildKind::Valgrind), ..FlavorArgs::default() };
+        let refused = ConfigurationArgs { build: Some(BuildKind::Valgrind), ..ConfigurationArgs::default() };
         assert!(error(refused).contains("--build valgrind is not for this"));
-        assert!(Flavor::named("nothing").is_err());
+        assert!(Configuration::named("nothing").is_err());
     }
 }
