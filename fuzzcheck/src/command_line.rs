@@ -27,7 +27,7 @@ pub(crate) fn run(words: &[String], target: &str, path: &Path) -> String {
 }
 
 /// The command that compares two builds on the case in a file.
-pub(crate) fn pair(builds: &[String], words: &[String], target: &str, path: &Path) -> String {
+pub(crate) fn compare_engines(builds: &[String], words: &[String], target: &str, path: &Path) -> String {
     let path = path.display().to_string();
     let words = builds.iter().chain(words).map(String::as_str);
     fuzzcheck("compare engines", words.chain(["--target", target, &path]))
@@ -47,7 +47,7 @@ mod tests {
         );
         let builds = ["bundled".to_owned(), "3.49.1:debug".to_owned()];
         assert_eq!(
-            pair(&builds, &[], "sql", Path::new("x")),
+            compare_engines(&builds, &[], "sql", Path::new("x")),
             "cargo fuzzcheck compare engines bundled 3.49.1:debug --target sql x"
         );
     }

@@ -21,7 +21,7 @@
 //! | `source` | from paths to cases |
 //! | [`replay`] | cases that run in worker processes |
 //! | `build` | builds of SQLite other than the one in this program |
-//! | [`pairing`] | cases that run in two builds, compared |
+//! | [`differential`] | cases that run in two builds, compared |
 //! | `fuzzing` | libFuzzer kept going, and what it finds |
 //! | `triage` | which bugs there are, known or new |
 //! | `minimizing` | a case made smaller by worker processes |
@@ -46,6 +46,7 @@ mod campaign;
 mod command_line;
 mod comparison;
 mod coverage;
+pub mod differential;
 mod distilling;
 mod doctor;
 mod files;
@@ -56,7 +57,6 @@ mod guard;
 mod handover;
 mod minimizing;
 mod ossfuzz;
-pub mod pairing;
 pub mod replay;
 mod source;
 mod tools;

@@ -292,12 +292,12 @@ fn what_is_new_is_run_again_and_compared() {
     ));
     stage.program("other", "exec \"$FUZZCHECK\" \"$@\" --plant wrong-rows");
     let other = stage.path("bin/other");
-    let words = format!("--json --rerun release --sample-every 7 --pair {}", other.display());
+    let words = format!("--json --rerun release --sample-every 7 --differential {}", other.display());
     let mut command = stage.fuzzing(&words);
     let ran = finish(command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).expect(1);
     let summary = ran.json();
     let finding = &summary["findings"][0];
-    assert_eq!(finding["signature"], "pair/rows/SELECT", "{summary}");
+    assert_eq!(finding["signature"], "differential/rows/SELECT", "{summary}");
     let case = stage.project().join(finding["cases"][0].as_str().unwrap());
     assert!(case.exists(), "{summary}");
     let build = &summary["rerun"]["release build"];
@@ -318,7 +318,7 @@ fn what_is_new_is_run_again_and_compared() {
     let stage = Stage::new("");
     stage.fuzz("--build valgrind").expect_error(&["--build valgrind is not for this"]);
     stage.fuzz("--rerun coverage").expect_error(&["not judged", "coverage"]);
-    stage.fuzz("--pair nothing").expect_error(&["`nothing` is no configuration"]);
+    stage.fuzz("--differential nothing").expect_error(&["`nothing` is no configuration"]);
 }
 
 /// A build that sees more than others: what it is given runs with a planted bug.

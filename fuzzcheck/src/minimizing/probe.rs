@@ -11,7 +11,7 @@ use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::pairing::{self, Build, named};
+use crate::differential::{self, Build, named};
 use crate::replay::client::Client;
 use crate::replay::protocol::Job;
 use crate::replay::{FoundBug, Options};
@@ -22,7 +22,7 @@ pub(crate) enum Probe {
     /// Workers of a build.
     Single(Box<Client>),
     /// Workers of two, which are compared.
-    Pair(Box<pairing::Pairing>),
+    Differential(Box<differential::DifferentialRunner>),
 }
 
 impl Probe {
@@ -30,7 +30,7 @@ impl Probe {
     pub(crate) fn renew(&mut self) {
         match self {
             Self::Single(client) => client.renew(),
-            Self::Pair(pairing) => pairing.renew(),
+            Self::Differential(runner) => runner.renew(),
         }
     }
 
@@ -51,11 +51,11 @@ impl Probe {
                 }
                 Ok(outcome.result.bugs)
             }
-            Self::Pair(pairing) => {
+            Self::Differential(runner) => {
                 let name = String::new();
                 let named = NamedCase { name, target, case: case.clone(), heap_bytes: None, kept: None };
-                let checked = pairing.check(named)?;
-                let versions = pairing.versions();
+                let checked = runner.check(named)?;
+                let versions = runner.versions();
                 let unexplained = checked.comparison.differences.into_iter().filter(|difference| {
                     difference.warning.is_none()
                         && versions.is_none_or(|versions| {
@@ -124,7 +124,9 @@ impl Probes {
                 let build = timed(build);
                 Probe::Single(Box::new(Client::new(&build.program, &build.options)?))
             }
-            [a, b] => Probe::Pair(Box::new(pairing::Pairing::new(&[timed(a), timed(b)])?)),
+            [a, b] => {
+                Probe::Differential(Box::new(differential::DifferentialRunner::new(&[timed(a), timed(b)])?))
+            }
             _ => unreachable!("one build or two"),
         })
     }
@@ -147,7 +149,7 @@ impl Probes {
     /// The command that shows the bugs of the case in a file.
     pub(crate) fn replay(&self, path: &Path, target: &Target) -> String {
         if self.builds.len() == 2 {
-            return command_line::pair(&self.words, &[], target.name, path);
+            return command_line::compare_engines(&self.words, &[], target.name, path);
         }
         command_line::run(&self.words, target.name, path)
     }

@@ -154,7 +154,7 @@ impl Work<'_> {
         let message =
             if is_interrupted { String::new() } else { message(&mut probe, &best, target, &signature)? };
         let may_be_a_plan =
-            ["code/", "integrity/", "pair/"].iter().any(|oracle| signature.starts_with(oracle));
+            ["code/", "integrity/", "differential/"].iter().any(|oracle| signature.starts_with(oracle));
         let off = best.config.get(Setting::OptimizationsOff);
         let mut shows = |off: u32| {
             let config = best.config.with(Setting::OptimizationsOff, off);
@@ -204,7 +204,7 @@ impl Work<'_> {
             }
             None => bail!(
                 "the case shows no bug in {TRIALS} runs of this build: name another with --build, \
-                           --sqlite-version or --sqlite, or --pair for a difference"
+                           --sqlite-version or --sqlite, or --differential for a difference"
             ),
         }
     }

@@ -20,12 +20,12 @@ use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
+use crate::differential::named;
 use crate::focus::{self, Prepared};
-use crate::fuzzing::checks::{BuildCheck, Check, PairCheck};
+use crate::fuzzing::checks::{BuildCheck, Check, DifferentialCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::{self, Plan};
 use crate::fuzzing::session::{Progress, Session};
-use crate::pairing::named;
 use crate::replay::Options;
 use crate::tools;
 use crate::triage::known::Known;
@@ -62,8 +62,8 @@ pub(crate) struct Args {
     no_rerun: bool,
     /// Run the same on another build, too, and compare what both did: `bundled`, a version, a folder, as for `compare engines`.
     #[arg(long, value_name = "BUILD")]
-    pair: Option<String>,
-    /// With --rerun or --pair: every how many cases one is in the sample.
+    differential: Option<String>,
+    /// With --rerun or --differential: every how many cases one is in the sample.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     sample_every: u32,
     /// Where fuzzing is turned to.
@@ -111,7 +111,7 @@ impl Verb for Args {
             cpu_time: self.max_cpu_s.map(Duration::from_secs),
             jobs: usize::from(self.jobs),
             arguments: self.libfuzzer.clone(),
-            sample_every: (!rerun.is_empty() || self.pair.is_some()).then_some(self.sample_every),
+            sample_every: (!rerun.is_empty() || self.differential.is_some()).then_some(self.sample_every),
             focus: None,
         };
         plan.check_project()?;
@@ -192,7 +192,7 @@ fn follow(
         let worker = Worker::build(&plan.configuration.with_build(*build), &plan.project, !args.no_install)?;
         checks.push(Box::new(BuildCheck::new(&worker)?));
     }
-    if let Some(other) = &args.pair {
+    if let Some(other) = &args.differential {
         let options =
             Options { timeout_ms: TIMEOUT_MS, worker_memory_mib: WORKER_MEMORY_MIB, ..Options::default() };
         let release = plan.configuration.with_build(BuildKind::Release);
@@ -200,7 +200,7 @@ fn follow(
             named::of_configuration(&release, options.clone(), &plan.project, !args.no_install)?,
             named::build(other, options, &plan.project, !args.no_install)?,
         ];
-        checks.push(Box::new(PairCheck::new([release.name(), other.clone()], &builds)?));
+        checks.push(Box::new(DifferentialCheck::new([release.name(), other.clone()], &builds)?));
     }
     if checks.is_empty() {
         return Ok(None);

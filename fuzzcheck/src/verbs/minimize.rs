@@ -57,7 +57,7 @@ pub(crate) struct Args {
     configuration: ConfigurationArgs,
     /// For a difference between two builds: the other one, as for `compare engines`.
     #[arg(long, value_name = "BUILD")]
-    pair: Option<String>,
+    differential: Option<String>,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -111,8 +111,13 @@ impl Verb for Args {
             timeout_ms: self.limits.timeout_ms.unwrap_or(TIMEOUT_MS),
             ..Options::default()
         };
-        let probes =
-            Probes::new(&configuration, self.pair.as_deref(), &options, &project(), !self.no_install)?;
+        let probes = Probes::new(
+            &configuration,
+            self.differential.as_deref(),
+            &options,
+            &project(),
+            !self.no_install,
+        )?;
         let stop = interrupt_flag()?;
         let path = match &self.to {
             Some(path) => path.clone(),

@@ -1,4 +1,4 @@
-//! `fuzzcheck compare engines`: see [`crate::pairing`].
+//! `fuzzcheck compare engines`: see [`crate::differential`].
 
 mod output;
 
@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
 use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
-use crate::pairing::{Build, Found, PairReport, named, pool};
+use crate::differential::{Build, DifferentialReport, Found, named, pool};
 use crate::replay::Options;
 use crate::replay::protocol::Limits;
 use crate::source;
@@ -87,7 +87,7 @@ impl Verb for Args {
                 let of_neither =
                     || Configuration::bundled(BuildKind::Release).artifacts(&project(), example.target.name);
                 let folder = self.save_dir.clone().unwrap_or_else(of_neither);
-                save_case("pair", &example.name, &example.body, &folder)
+                save_case("differential", &example.name, &example.body, &folder)
             })
             .collect();
         let seconds = started.elapsed().as_secs_f64();
@@ -110,7 +110,7 @@ impl Verb for Args {
 }
 
 /// A comparison of nothing proves nothing.
-fn ensure_something(report: &PairReport, paths: &[PathBuf], stop: &AtomicBool) -> Result<()> {
+fn ensure_something(report: &DifferentialReport, paths: &[PathBuf], stop: &AtomicBool) -> Result<()> {
     let why = if stop.load(Ordering::Relaxed) { "interrupted".to_owned() } else { in_words(paths) };
     ensure!(report.cases > 0, "no case was run: {why}");
     if report.statements == 0 && report.findings.is_empty() {

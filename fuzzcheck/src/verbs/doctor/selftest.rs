@@ -8,7 +8,7 @@ use tandem::TestCase;
 use tandem::targets::DB_SQL;
 
 use crate::base::EXIT_FINDINGS;
-use crate::pairing::{Build, pool};
+use crate::differential::{Build, pool};
 use crate::replay::{Options, run_all};
 use crate::source::NamedCase;
 use crate::ui;
@@ -31,13 +31,13 @@ struct Trial {
     signature: &'static str,
     is_twice: bool,
     /// True where only a comparison with a build without the bug shows it.
-    is_pair: bool,
+    is_differential: bool,
     /// True where only AddressSanitizer sees the bug. `.ci/run` plants it in the fuzz targets, which have it.
     needs_sanitizer: bool,
 }
 
 const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
-    Trial { plant, script, signature, is_twice: false, is_pair: false, needs_sanitizer: false }
+    Trial { plant, script, signature, is_twice: false, is_differential: false, needs_sanitizer: false }
 }
 
 /// One trial per plant; `doctor selftest` fails if a plant has none.
@@ -57,7 +57,10 @@ const TRIALS: [Trial; 16] = [
     Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
     trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
-    Trial { is_pair: true, ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "pair/rows/SELECT") },
+    Trial {
+        is_differential: true,
+        ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "differential/rows/SELECT")
+    },
 ];
 
 impl Verb for Args {
@@ -110,7 +113,7 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
     let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
     let program = std::env::current_exe().context("finding this program")?;
     let stop = AtomicBool::new(false);
-    if trial.is_pair {
+    if trial.is_differential {
         let sound = Build { program: program.clone(), options: Options { plant: None, ..options.clone() } };
         let builds = [sound, Build { program, options }];
         let report = pool::compare_all(&builds, 1, cases.into_iter(), &stop, |_| {})?;

@@ -36,7 +36,7 @@ use crate::replay::pool::Batch;
 use crate::replay::protocol::Job;
 use crate::replay::{Options, Outcome};
 use crate::source::NamedCase;
-pub use report::{Found, PairReport};
+pub use report::{DifferentialReport, Found};
 
 /// One of the two builds.
 #[derive(Debug, Clone)]
@@ -63,13 +63,13 @@ pub struct Checked {
 }
 
 /// A worker of each build.
-pub struct Pairing {
+pub struct DifferentialRunner {
     clients: [Client; 2],
     identities: [String; 2],
     policy: Policy,
 }
 
-impl Pairing {
+impl DifferentialRunner {
     /// Starts both, and asks who they are.
     ///
     /// # Errors
@@ -231,34 +231,34 @@ fn death(ends: &[Option<End>; 2]) -> Option<Difference> {
     })
 }
 
-/// A pairing with its report, for a fuzz session: what is new in its corpus goes to both builds.
+/// A runner with its report, for a fuzz session: what is new in its corpus goes to both builds.
 pub struct Follower {
-    pairing: Pairing,
-    report: PairReport,
+    runner: DifferentialRunner,
+    report: DifferentialReport,
 }
 
 impl Follower {
-    /// As [`Pairing::new`].
+    /// As [`DifferentialRunner::new`].
     ///
     /// # Errors
-    /// As [`Pairing::new`].
+    /// As [`DifferentialRunner::new`].
     pub fn new(builds: &[Build; 2]) -> Result<Self> {
-        let pairing = Pairing::new(builds)?;
-        let report = PairReport::new(pairing.identities().clone());
-        Ok(Self { pairing, report })
+        let runner = DifferentialRunner::new(builds)?;
+        let report = DifferentialReport::new(runner.identities().clone());
+        Ok(Self { runner, report })
     }
 
     /// Runs a case on both; the findings that no case before it has shown.
     ///
     /// # Errors
-    /// As [`Pairing::check`].
+    /// As [`DifferentialRunner::check`].
     pub fn check(&mut self, named: NamedCase) -> Result<Vec<Found>> {
-        let checked = self.pairing.check(named)?;
+        let checked = self.runner.check(named)?;
         Ok(self.report.add(checked))
     }
 
     /// What all cases so far add up to.
-    pub fn report(&self) -> &PairReport {
+    pub fn report(&self) -> &DifferentialReport {
         &self.report
     }
 }
