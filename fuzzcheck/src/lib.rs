@@ -30,7 +30,7 @@
 //! | `coverage` | what cases reach of sqlite3.c |
 //! | `gaps` | what none does |
 //! | `focus` | fuzzing that is turned to functions |
-//! | `distilling` | which cases of a corpus add coverage |
+//! | `merging` | which cases of a corpus add coverage |
 //! | `comparison` | builds that are compared, and mutations |
 //! | `campaign` | a night, its record and its report |
 //! | `doctor` | whether this machine can fuzz |
@@ -47,7 +47,6 @@ mod command_line;
 mod comparison;
 mod coverage;
 pub mod differential;
-mod distilling;
 mod doctor;
 mod files;
 mod focus;
@@ -55,6 +54,7 @@ mod fuzzing;
 mod gaps;
 mod guard;
 mod handover;
+mod merging;
 mod minimizing;
 mod ossfuzz;
 pub mod replay;

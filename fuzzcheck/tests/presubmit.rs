@@ -382,7 +382,7 @@ fn what_calls_this_program_is_understood_by_it() {
         ("corpus list", true),
         ("corpus list; rest", true),
         ("corpus lists", false),
-        ("distill sql", false),
+        ("merge sql", false),
         ("run --builds release", false),
         ("compare engines bundled", false),
         ("compare engines", true),

@@ -70,7 +70,7 @@ impl Plan {
 
     /// Where `fuzzcheck corpus merge` measures.
     pub(crate) fn laboratory(&self) -> PathBuf {
-        self.project.join("fuzz/distill").join(self.name())
+        self.project.join("fuzz/merge").join(self.name())
     }
 
     /// Folders of runs with a part of the corpus, which a session that was killed has left behind.

@@ -3,7 +3,7 @@
 //! libFuzzer ends at its first finding, and begins by running all of its corpus: with thousands of cases, and an SQLite that
 //! crashes every minute, that would be all that it does. So only the first run has the whole corpus; a further one
 //! begins with a part of it, another one each time, in a folder of its own (libFuzzer's fork mode does much the
-//! same). What it adds goes to the corpus when it ends. It may be nothing new there: that is for distilling.
+//! same). What it adds goes to the corpus when it ends. It may be nothing new there: that is for merging.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

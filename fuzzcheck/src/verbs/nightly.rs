@@ -244,7 +244,7 @@ fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
     let below = |name: &str| choice.project.join("fuzz").join(name);
     let disk = Disk {
         bytes_max: (args.max_disk_gib * GIB) as u64,
-        folders: ["corpus", "artifacts", "logs", "sample", "runs", "distill"]
+        folders: ["corpus", "artifacts", "logs", "sample", "runs", "merge"]
             .map(below)
             .into_iter()
             .chain([runner.state.root().to_owned()])

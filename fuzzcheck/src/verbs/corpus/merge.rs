@@ -18,10 +18,10 @@ use crate::build::arguments::ConfigurationArgs;
 use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::coverage::build::cases;
-use crate::distilling::choose::{Choice, choose};
-use crate::distilling::measure::{Crash, Laboratory};
 use crate::fuzzing::log::{Ending, harness_error};
 use crate::fuzzing::plan::Plan;
+use crate::merging::choose::{Choice, choose};
+use crate::merging::measure::{Crash, Laboratory};
 use crate::source::{self, NamedCase};
 use crate::tools;
 use crate::verbs::Verb;
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Further cases: folders as libFuzzer has them, or anything that `run` takes, may be repeated.
     #[arg(long, value_name = "PATH")]
     from: Vec<PathBuf>,
-    /// The corpus database that is distilled and written to [default: corpus/TARGET.db]
+    /// The corpus database that is merged into [default: corpus/TARGET.db]
     #[arg(long, value_name = "DB")]
     into: Option<PathBuf>,
     /// Most cases of kind `interesting` that are left: those that add most.
@@ -89,7 +89,7 @@ impl Verb for Args {
             plan.check_project()?;
             tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
             plan.build()?;
-            let summary = distill(self, &plan, target, &stop)?;
+            let summary = merge(self, &plan, target, &stop)?;
             let Some(summary) = summary else {
                 eprintln!(
                     "fuzzcheck: interrupted: the corpus is as it was; the same command goes on where this one was"
@@ -174,8 +174,8 @@ fn entry_of(named: &NamedCase, place: &str) -> Entry {
     entry
 }
 
-/// Distills the corpus of a target; `None` if it was interrupted.
-fn distill(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool) -> Result<Option<Summary>> {
+/// Merges into the corpus of a target; `None` if it was interrupted.
+fn merge(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool) -> Result<Option<Summary>> {
     let shipped = || plan.project.join("corpus").join(format!("{}.db", target.name));
     let into = args.into.clone().unwrap_or_else(shipped);
     files::refuse_special(&into)?;

@@ -11,8 +11,8 @@ use tandem::targets::Target;
 use tandem::testcase::CaseId;
 
 use super::{Inputs, place};
-use crate::distilling::choose::Choice;
-use crate::distilling::features::Features;
+use crate::merging::choose::Choice;
+use crate::merging::features::Features;
 
 /// A case that ended the target.
 #[derive(Serialize)]
@@ -87,7 +87,7 @@ fn reached<'i>(features: &Features, ids: impl Iterator<Item = &'i CaseId>) -> BT
     ids.flat_map(|id| features.of(id)).collect()
 }
 
-/// What a distillation had and made.
+/// What a merge had and made.
 pub(super) struct Done<'a> {
     pub target: &'static Target,
     pub into: &'a Path,
