@@ -29,7 +29,7 @@
 //! | `handover` | a case for someone without Tandem |
 //! | `coverage` | what cases reach of sqlite3.c |
 //! | `gaps` | what none does |
-//! | `focus` | fuzzing that is turned to functions |
+//! | `directed` | fuzzing directed at functions |
 //! | `merging` | which cases of a corpus add coverage |
 //! | `comparison` | builds that are compared, and mutations |
 //! | `campaign` | a night, its record and its report |
@@ -47,9 +47,9 @@ mod command_line;
 mod comparison;
 mod coverage;
 pub mod differential;
+mod directed;
 mod doctor;
 mod files;
-mod focus;
 mod fuzzing;
 mod gaps;
 mod guard;

@@ -10,8 +10,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use super::adaptive::Adaptive;
 use super::arena::ARENA;
 use super::arm::Arm;
+use super::directed::{self, Directed, Inventory};
 use super::feedback::Feedback;
-use super::focus::{self, Focus, Inventory};
 use super::sample::Sampler;
 use super::stats::Recorder;
 use super::{Judged, Target, wanted};
@@ -82,7 +82,7 @@ struct State {
     operators: Vec<&'static str>,
     recorder: Option<Recorder>,
     sampler: Option<Sampler>,
-    focus: Option<Focus>,
+    directed: Option<Directed>,
     /// Whether the handlers of [`stack::report_signals`] are there.
     reports_signals: bool,
 }
@@ -108,7 +108,7 @@ impl State {
             operators,
             recorder,
             sampler,
-            focus: None,
+            directed: None,
             // AddressSanitizer tells of faults itself.
             reports_signals: cfg!(tandem_asan),
         }
@@ -118,10 +118,10 @@ impl State {
     fn learn(&mut self, case: &TestCase, judged: &Judged) {
         let operators = std::mem::take(&mut self.operators);
         let news = self.feedback.look();
-        let focus = self.focus.as_mut().map(|focus| focus.look(case, !operators.is_empty()));
-        let there = focus.map_or(0, |news| or_exit(focus::VARIABLE, news));
+        let directed = self.directed.as_mut().map(|directed| directed.look(case, !operators.is_empty()));
+        let there = directed.map_or(0, |news| or_exit(directed::VARIABLE, news));
         if let Some(adaptive) = &mut self.adaptive {
-            adaptive.credit(&operators, news.features + focus::CREDIT * there);
+            adaptive.credit(&operators, news.features + directed::CREDIT * there);
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.note(case, &judged.observation, &operators, news, self.feedback.total());
@@ -174,9 +174,9 @@ pub fn initialize(target: &Target) {
     if let Some(folder) = std::env::var_os(wanted::VARIABLE).filter(|folder| !folder.is_empty()) {
         or_exit(wanted::VARIABLE, wanted::check(folder.as_ref()));
     }
-    if let Some(path) = std::env::var_os(focus::LIST_VARIABLE) {
+    if let Some(path) = std::env::var_os(directed::LIST_VARIABLE) {
         let inventory = serde_json::to_vec(&Inventory::of_this_program()).map_err(std::io::Error::from);
-        or_exit(focus::LIST_VARIABLE, inventory.and_then(|text| std::fs::write(path, text)));
+        or_exit(directed::LIST_VARIABLE, inventory.and_then(|text| std::fs::write(path, text)));
         std::process::exit(0);
     }
     let still_empty = seeding::seed_empty_folder(target.name);
@@ -199,8 +199,8 @@ pub fn initialize(target: &Target) {
     let arm: Arm = std::env::var(MUTATORS_VARIABLE)
         .map_or_else(|_| Arm::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
     let mut state = State::new(target, executor, arm);
-    state.focus =
-        std::env::var_os(focus::VARIABLE).map(|path| or_exit(focus::VARIABLE, Focus::read(path.as_ref())));
+    state.directed = std::env::var_os(directed::VARIABLE)
+        .map(|path| or_exit(directed::VARIABLE, Directed::read(path.as_ref())));
     STATE.set(Some(state));
 }
 
@@ -261,7 +261,8 @@ pub fn mutate<T: TargetType>(
                 return byte_mutator(data, size, max_size);
             }
             let seed = u64::from(seed);
-            let size = state.focus.as_mut().map_or(size, |focus| focus.turn(data, size, max_size, seed));
+            let size =
+                state.directed.as_mut().map_or(size, |directed| directed.steer(data, size, max_size, seed));
             if let Some(weights) = state.adaptive.as_mut().and_then(|adaptive| adaptive.next_mutation(seed)) {
                 state.setup.weights = weights;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tandem::registry;
-use tandem::targets::{TARGETS, focus};
+use tandem::targets::{TARGETS, directed};
 
 use crate::build::configuration::Configuration;
 use crate::build::relink::Harness;
@@ -43,8 +43,8 @@ pub(crate) struct Plan {
     pub arguments: Vec<String>,
     /// Every how many cases one is left for the builds that follow; `None` without such.
     pub sample_every: Option<u32>,
-    /// A file that turns the target towards functions ([`tandem::targets::focus::Order`]).
-    pub focus: Option<PathBuf>,
+    /// A file that directs the target at functions ([`tandem::targets::directed::Order`]).
+    pub directed: Option<PathBuf>,
 }
 
 impl Plan {
@@ -192,7 +192,7 @@ impl Plan {
         self.set_run_environment(&mut command);
         let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
         command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
-        command.envs(self.focus.iter().map(|path| (focus::VARIABLE, path)));
+        command.envs(self.directed.iter().map(|path| (directed::VARIABLE, path)));
         command.arg(part.map_or_else(|| self.corpus(), Path::to_owned));
         command.arg("-print_final_stats=1");
         command.arg(format!("-artifact_prefix={}/", self.artifacts().display()));

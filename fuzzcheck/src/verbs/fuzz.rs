@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tandem::corpus::seeding::Beginning;
 use tandem::targets::Target;
-use tandem::targets::focus::Report;
+use tandem::targets::directed::Report;
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::build::arguments::ConfigurationArgs;
@@ -21,7 +21,7 @@ use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
 use crate::differential::named;
-use crate::focus::{self, Prepared};
+use crate::directed::{self, Prepared};
 use crate::fuzzing::checks::{BuildCheck, Check, DifferentialCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::{self, Plan};
@@ -66,9 +66,9 @@ pub(crate) struct Args {
     /// With --rerun or --differential: every how many cases one is in the sample.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     sample_every: u32,
-    /// Where fuzzing is turned to.
+    /// What fuzzing is directed at.
     #[command(flatten)]
-    focus: FocusArgs,
+    directed: DirectedArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
@@ -86,15 +86,15 @@ pub(crate) struct Args {
     libfuzzer: Vec<String>,
 }
 
-/// Where fuzzing is turned to.
+/// What fuzzing is directed at.
 #[derive(Debug, clap::Args)]
-pub(super) struct FocusArgs {
-    /// Turn to functions of SQLite: by name, by source file (btree.c), or those that a unified diff changes.
+pub(super) struct DirectedArgs {
+    /// Directed fuzzing: the target functions of SQLite, by name, by source file (btree.c) or as a unified diff of them.
     #[arg(long, value_name = "FUNCTION|MODULE|DIFF,...", value_delimiter = ',')]
-    pub(super) focus: Vec<String>,
-    /// Only count how often they are reached, to compare with.
-    #[arg(long, requires = "focus")]
-    pub(super) count_focus_only: bool,
+    pub(super) directed: Vec<String>,
+    /// Only count how often the target functions are reached, as a baseline.
+    #[arg(long, requires = "directed")]
+    pub(super) count_directed_only: bool,
 }
 
 impl Verb for Args {
@@ -112,7 +112,7 @@ impl Verb for Args {
             jobs: usize::from(self.jobs),
             arguments: self.libfuzzer.clone(),
             sample_every: (!rerun.is_empty() || self.differential.is_some()).then_some(self.sample_every),
-            focus: None,
+            directed: None,
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
@@ -122,8 +122,8 @@ impl Verb for Args {
         let (count, what) = target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
         eprintln!("fuzzcheck: {count} {what} in {}", plan.corpus().display());
         plan.build()?;
-        let focus = prepare_focus(self, &plan)?;
-        plan.focus = focus.as_ref().map(Prepared::order);
+        let directed = prepare_directed(self, &plan)?;
+        plan.directed = directed.as_ref().map(Prepared::order);
         let follower = follow(self, &rerun, &plan, target, seen)?;
 
         let known = Known::of_project(&plan.project, plan.configuration.what().is_empty())?;
@@ -137,7 +137,7 @@ impl Verb for Args {
             bail!("the target {} executed nothing", target.name);
         }
         let mut summary = Summary::new(&plan, &progress, elapsed, &known);
-        summary.focus = focus.map(|focus| focus.report()).transpose()?;
+        summary.directed = directed.map(|directed| directed.report()).transpose()?;
         if self.json {
             let document = serde_json::to_string_pretty(&summary)?;
             ui::line(format_args!("{document}"))?;
@@ -155,15 +155,15 @@ impl Verb for Args {
     }
 }
 
-/// What the target is turned to, if that is asked for.
-fn prepare_focus(args: &Args, plan: &Plan) -> Result<Option<Prepared>> {
-    let words = &args.focus.focus;
+/// Prepares directed fuzzing, if requested.
+fn prepare_directed(args: &Args, plan: &Plan) -> Result<Option<Prepared>> {
+    let words = &args.directed.directed;
     if words.is_empty() {
         return Ok(None);
     }
     let environment = plan.configuration.run_environment();
-    let prepared = Prepared::new(&plan.program()?, &environment, words, !args.focus.count_focus_only)?;
-    eprintln!("fuzzcheck: focus on {}", prepared.in_words());
+    let prepared = Prepared::new(&plan.program()?, &environment, words, !args.directed.count_directed_only)?;
+    eprintln!("fuzzcheck: directed at {}", prepared.in_words());
     Ok(Some(prepared))
 }
 
@@ -265,9 +265,9 @@ struct Summary {
     /// Cases in which this harness failed.
     harness_errors: Vec<HarnessError>,
     slow: Vec<PathBuf>,
-    /// What came of `--focus`.
+    /// The results of `--directed`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    focus: Option<Report>,
+    directed: Option<Report>,
 }
 
 #[derive(Serialize)]
@@ -316,7 +316,7 @@ impl Summary {
             findings: findings.collect(),
             harness_errors: progress.harness_errors.iter().map(harness_error).collect(),
             slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
-            focus: None,
+            directed: None,
         }
     }
 
@@ -342,7 +342,7 @@ impl Summary {
         for (check, Counts { kept, sampled, findings }) in &self.rerun {
             writeln!(out, "{check}: ran {kept} new cases and a sample of {sampled}: {findings} findings")?;
         }
-        self.focus.as_ref().map_or(Ok(()), |report| focus::print(report, out))?;
+        self.directed.as_ref().map_or(Ok(()), |report| directed::print(report, out))?;
         if self.not_run_again > 0 {
             let (cases, corpus) = (self.not_run_again, self.corpus.display());
             writeln!(out, "{cases} new cases were not run again: there was no time; they are in {corpus}")?;

@@ -77,7 +77,7 @@ impl Verb for Args {
             jobs: 1,
             arguments: Vec::new(),
             sample_every: None,
-            focus: None,
+            directed: None,
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;

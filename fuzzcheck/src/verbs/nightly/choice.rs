@@ -120,7 +120,7 @@ impl Choice {
             jobs: self.jobs,
             arguments: self.arguments.clone(),
             sample_every: (!self.rerun.is_empty()).then_some(SAMPLE_EVERY),
-            focus: None,
+            directed: None,
         }
     }
 

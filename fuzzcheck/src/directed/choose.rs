@@ -26,19 +26,19 @@ pub(super) fn functions(words: &[String], sqlite: &Sqlite) -> Result<BTreeSet<St
         } else if Path::new(word).is_file() {
             let bytes = std::fs::read(word).with_context(|| word.to_owned())?;
             let found = diff::functions(&String::from_utf8_lossy(&bytes), sqlite);
-            let found = found.with_context(|| format!("--focus {word}"))?;
+            let found = found.with_context(|| format!("--directed {word}"))?;
             eprintln!("fuzzcheck: {word} changes {}", found.iter().cloned().collect::<Vec<_>>().join(", "));
             chosen.extend(found);
         } else {
             let near = near(word, sqlite);
             bail!(
-                "--focus {word}: no function or module of this SQLite that is counted, and no file; near are {}",
+                "--directed {word}: no function or module of this SQLite that is counted, and no file; near are {}",
                 near.join(", ")
             );
         }
     }
     if chosen.is_empty() {
-        bail!("--focus names nothing");
+        bail!("--directed names nothing");
     }
     Ok(chosen)
 }
