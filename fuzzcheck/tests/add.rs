@@ -184,12 +184,12 @@ fn sigkill_loses_nothing() {
         assert!(read(&corpus) == before, "{kib}");
     }
     // And at moments that nobody chose, behind the writing, too.
-    for turn in 0..6 {
+    for round in 0..6 {
         let mut command = keep_command(&corpus, "--name killed --plant abort", &case);
         let child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         // As soon as something is written, and a little later each time.
-        kill_behind(child, Duration::from_millis(turn * 5), "it writes", || names_in(&place).len() >= 2);
+        kill_behind(child, Duration::from_millis(round * 5), "it writes", || names_in(&place).len() >= 2);
         let now = list(&[&corpus]).len();
         assert!(now == cases + 1 || (now == cases && read(&corpus) == before), "{now} cases");
         fs::write(&corpus, &before).expect("it can be written");

@@ -28,7 +28,10 @@ fn target_functions_are_resolved_and_their_hits_are_counted() {
     let stage = Stage::new(TARGET);
     let ran = on_stage(&stage, "--directed second").expect(0);
     assert!(ran.err.contains("directed at 1 functions, 1 that call them, 0 that call these"), "{ran:?}");
-    assert!(ran.out.contains("mutated inputs reached it (2.00 %), 2 of 4 edges"), "{ran:?}");
+    assert!(
+        ran.out.contains("mutated inputs reached the target functions (2.00 %), 2 of 4 edges"),
+        "{ran:?}"
+    );
     let order = std::fs::read_to_string(stage.path("order.json")).unwrap();
     assert!(order.contains(r#""levels":[["second"],["first"]],"steers":true"#), "{order}");
     // By module and by diff, and only counted.

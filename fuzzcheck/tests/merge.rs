@@ -297,10 +297,10 @@ fn sigkill_while_it_writes_loses_nothing() {
         assert!(read(&database(&stage)) == before, "{kib}");
     }
     // And at moments that nobody chose, behind the writing, too.
-    for turn in 0..6 {
+    for round in 0..6 {
         let mut command = command(&stage, "");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        kill_behind(child, Duration::from_millis(turn * 6), "it writes", || names_in(&corpus).len() >= 2);
+        kill_behind(child, Duration::from_millis(round * 6), "it writes", || names_in(&corpus).len() >= 2);
         let now = list(&[&database(&stage)]).len();
         assert!(now == 8 || (now == 7 && read(&database(&stage)) == before), "{now} cases");
         fs::write(database(&stage), &before).unwrap();

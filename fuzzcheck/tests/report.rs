@@ -100,7 +100,7 @@ fn the_schema_is_printed() {
 #[test]
 fn a_campaign_that_ran_nothing_is_shown_as_failed() {
     let mut none = campaign();
-    none["arms"] = Value::Array(Vec::new());
+    none["jobs"] = Value::Array(Vec::new());
     none["findings"] = Value::Array(Vec::new());
     let home = home(&none);
     fuzzcheck_on("report", &[home.path()]).expect(0);

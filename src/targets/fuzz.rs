@@ -9,9 +9,9 @@ use arbitrary::{Arbitrary, Unstructured};
 
 use super::adaptive::Adaptive;
 use super::arena::ARENA;
-use super::arm::Arm;
 use super::directed::{self, Directed, Inventory};
 use super::feedback::Feedback;
+use super::group::Group;
 use super::sample::Sampler;
 use super::stats::Recorder;
 use super::{Judged, Target, wanted};
@@ -27,7 +27,7 @@ use crate::testcase::TestCase;
 
 /// Names a bug to plant ([`PLANTS`]).
 const PLANT_VARIABLE: &str = "TANDEM_PLANT";
-/// Names the mutations to use ([`Arm`]).
+/// Names the mutations to use ([`Group`]).
 const MUTATORS_VARIABLE: &str = "TANDEM_MUTATORS";
 /// Names a folder for a sample of the cases that are run ([`Sampler`]).
 const SAMPLE_VARIABLE: &str = "TANDEM_SAMPLE";
@@ -73,7 +73,7 @@ impl<T> fmt::Debug for Input<T> {
 struct State {
     executor: Executor,
     vocabulary: Vocabulary,
-    arm: Arm,
+    group: Group,
     setup: Setup,
     adaptive: Option<Adaptive>,
     feedback: Feedback,
@@ -88,20 +88,21 @@ struct State {
 }
 
 impl State {
-    fn new(target: &Target, executor: Executor, arm: Arm) -> Self {
+    fn new(target: &Target, executor: Executor, group: Group) -> Self {
         let vocabulary = executor.vocabulary();
-        let setup = Setup { decode: target.decode, weights: arm.weights(target) };
-        let adaptive = arm.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
+        let setup = Setup { decode: target.decode, weights: group.weights(target) };
+        let adaptive = group.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
         // With room for all that one mutation uses: what it allocates itself is freed with it.
         let (feedback, operators) = (Feedback::new(), Vec::with_capacity(MUTATORS.len() + 2));
-        let recorder = std::env::var_os(STATS_VARIABLE)
-            .map(|path| or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &arm.to_string())));
+        let recorder = std::env::var_os(STATS_VARIABLE).map(|path| {
+            or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &group.to_string()))
+        });
         let sampler = std::env::var(SAMPLE_VARIABLE).ok();
         let sampler = sampler.map(|text| or_exit(SAMPLE_VARIABLE, Sampler::new(&text)));
         Self {
             executor,
             vocabulary,
-            arm,
+            group,
             setup,
             adaptive,
             feedback,
@@ -196,9 +197,9 @@ pub fn initialize(target: &Target) {
     if let Some(plant) = planted() {
         executor.plant(plant);
     }
-    let arm: Arm = std::env::var(MUTATORS_VARIABLE)
-        .map_or_else(|_| Arm::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
-    let mut state = State::new(target, executor, arm);
+    let group: Group = std::env::var(MUTATORS_VARIABLE)
+        .map_or_else(|_| Group::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
+    let mut state = State::new(target, executor, group);
     state.directed = std::env::var_os(directed::VARIABLE)
         .map(|path| or_exit(directed::VARIABLE, Directed::read(path.as_ref())));
     STATE.set(Some(state));
@@ -256,7 +257,7 @@ pub fn mutate<T: TargetType>(
 ) -> usize {
     with_state(|state| {
         state.mutation(|state| {
-            if state.arm == Arm::LibFuzzer {
+            if state.group == Group::LibFuzzer {
                 state.made_by(&[RAW]);
                 return byte_mutator(data, size, max_size);
             }
@@ -286,7 +287,7 @@ pub fn mutate<T: TargetType>(
 /// The custom crossover: writes a mixture of two inputs to `out` and returns its size; 0 for none.
 pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], seed: u32) -> usize {
     with_state(|state| {
-        if !state.arm.crosses_over() {
+        if !state.group.crosses_over() {
             return 0;
         }
         state.mutation(|state| {

@@ -9,13 +9,13 @@
 
 mod adaptive;
 pub mod arena;
-pub mod arm;
 mod db_file;
 mod db_sql;
 pub mod directed;
 pub mod driver;
 mod feedback;
 pub mod fuzz;
+pub mod group;
 mod sample;
 mod sql;
 pub mod stats;
@@ -48,7 +48,7 @@ pub struct Target {
     pub seeds: fn() -> Vec<Seed>,
     /// What runs on the connection.
     pub program: &'static (dyn Program + Sync),
-    /// How often each family of mutators gets a turn.
+    /// How often each family of mutators is applied.
     pub weights: Weights,
 }
 

@@ -21,8 +21,8 @@ const RUNS_PER_WRITE: u64 = 128;
 pub struct Stats {
     /// The target.
     pub target: String,
-    /// The arm ([`super::arm::Arm`]).
-    pub arm: String,
+    /// The group ([`super::group::Group`]).
+    pub group: String,
     /// Edges that ran.
     pub edges: u64,
     /// Features of libFuzzer's kind that were seen.
@@ -70,7 +70,7 @@ pub struct Outcomes {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Yield {
     /// Runs of inputs in whose last mutation it took part.
-    pub turns: u64,
+    pub uses: u64,
     /// New features of these runs, all of them, whatever else took part.
     pub features: u64,
     /// New edges of these runs.
@@ -80,7 +80,7 @@ pub struct Yield {
 impl Yield {
     /// Adds another's.
     pub fn add(&mut self, other: &Self) {
-        self.turns += other.turns;
+        self.uses += other.uses;
         self.features += other.features;
         self.edges += other.edges;
     }
@@ -181,8 +181,8 @@ impl Recorder {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn new(path: &Path, target: &str, arm: &str) -> io::Result<Self> {
-        let stats = Stats { target: target.to_owned(), arm: arm.to_owned(), ..Stats::default() };
+    pub fn new(path: &Path, target: &str, group: &str) -> io::Result<Self> {
+        let stats = Stats { target: target.to_owned(), group: group.to_owned(), ..Stats::default() };
         let mut recorder = Self { path: path.to_owned(), stats };
         recorder.write()?;
         Ok(recorder)
@@ -211,7 +211,7 @@ impl Recorder {
             self.stats.mutated.note(case, observation);
         }
         for name in operators {
-            self.stats.operator(name).add(&Yield { turns: 1, features: news.features, edges: news.edges });
+            self.stats.operator(name).add(&Yield { uses: 1, features: news.features, edges: news.edges });
         }
         (self.stats.edges, self.stats.features) = (total.edges, total.features);
     }

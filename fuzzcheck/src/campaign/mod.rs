@@ -6,9 +6,9 @@
 //! | part | what it does |
 //! |---|---|
 //! | [`state`] | the folder of a campaign: begun, taken up again, saved |
-//! | [`schedule`] | whose turn it is, and who rests |
-//! | [`fuzzer`] | a turn, by libFuzzer |
-//! | [`runner`] | turns until the time is over, within the [`limits`] |
+//! | [`schedule`] | whose slice it is, and who rests |
+//! | [`fuzzer`] | a slice, by libFuzzer |
+//! | [`runner`] | slices until the time is over, within the [`limits`] |
 //! | [`steps`] | everything else, as child processes that are cut off when their time is over |
 //! | [`after`] | which steps there are after fuzzing |
 //! | [`findings`] | cases to bugs, known or new, each with a file to be filed |

@@ -1,8 +1,8 @@
 //! The record of a campaign, `campaign.json` in its folder.
 //!
 //! What is counted here was counted by what did it; a figure that nobody could count is absent. Times are UTC, durations
-//! seconds of wall time unless a name says CPU. Sums over [`Arm::sittings`] hold however often the campaign was killed:
-//! each sitting has its own figures, and those of one that has ended do not change.
+//! seconds of wall time unless a name says CPU. Sums over [`FuzzJob::slices`] hold however often the campaign was killed:
+//! each session has its own figures, and those of one that has ended do not change.
 
 use std::collections::BTreeMap;
 
@@ -29,16 +29,16 @@ pub(crate) struct Campaign {
     pub ended: Option<Timestamp>,
     /// What it was given.
     pub budget_s: f64,
-    /// How long it has run, all sittings together.
+    /// How long it has run, all sessions together.
     pub used_s: f64,
     /// How often it was begun or taken up again.
-    pub sittings: Vec<Sitting>,
+    pub sessions: Vec<CampaignSession>,
     /// What was fuzzed.
     pub build: Build,
     /// Where.
     pub machine: Machine,
     /// Targets in builds.
-    pub arms: Vec<Arm>,
+    pub jobs: Vec<FuzzJob>,
     /// What was found, by signature.
     pub findings: Vec<Finding>,
     /// What each check did in the replay of what is kept.
@@ -60,19 +60,19 @@ pub(crate) struct Campaign {
 
 /// A time in which the campaign ran without being interrupted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Sitting {
+pub(crate) struct CampaignSession {
     /// When it began.
     pub started: Timestamp,
     /// How long it has lasted so far.
     pub seconds: f64,
     /// How it ended.
-    pub end: SittingEnd,
+    pub end: SessionEnd,
 }
 
-/// How a sitting ended.
+/// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum SittingEnd {
+pub(crate) enum SessionEnd {
     /// It goes on, or it was killed and nobody has taken the campaign up since.
     Open,
     /// It was killed; the next one said so.
@@ -111,7 +111,7 @@ pub(crate) struct Machine {
 
 /// A target in a build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Arm {
+pub(crate) struct FuzzJob {
     /// Name of the target.
     pub target: String,
     /// Name of the build that fuzzes.
@@ -120,17 +120,17 @@ pub(crate) struct Arm {
     pub rerun: Vec<String>,
     /// Its share of the time, against the weights of the others.
     pub weight: f64,
-    /// What it did, one entry for each time that it had its turn.
-    pub sittings: Vec<Turn>,
+    /// What it did, one entry for each time that it had its slice.
+    pub slices: Vec<TimeSlice>,
     /// How it went on over time; `seconds` counts from the beginning of the campaign, without pauses.
     pub samples: Vec<Sample>,
     /// Why it could not go on, where it could not.
     pub failures: Vec<String>,
 }
 
-/// One turn of an arm.
+/// One slice of a job.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Turn {
+pub(crate) struct TimeSlice {
     /// Wall time of fuzzing.
     pub seconds: f64,
     /// CPU time of all its processes; absent where the system does not tell.
@@ -148,12 +148,12 @@ pub(crate) struct Turn {
     pub harness_errors: Vec<String>,
 }
 
-/// A moment of an arm.
+/// A moment of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Sample {
     /// Since the campaign began, without pauses.
     pub seconds: f64,
-    /// Of this arm so far, all turns.
+    /// Of this job so far, all slices.
     pub executions: u64,
     /// Edges, as libFuzzer counts them.
     pub edges: u64,

@@ -1,4 +1,4 @@
-//! Runs a campaign: turns of arms until their time is over, then steps, and writes down what was done as it goes on.
+//! Runs a campaign: slices of jobs until their time is over, then steps, and writes down what was done as it goes on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use anyhow::Result;
 use super::clock::Clock;
 use super::fuzzer::{Fuzz, Moment};
 use super::limits::Disk;
-use super::record::{Campaign, Sample, SittingEnd, Step, StepEnd, Turn};
-use super::schedule::{Next, Schedule, TurnEnd};
+use super::record::{Campaign, Sample, SessionEnd, Step, StepEnd, TimeSlice};
+use super::schedule::{Next, Schedule, SliceEnd};
 use super::state::State;
 use super::view::View;
 
@@ -22,7 +22,7 @@ const SAMPLE_INTERVAL_MIN: Duration = Duration::from_secs(5);
 const SAMPLES: u32 = 500;
 /// A pause is spent in pieces, so that an interruption is seen.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Failures of an arm that are told in full; there may be thousands.
+/// Failures of a job that are told in full; there may be thousands.
 const FAILURES_MAX: usize = 20;
 
 /// How fuzzing ended.
@@ -34,7 +34,7 @@ pub(crate) enum FuzzEnd {
     Stopped,
     /// The disk is full, as far as it may be.
     DiskFull,
-    /// No arm comes to fuzz.
+    /// No job comes to fuzz.
     Hopeless,
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum Done {
     Skipped(String),
     /// It failed, and why; the campaign goes on.
     Failed(String),
-    /// The campaign is interrupted: the next sitting does it again.
+    /// The campaign is interrupted: the next session does it again.
     Stopped,
 }
 
@@ -56,9 +56,9 @@ pub(crate) struct Runner<'a> {
     pub state: State,
     clock: &'a dyn Clock,
     stop: &'a AtomicBool,
-    /// What earlier sittings have used.
+    /// What earlier sessions have used.
     used_before: Duration,
-    /// When this sitting began, by the clock.
+    /// When this session began, by the clock.
     began: Duration,
     saved: Duration,
     looked: Duration,
@@ -105,8 +105,8 @@ impl<'a> Runner<'a> {
     /// Where it cannot be written.
     pub(crate) fn save(&mut self) -> Result<()> {
         let seconds = (self.clock.now().saturating_sub(self.began)).as_secs_f64();
-        if let Some(sitting) = self.state.campaign.sittings.last_mut() {
-            sitting.seconds = seconds;
+        if let Some(session) = self.state.campaign.sessions.last_mut() {
+            session.seconds = seconds;
         }
         self.state.campaign.used_s = self.now().as_secs_f64();
         self.saved = self.clock.now();
@@ -121,13 +121,13 @@ impl<'a> Runner<'a> {
         if self.clock.now().saturating_sub(self.saved) >= SAVE_INTERVAL { self.save() } else { Ok(()) }
     }
 
-    /// Ends the sitting.
+    /// Ends the session.
     ///
     /// # Errors
     /// Where the record cannot be written.
-    pub(crate) fn end_sitting(&mut self, end: SittingEnd) -> Result<()> {
-        if let Some(sitting) = self.state.campaign.sittings.last_mut() {
-            sitting.end = end;
+    pub(crate) fn end_session(&mut self, end: SessionEnd) -> Result<()> {
+        if let Some(session) = self.state.campaign.sessions.last_mut() {
+            session.end = end;
         }
         self.save()
     }
@@ -167,7 +167,7 @@ impl<'a> Runner<'a> {
         self.save()
     }
 
-    /// Lets a step be done again that an earlier sitting has done.
+    /// Lets a step be done again that an earlier session has done.
     pub(crate) fn reopen(&mut self, name: &str) {
         let steps = self.state.campaign.steps.iter_mut();
         steps.filter(|step| step.name == name).for_each(|step| step.end = StepEnd::Open);
@@ -189,8 +189,8 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// Where the record cannot be written.
     pub(crate) fn fuzz(&mut self, fuzzer: &mut dyn Fuzz, until: Duration, disk: &Disk) -> Result<FuzzEnd> {
-        let arms = self.state.campaign.arms.iter();
-        let shares = arms.map(|arm| (arm.weight, Duration::from_secs_f64(arm.seconds().max(0.0))));
+        let jobs = self.state.campaign.jobs.iter();
+        let shares = jobs.map(|job| (job.weight, Duration::from_secs_f64(job.seconds().max(0.0))));
         let mut schedule = Schedule::new(shares, self.now(), until);
         loop {
             if self.is_stopped() {
@@ -203,11 +203,11 @@ impl<'a> Runner<'a> {
                 Next::Over => return Ok(FuzzEnd::Over),
                 Next::Hopeless => return Ok(FuzzEnd::Hopeless),
                 Next::Rest(time) => self.rest(time)?,
-                Next::Turn(arm, time) => {
+                Next::Slice(job, time) => {
                     let began = self.now();
-                    let end = self.turn(fuzzer, arm, time, disk)?;
+                    let end = self.slice(fuzzer, job, time, disk)?;
                     let now = self.now();
-                    schedule.ended(arm, now.saturating_sub(began), &end, now);
+                    schedule.ended(job, now.saturating_sub(began), &end, now);
                 }
             }
         }
@@ -218,7 +218,7 @@ impl<'a> Runner<'a> {
         let until = self.clock.now() + time;
         while self.clock.now() < until && !self.is_stopped() {
             self.clock.sleep(PAUSE.min(until.saturating_sub(self.clock.now())));
-            self.show("all arms rest: none of them gets further than its beginning");
+            self.show("all jobs rest: none of them gets further than its beginning");
             self.save_now_and_then()?;
         }
         Ok(())
@@ -241,14 +241,14 @@ impl<'a> Runner<'a> {
         looked.is_over
     }
 
-    /// One turn. What fails in it is its own failure, and noted.
-    fn turn(&mut self, fuzzer: &mut dyn Fuzz, arm: usize, time: Duration, disk: &Disk) -> Result<TurnEnd> {
-        self.state.campaign.arms[arm].sittings.push(Turn::default());
+    /// One slice. What fails in it is its own failure, and noted.
+    fn slice(&mut self, fuzzer: &mut dyn Fuzz, job: usize, time: Duration, disk: &Disk) -> Result<SliceEnd> {
+        self.state.campaign.jobs[job].slices.push(TimeSlice::default());
         self.save()?;
         let stop = AtomicBool::new(false);
         let mut saved = Ok(());
-        let end = fuzzer.turn(arm, time, &stop, &mut |moment| {
-            self.note(arm, moment);
+        let end = fuzzer.slice(job, time, &stop, &mut |moment| {
+            self.note(job, moment);
             if saved.is_ok() {
                 saved = self.save_now_and_then();
             }
@@ -257,14 +257,14 @@ impl<'a> Runner<'a> {
             }
         });
         saved?;
-        let turn = self.state.campaign.arms[arm].sittings.last();
-        let has_fuzzed = turn.is_some_and(|turn| turn.executions > 0);
-        let end = end.unwrap_or_else(|error| TurnEnd::Failed { why: format!("{error:#}"), has_fuzzed });
-        let record = &mut self.state.campaign.arms[arm];
+        let slice = self.state.campaign.jobs[job].slices.last();
+        let has_fuzzed = slice.is_some_and(|slice| slice.executions > 0);
+        let end = end.unwrap_or_else(|error| SliceEnd::Failed { why: format!("{error:#}"), has_fuzzed });
+        let record = &mut self.state.campaign.jobs[job];
         let why = match &end {
-            TurnEnd::Over => None,
-            TurnEnd::CrashesAtOnce => Some("every process ends with a finding as soon as it begins"),
-            TurnEnd::Failed { why, .. } => Some(why.as_str()),
+            SliceEnd::Over => None,
+            SliceEnd::CrashesAtOnce => Some("every process ends with a finding as soon as it begins"),
+            SliceEnd::Failed { why, .. } => Some(why.as_str()),
         };
         if let Some(why) = why {
             // The same again says nothing new.
@@ -279,7 +279,7 @@ impl<'a> Runner<'a> {
         Ok(end)
     }
 
-    /// Looks at the disk within a turn; that it is full is seen again after it.
+    /// Looks at the disk within a slice; that it is full is seen again after it.
     fn is_disk_full_soon(&mut self, disk: &Disk) -> bool {
         let is_full = self.is_disk_full(disk);
         if is_full {
@@ -288,13 +288,13 @@ impl<'a> Runner<'a> {
         is_full
     }
 
-    /// Writes down how a turn goes on.
-    fn note(&mut self, arm: usize, moment: &Moment) {
+    /// Writes down how a slice goes on.
+    fn note(&mut self, job: usize, moment: &Moment) {
         let now = self.now();
         let budget = Duration::from_secs_f64(self.state.campaign.budget_s.max(0.0));
-        let record = &mut self.state.campaign.arms[arm];
-        if let Some(turn) = record.sittings.last_mut() {
-            turn.clone_from(&moment.turn);
+        let record = &mut self.state.campaign.jobs[job];
+        if let Some(slice) = record.slices.last_mut() {
+            slice.clone_from(&moment.slice);
         }
         self.state.memory.cases.extend(moment.cases.iter().cloned());
         let Moment { edges, features, corpus_cases, .. } = *moment;

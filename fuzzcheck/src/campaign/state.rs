@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::record::{self, Campaign, Finding, Night, Sitting, SittingEnd};
+use super::record::{self, Campaign, CampaignSession, Finding, Night, SessionEnd};
 use crate::files::{self, Held};
 
 const CAMPAIGN: &str = "campaign.json";
@@ -136,10 +136,14 @@ impl State {
                 (campaign, Memory { version: VERSION, settings, seen_before, cases, notified })
             }
         };
-        for sitting in campaign.sittings.iter_mut().filter(|sitting| sitting.end == SittingEnd::Open) {
-            sitting.end = SittingEnd::Killed;
+        for session in campaign.sessions.iter_mut().filter(|session| session.end == SessionEnd::Open) {
+            session.end = SessionEnd::Killed;
         }
-        campaign.sittings.push(Sitting { started: Timestamp::now(), seconds: 0.0, end: SittingEnd::Open });
+        campaign.sessions.push(CampaignSession {
+            started: Timestamp::now(),
+            seconds: 0.0,
+            end: SessionEnd::Open,
+        });
         let state = Self { campaign, memory, is_resumed, root: root.to_owned(), _lock: lock };
         state.save()?;
         Ok(state)
@@ -195,21 +199,21 @@ impl State {
 }
 
 impl Campaign {
-    /// Cases that libFuzzer ran, in all arms and sittings.
+    /// Cases that libFuzzer ran, in all jobs and sessions.
     pub(crate) fn executions(&self) -> u64 {
-        self.arms.iter().map(record::Arm::executions).sum()
+        self.jobs.iter().map(record::FuzzJob::executions).sum()
     }
 }
 
-impl record::Arm {
+impl record::FuzzJob {
     /// Cases that libFuzzer ran.
     pub(crate) fn executions(&self) -> u64 {
-        self.sittings.iter().map(|turn| turn.executions).sum()
+        self.slices.iter().map(|slice| slice.executions).sum()
     }
 
     /// Time of fuzzing, in seconds.
     pub(crate) fn seconds(&self) -> f64 {
-        self.sittings.iter().map(|turn| turn.seconds).sum()
+        self.slices.iter().map(|slice| slice.seconds).sum()
     }
 }
 
@@ -294,17 +298,17 @@ fn in_words(settings: &Settings) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::campaign::record::{Arm, Build, Machine};
+    use crate::campaign::record::{Build, FuzzJob, Machine};
 
-    /// A campaign with these arms, by target.
-    pub(crate) fn campaign(id: String, started: Timestamp, arms: &[(&str, f64)]) -> Campaign {
+    /// A campaign with these jobs, by target.
+    pub(crate) fn campaign(id: String, started: Timestamp, jobs: &[(&str, f64)]) -> Campaign {
         let text = String::new;
-        let arm = |&(target, weight): &(&str, f64)| Arm {
+        let job = |&(target, weight): &(&str, f64)| FuzzJob {
             target: target.to_owned(),
             build: "asan".to_owned(),
             rerun: vec![],
             weight,
-            sittings: vec![],
+            slices: vec![],
             samples: vec![],
             failures: vec![],
         };
@@ -315,7 +319,7 @@ pub(crate) mod tests {
             ended: None,
             budget_s: 1000.0,
             used_s: 0.0,
-            sittings: vec![],
+            sessions: vec![],
             build: Build {
                 version: text(),
                 source_id: text(),
@@ -324,7 +328,7 @@ pub(crate) mod tests {
                 rustc: text(),
             },
             machine: Machine { cores: 2, memory_bytes: None, system: text() },
-            arms: arms.iter().map(arm).collect(),
+            jobs: jobs.iter().map(job).collect(),
             findings: vec![],
             checks: vec![],
             cut_short: vec![],
@@ -345,9 +349,9 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn open(root: &Path, is_fresh: bool, arms: &[(&str, f64)]) -> Result<State> {
+    pub(crate) fn open(root: &Path, is_fresh: bool, jobs: &[(&str, f64)]) -> Result<State> {
         State::open(root, &settings(), is_fresh, |id, now| {
-            Ok((campaign(id, now, arms), BTreeSet::from(["seen/before/-".to_owned()])))
+            Ok((campaign(id, now, jobs), BTreeSet::from(["seen/before/-".to_owned()])))
         })
     }
 
@@ -362,9 +366,9 @@ pub(crate) mod tests {
         let id = state.campaign.id.clone();
         drop(state);
         let mut state = open(root.path(), false, &[]).unwrap();
-        assert!(state.is_resumed && state.campaign.id == id && state.campaign.arms.len() == 1);
-        let ends: Vec<SittingEnd> = state.campaign.sittings.iter().map(|sitting| sitting.end).collect();
-        assert_eq!(ends, [SittingEnd::Killed, SittingEnd::Open]);
+        assert!(state.is_resumed && state.campaign.id == id && state.campaign.jobs.len() == 1);
+        let ends: Vec<SessionEnd> = state.campaign.sessions.iter().map(|session| session.end).collect();
+        assert_eq!(ends, [SessionEnd::Killed, SessionEnd::Open]);
 
         state.campaign.ended = Some(Timestamp::now());
         state.save().unwrap();

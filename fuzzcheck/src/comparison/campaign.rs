@@ -1,4 +1,4 @@
-//! One campaign of an arm.
+//! One campaign of a group.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde::{Deserialize, Serialize};
-use tandem::targets::arm::Arm;
+use tandem::targets::group::Group;
 use tandem::targets::stats::Stats;
 
 use crate::coverage::build::Coverage;
@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a campaign did.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Campaign {
-    /// The arm, by name.
-    pub arm: String,
+    /// The group, by name.
+    pub group: String,
     /// Which of the repeats, from 1.
     pub repeat: u32,
     /// CPU seconds that it used; seconds where the system does not tell CPU time.
@@ -55,7 +55,7 @@ pub(crate) struct Course<'a> {
     /// The variables that its build is run with.
     pub environment: Vec<(String, String)>,
     /// Its mutations.
-    pub arm: Arm,
+    pub group: Group,
     /// Which of the repeats, from 1.
     pub repeat: u32,
     /// CPU time.
@@ -88,7 +88,7 @@ impl Course<'_> {
     pub(crate) fn run(&self) -> Result<Option<Campaign>> {
         let artifacts = self.folder.join("artifacts");
         fs::create_dir_all(&artifacts).with_context(|| format!("{}", artifacts.display()))?;
-        let mut done = Campaign { arm: self.arm.to_string(), repeat: self.repeat, ..Campaign::default() };
+        let mut done = Campaign { group: self.group.to_string(), repeat: self.repeat, ..Campaign::default() };
         let mut used = Duration::ZERO;
         while used < self.time {
             let (log, stats) = (self.file("log", "txt", &done), self.file("stats", "json", &done));
@@ -118,7 +118,7 @@ impl Course<'_> {
         command.arg(self.corpus()).arg(format!("-seed={seed}")).arg("-print_final_stats=1");
         command.arg(format!("-artifact_prefix={}/artifacts/", self.folder.display()));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.env("TANDEM_MUTATORS", self.arm.to_string()).env("TANDEM_STATS", stats);
+        command.env("TANDEM_MUTATORS", self.group.to_string()).env("TANDEM_STATS", stats);
         // Ctrl-C is for this program, which then ends the target.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command.spawn().with_context(|| format!("cannot run {}", self.program.display()))
@@ -162,7 +162,7 @@ impl Course<'_> {
             text.lines().filter_map(log::artifact).filter(|path| log::is_finding(path)).collect();
         if findings.is_empty() && !ended.is_told {
             let words = tail(&text, 12);
-            bail!("the target with arm {} ended with {}:\n{words}", done.arm, ended.status);
+            bail!("the target with group {} ended with {}:\n{words}", done.group, ended.status);
         }
         if let (Some(case), Ending::Harness(what)) = (findings.first(), log::ending(&text)) {
             bail!("{}: {}", case.display(), harness_error(&what));
@@ -177,12 +177,12 @@ impl Course<'_> {
         let executions = text.lines().rev().find_map(log::executed_units).or_else(last_status);
         let executions = executions.unwrap_or(stats.all.runs);
         if executions == 0 {
-            bail!("the target with arm {} executed nothing:\n{}", done.arm, tail(&text, 12));
+            bail!("the target with group {} executed nothing:\n{}", done.group, tail(&text, 12));
         }
         done.executions += executions;
-        let (target, arm) = (stats.target.clone(), stats.arm.clone());
+        let (target, group) = (stats.target.clone(), stats.group.clone());
         done.stats.add(&stats);
-        (done.stats.target, done.stats.arm) = (target, arm);
+        (done.stats.target, done.stats.group) = (target, group);
         Ok(())
     }
 }

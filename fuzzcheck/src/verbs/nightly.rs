@@ -25,7 +25,7 @@ use crate::campaign::clock::Real;
 use crate::campaign::findings::Index;
 use crate::campaign::fuzzer::{Built, LibFuzzer};
 use crate::campaign::limits::Disk;
-use crate::campaign::record::{Arm, SittingEnd, StepEnd};
+use crate::campaign::record::{FuzzJob, SessionEnd, StepEnd};
 use crate::campaign::report;
 use crate::campaign::runner::{Done, FuzzEnd, Runner};
 use crate::campaign::schedule::time_for_after;
@@ -183,7 +183,7 @@ impl Verb for Args {
         fuzz(&mut runner, self, &choice)?;
         after.all(&mut runner)?;
         if runner.is_stopped() {
-            runner.end_sitting(SittingEnd::Interrupted)?;
+            runner.end_session(SessionEnd::Interrupted)?;
             report::write(&runner.state.campaign, &runner.state.folder())?;
             let words: Vec<String> = std::env::args().skip(1).map(|word| ui::shell_quoted(&word)).collect();
             let words: Vec<String> = words.into_iter().filter(|word| word != "--fresh").collect();
@@ -214,9 +214,9 @@ fn begin(runner: &mut Runner<'_>, args: &Args, choice: &Choice) {
     let folder = runner.state.folder();
     let campaign = &mut runner.state.campaign;
     campaign.budget_s = args.budget.as_secs_f64();
-    for arm in &mut campaign.arms {
-        if let Some(target) = Target::by_name(&arm.target) {
-            arm.weight = choice.weight(target);
+    for job in &mut campaign.jobs {
+        if let Some(target) = Target::by_name(&job.target) {
+            job.weight = choice.weight(target);
         }
     }
     let (id, used, budget) = (campaign.id.clone(), campaign.used_s, campaign.budget_s);
@@ -230,17 +230,17 @@ fn begin(runner: &mut Runner<'_>, args: &Args, choice: &Choice) {
     }
 }
 
-/// Builds and fuzzes, unless an earlier sitting has done that.
+/// Builds and fuzzes, unless an earlier session has done that.
 fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
     if runner.step_of("fuzz").is_some_and(|step| step.end != StepEnd::Open) {
         return Ok(());
     }
     let until = args.budget.saturating_sub(time_for_after(args.budget));
-    let mut arms = Vec::new();
+    let mut jobs = Vec::new();
     runner.reopen("build");
-    runner.step("build", |runner| build(runner, args, choice, until, &mut arms))?;
+    runner.step("build", |runner| build(runner, args, choice, until, &mut jobs))?;
     let is_built = runner.step_of("build").is_some_and(|step| step.end == StepEnd::Done);
-    let folder = |of: fn(&Plan) -> PathBuf| arms.iter().map(|arm: &Built| of(&arm.plan)).collect();
+    let folder = |of: fn(&Plan) -> PathBuf| jobs.iter().map(|job: &Built| of(&job.plan)).collect();
     let below = |name: &str| choice.project.join("fuzz").join(name);
     let disk = Disk {
         bytes_max: (args.max_disk_gib * GIB) as u64,
@@ -252,10 +252,10 @@ fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
         artifacts: folder(Plan::artifacts),
         logs: folder(Plan::logs),
     };
-    let fuzzed: f64 = runner.state.campaign.arms.iter().map(Arm::seconds).sum();
+    let fuzzed: f64 = runner.state.campaign.jobs.iter().map(FuzzJob::seconds).sum();
     let fuzzed = Duration::from_secs_f64(fuzzed.max(0.0));
     let until = args.fuzz_time.map_or(until, |most| until.min(runner.now() + most.saturating_sub(fuzzed)));
-    let mut fuzzer = LibFuzzer::new(arms, runner.state.folder())?;
+    let mut fuzzer = LibFuzzer::new(jobs, runner.state.folder())?;
     runner.step("fuzz", |runner| {
         if !is_built {
             return Ok(Done::Skipped("the targets are not built".to_owned()));
@@ -272,16 +272,16 @@ fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
     })
 }
 
-/// Builds all arms; writes the seeds into their corpora.
+/// Builds all jobs; writes the seeds into their corpora.
 fn build(
     runner: &mut Runner<'_>,
     args: &Args,
     choice: &Choice,
     until: Duration,
-    arms: &mut Vec<Built>,
+    jobs: &mut Vec<Built>,
 ) -> Result<Done> {
     let mut rerun = Vec::new();
-    for (target, build) in choice.arms() {
+    for (target, build) in choice.fuzz_jobs() {
         let plan = choice.plan(target, build, args);
         let seen = follower::names(&plan.corpus())?;
         let beginning = if plan.configuration.what().is_empty() { Beginning::Seeds } else { Beginning::All };
@@ -305,7 +305,7 @@ fn build(
             Ran::Stopped => return Ok(Done::Stopped),
         }
         runner.save()?;
-        arms.push(Built { plan, target, rerun: Vec::new(), seen });
+        jobs.push(Built { plan, target, rerun: Vec::new(), seen });
     }
     for build in &choice.rerun {
         rerun.push(Worker::build(
@@ -314,7 +314,7 @@ fn build(
             !args.no_install,
         )?);
     }
-    arms.iter_mut().for_each(|arm| arm.rerun.clone_from(&rerun));
+    jobs.iter_mut().for_each(|job| job.rerun.clone_from(&rerun));
     Ok(Done::Well)
 }
 

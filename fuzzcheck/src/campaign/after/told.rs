@@ -11,7 +11,7 @@ use super::After;
 use crate::build_kind::BuildKind;
 use crate::campaign::findings::{self, Index, Judge};
 use crate::campaign::notify::{self, Message};
-use crate::campaign::record::{Finding, SittingEnd, StepEnd};
+use crate::campaign::record::{Finding, SessionEnd, StepEnd};
 use crate::campaign::runner::{Done, Runner};
 use crate::triage::known::Known;
 use crate::triage::state::State as TriageState;
@@ -94,20 +94,20 @@ impl After<'_> {
         let steps = campaign.steps.iter().filter(|step| step.end == StepEnd::Failed);
         let mut failures: Vec<String> =
             steps.map(|step| format!("{}: {}", step.name, step.why.as_deref().unwrap_or("-"))).collect();
-        let idle = campaign.arms.iter().filter(|arm| arm.executions() == 0);
-        failures.extend(idle.map(|arm| {
-            let why = arm.failures.last().map_or("it had no turn", String::as_str);
-            format!("{} in the {} build executed nothing: {why}", arm.target, arm.build)
+        let idle = campaign.jobs.iter().filter(|job| job.executions() == 0);
+        failures.extend(idle.map(|job| {
+            let why = job.failures.last().map_or("it got no time", String::as_str);
+            format!("{} in the {} build executed nothing: {why}", job.target, job.build)
         }));
-        let turns = campaign.arms.iter().flat_map(|arm| &arm.sittings);
-        failures.extend(turns.flat_map(|turn| turn.harness_errors.iter().cloned()));
+        let slices = campaign.jobs.iter().flat_map(|job| &job.slices);
+        failures.extend(slices.flat_map(|slice| slice.harness_errors.iter().cloned()));
         let has_news = campaign.findings.iter().any(Finding::is_news);
         let code = if has_news {
             crate::base::EXIT_FINDINGS
         } else {
             u8::from(!failures.is_empty()) * crate::base::EXIT_ERROR
         };
-        runner.end_sitting(SittingEnd::Through)?;
+        runner.end_session(SessionEnd::Through)?;
         if let Some(command) = self.notify {
             let record = runner.state.record().display().to_string();
             let message = Message::end(&runner.state.campaign, code, failures.clone(), record);

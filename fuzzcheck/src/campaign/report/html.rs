@@ -103,9 +103,9 @@ fn speed(summary: &Summary) -> String {
     )
 }
 
-/// Time and sittings in a sentence.
+/// Time and sessions in a sentence.
 fn lead(campaign: &Campaign, summary: &Summary) -> String {
-    let sittings = counted(campaign.sittings.len() as u64, "sitting");
+    let sessions = counted(campaign.sessions.len() as u64, "session");
     let kills = match summary.kills {
         0 => String::new(),
         1 => ", killed once".to_owned(),
@@ -114,7 +114,7 @@ fn lead(campaign: &Campaign, summary: &Summary) -> String {
     let end = campaign
         .ended
         .map_or_else(|| "not through yet".to_owned(), |ended| format!("through at {}", moment(ended)));
-    format!("{} of {} used in {sittings}{kills}; {end}.", span(campaign.used_s), span(campaign.budget_s))
+    format!("{} of {} used in {sessions}{kills}; {end}.", span(campaign.used_s), span(campaign.budget_s))
 }
 
 /// A section with its heading.
@@ -198,7 +198,7 @@ mod tests {
         });
         let replay = none.steps.iter_mut().find(|step| step.name == "replay sql").unwrap();
         (replay.end, replay.why) = (StepEnd::Failed, Some("no worker".into()));
-        (none.checks, none.slowest, none.gaps, none.trend, none.arms) = Default::default();
+        (none.checks, none.slowest, none.gaps, none.trend, none.jobs) = Default::default();
         let page = render(&none, None);
         for words in [
             "No findings",

@@ -103,9 +103,9 @@ mod tests {
         let schema: Value = serde_json::from_str(&schema().unwrap()).unwrap();
         let report: Value = serde_json::from_str(&render(&campaign()).unwrap()).unwrap();
         let mut more = report.clone();
-        more["campaign"]["arms"][0]["surprise"] = 1.into();
+        more["campaign"]["jobs"][0]["surprise"] = 1.into();
         let message = check(&more, &schema, &schema, "report").unwrap_err();
-        assert_eq!(message, "report.campaign.arms.surprise: not documented");
+        assert_eq!(message, "report.campaign.jobs.surprise: not documented");
         let mut other = report;
         other["campaign"]["findings"][0]["cases"] = "many".into();
         assert!(check(&other, &schema, &schema, "report").is_err());

@@ -5,7 +5,7 @@ use maud::html;
 
 use super::summary::{Summary, Verdict, name, work};
 use super::text::visible;
-use crate::campaign::record::{Arm, Campaign, Check, Finding, Step, StepEnd};
+use crate::campaign::record::{Campaign, Check, Finding, FuzzJob, Step, StepEnd};
 use crate::replay::cut_short::CutShort;
 
 /// What became of a test case.
@@ -89,7 +89,7 @@ fn escaped(text: &str) -> String {
 
 fn suites(campaign: &Campaign) -> Vec<Suite> {
     let mut suites = vec![Suite { name: "campaign".to_owned(), cases: vec![whole(campaign)] }];
-    suites.extend(campaign.arms.iter().map(|arm| of_arm(campaign, arm)));
+    suites.extend(campaign.jobs.iter().map(|job| of_job(campaign, job)));
     // What no target found while it fuzzed was there before: the replay shows it.
     let rest = campaign.findings.iter().filter(|finding| finder(campaign, finding).is_none());
     let cut_short = campaign.cut_short.iter().map(of_cut_short);
@@ -120,22 +120,22 @@ fn whole(campaign: &Campaign) -> Case {
     Case { name: "all of it ran".to_owned(), class: "campaign".to_owned(), seconds: campaign.used_s, outcome }
 }
 
-/// The first arm that met a finding.
-fn finder<'c>(campaign: &'c Campaign, finding: &Finding) -> Option<&'c Arm> {
-    let met = |arm: &&Arm| arm.sittings.iter().any(|turn| turn.found.contains_key(&finding.signature));
-    campaign.arms.iter().find(met)
+/// The first job that met a finding.
+fn finder<'c>(campaign: &'c Campaign, finding: &Finding) -> Option<&'c FuzzJob> {
+    let met = |job: &&FuzzJob| job.slices.iter().any(|slice| slice.found.contains_key(&finding.signature));
+    campaign.jobs.iter().find(met)
 }
 
-fn of_arm(campaign: &Campaign, arm: &Arm) -> Suite {
-    let (executions, seconds) = work(arm);
-    let outcome = match (arm.failures.is_empty(), executions) {
-        (false, _) => Outcome::Error(arm.failures.join("; ")),
+fn of_job(campaign: &Campaign, job: &FuzzJob) -> Suite {
+    let (executions, seconds) = work(job);
+    let outcome = match (job.failures.is_empty(), executions) {
+        (false, _) => Outcome::Error(job.failures.join("; ")),
         (true, 0) => Outcome::Error("no case was run".to_owned()),
         (true, _) => Outcome::Passed,
     };
-    let suite = name(arm);
+    let suite = name(job);
     let mut cases = vec![Case { name: "fuzzing".to_owned(), class: suite.clone(), seconds, outcome }];
-    let own = |finding: &&Finding| finder(campaign, finding).is_some_and(|finder| std::ptr::eq(finder, arm));
+    let own = |finding: &&Finding| finder(campaign, finding).is_some_and(|finder| std::ptr::eq(finder, job));
     cases.extend(campaign.findings.iter().filter(own).map(|finding| of_finding(finding, &suite)));
     Suite { name: suite, cases }
 }
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_campaign_that_ran_nothing_is_an_error() {
         let mut none = campaign();
-        (none.arms, none.findings, none.checks, none.steps) = Default::default();
+        (none.jobs, none.findings, none.checks, none.steps) = Default::default();
         let xml = render(&none);
         let document = Document::parse(&xml).unwrap();
         assert_eq!(outcome(&document, "campaign", "all of it ran").0, "error");

@@ -136,7 +136,7 @@ mod tests {
     fn a_record_of_before_these_fields_is_read() {
         let mut old = fixture::campaign();
         old.as_object_mut().unwrap().remove("cut_short").unwrap();
-        old["arms"][0]["sittings"][0].as_object_mut().unwrap().remove("harness_errors").unwrap();
+        old["jobs"][0]["slices"][0].as_object_mut().unwrap().remove("harness_errors").unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(RECORD), old.to_string()).unwrap();
         assert!(read(folder.path()).unwrap().0.cut_short.is_empty());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tandem::targets::Target;
-use tandem::targets::arm::Arm;
+use tandem::targets::group::Group;
 
 use crate::base::{EXIT_ERROR, cores, project};
 use crate::build::configuration::Configuration;
@@ -34,12 +34,12 @@ pub(crate) struct Args {
     /// CPU seconds of each campaign.
     #[arg(long, value_name = "S", value_parser = positive)]
     seconds: f64,
-    /// Campaigns of each arm.
+    /// Campaigns of each group.
     #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeats: u32,
-    /// An arm, may be repeated: libfuzzer, all, fixed, without:FAMILY, without:crossover [default: all of them]
-    #[arg(long = "arm", value_name = "ARM")]
-    arms: Vec<Arm>,
+    /// A group, may be repeated: libfuzzer, all, fixed, without:FAMILY, without:crossover [default: all of them]
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<Group>,
     /// A folder, or a database as for `run`, with the cases to begin with [default: seeds of corpus/TARGET.db]
     #[arg(long, value_name = "PATH")]
     seeds: Option<PathBuf>,
@@ -66,7 +66,7 @@ pub(crate) struct Args {
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let target = target_by_name(Some(&self.target))?.context("a target is needed")?;
-        let arms = arms(target, &self.arms)?;
+        let groups = groups(target, &self.groups)?;
         let plan = Plan {
             configuration: Configuration::new(&self.configuration, &BuildKind::FUZZED)?,
             project: self.project.clone().unwrap_or_else(project),
@@ -98,13 +98,13 @@ impl Verb for Args {
             stop: &stop,
             seeds: coverage,
         };
-        let (campaigns, failure) = work.run_all(&arms);
+        let (campaigns, failure) = work.run_all(&groups);
         let is_interrupted = stop.load(Ordering::Relaxed) && failure.is_none();
         if campaigns.is_empty() {
             return Err(failure.unwrap_or_else(|| anyhow::anyhow!("interrupted before a campaign was over")));
         }
         let path = folder.path().display().to_string();
-        let comparison = Comparison::new(target.name, self.seconds, path.clone(), seeds, &arms, &campaigns);
+        let comparison = Comparison::new(target.name, self.seconds, path.clone(), seeds, &groups, &campaigns);
         if self.json {
             let document = serde_json::to_string_pretty(&comparison)?;
             ui::line(format_args!("{document}"))?;
@@ -133,23 +133,23 @@ impl Verb for Args {
     }
 }
 
-/// The arms that are asked for, each once; all that tell something of the target if none is.
-fn arms(target: &Target, asked: &[Arm]) -> Result<Vec<Arm>> {
-    let all = Arm::of_target(target);
+/// The groups that are asked for, each once; all that tell something of the target if none is.
+fn groups(target: &Target, asked: &[Group]) -> Result<Vec<Group>> {
+    let all = Group::of_target(target);
     if asked.is_empty() {
         return Ok(all);
     }
-    let mut arms: Vec<Arm> = Vec::new();
-    for &arm in asked {
-        if !all.contains(&arm) {
-            let known = all.iter().map(Arm::to_string).collect::<Vec<_>>().join(", ");
-            bail!("the target {} does without that anyway: {arm}; there are {known}", target.name);
+    let mut groups: Vec<Group> = Vec::new();
+    for &group in asked {
+        if !all.contains(&group) {
+            let known = all.iter().map(Group::to_string).collect::<Vec<_>>().join(", ");
+            bail!("the target {} does without that anyway: {group}; there are {known}", target.name);
         }
-        if !arms.contains(&arm) {
-            arms.push(arm);
+        if !groups.contains(&group) {
+            groups.push(group);
         }
     }
-    Ok(arms)
+    Ok(groups)
 }
 
 /// Counts the seeds and what they reach.
@@ -184,19 +184,20 @@ struct Work<'a> {
 impl Work<'_> {
     /// Runs what is not there yet, repeat by repeat, so that an interruption leaves whole ones. Gives all that
     /// is there then, and what went wrong first.
-    fn run_all(&self, arms: &[Arm]) -> (Vec<Campaign>, Option<anyhow::Error>) {
-        let all: Vec<(Arm, u32)> =
-            (1..=self.args.repeats).flat_map(|repeat| arms.iter().map(move |&arm| (arm, repeat))).collect();
+    fn run_all(&self, groups: &[Group]) -> (Vec<Campaign>, Option<anyhow::Error>) {
+        let all: Vec<(Group, u32)> = (1..=self.args.repeats)
+            .flat_map(|repeat| groups.iter().map(move |&group| (group, repeat)))
+            .collect();
         let (total, next) = (all.len(), Mutex::new(all.into_iter().enumerate()));
         let (done, failure) = (Mutex::new(Vec::new()), Mutex::new(None));
         std::thread::scope(|scope| {
             for _ in 0..self.args.jobs {
                 scope.spawn(|| {
                     while !self.stop.load(Ordering::Relaxed) {
-                        let Some((i, (arm, repeat))) = locked(&next).next() else {
+                        let Some((i, (group, repeat))) = locked(&next).next() else {
                             break;
                         };
-                        match self.one(arm, repeat, &format!("{} of {total}", i + 1)) {
+                        match self.one(group, repeat, &format!("{} of {total}", i + 1)) {
                             Ok(campaign) => locked(&done).extend(campaign),
                             Err(error) => {
                                 self.stop.store(true, Ordering::Relaxed);
@@ -212,19 +213,19 @@ impl Work<'_> {
     }
 
     /// Runs a campaign and counts what it reached, if that has not been done; `None` if it was stopped.
-    fn one(&self, arm: Arm, repeat: u32, position: &str) -> Result<Option<Campaign>> {
-        if let Some(campaign) = self.folder.done(arm, repeat) {
-            eprintln!("fuzzcheck: campaign {position}: {arm}, repeat {repeat}: as it was run before");
+    fn one(&self, group: Group, repeat: u32, position: &str) -> Result<Option<Campaign>> {
+        if let Some(campaign) = self.folder.done(group, repeat) {
+            eprintln!("fuzzcheck: campaign {position}: {group}, repeat {repeat}: as it was run before");
             return Ok(Some(campaign));
         }
-        eprintln!("fuzzcheck: campaign {position}: {arm}, repeat {repeat}: {} s", self.args.seconds);
+        eprintln!("fuzzcheck: campaign {position}: {group}, repeat {repeat}: {} s", self.args.seconds);
         let course = Course {
             program: &self.folder.program(),
             environment: self.configuration.run_environment(),
-            arm,
+            group,
             repeat,
             time: Duration::from_secs_f64(self.args.seconds),
-            folder: self.folder.begin(arm, repeat)?,
+            folder: self.folder.begin(group, repeat)?,
             stop: self.stop,
         };
         let Some(mut campaign) = course.run()? else {
@@ -243,7 +244,7 @@ impl Work<'_> {
         self.build.merge(&[profile, self.folder.seeds_profile()], &both)?;
         campaign.coverage = self.build.coverage(&both)?;
         campaign.new_branches = campaign.coverage.branches.covered - self.seeds.branches.covered;
-        self.folder.end(arm, &campaign)?;
+        self.folder.end(group, &campaign)?;
         eprintln!("fuzzcheck: campaign {position}: {} new branches", campaign.new_branches);
         Ok(Some(campaign))
     }

@@ -14,7 +14,7 @@ use crate::build::configuration::Configuration;
 use crate::build_kind::BuildKind;
 use crate::campaign::limits::memory_per_process_mib;
 use crate::campaign::place;
-use crate::campaign::record::{self, Arm, Campaign};
+use crate::campaign::record::{self, Campaign, FuzzJob};
 use crate::campaign::state::{Settings, State};
 use crate::fuzzing::plan::{self, Plan};
 use crate::tools;
@@ -105,7 +105,7 @@ impl Choice {
     }
 
     /// Every target in every build, the targets of one build after the other.
-    pub(super) fn arms(&self) -> impl Iterator<Item = (&'static Target, BuildKind)> {
+    pub(super) fn fuzz_jobs(&self) -> impl Iterator<Item = (&'static Target, BuildKind)> {
         self.builds.iter().flat_map(|build| self.targets.iter().map(|target| (*target, *build)))
     }
 
@@ -125,12 +125,12 @@ impl Choice {
     }
 
     pub(super) fn record(&self, id: String, started: Timestamp, args: &Args) -> Campaign {
-        let arm = |(target, build): (&'static Target, BuildKind)| Arm {
+        let job = |(target, build): (&'static Target, BuildKind)| FuzzJob {
             target: target.name.to_owned(),
             build: build.name().to_owned(),
             rerun: self.rerun.iter().map(|build| build.name().to_owned()).collect(),
             weight: self.weight(target),
-            sittings: Vec::new(),
+            slices: Vec::new(),
             samples: Vec::new(),
             failures: Vec::new(),
         };
@@ -141,10 +141,10 @@ impl Choice {
             ended: None,
             budget_s: args.budget.as_secs_f64(),
             used_s: 0.0,
-            sittings: Vec::new(),
+            sessions: Vec::new(),
             build: place::build(&self.configuration, &self.project, args.toolchain.as_deref()),
             machine: place::machine(),
-            arms: self.arms().map(arm).collect(),
+            jobs: self.fuzz_jobs().map(job).collect(),
             findings: Vec::new(),
             checks: Vec::new(),
             cut_short: Vec::new(),
