@@ -37,13 +37,13 @@ pub struct NamedCase {
     /// Bytes that SQLite may hold, if the source says so.
     pub heap_bytes: Option<u64>,
     /// What a corpus database says of it.
-    pub kept: Option<Kept>,
+    pub provenance: Option<Provenance>,
 }
 
 /// What a corpus database says of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Why it is kept.
+pub struct Provenance {
+    /// Why it is in the corpus.
     pub kind: Kind,
     /// The finding that it shows or showed.
     pub signature: Option<String>,
@@ -53,15 +53,15 @@ pub struct Kept {
     pub details: Details,
 }
 
-impl From<&Entry> for Kept {
+impl From<&Entry> for Provenance {
     fn from(entry: &Entry) -> Self {
         let Entry { kind, signature, source, details, .. } = entry.clone();
         Self { kind, signature, source, details }
     }
 }
 
-impl Kept {
-    /// The signature of the bug that the case is kept for, if it is known and not fixed.
+impl Provenance {
+    /// The signature of its bug, if that is known and not fixed.
     pub fn known(&self) -> Option<&str> {
         self.signature.as_deref().filter(|_| self.kind == Kind::Known)
     }
@@ -89,9 +89,9 @@ impl Kept {
 }
 
 impl NamedCase {
-    /// The signature of the bug that the case is kept for, if it is known and not fixed.
+    /// The signature of its bug, if that is known and not fixed.
     pub fn known(&self) -> Option<String> {
-        self.kept.as_ref()?.known().map(str::to_owned)
+        self.provenance.as_ref()?.known().map(str::to_owned)
     }
 
     /// True if `part` is in the name or begins the id: what `--case` asks.
@@ -247,8 +247,8 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
                 format!("{file}: the case {id} is for `{}`, which is no target", entry.target)
             })?;
             let case = TestCase::decode(&entry.body);
-            let kept = Some(Kept::from(entry));
-            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, kept })
+            let provenance = Some(Provenance::from(entry));
+            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, provenance })
         })
         .collect::<Result<_>>()?;
     all.push(cases.len(), cases.into_iter());
@@ -264,7 +264,7 @@ fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
         target: Target::by_name(case.target).expect("fuzzdata runs on targets of our own"),
         case: case.case,
         heap_bytes,
-        kept: None,
+        provenance: None,
     });
     all.push(total, named);
     Ok(())

@@ -15,15 +15,15 @@ use tandem::TestCase;
 use tandem::corpus::{Corpus, Entry, Kind};
 
 /// A call of `corpus add`, with a reason for the bug.
-fn keep_command(into: &Path, words: &str, case: &Path) -> Command {
+fn add_command(into: &Path, words: &str, case: &Path) -> Command {
     let mut command = command();
     command.args(["corpus", "add", "--into"]).arg(into).args(["--reason", "a test"]);
     command.args(words.split_whitespace()).arg(case);
     command
 }
 
-fn keep(into: &Path, words: &str, case: &Path) -> Ran {
-    finish(&mut keep_command(into, words, case))
+fn add(into: &Path, words: &str, case: &Path) -> Ran {
+    finish(&mut add_command(into, words, case))
 }
 
 fn planted(folder: &Path) -> PathBuf {
@@ -33,11 +33,11 @@ fn planted(folder: &Path) -> PathBuf {
 #[test]
 fn a_finding_becomes_a_named_case_in_one_step() {
     let folder = folder();
-    let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
+    let (into, case) = (folder.path().join("added.db"), planted(folder.path()));
     let words = "--name abort-in-select --versions 3.1.0.. --link https://example.org/1 --plant abort";
-    let kept = keep(&into, &format!("{words} --json"), &case).expect(0).json();
+    let added = add(&into, &format!("{words} --json"), &case).expect(0).json();
     assert_eq!(
-        (&kept["change"], &kept["signature"]),
+        (&added["change"], &added["signature"]),
         (&"new".into(), &"crash/SIGABRT/sqlite3VdbeExec:Function".into())
     );
     let row = &list(&[&into])[0];
@@ -54,12 +54,12 @@ fn a_finding_becomes_a_named_case_in_one_step() {
 
     // Once more is nothing.
     let before = read(&into);
-    assert!(keep(&into, words, &case).expect(0).out.contains("nothing to do"));
+    assert!(add(&into, words, &case).expect(0).out.contains("nothing to do"));
     assert!(read(&into) == before);
     // What is said of it may change, by file or by id.
-    let by_id = Path::new(kept["id"].as_str().expect("an id"));
+    let by_id = Path::new(added["id"].as_str().expect("an id"));
     let moved = words.replace("/1", "/2");
-    assert!(keep(&into, &moved, by_id).expect(0).out.contains(": changed: abort-in-select"));
+    assert!(add(&into, &moved, by_id).expect(0).out.contains(": changed: abort-in-select"));
     assert_eq!((list(&[&into]).len(), &list(&[&into])[0]["link"]), (1, &"https://example.org/2".into()));
 
     // A run expects it, and says by its name that it is gone.
@@ -72,8 +72,8 @@ fn a_finding_becomes_a_named_case_in_one_step() {
 
     // Fixed: the same case under the same name is a regression from then on.
     let fixed = "--name abort-in-select --kind regression";
-    keep(&into, &format!("{fixed} --plant abort"), &case).expect_error(&["still shows", "--kind known"]);
-    keep(&into, fixed, &case).expect(0);
+    add(&into, &format!("{fixed} --plant abort"), &case).expect_error(&["still shows", "--kind known"]);
+    add(&into, fixed, &case).expect(0);
     assert_eq!(list(&[&into])[0]["kind"], "regression");
     fuzzcheck_on("run --plant abort --save-dir", &[&saved, &into]).expect(1);
 }
@@ -81,9 +81,9 @@ fn a_finding_becomes_a_named_case_in_one_step() {
 #[test]
 fn what_makes_no_sense_is_refused_and_nothing_is_written() {
     let folder = folder();
-    let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
+    let (into, case) = (folder.path().join("added.db"), planted(folder.path()));
     let refused = |words: &str, says: &[&str]| {
-        keep(&into, words, &case).expect_error(says);
+        add(&into, words, &case).expect_error(says);
         assert!(!into.exists(), "{words}");
     };
     refused("--plant abort", &["--name"]);
@@ -110,23 +110,23 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
     let reason = ["corpus", "add", "--name", "a", "--reason", "r"];
     fuzzcheck(reason.iter().chain(&["/nonexistent"])).expect_error(&["`/nonexistent` is no file"]);
     fuzzcheck(reason.iter().chain(&["x", "y"])).expect_error(&["unexpected argument 'y'"]);
-    keep(folder.path(), "--name a --plant abort", &case).expect_error(&["no regular file"]);
-    keep(&folder.path().join("none/x.db"), "--name a --plant abort", &case).expect_error(&["none/x.db"]);
+    add(folder.path(), "--name a --plant abort", &case).expect_error(&["no regular file"]);
+    add(&folder.path().join("none/x.db"), "--name a --plant abort", &case).expect_error(&["none/x.db"]);
 }
 
 #[test]
 fn a_name_is_that_of_one_case_and_a_case_has_one_name() {
     let folder = folder();
-    let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
+    let (into, case) = (folder.path().join("added.db"), planted(folder.path()));
     let other = file(folder.path(), "other.sql", "SELECT planted();");
-    keep(&into, "--name first --plant abort", &case).expect(0);
+    add(&into, "--name first --plant abort", &case).expect(0);
     let before = read(&into);
     let id = list(&[&into])[0]["id"].as_str().expect("an id").to_owned();
-    keep(&into, "--name first --plant abort", &other).expect_error(&["kept.db", "`first`", &id]);
-    keep(&into, "--name second --plant abort", &case).expect_error(&["kept already, as `first`"]);
+    add(&into, "--name first --plant abort", &other).expect_error(&["added.db", "`first`", &id]);
+    add(&into, "--name second --plant abort", &case).expect_error(&["in the corpus already, as `first`"]);
     assert!(read(&into) == before);
     // For another target it is another case.
-    keep(&into, "--name first --target db_sql --plant abort", &other).expect(0);
+    add(&into, "--name first --target db_sql --plant abort", &other).expect(0);
     assert_eq!(list(&[&into]).len(), 2);
 }
 
@@ -141,9 +141,9 @@ fn a_case_that_shows_its_bug_now_and_then_is_not_kept() {
          : >\"$STAGE/odd\"; exec \"$@\" --plant internal-error",
     );
     let case = file(&stage.path("bin"), "case.sql", "SELECT planted();");
-    let into = stage.path("kept.db");
+    let into = stage.path("added.db");
     let path = format!("{}:{}", stage.path("bin").display(), std::env::var("PATH").unwrap_or_default());
-    let mut command = keep_command(&into, "--name a --build valgrind", &case);
+    let mut command = add_command(&into, "--name a --build valgrind", &case);
     let ran = finish(command.env("PATH", path).env("STAGE", stage.path("")));
     ran.expect_error(&["two runs do not show the same", "code/SQLITE_INTERNAL/SELECT and then nothing"]);
     assert!(!into.exists());
@@ -152,14 +152,14 @@ fn a_case_that_shows_its_bug_now_and_then_is_not_kept() {
 #[test]
 fn several_at_once_lose_nothing() {
     let folder = folder();
-    let (kept, imported) = (folder.path().join("kept.db"), folder.path().join("imported.db"));
+    let (added, imported) = (folder.path().join("added.db"), folder.path().join("imported.db"));
     let mut children = Vec::new();
     for i in 0..8 {
         let case = file(folder.path(), &format!("{i}.sql"), format!("SELECT planted(), {i};"));
         let mut import = command();
         import.args(["corpus", "import", "--into"]).arg(&imported).arg(&case);
-        let keep = keep_command(&kept, &format!("--name case-{i} --plant abort"), &case);
-        for mut command in [keep, import] {
+        let add = add_command(&added, &format!("--name case-{i} --plant abort"), &case);
+        for mut command in [add, import] {
             let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
             children.push(command.spawn().expect("the program starts"));
         }
@@ -167,7 +167,7 @@ fn several_at_once_lose_nothing() {
     for child in children {
         Ran::from(child.wait_with_output().expect("it ends")).expect(0);
     }
-    assert_eq!((list(&[&kept]).len(), list(&[&imported]).len()), (8, 8));
+    assert_eq!((list(&[&added]).len(), list(&[&imported]).len()), (8, 8));
     assert!(!names_in(folder.path()).iter().any(|name| name.starts_with('.')), "nothing is left behind");
 }
 
@@ -180,12 +180,12 @@ fn sigkill_loses_nothing() {
     let (before, cases) = (read(&corpus), list(&[&corpus]).len());
     let case = planted(folder.path());
     for kib in [16, 500] {
-        killed_at_kib(kib, &keep_command(&corpus, "--name killed --plant abort", &case));
+        killed_at_kib(kib, &add_command(&corpus, "--name killed --plant abort", &case));
         assert!(read(&corpus) == before, "{kib}");
     }
     // And at moments that nobody chose, behind the writing, too.
     for round in 0..6 {
-        let mut command = keep_command(&corpus, "--name killed --plant abort", &case);
+        let mut command = add_command(&corpus, "--name killed --plant abort", &case);
         let child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         // As soon as something is written, and a little later each time.
@@ -196,7 +196,7 @@ fn sigkill_loses_nothing() {
         // What a killed one leaves behind goes with the next.
         fs::File::open(&place).expect("it is there").lock().expect("a killed process holds no lock");
     }
-    keep(&corpus, "--name killed --plant abort", &case).expect(0);
+    add(&corpus, "--name killed --plant abort", &case).expect(0);
     assert_eq!((list(&[&corpus]).len(), names_in(&place)), (cases + 1, vec!["sql.db".to_owned()]));
 }
 
@@ -221,8 +221,8 @@ fn the_shipped_known_bugs_are_in_order() {
 #[test]
 fn a_known_bug_that_is_gone_is_told() {
     let folder = folder();
-    let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
-    keep(&into, "--name gone-in-time --plant abort", &case).expect(0);
+    let (into, case) = (folder.path().join("added.db"), planted(folder.path()));
+    add(&into, "--name gone-in-time --plant abort", &case).expect(0);
     check("--plant abort", &[&into]).expect(0);
     let gone = check("", &[&into]).expect(1);
     assert!(
@@ -233,19 +233,19 @@ fn a_known_bug_that_is_gone_is_told() {
     let other = check("--plant internal-error", &[&into]).expect(1);
     assert!(other.out.contains("it shows code/SQLITE_INTERNAL/SELECT and not crash/SIGABRT"), "{other:?}");
     // In a version that does not have the bug, nothing is expected, there and in a run.
-    keep(&into, "--name gone-in-time --versions ..3.20.0 --plant abort", &case).expect(0);
+    add(&into, "--name gone-in-time --versions ..3.20.0 --plant abort", &case).expect(0);
     assert_eq!(check("--json", &[&into]).expect(0).json()["out_of_range"], 1);
     let run = fuzzcheck_on("run", &[&into]).expect(0).out;
     assert!(!run.contains("silent") && run.contains("elsewhere    1 cases"), "{run}");
     let other_build = file(folder.path(), "build.sql", "SELECT 1;");
-    keep(&into, "--name of-asan --signature crash/asan-heap-overflow/f", &other_build).expect(0);
+    add(&into, "--name of-asan --signature crash/asan-heap-overflow/f", &other_build).expect(0);
     assert_eq!(check("--build release --json", &[&into]).expect(0).json()["other_builds"], 1);
 }
 
 #[test]
 fn a_known_bug_of_which_too_little_is_said_is_told() {
     let folder = folder();
-    let (into, case) = (folder.path().join("kept.db"), planted(folder.path()));
+    let (into, case) = (folder.path().join("added.db"), planted(folder.path()));
     fuzzcheck_on(
         "corpus import --kind known --signature crash/SIGABRT/sqlite3VdbeExec:Function --into",
         &[&into, &case],

@@ -71,7 +71,7 @@ fn a_finding_is_reported_and_the_session_goes_on() {
 }
 
 #[test]
-fn the_summary_says_how_to_replay_read_and_keep() {
+fn the_summary_says_how_to_replay_read_and_add() {
     let stage = Stage::ending(ONE_FINDING);
     let ran = stage.fuzz("").expect(1);
     assert_eq!(
@@ -80,19 +80,19 @@ fn the_summary_says_how_to_replay_read_and_keep() {
     );
     assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
-    let keep = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
-    assert!(ran.after("add:").contains(keep), "{ran:?}");
+    let add = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
+    assert!(ran.after("add:").contains(add), "{ran:?}");
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 1 findings"));
 }
 
-/// What a corpus keeps as a known bug of SQLite, fuzzing finds again: that is told, and the session is clean.
+/// Fuzzing finds a known bug of a corpus again: that is reported, and the session is clean.
 #[test]
 fn a_known_finding_is_told_and_does_not_count() {
     let fuzzed = |found: &str, words: &str| {
         let stage = Stage::ending(&ONE_FINDING.replace("openDatabase", found));
         let mut known = Entry::new("sql", Kind::Known, "a test", &TestCase::from_sql("SELECT 8"));
         known.signature = Some("memory/leak/openDatabase".to_owned());
-        stage.keep(vec![known]);
+        stage.add_to_corpus(vec![known]);
         stage.fuzz(words)
     };
     let ran = fuzzed("openDatabase", "").expect(0);
@@ -303,9 +303,9 @@ fn what_is_new_is_run_again_and_compared() {
     let build = &summary["rerun"]["release build"];
     assert_eq!((&build["sampled"], &build["findings"]), (&1.into(), &0.into()), "{summary}");
     // The seeds are new, too, the first time.
-    assert!(build["kept"].as_u64().unwrap() > 50, "{summary}");
+    assert!(build["new"].as_u64().unwrap() > 50, "{summary}");
     let again = finish(stage.fuzzing(&words).env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).json();
-    assert_eq!(again["rerun"]["release build"]["kept"], 0, "{again}");
+    assert_eq!(again["rerun"]["release build"]["new"], 0, "{again}");
     assert_eq!(summary["rerun"].as_object().unwrap().len(), 2);
     let sample = String::from_utf8(read(&stage.path("sample"))).unwrap();
     assert!(sample.trim().ends_with("fuzz/sample/sql:7"), "{sample}");

@@ -97,7 +97,7 @@ fn a_panic_of_the_harness_is_no_bug_of_the_night() {
         .replace("\\n%s: words", "\\nno %s: words");
     let stage = Stage::new(&format!("{END}{panics}"));
     stage.target(MEASURES);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     let ran = stage.night("--budget 20m --without coverage", "true").expect(2);
     let record = record(&stage.root()).expect("it is written");
     assert_eq!(record["findings"], serde_json::json!([]), "{record:#}");
@@ -147,7 +147,7 @@ fn a_new_bug_is_filed_and_told_once() {
     stage.target(MEASURES);
     let mut known = entry(Kind::Known, "SELECT 8");
     known.signature = Some("memory/leak/old".to_owned());
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7"), known]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7"), known]);
     let words = "--budget 20m --plant internal-error --without coverage --json";
     let notify = format!("cat >> '{}'", stage.path("told").display());
     let night = || stage.night(words, &notify);
@@ -203,11 +203,11 @@ fn a_new_bug_is_filed_and_told_once() {
     assert_eq!(names_in(&stage.root().join("findings")).len(), 2);
 }
 
-/// A bug that the kept cases show is found by their replay.
+/// A bug that cases of the corpora show is found by their replay.
 #[test]
 fn what_the_corpus_shows_is_found_and_checks_are_counted() {
     let stage = Stage::new(&format!("{END} echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b' >&2; end"));
-    stage.keep(vec![entry(Kind::Interesting, "SELECT planted()"), entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Interesting, "SELECT planted()"), entry(Kind::Seed, "SELECT 7")]);
     let words = "--budget 20m --without coverage,merge --json --max-memory-mib 1000 --timeout-s 7";
     let planted = format!("{words} --plant internal-error");
     let ran = stage.night(&planted, "true").expect(1).json();
@@ -250,7 +250,7 @@ fn limits_and_the_environment_reach_libfuzzer_and_flags_come_first() {
 #[test]
 fn what_there_is_no_time_for_is_said() {
     let stage = Stage::new(ENDLESS);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     interrupt(start(&stage, "--budget 20m", 1));
     let record = stage.nightly("--budget 1s --json").expect(0).json();
     let why = step(&record, "coverage")["why"].as_str().unwrap();
@@ -283,7 +283,7 @@ fn interrupt(child: Child) -> Ran {
 #[test]
 fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
     let stage = Stage::new(ENDLESS);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     let words = "--budget 50m --without coverage,merge";
     let mut before = 0;
     for kills in 1..=2 {
@@ -428,7 +428,7 @@ fn wrong_words_are_named() {
 #[test]
 fn what_is_new_is_run_again_over_kills() {
     let stage = Stage::new(ENDLESS);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     let words = "--budget 50m --rerun release --without coverage,merge,replay,triage";
     let mut child = start(&stage, words, 1);
     child.kill().unwrap();

@@ -3,7 +3,7 @@
 use super::versions::VersionRange;
 use crate::testcase::TestCase;
 
-/// Why a case is kept.
+/// Why a case is in the corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Written by hand, or made from what was.
@@ -68,7 +68,7 @@ impl Details {
 pub struct Entry {
     /// The target that it is for.
     pub target: String,
-    /// Why it is kept.
+    /// Why it is in the corpus.
     pub kind: Kind,
     /// The finding that it shows or showed.
     pub signature: Option<String>,

@@ -1,7 +1,7 @@
 //! What is done after fuzzing, each a command of this program in a process of its own: it is tested by itself, can be
 //! cut off, and goes on where it was when the campaign is taken up again.
 
-mod kept;
+mod corpora;
 mod told;
 
 use std::ffi::OsString;
@@ -175,7 +175,7 @@ impl After<'_> {
         saved?;
         let json = fs::read(&out).with_context(|| format!("{}", out.display()))?;
         let done = match ran {
-            Ran::Ended(status) if matches!(status.code(), Some(0 | 1)) => Done::Well,
+            Ran::Ended(status) if matches!(status.code(), Some(0 | 1)) => Done::Ok,
             Ran::Ended(status) => {
                 let said = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
                 Done::Failed(format!("{status}: {}", tail(&said, 3)))

@@ -138,11 +138,11 @@ impl Fuzz for LibFuzzer {
             if told.elapsed() >= TELL_INTERVAL {
                 told = Instant::now();
                 let followed = session.followed();
-                let rerun = followed.values().map(|counts| counts.kept + counts.sampled).sum();
+                let rerun = followed.values().map(|counts| counts.new + counts.sampled).sum();
                 show(&moment(built, &session.progress(), session.elapsed(), rerun));
             }
         })?;
-        let rerun = progress.followed.values().map(|counts| counts.kept + counts.sampled).sum();
+        let rerun = progress.followed.values().map(|counts| counts.new + counts.sampled).sum();
         show(&moment(built, &progress, elapsed, rerun));
         if has_follower {
             write_names(&self.seen_path(built), &progress.seen)?;

@@ -41,7 +41,7 @@ pub(crate) struct Campaign {
     pub jobs: Vec<FuzzJob>,
     /// What was found, by signature.
     pub findings: Vec<Finding>,
-    /// What each check did in the replay of what is kept.
+    /// What each check did in the replay of the corpora.
     pub checks: Vec<Check>,
     /// The cases of that replay that a limit cut short, by limit; their rest was not judged.
     #[serde(default)]

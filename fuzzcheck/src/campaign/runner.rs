@@ -41,7 +41,7 @@ pub(crate) enum FuzzEnd {
 /// What a step came to.
 pub(crate) enum Done {
     /// It is done.
-    Well,
+    Ok,
     /// It was left out, or cut off, and why.
     Skipped(String),
     /// It failed, and why; the campaign goes on.
@@ -148,7 +148,7 @@ impl<'a> Runner<'a> {
         self.save()?;
         let started = self.now();
         let (end, why) = match work(self) {
-            Ok(Done::Well) => (StepEnd::Done, None),
+            Ok(Done::Ok) => (StepEnd::Done, None),
             Ok(Done::Skipped(why)) => (StepEnd::Skipped, Some(why)),
             Ok(Done::Failed(why)) => (StepEnd::Failed, Some(why)),
             Ok(Done::Stopped) => (StepEnd::Open, None),

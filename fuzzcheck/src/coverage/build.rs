@@ -245,7 +245,7 @@ fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<
         // One that went away meanwhile is no case.
         let bytes = std::fs::read(&path).ok()?;
         let case = (target.decode)(&bytes);
-        Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
+        Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, provenance: None })
     };
     let mut cases = Cases::default();
     cases.push(total, found.into_iter().filter_map(read));

@@ -116,7 +116,7 @@ mod tests {
             body,
             heap_bytes: None,
             index: 1,
-            kept: None,
+            provenance: None,
             outcome: Outcome { result, harness_error: None },
         });
         evidence

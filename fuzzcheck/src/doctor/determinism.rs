@@ -19,11 +19,11 @@ const NAME: &str = "double run";
 pub(super) fn double_run(place: &Place<'_>) -> Check {
     let report = match run(place) {
         Ok(report) => report,
-        Err(error) => return Check::wrong(NAME, format!("{error:#}"), "build fuzzcheck again: cargo build"),
+        Err(error) => return Check::error(NAME, format!("{error:#}"), "build fuzzcheck again: cargo build"),
     };
     if let Some((name, message)) = report.harness_errors.first() {
         let found = format!("{name}: a worker failed: {message}");
-        return Check::wrong(NAME, found, "report it: this is a bug in Tandem");
+        return Check::error(NAME, found, "report it: this is a bug in Tandem");
     }
     let bugs = || {
         report
@@ -32,7 +32,7 @@ pub(super) fn double_run(place: &Place<'_>) -> Check {
             .flat_map(|finding| finding.bugs.iter().map(move |bug| (&finding.case.name, bug)))
     };
     if let Some((name, bug)) = bugs().find(|(_, bug)| bug.signature.starts_with("determinism/")) {
-        return Check::wrong(
+        return Check::error(
             NAME,
             format!("{name} does not do the same twice: {}", bug.signature),
             "cargo fuzzcheck run --twice, and look for what the case reads beside itself: time, addresses, threads",
@@ -45,9 +45,9 @@ pub(super) fn double_run(place: &Place<'_>) -> Check {
             "cargo fuzzcheck",
         ),
         None if report.cases == 0 => {
-            Check::wrong(NAME, "no case was run", "name the working copy with --project")
+            Check::error(NAME, "no case was run", "name the working copy with --project")
         }
-        None => Check::well(NAME, format!("{} cases did the same twice", report.cases)),
+        None => Check::ok(NAME, format!("{} cases did the same twice", report.cases)),
     }
 }
 
@@ -61,7 +61,7 @@ fn run(place: &Place<'_>) -> Result<Report> {
         target: &DB_SQL,
         case: TestCase::from_sql(PLANTED),
         heap_bytes: None,
-        kept: None,
+        provenance: None,
     };
     let every = shipped.total.div_ceil(CASES).max(1);
     let mut cases = shipped.cases.step_by(every).chain([planted]);

@@ -39,16 +39,16 @@ pub(crate) struct Place<'p> {
     pub stop: &'p AtomicBool,
 }
 
-/// How it stands with something.
+/// The level of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// As it should be.
-    Well,
-    /// Fuzzing works, and slower or with less than it could.
+    /// Nothing to do.
+    Ok,
+    /// Fuzzing works, but slower or with less than it could.
     Warning,
     /// Fuzzing does not work, or proves nothing.
-    Wrong,
+    Error,
 }
 
 /// What a probe says.
@@ -56,7 +56,7 @@ pub(crate) enum State {
 pub(crate) struct Check {
     /// What was looked at.
     pub name: &'static str,
-    /// How it stands.
+    /// Its level.
     pub state: State,
     /// What was found.
     pub found: String,
@@ -66,16 +66,16 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn well(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, state: State::Well, found: found.into(), fix: None }
+    fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, state: State::Ok, found: found.into(), fix: None }
     }
 
     fn warning(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { name, state: State::Warning, found: found.into(), fix: Some(fix.into()) }
     }
 
-    fn wrong(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, state: State::Wrong, found: found.into(), fix: Some(fix.into()) }
+    fn error(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, state: State::Error, found: found.into(), fix: Some(fix.into()) }
     }
 }
 

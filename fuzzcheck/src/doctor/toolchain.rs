@@ -14,9 +14,9 @@ pub(super) fn rust(place: &Place<'_>) -> Check {
     let cargo =
         version(Command::new("cargo").args(place.toolchain.map(|name| format!("+{name}"))).arg("--version"));
     match (checked.and_then(|()| tools::rustc_version(place.project, place.toolchain)), cargo) {
-        (Ok(rustc), Ok(cargo)) => Check::well(NAME, format!("{}, {cargo}", first_line(&rustc))),
-        (Ok(_), Err(error)) => Check::wrong(NAME, error, "install cargo: https://rustup.rs"),
-        (Err(error), _) => Check::wrong(NAME, format!("{error:#}"), "rustup update"),
+        (Ok(rustc), Ok(cargo)) => Check::ok(NAME, format!("{}, {cargo}", first_line(&rustc))),
+        (Ok(_), Err(error)) => Check::error(NAME, error, "install cargo: https://rustup.rs"),
+        (Err(error), _) => Check::error(NAME, format!("{error:#}"), "rustup update"),
     }
 }
 
@@ -25,7 +25,7 @@ pub(super) fn cargo_fuzz(place: &Place<'_>) -> Check {
     let mut command = Command::new("cargo");
     command.args(["fuzz", "--version"]).current_dir(place.project);
     match version(&mut command) {
-        Ok(found) => Check::well(NAME, found),
+        Ok(found) => Check::ok(NAME, found),
         // `fuzzcheck` builds and runs the targets without it.
         Err(error) => Check::warning(
             NAME,
@@ -51,11 +51,11 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
             "unset CC, or have it be clang with -fsanitize=fuzzer-no-link in CFLAGS",
         ),
         Ok(()) => {
-            Check::well(NAME, format!("what {} compiles runs with AddressSanitizer", compiler(place.project)))
+            Check::ok(NAME, format!("what {} compiles runs with AddressSanitizer", compiler(place.project)))
         }
         Err(message) => {
             let packages = tools::clang_packages("apt-get").join(" ");
-            Check::wrong(NAME, first_line(&message), format!("install {packages}"))
+            Check::error(NAME, first_line(&message), format!("install {packages}"))
         }
     }
 }
@@ -64,8 +64,8 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
 pub(super) fn cxx(place: &Place<'_>) -> Check {
     const NAME: &str = "c++";
     match tools::runs_cxx(place.project) {
-        Ok(()) => Check::well(NAME, "compiles libFuzzer"),
-        Err(message) => Check::wrong(NAME, first_line(&message), "install g++, or set CXX"),
+        Ok(()) => Check::ok(NAME, "compiles libFuzzer"),
+        Err(message) => Check::error(NAME, first_line(&message), "install g++, or set CXX"),
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn runtimes(place: &Place<'_>) -> Check {
         .into_iter()
         .try_for_each(|sanitizer| tools::links(place.project, sanitizer))
     {
-        Ok(()) => Check::well(NAME, format!("those of {clang} link and run")),
+        Ok(()) => Check::ok(NAME, format!("those of {clang} link and run")),
         Err(message) => {
             let package = major(&clang)
                 .map_or_else(|| "compiler-rt".to_owned(), |major| format!("libclang-rt-{major}-dev"));
@@ -94,7 +94,7 @@ pub(super) fn runtimes(place: &Place<'_>) -> Check {
 pub(super) fn coverage_tools(place: &Place<'_>) -> Check {
     const NAME: &str = "coverage tools";
     match coverage::find(place.project) {
-        Ok(tools) => Check::well(NAME, format!("{}, {}", tools.profdata.display(), tools.cov.display())),
+        Ok(tools) => Check::ok(NAME, format!("{}, {}", tools.profdata.display(), tools.cov.display())),
         Err(message) => {
             let packages = coverage::packages("apt-get", major(&compiler(place.project)));
             Check::warning(

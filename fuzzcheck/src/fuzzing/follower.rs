@@ -28,8 +28,8 @@ const BATCH: usize = 64;
 /// What a check did so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
-    /// Cases that fuzzing kept.
-    pub kept: u64,
+    /// New cases of the corpus.
+    pub new: u64,
     /// Cases of the sample.
     pub sampled: u64,
     /// Cases that showed a bug.
@@ -145,7 +145,7 @@ impl Follower {
             if let Ok(bytes) = fs::read(path) {
                 let case = (self.target.decode)(&bytes);
                 let name = path.display().to_string();
-                cases.push(NamedCase { name, target: self.target, case, heap_bytes: None, kept: None });
+                cases.push(NamedCase { name, target: self.target, case, heap_bytes: None, provenance: None });
             }
         }
         for path in &sampled {
@@ -154,7 +154,7 @@ impl Follower {
         for check in &mut self.checks {
             let found = check.check(&cases)?;
             let counts = self.counts.entry(check.name()).or_default();
-            counts.kept += kept.len() as u64;
+            counts.new += kept.len() as u64;
             counts.sampled += sampled.len() as u64;
             counts.findings += found.iter().filter(|(_, seen)| matches!(seen, Seen::Bug(_))).count() as u64;
             for (at, seen) in found {
@@ -175,7 +175,7 @@ impl Follower {
         let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
         let case = (self.target.decode)(&bytes);
         let name = path.display().to_string();
-        let case = [NamedCase { name, target: self.target, case, heap_bytes: None, kept: None }];
+        let case = [NamedCase { name, target: self.target, case, heap_bytes: None, provenance: None }];
         for check in &mut self.checks {
             if let Some((_, seen)) = check.check(&case)?.into_iter().next() {
                 let replay = check.replay(path, self.target);
@@ -252,7 +252,7 @@ mod tests {
             Follower::follow(&follower, &over, || false, |caught| found.push(caught)).unwrap();
         }
         let mut follower = follower.into_inner().unwrap();
-        assert_eq!(follower.counts()["planted"], Counts { kept: 101, sampled: 1, findings: 2 });
+        assert_eq!(follower.counts()["planted"], Counts { new: 101, sampled: 1, findings: 2 });
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|caught| caught.path.exists() && caught.seen == planted()));
         assert!(!sample.join("7").exists() && sample.join(".8").exists());

@@ -90,7 +90,7 @@ pub(crate) fn ending(text: &str) -> Ending {
     }
     let what: Vec<&str> = what.split_ascii_whitespace().take_while(|&word| word != "after").collect();
     // Our own handler speaks before libFuzzer's.
-    let function = death::culprit(report, false).or_else(|| death::culprit(text, false));
+    let function = death::blamed_function(report, false).or_else(|| death::blamed_function(text, false));
     let what = what.join("-").to_ascii_lowercase();
     // What `run` says of it.
     let what = death::told_signal(text).filter(|_| what == "deadly-signal").unwrap_or(&what);

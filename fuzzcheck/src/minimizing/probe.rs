@@ -53,7 +53,8 @@ impl Probe {
             }
             Self::Differential(runner) => {
                 let name = String::new();
-                let named = NamedCase { name, target, case: case.clone(), heap_bytes: None, kept: None };
+                let named =
+                    NamedCase { name, target, case: case.clone(), heap_bytes: None, provenance: None };
                 let checked = runner.check(named)?;
                 let versions = runner.versions();
                 let unexplained = checked.comparison.differences.into_iter().filter(|difference| {

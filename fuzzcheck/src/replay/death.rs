@@ -72,7 +72,7 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
     }
     // A sanitizer's handler may come after ours and end the process in another way.
     match told_signal(stderr).or(status.signal().map(signal_name)) {
-        Some(signal) => cause(signal, culprit(stderr, false)),
+        Some(signal) => cause(signal, blamed_function(stderr, false)),
         None => Cause { fault: Fault::Harness, ..cause("exit", None) },
     }
 }
@@ -81,11 +81,11 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
 /// signal, an exit code or a panic tells.
 pub(crate) fn told(text: &str) -> Option<(String, Option<String>)> {
     if has_overflowed(text) {
-        return Some(("stack-overflow".to_owned(), culprit(text, true)));
+        return Some(("stack-overflow".to_owned(), blamed_function(text, true)));
     }
     let is_out_of_memory = text.contains("memory allocation of ") && text.contains(" failed");
     if is_out_of_memory || text.contains("hard rss limit exhausted") {
-        return Some((OUT_OF_MEMORY.to_owned(), culprit(text, false)));
+        return Some((OUT_OF_MEMORY.to_owned(), blamed_function(text, false)));
     }
     sanitizer(text).or_else(|| Some(("assert".to_owned(), Some(assertion(text)?)))).or_else(|| valgrind(text))
 }
@@ -130,14 +130,14 @@ fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
             "allocator" | "out" | "requested" | "allocation-size-too-big" => OUT_OF_MEMORY.to_owned(),
             _ => format!("asan-{class}"),
         };
-        return Some((kind, culprit(report, false)));
+        return Some((kind, blamed_function(report, false)));
     }
     let (_, report) = stderr.split_once(": runtime error: ")?;
     let words = report.split(['\n', ':']).next().unwrap_or_default().split(' ');
     let plain =
         words.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'));
     let class: Vec<&str> = plain.take(4).collect();
-    Some((format!("ubsan-{}", class.join("-")), culprit(report, false)))
+    Some((format!("ubsan-{}", class.join("-")), blamed_function(report, false)))
 }
 
 /// The functions of each stack in a report, innermost first.
@@ -163,7 +163,7 @@ fn stacks(report: &str) -> Vec<Vec<&str>> {
 }
 
 /// What the first stack of a report is named after.
-pub(crate) fn culprit(report: &str, is_overflow: bool) -> Option<String> {
+pub(crate) fn blamed_function(report: &str, is_overflow: bool) -> Option<String> {
     // A second one tells who freed or allocated the memory.
     blame(stacks(report).into_iter().next()?, is_overflow)
 }

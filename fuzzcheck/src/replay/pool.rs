@@ -134,7 +134,7 @@ fn pair((cases, jobs): Batch, outcomes: Vec<Outcome>) -> Vec<Done> {
             heap_bytes: job.heap_bytes,
             body: job.body,
             index: job.index,
-            kept: named.kept,
+            provenance: named.provenance,
         })
     });
     done.collect()

@@ -8,7 +8,7 @@ use tandem::targets::Target;
 use super::client::Outcome;
 use super::cut_short::CutShort;
 use super::protocol::{BatchResult, FoundBug, OracleCounts};
-use crate::source::Kept;
+use crate::source::Provenance;
 
 /// Slowest cases that are remembered.
 const SLOWEST_MAX: usize = 100;
@@ -27,7 +27,7 @@ pub struct Done {
     /// Its place among all cases, from 1.
     pub index: u64,
     /// What a corpus says of it.
-    pub kept: Option<Kept>,
+    pub provenance: Option<Provenance>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -38,13 +38,13 @@ impl Done {
         self.outcome.result.bugs.iter().any(|bug| !is_known(self.known(), bug))
     }
 
-    /// The signature that it is kept for, if it is known to show a bug.
+    /// The signature of its known bug, if it has one.
     fn known(&self) -> Option<&str> {
-        self.kept.as_ref()?.known()
+        self.provenance.as_ref()?.known()
     }
 }
 
-/// Whether a case that is kept for the signature `known` is expected to show `bug`.
+/// Whether a case whose known bug has the signature `known` is expected to show `bug`.
 pub fn is_known(known: Option<&str>, bug: &FoundBug) -> bool {
     known == Some(&bug.signature)
 }
@@ -69,13 +69,13 @@ pub struct Slow {
     pub vm_steps: u64,
 }
 
-/// A case that does not show the bug that it is kept for.
+/// A case that does not show its known bug.
 #[derive(Debug, Clone)]
 pub struct Silent {
     /// Its name.
     pub case: String,
     /// What its corpus says of it.
-    pub kept: Kept,
+    pub provenance: Provenance,
 }
 
 /// See the module.
@@ -87,9 +87,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Cases in which our own code failed: name and message.
     pub harness_errors: Vec<(String, String)>,
-    /// Cases that show the known bug that they are kept for.
+    /// Cases that show their known bug.
     pub known: Vec<String>,
-    /// Cases that are kept for a known bug and do not show it: it is fixed, or not to be seen in this build.
+    /// Cases that do not show their known bug: it is fixed, or this build cannot show it.
     pub silent: Vec<Silent>,
     /// Cases that a limit cut short, by their place among all: name and limits.
     pub cut_short: BTreeMap<u64, (String, BTreeSet<Limit>)>,
@@ -128,8 +128,10 @@ impl Report {
             self.cut_short.insert(done.index, (done.name.clone(), result.cut_short.clone()));
         }
         if done.known().is_some() && !done.has_unknown_bugs() {
-            match done.kept {
-                Some(kept) if result.bugs.is_empty() => self.silent.push(Silent { case: done.name, kept }),
+            match done.provenance {
+                Some(provenance) if result.bugs.is_empty() => {
+                    self.silent.push(Silent { case: done.name, provenance })
+                }
                 _ => self.known.push(done.name),
             }
         } else if !result.bugs.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) fn single(path: &Path, target: Option<&'static Target>) -> Result<Nam
             (named.unwrap_or_else(|| suited_to(Form::of(&content))), case)
         }
     };
-    Ok(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
+    Ok(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, provenance: None })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! Which signatures are known: those of cases that corpora keep for a bug that is not fixed, and of the bugs that runs
+//! Which signatures are known: those of cases in corpora with a bug that is not fixed, and of the bugs that runs
 //! steer around ([`tandem::known`]).
 //!
 //! A signature is known as a whole or not at all: of a bug of which only the beginning of one is noted, a finding that

@@ -339,8 +339,8 @@ impl Summary {
             self.corpus_cases,
             self.corpus.display()
         )?;
-        for (check, Counts { kept, sampled, findings }) in &self.rerun {
-            writeln!(out, "{check}: ran {kept} new cases and a sample of {sampled}: {findings} findings")?;
+        for (check, Counts { new, sampled, findings }) in &self.rerun {
+            writeln!(out, "{check}: ran {new} new cases and a sample of {sampled}: {findings} findings")?;
         }
         self.directed.as_ref().map_or(Ok(()), |report| directed::print(report, out))?;
         if self.not_run_again > 0 {

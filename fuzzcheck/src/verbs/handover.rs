@@ -188,10 +188,11 @@ fn expected(mut result: CaseResult, args: &Args, named: &NamedCase, worker: &Wor
             None => bail!("{case} shows {} in {build}, and not `{signature}`", found()),
         }
     } else if result.bugs.is_empty() && !args.without_finding {
-        let kept = named.kept.as_ref().and_then(|kept| kept.signature.as_ref());
-        let kept = kept.map_or(String::new(), |signature| format!("; it is kept for `{signature}`"));
+        let provenance = named.provenance.as_ref().and_then(|provenance| provenance.signature.as_ref());
+        let provenance =
+            provenance.map_or(String::new(), |signature| format!("; the corpus has it for `{signature}`"));
         bail!(
-            "{case} shows no finding in {build}{kept}. Another --build or --sqlite-version may show one, and so may \
+            "{case} shows no finding in {build}{provenance}. Another --build or --sqlite-version may show one, and so may \
              --meet-known-bugs; --without-finding hands it over as it is"
         );
     }

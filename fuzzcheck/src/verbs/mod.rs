@@ -60,7 +60,7 @@ const SECTIONS: &[(&str, &[Listed])] = &[
     (
         "Each with verbs of its own",
         &[
-            group("corpus", "The cases that are kept", corpus::VERBS),
+            group("corpus", "Corpus databases", corpus::VERBS),
             group("inspect", "A file of SQLite, byte for byte", inspect::VERBS),
             group("compare", "Whether two do the same, or which does more", compare::VERBS),
             verb::<coverage::Args>("coverage").with(coverage::VERBS),
@@ -174,7 +174,7 @@ pub fn command() -> Command {
     }
     Command::new("fuzzcheck")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Fuzzes SQLite with Tandem, and replays, inspects and keeps what was found")
+        .about("Fuzzes SQLite with Tandem, and replays and inspects what was found")
         .override_usage("fuzzcheck [VERB] [ARGUMENTS]...")
         .help_template(format!(
             "{{about}}\n\n{{usage-heading}} {{usage}}\n{list}\n\

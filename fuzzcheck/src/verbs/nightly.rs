@@ -261,7 +261,7 @@ fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
             return Ok(Done::Skipped("the targets are not built".to_owned()));
         }
         Ok(match runner.fuzz(&mut fuzzer, until, &disk)? {
-            FuzzEnd::Over => Done::Well,
+            FuzzEnd::Over => Done::Ok,
             FuzzEnd::Stopped => Done::Stopped,
             FuzzEnd::DiskFull => Done::Skipped(format!(
                 "ended early: corpora and findings alone take more than --max-disk-gib {}",
@@ -315,7 +315,7 @@ fn build(
         )?);
     }
     jobs.iter_mut().for_each(|job| job.rerun.clone_from(&rerun));
-    Ok(Done::Well)
+    Ok(Done::Ok)
 }
 
 /// A time in words, or a number of seconds.

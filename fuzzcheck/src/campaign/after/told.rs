@@ -41,7 +41,7 @@ impl After<'_> {
         runner.state.campaign.findings = all;
         runner.save()?;
         self.tell(runner)?;
-        Ok(if runner.is_stopped() { Done::Stopped } else { Done::Well })
+        Ok(if runner.is_stopped() { Done::Stopped } else { Done::Ok })
     }
 
     /// The bug report of `handover`; `None` where there is no time, or the case does not show its bug.
@@ -59,7 +59,7 @@ impl After<'_> {
             words.extend(self.plant.iter().flat_map(|plant| ["--plant".into(), OsString::from(plant)]));
             words
         });
-        let is_written = output.is_ok_and(|output| matches!(output.done, Done::Well));
+        let is_written = output.is_ok_and(|output| matches!(output.done, Done::Ok));
         let text = fs::read_to_string(folder.path().join("report.md")).ok().filter(|_| is_written)?;
         // The folder is gone by the time that someone reads this.
         let there = folder.path().join("case.tandem").display().to_string();

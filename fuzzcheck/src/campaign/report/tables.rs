@@ -110,7 +110,7 @@ fn trend(nights: &[Night]) -> Markup {
     html! {
         h3 { "From night to night" }
         @if nights.len() < 2 {
-            (empty("There is no trend yet: this is the first night whose coverage was kept."))
+            (empty("There is no trend yet: this is the first night with measured coverage."))
         } @else {
             div.plots {
                 (plot("Branches", "%", false, points(&|night| night.total.branches.percent())))
@@ -176,7 +176,7 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
             }
         }
     };
-    section("checks", "in the replay of what is kept", content)
+    section("checks", "in the replay of the corpora", content)
 }
 
 /// The cases that took longest.

@@ -105,7 +105,7 @@ fn run_session(
         let fuzzed = runner.step("fuzz", |runner| {
             let ended = runner.fuzz(&mut script, Duration::from_secs(800), disk)?;
             end = Some(ended.clone());
-            Ok(if ended == FuzzEnd::Stopped { Done::Stopped } else { Done::Well })
+            Ok(if ended == FuzzEnd::Stopped { Done::Stopped } else { Done::Ok })
         });
         fuzzed.unwrap();
         let how = if runner.is_stopped() { SessionEnd::Interrupted } else { SessionEnd::Through };
@@ -215,22 +215,22 @@ fn steps_are_done_once_and_say_why_they_were_not() {
     runner.step("left out", |_| Ok(Done::Skipped("no time".to_owned()))).unwrap();
     runner.step("cut", |_| Ok(Done::Stopped)).unwrap();
     runner
-        .step("well", |_| {
+        .step("works", |_| {
             clock.sleep(Duration::from_secs(3));
-            Ok(Done::Well)
+            Ok(Done::Ok)
         })
         .unwrap();
     drop(runner);
     let state = state::open(root.path(), false, &[]).unwrap();
     let mut runner = Runner::new(state, &clock, &stop, View::new());
     let mut ran = vec![];
-    for name in ["fails", "left out", "cut", "well"] {
+    for name in ["fails", "left out", "cut", "works"] {
         let ran = &mut ran;
         runner
             .step(name, |_| {
                 Ok({
                     ran.push(name);
-                    Done::Well
+                    Done::Ok
                 })
             })
             .unwrap();
@@ -239,5 +239,5 @@ fn steps_are_done_once_and_say_why_they_were_not() {
     let step = runner.step_of("fails").unwrap();
     assert_eq!((step.end, step.why.as_deref()), (StepEnd::Failed, Some("no reason")));
     assert_eq!(runner.step_of("left out").unwrap().end, StepEnd::Skipped);
-    assert_eq!(runner.step_of("well").unwrap().seconds, 3.0);
+    assert_eq!(runner.step_of("works").unwrap().seconds, 3.0);
 }

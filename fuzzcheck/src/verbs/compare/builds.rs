@@ -76,7 +76,7 @@ struct BuildResult {
     /// Cases that did something else than in the first build.
     different: Vec<Difference>,
     findings: Vec<Finding>,
-    /// Cases that show the bug that they are kept for.
+    /// Cases that show their known bug.
     known: usize,
     harness_errors: Vec<String>,
     /// Cases whose rest was neither judged nor compared, by limit.

@@ -85,7 +85,7 @@ impl Verb for Args {
         plan.build()?;
         let folder =
             Folder::open(&plan.project, target, self.seconds, &plan.program()?, self.seeds.as_deref())?;
-        eprintln!("fuzzcheck: all that is found is kept in {}", folder.path().display());
+        eprintln!("fuzzcheck: everything found is saved in {}", folder.path().display());
 
         let stop = interrupt_flag()?;
         let (seeds, coverage) = replay_seeds(&build, target, &folder, &stop)?;

@@ -17,7 +17,7 @@ use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
 use crate::replay::{FoundBug, Options, run_all};
-use crate::source::{self, Kept, NamedCase};
+use crate::source::{self, NamedCase, Provenance};
 use crate::verbs::Verb;
 use crate::verbs::lookup;
 use crate::verbs::shared::{check_plant, corpus_of, target_by_name};
@@ -105,9 +105,9 @@ impl Verb for Args {
         let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let shown = shown_twice(&named, &worker, self.plant.clone())?;
         let build = worker.configuration.build;
-        let kept = source::load_or_new(&into)?.get(&named.case.id(), named.target.name).map(Kept::from);
-        let kept = kept.or_else(|| named.kept.clone());
-        let said = self.signature.as_deref().or_else(|| kept.as_ref()?.signature.as_deref());
+        let old = source::load_or_new(&into)?.get(&named.case.id(), named.target.name).map(Provenance::from);
+        let old = old.or_else(|| named.provenance.clone());
+        let said = self.signature.as_deref().or_else(|| old.as_ref()?.signature.as_deref());
         let signature = signature(self.kind, &shown, said, &named.name, build)?;
         let build = if shown.is_empty() { BuildKind::that_reports(&signature) } else { build };
 
@@ -121,8 +121,8 @@ impl Verb for Args {
             reason: self.reason.clone(),
             build: Some(build.name().to_owned()),
         };
-        let kept = keep(&into, &entry)?;
-        tell(&into, &entry, kept, self.json)?;
+        let change = add(&into, &entry)?;
+        tell(&into, &entry, change, self.json)?;
         Ok(code)
     }
 }
@@ -163,7 +163,7 @@ pub(crate) fn is_link(link: &str) -> bool {
 /// The signatures that a case shows, in two runs the same.
 fn shown_twice(named: &NamedCase, worker: &Worker, plant: Option<String>) -> Result<Vec<String>> {
     let run = || {
-        let case = NamedCase { kept: None, ..named.clone() };
+        let case = NamedCase { provenance: None, ..named.clone() };
         let options = Options { plant: plant.clone(), ..options() };
         let shown = bugs_of(vec![case], worker, options)?.pop().map_or(Vec::new(), |(_, bugs)| bugs);
         let mut signatures: Vec<String> = shown.into_iter().map(|bug| bug.signature).collect();
@@ -194,7 +194,7 @@ pub(crate) fn bugs_of(
     options: Options,
 ) -> Result<Vec<(NamedCase, Vec<FoundBug>)>> {
     let options = worker.options(options);
-    let mut queue = cases.clone().into_iter().map(|case| NamedCase { kept: None, ..case });
+    let mut queue = cases.clone().into_iter().map(|case| NamedCase { provenance: None, ..case });
     let report = run_all(&worker.program, &options, 1, &mut queue, &AtomicBool::new(false), |_| {})?;
     if let Some((name, message)) = report.harness_errors.first() {
         bail!("{name}: a worker failed, which is a bug in Tandem: {message}");
@@ -210,7 +210,7 @@ pub(crate) fn bugs_of(
     Ok(all)
 }
 
-/// The signature under which a case is kept that shows these; `said` is what it shows elsewhere, or showed once.
+/// The signature to record for a case that shows these; `said` is what it shows elsewhere, or showed once.
 fn signature(
     kind: BugKind,
     shown: &[String],
@@ -225,7 +225,7 @@ fn signature(
             )
         }
         (BugKind::Known, [], Some(said)) => {
-            eprintln!("fuzzcheck: {case} shows nothing in the {build} build: kept for {said}, as it is said");
+            eprintln!("fuzzcheck: {case} shows nothing in the {build} build: added for {said}, as given");
             Ok(said.to_owned())
         }
         (BugKind::Known, [only], None) => Ok(only.clone()),
@@ -250,11 +250,11 @@ fn signature(
 }
 
 fn source_of(named: &NamedCase, args: &Args) -> String {
-    let kept = named.kept.as_ref().map(|kept| &kept.source);
-    args.source.as_ref().or(kept).unwrap_or(&named.name).clone()
+    let provenance = named.provenance.as_ref().map(|provenance| &provenance.source);
+    args.source.as_ref().or(provenance).unwrap_or(&named.name).clone()
 }
 
-/// What keeping a case changed.
+/// What adding a case changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Change {
@@ -263,8 +263,8 @@ enum Change {
     None,
 }
 
-/// Puts a case into a corpus database, in one step: another process sees it as it was or as it is then.
-fn keep(into: &Path, entry: &Entry) -> Result<Change> {
+/// Adds a case to a corpus database atomically.
+fn add(into: &Path, entry: &Entry) -> Result<Change> {
     let _lock = corpus::lock(into).map_err(source::told)?;
     let mut corpus = source::load_or_new(into)?;
     let (entry, change) = compare(&corpus, entry).with_context(|| format!("{}", into.display()))?;
@@ -286,9 +286,9 @@ fn compare(corpus: &Corpus, entry: &Entry) -> Result<(Entry, Change)> {
         return Ok((entry.clone(), Change::New));
     };
     if let Some(other) = old.details.name.as_deref().filter(|other| *other != name) {
-        bail!("the case {id} is kept already, as `{other}`: give that name to change what is said of it");
+        bail!("the case {id} is in the corpus already, as `{other}`: use that name to change its details");
     }
-    // Where a kept case came from is not told by the file that it is kept from again.
+    // The file that a case is added from again does not say where the case came from.
     let source = if old.kind.is_bug() { old.source.clone() } else { entry.source.clone() };
     let entry = Entry { source, ..entry.clone() };
     let change = match old {
@@ -300,7 +300,7 @@ fn compare(corpus: &Corpus, entry: &Entry) -> Result<(Entry, Change)> {
 }
 
 #[derive(Serialize)]
-struct JsonKept<'a> {
+struct JsonAdded<'a> {
     version: u32,
     change: Change,
     into: String,
@@ -318,7 +318,7 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
     let (name, signature) = (details.name.as_deref(), entry.signature.as_deref());
     if json {
         let build = details.build.as_deref();
-        let document = JsonKept {
+        let document = JsonAdded {
             version: 1,
             change,
             into,
@@ -333,9 +333,9 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
     }
     let (name, signature) = (name.unwrap_or_default(), signature.unwrap_or_default());
     let what = match change {
-        Change::New => "kept",
+        Change::New => "added",
         Change::Changed => "changed",
-        Change::None => "nothing to do: already kept",
+        Change::None => "nothing to do: already in the corpus",
     };
     ui::line(format_args!("{into}: {what}: {name}: {kind}, {signature} ({id})"))?;
     if change != Change::None && entry.kind == Kind::Known {
@@ -344,7 +344,7 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// The command that keeps the case of a file as that of a known bug, which a build of these words shows.
+/// The command that adds the case in a file for a known bug, which a build of these words shows.
 pub(crate) fn command(build: &[String], target: &str, signature: &str, case: &Path) -> String {
     let (name, case) = (name_of(signature), case.display().to_string());
     let rest = ["--target", target, "--name", &name, "--signature", signature];

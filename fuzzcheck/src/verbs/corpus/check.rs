@@ -18,7 +18,7 @@ use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::replay::{FoundBug, Options};
-use crate::source::{self, Kept, NamedCase};
+use crate::source::{self, NamedCase, Provenance};
 use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{in_words, paths_or_corpus, target_by_name, tell_skipped};
@@ -86,14 +86,14 @@ impl Verb for Args {
         let steered: &[&KnownBug] =
             if self.paths.is_empty() && configuration.sqlite.is_none() { &KNOWN } else { &[] };
         if known.is_empty() && steered.is_empty() {
-            bail!("{}: no case is kept for a known bug, so that there is nothing to check", in_words(&paths));
+            bail!("{}: no case is there for a known bug: nothing to check", in_words(&paths));
         }
         let mut checked = Checked { version: 1, cases: known.len(), ..Checked::default() };
         let mut by_build: BTreeMap<BuildKind, Vec<NamedCase>> = BTreeMap::new();
         for case in known {
             let wrong = what_is_missing(&case);
             checked.problems.extend(wrong.into_iter().map(|what| problem(&case, what)));
-            if let Some(build) = case.kept.as_ref().and_then(Kept::build) {
+            if let Some(build) = case.provenance.as_ref().and_then(Provenance::build) {
                 by_build.entry(build).or_default().push(case);
             }
         }
@@ -119,22 +119,22 @@ impl Verb for Args {
 }
 
 fn kind_of(case: &NamedCase) -> Option<Kind> {
-    case.kept.as_ref().map(|kept| kept.kind)
+    case.provenance.as_ref().map(|provenance| provenance.kind)
 }
 
 fn problem(case: &NamedCase, what: String) -> Problem {
-    let name = case.kept.as_ref().and_then(|kept| kept.details.name.clone());
+    let name = case.provenance.as_ref().and_then(|provenance| provenance.details.name.clone());
     Problem { bug: name.unwrap_or_else(|| case.case.id().short()), case: case.name.clone(), what }
 }
 
 /// What a known case does not say of its bug.
 fn what_is_missing(case: &NamedCase) -> Vec<String> {
-    let Some(kept) = &case.kept else {
+    let Some(provenance) = &case.provenance else {
         return Vec::new();
     };
-    let details = &kept.details;
+    let details = &provenance.details;
     let mut missing = Vec::new();
-    if kept.signature.is_none() {
+    if provenance.signature.is_none() {
         missing.push("it has no signature".to_owned());
     }
     match details.name.as_deref() {
@@ -148,7 +148,7 @@ fn what_is_missing(case: &NamedCase) -> Vec<String> {
         }
         _ => {}
     }
-    if let (None, Some(name)) = (kept.build(), &details.build) {
+    if let (None, Some(name)) = (provenance.build(), &details.build) {
         missing.push(format!("no build is named `{name}`"));
     }
     let advice = |what| {
@@ -165,7 +165,8 @@ fn check_cases(
     options: Options,
 ) -> Result<()> {
     let version = worker.identity.version();
-    let has_it = |case: &NamedCase| case.kept.as_ref().is_some_and(|kept| kept.has_version(version));
+    let has_it =
+        |case: &NamedCase| case.provenance.as_ref().is_some_and(|provenance| provenance.has_version(version));
     let (cases, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(has_it);
     checked.out_of_range += others.len();
     for (case, bugs) in bugs_of(cases, worker, options)? {
@@ -194,7 +195,7 @@ fn verdict(
         None => {
             let until = version.map(|version| format!(", or --versions ..{version}")).unwrap_or_default();
             format!(
-                "it does not show {known} any more in {here}: if that is fixed, keep it with --kind regression{until}"
+                "it no longer shows {known} in {here}: if that is fixed, add it again with --kind regression{until}"
             )
         }
     })
@@ -215,7 +216,7 @@ fn check_steered<'b>(
     let case = |bug: &&KnownBug| {
         let case = TestCase { files: (bug.files)(), sql: Script::new(bug.script), ..TestCase::default() };
         let name = format!("src/known.rs:{}", bug.name);
-        NamedCase { name, target: &SQL, case, heap_bytes: None, kept: None }
+        NamedCase { name, target: &SQL, case, heap_bytes: None, provenance: None }
     };
     let options = Options { meets_known_bugs: true, ..options() };
     let met = bugs_of(bugs.iter().map(case).collect(), worker, options)?;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tandem::corpus::Details;
 
-use crate::source::{self, Kept, NamedCase};
+use crate::source::{self, NamedCase, Provenance};
 use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{paths_or_corpus, tell_skipped};
@@ -42,9 +42,9 @@ impl Row {
         let (id, bytes) = (named.case.id().to_string(), named.case.encode().len());
         let target = named.target.name;
         // A corpus says more of its cases than that they are there.
-        let kind = named.kept.as_ref().map(|kept| kept.kind.as_str());
-        let (signature, source, details) = match named.kept {
-            Some(Kept { signature, source, details, .. }) => (signature, source, details),
+        let kind = named.provenance.as_ref().map(|provenance| provenance.kind.as_str());
+        let (signature, source, details) = match named.provenance {
+            Some(Provenance { signature, source, details, .. }) => (signature, source, details),
             None => (None, named.name, Details::default()),
         };
         let Details { name, link, versions, reason, build } = details;

@@ -28,7 +28,7 @@ use crate::verbs::Verb;
 use crate::verbs::shared::{interrupt_flag, save_case, target_by_name, tell_skipped};
 use crate::{files, ui};
 
-/// Merge what fuzzing found: what adds coverage, and nothing that is kept for a reason goes.
+/// Merge what fuzzing found: add what brings coverage, drop what no longer does, and leave seeds and bugs alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The target.
@@ -164,12 +164,14 @@ impl Inputs {
 
 /// What a corpus says of a case, or that it was found.
 fn entry_of(named: &NamedCase, place: &str) -> Entry {
-    let kind = named.kept.as_ref().map_or(Kind::Interesting, |kept| kept.kind);
-    let source =
-        named.kept.as_ref().map_or_else(|| format!("found by fuzzing: {place}"), |kept| kept.source.clone());
+    let kind = named.provenance.as_ref().map_or(Kind::Interesting, |provenance| provenance.kind);
+    let source = named
+        .provenance
+        .as_ref()
+        .map_or_else(|| format!("found by fuzzing: {place}"), |provenance| provenance.source.clone());
     let mut entry = Entry::new(named.target.name, kind, &source, &named.case);
-    if let Some(kept) = &named.kept {
-        (entry.signature, entry.details) = (kept.signature.clone(), kept.details.clone());
+    if let Some(provenance) = &named.provenance {
+        (entry.signature, entry.details) = (provenance.signature.clone(), provenance.details.clone());
     }
     entry
 }
@@ -183,7 +185,7 @@ fn merge(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool) -
     let laboratory = Laboratory::open(plan.laboratory(), plan.program()?)?;
     let mut features = laboratory.known()?;
     let is_measured = |entry: &Entry| entry.kind != Kind::Known;
-    // A known bug may end the target, and its case is kept whatever it reaches.
+    // A known bug may end the target, and its case stays whatever it reaches.
     let measured: BTreeSet<CaseId> = inputs.of(is_measured).into_iter().map(|(_, id)| id).collect();
     let bodies = inputs.all.iter().filter(|(id, entry)| is_measured(entry) && !features.contains(id));
     let new: BTreeMap<CaseId, &[u8]> = bodies.map(|(id, entry)| (*id, entry.body.as_slice())).collect();
@@ -251,7 +253,7 @@ fn write(
     is_dry: bool,
 ) -> Result<Corpus> {
     let _lock = corpus::lock(into).map_err(source::told)?;
-    // Another process may have kept a case in the meantime.
+    // Another process may have added a case in the meantime.
     let now = source::load_or_new(into)?;
     let mut after = now.clone();
     let ended: BTreeSet<CaseId> = crashes.iter().map(|crash| crash.id).collect();

@@ -1,4 +1,4 @@
-//! `fuzzcheck corpus`: the cases that are kept.
+//! `fuzzcheck corpus`: corpus databases.
 
 pub(crate) mod add;
 mod check;

@@ -63,7 +63,7 @@ pub(super) struct CoverageMoreArgs {
     /// List what nothing reaches, too: in --json as `gaps`.
     #[arg(long)]
     pub(super) gaps: bool,
-    /// Keep what was reached in a file, for --compare.
+    /// Save what was reached to a file, for --compare.
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
     /// Add the totals to a file of such, and print the last ones with differences. The same corpus on the same build
@@ -204,7 +204,7 @@ impl Verb for Args {
         }
         if let Some(path) = &self.more.save {
             Saved::of(&measured).write(path)?;
-            eprintln!("fuzzcheck: what was reached is kept in {}, for --compare", path.display());
+            eprintln!("fuzzcheck: what was reached is saved in {}, for --compare", path.display());
         }
         if let (Some(trend), Some(path)) = (&mut trend, &self.more.trend) {
             trend.add(Entry::of(&measured, Timestamp::now()));

@@ -46,7 +46,7 @@ pub(super) const VERBS: &[Listed] = &[verb::<selftest::Args>("selftest")];
 struct Document<'c> {
     version: u32,
     /// Whether nothing is in the way of fuzzing.
-    is_well: bool,
+    is_ok: bool,
     checks: &'c [Check],
 }
 
@@ -80,28 +80,28 @@ impl Verb for Args {
         if stop.load(Ordering::Relaxed) {
             bail!("interrupted: not everything was looked at");
         }
-        let wrong = checks.iter().filter(|check| check.state == State::Wrong).count();
+        let errors = checks.iter().filter(|check| check.state == State::Error).count();
         if self.json {
-            let document = Document { version: 1, is_well: wrong == 0, checks: &checks };
+            let document = Document { version: 1, is_ok: errors == 0, checks: &checks };
             ui::line(format_args!("{}", serde_json::to_string_pretty(&document)?))?;
         } else {
             let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
-            let what = if wrong == 0 { "fuzzing works here" } else { "fuzzing does not work here" };
+            let what = if errors == 0 { "fuzzing works here" } else { "fuzzing does not work here" };
             ui::line(format_args!(
-                "fuzzcheck: {what}: {} checks, {wrong} wrong, {warnings} warnings",
+                "fuzzcheck: {what}: {} checks, {errors} errors, {warnings} warnings",
                 checks.len()
             ))?;
         }
-        Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+        Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
     }
 }
 
 /// A line for each check, and one below it for what to do.
 fn print(check: &Check) -> Result<()> {
     let word = match check.state {
-        State::Well => "well",
+        State::Ok => "ok",
         State::Warning => "warning",
-        State::Wrong => "WRONG",
+        State::Error => "error",
     };
     ui::line(format_args!("{word:<8} {:<18} {}", check.name, visible(&check.found)))?;
     check.fix.as_ref().map_or(Ok(()), |fix| ui::line(format_args!("{:<8} {:<18} fix: {fix}", "", "")))

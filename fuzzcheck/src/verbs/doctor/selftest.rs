@@ -108,7 +108,7 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
         target: &DB_SQL,
         case: TestCase::from_sql(script),
         heap_bytes: None,
-        kept: None,
+        provenance: None,
     };
     let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
     let program = std::env::current_exe().context("finding this program")?;

@@ -218,8 +218,8 @@ fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut
         let result = runner.run(&job, &mut batch);
         report.add_counts(&batch);
         let outcome = Outcome { result, harness_error: None };
-        let NamedCase { name, target, heap_bytes, kept, .. } = named;
-        let done = Done { name, target, body: job.body, heap_bytes, index, kept, outcome };
+        let NamedCase { name, target, heap_bytes, provenance, .. } = named;
+        let done = Done { name, target, body: job.body, heap_bytes, index, provenance, outcome };
         progress.case_done(done.has_unknown_bugs());
         report.add(done);
     }
@@ -241,7 +241,7 @@ fn simulate_failure(report: &mut Report) {
             body: tandem::TestCase::from_sql("SELECT 'TEST_FAILURE=5'").encode(),
             heap_bytes: None,
             index: 0,
-            kept: None,
+            provenance: None,
             outcome,
         };
         report.findings.push(Finding { case, bugs: vec![bug] });

@@ -21,7 +21,7 @@ use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::{Limits, OracleCounts};
 use crate::replay::report::{Done, Report, Silent};
 use crate::replay::{FoundBug, Options};
-use crate::source::Kept;
+use crate::source::Provenance;
 
 /// Cases that were cut short and are named.
 const CUT_SHORT_NAMED: usize = 3;
@@ -116,18 +116,15 @@ pub(super) fn print_text(
         writeln!(out, "avoided      {count} statements that lead to the known bug {name}")?;
     }
     for name in &report.known {
-        writeln!(out, "known        {name} shows the bug that it is kept for")?;
+        writeln!(out, "known        {name} shows its known bug")?;
     }
     let (silent, elsewhere) = silent(report, worker);
-    for Silent { case, kept } in silent {
-        let about = about(kept);
-        writeln!(out, "silent       {case} does not show the bug that it is kept for{about}: is it fixed?")?;
+    for Silent { case, provenance } in silent {
+        let about = about(provenance);
+        writeln!(out, "silent       {case} does not show its known bug{about}: is it fixed?")?;
     }
     if elsewhere > 0 {
-        writeln!(
-            out,
-            "elsewhere    {elsewhere} cases are kept for bugs of other builds or versions of SQLite"
-        )?;
+        writeln!(out, "elsewhere    {elsewhere} cases are for bugs of other builds or versions of SQLite")?;
     }
     let signatures = report.signatures();
     if signatures.len() > 1 {
@@ -162,14 +159,14 @@ fn print_cut_short(report: &Report, out: &mut dyn Write) -> Result<()> {
 /// The cases that were to show a bug here and do not; how many are not to.
 fn silent<'r>(report: &'r Report, worker: &Worker) -> (Vec<&'r Silent>, usize) {
     let version = worker.identity.version();
-    let is_expected = |silent: &&Silent| silent.kept.is_expected(worker.configuration.build, version);
+    let is_expected = |silent: &&Silent| silent.provenance.is_expected(worker.configuration.build, version);
     let (here, elsewhere): (Vec<_>, Vec<_>) = report.silent.iter().partition(is_expected);
     (here, elsewhere.len())
 }
 
 /// What is said of a bug, in brackets.
-fn about(kept: &Kept) -> String {
-    let Details { name, link, reason, .. } = &kept.details;
+fn about(provenance: &Provenance) -> String {
+    let Details { name, link, reason, .. } = &provenance.details;
     let words: Vec<&str> = [name, if link.is_some() { link } else { reason }]
         .into_iter()
         .flatten()
@@ -244,12 +241,12 @@ pub(super) fn print_json(
         replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case, args, worker)),
     });
     let (silent, elsewhere) = silent(report, worker);
-    let silent = silent.into_iter().map(|Silent { case, kept }| JsonSilent {
+    let silent = silent.into_iter().map(|Silent { case, provenance }| JsonSilent {
         case,
-        name: kept.details.name.as_deref(),
-        link: kept.details.link.as_deref(),
-        reason: kept.details.reason.as_deref(),
-        signature: kept.known(),
+        name: provenance.details.name.as_deref(),
+        link: provenance.details.link.as_deref(),
+        reason: provenance.details.reason.as_deref(),
+        signature: provenance.known(),
     });
     let slowest = report.slowest.iter().take(usize::from(args.slowest));
     let document = JsonReport {

@@ -1,4 +1,4 @@
-//! What is kept: corpora, what their cases do, what they reach.
+//! The corpora: merges them, replays them, measures their coverage.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -53,7 +53,7 @@ impl After<'_> {
             words.extend(self.toolchain.iter().flat_map(|name| ["--toolchain".into(), OsString::from(name)]));
             words
         })?;
-        if matches!(done, Done::Well) {
+        if matches!(done, Done::Ok) {
             self.note_crashed(runner, target, &json)?;
         }
         Ok(done)
@@ -190,7 +190,7 @@ impl After<'_> {
             words.extend(databases.into_iter().map(OsString::from));
             words
         })?;
-        if matches!(done, Done::Well) {
+        if matches!(done, Done::Ok) {
             let (mut reached, gaps) = reached(&json)?;
             reached.html = Some(format!("{PAGES}/index.html"));
             runner.state.campaign.coverage = Some(reached);
@@ -219,7 +219,7 @@ impl After<'_> {
             new_findings: campaign.findings.iter().filter(|finding| finding.is_news()).count() as u64,
         };
         runner.state.add_night(night)?;
-        Ok(Done::Well)
+        Ok(Done::Ok)
     }
 }
 
