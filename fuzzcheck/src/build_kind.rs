@@ -26,7 +26,7 @@ impl BuildKind {
     pub const JUDGING: [Self; 6] =
         [Self::Release, Self::Asan, Self::Debug, Self::Ubsan, Self::Memdebug, Self::Valgrind];
 
-    /// The builds that can be fuzzed, the default first: under valgrind no case would come to its end in time.
+    /// The builds that can be fuzzed, the default first: valgrind is too slow.
     pub const FUZZED: [Self; 5] = [Self::Asan, Self::Release, Self::Debug, Self::Ubsan, Self::Memdebug];
 
     /// Its name on the command line.
@@ -85,13 +85,13 @@ impl BuildKind {
         found.map_or(Self::Release, |(_, build)| build)
     }
 
-    /// Whether SQLite itself is another one there, with pragmas, EXPLAIN columns and sizes of its own.
+    /// Whether SQLite itself behaves differently, with its own pragmas, EXPLAIN columns and sizes.
     pub(crate) fn changes_semantics(self) -> bool {
         matches!(self, Self::Debug | Self::Memdebug)
     }
 
-    /// The variables that its programs are run with. Sanitizers say all that they know and stop at the first error;
-    /// leaks are the memory oracle's, names of functions the parent's, which knows them sooner.
+    /// The environment of its programs. Sanitizers report in full and stop at the first error;
+    /// leaks are for the memory oracle, and function names for the parent, which is faster.
     pub(crate) fn environment(self) -> &'static [(&'static str, &'static str)] {
         const ASAN: &str = "symbolize=0:detect_leaks=0:detect_odr_violation=0:malloc_context_size=12:quarantine_size_mb=16:\
                             allocator_may_return_null=1:max_allocation_size_mb=1024:hard_rss_limit_mb=4096";
@@ -102,7 +102,7 @@ impl BuildKind {
         }
     }
 
-    /// What its programs are run under.
+    /// The command that its programs run under.
     pub(crate) fn prefix(self) -> &'static [&'static str] {
         match self {
             // The first error ends the worker, as a sanitizer's does.

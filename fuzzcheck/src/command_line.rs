@@ -1,4 +1,4 @@
-//! Command lines that are printed for a person, or another program, to run.
+//! Command lines printed for a person or another program to run.
 
 use std::path::Path;
 

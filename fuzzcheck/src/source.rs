@@ -1,8 +1,8 @@
-//! From paths to cases.
+//! Reads cases from paths.
 //!
 //! A path is one of our corpus databases, one of SQLite's `fuzzdataN.db`, a folder, or a file with one
 //! case. Folders are read to any depth, in the order of names; files whose name begins with a dot or
-//! `README` are passed over. How a file with one case is read: [`mod@single`].
+//! `README` are skipped. Files with a single case: [`mod@single`].
 
 mod single;
 

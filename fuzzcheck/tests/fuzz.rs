@@ -316,7 +316,7 @@ fn what_is_new_is_run_again_and_compared() {
     );
 
     let stage = Stage::new("");
-    stage.fuzz("--build valgrind").expect_error(&["--build valgrind is not for this"]);
+    stage.fuzz("--build valgrind").expect_error(&["--build valgrind is not possible here"]);
     stage.fuzz("--rerun coverage").expect_error(&["not judged", "coverage"]);
     stage.fuzz("--differential nothing").expect_error(&["`nothing` is no configuration"]);
 }

@@ -353,7 +353,7 @@ fn what_cannot_be_merged_is_said() {
     let empty = stage();
     merge(&empty, "").expect_error(&["there are no cases of sql", "--from"]);
     merge(&empty, "--from /nonexistent").expect_error(&["/nonexistent"]);
-    merge(&empty, "--build valgrind").expect_error(&["--build valgrind is not for this"]);
+    merge(&empty, "--build valgrind").expect_error(&["--build valgrind is not possible here"]);
     finish(&mut empty.command_on_project("corpus merge", "")).expect_error(&["<TARGET>"]);
     finish(&mut empty.command_on_project("corpus merge nope", ""))
         .expect_error(&["no target is named `nope`"]);

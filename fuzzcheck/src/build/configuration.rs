@@ -18,14 +18,14 @@ pub(crate) struct Configuration {
     pub build: BuildKind,
     /// Which SQLite; `None` for the one that is bundled.
     pub sqlite: Option<Sqlite>,
-    /// Further flags of the C compiler, behind all others.
+    /// Additional C compiler flags, after all others.
     flags: Vec<String>,
     extra: Option<Extra>,
-    /// The VFS through which cases open their files, where it is not our own alone.
+    /// The VFS through which cases open their files, if not just our own.
     pub vfs: Option<String>,
 }
 
-/// C files that are built in, and the entry point of the extension that they are.
+/// C files that are compiled in, and the entry point of their extension.
 #[derive(Debug, Clone)]
 struct Extra {
     files: Vec<PathBuf>,
@@ -38,18 +38,18 @@ impl Configuration {
         Self { build, sqlite: None, flags: Vec::new(), extra: None, vfs: None }
     }
 
-    /// What the command line and `TANDEM_SQLITE` ask for.
+    /// From the command line and `TANDEM_SQLITE`.
     ///
-    /// The build is one of `builds`, the first of them unless another is asked for.
+    /// The build must be one of `builds`; the first is the default.
     ///
     /// # Errors
-    /// Another build, a folder without an amalgamation, one that is too old, a release that is not there, as a folder or a
-    /// crate, a file that is not.
+    /// Another build, a folder without an amalgamation, one that is too old, a missing release, whether as a folder or a
+    /// crate, a missing file.
     pub(crate) fn new(args: &ConfigurationArgs, builds: &[BuildKind]) -> Result<Self> {
         let build = args.build.unwrap_or(builds[0]);
         if !builds.contains(&build) {
             let names: Vec<&str> = builds.iter().map(|build| build.name()).collect();
-            bail!("--build {build} is not for this: there are {}", names.join(", "));
+            bail!("--build {build} is not possible here: choose from {}", names.join(", "));
         }
         let from_environment = std::env::var_os("TANDEM_SQLITE").filter(|folder| !folder.is_empty());
         let releases = Releases::new(args.releases.as_deref())?;
@@ -57,29 +57,29 @@ impl Configuration {
             (Some(folder), ..) => Some(Sqlite::in_folder(folder)?),
             (None, Some(version), _) => Some(releases.sqlite(version)?),
             (None, None, Some(folder)) => {
-                Some(Sqlite::in_folder(Path::new(&folder)).context("TANDEM_SQLITE is set")?)
+                Some(Sqlite::in_folder(Path::new(&folder)).context("in TANDEM_SQLITE")?)
             }
             (None, None, None) => None,
         };
         let extra = Extra::new(&args.extra_c, args.init.as_deref())?;
         let flags: Vec<String> = args.sqlite_flags.split_ascii_whitespace().map(str::to_owned).collect();
         if let Some(word) = flags.iter().find(|flag| !flag.starts_with('-')) {
-            bail!("--sqlite-flags: `{word}` is no flag of a C compiler, such as -DSQLITE_OMIT_TRIGGER");
+            bail!("--sqlite-flags: `{word}` is not a C compiler flag, such as -DSQLITE_OMIT_TRIGGER");
         }
         Ok(Self { build, sqlite, flags, extra, vfs: args.vfs.clone() })
     }
 
-    /// The release that it is.
+    /// Its release, if it is one.
     pub(crate) fn release(&self) -> Option<&str> {
         self.sqlite.as_ref()?.release.as_deref()
     }
 
-    /// The same, built in another way.
+    /// The same SQLite in another build.
     pub(crate) fn with_build(&self, build: BuildKind) -> Self {
         Self { build, ..self.clone() }
     }
 
-    /// The same, of a release.
+    /// The same with another release.
     ///
     /// # Errors
     /// As [`Configuration::new`].
@@ -107,59 +107,59 @@ impl Configuration {
         Ok(Self { sqlite, ..Self::bundled(build.unwrap_or(BuildKind::Release)) })
     }
 
-    /// What [`Configuration::named`] takes for it; extra C has no name.
+    /// Its name for [`Configuration::named`]; extra C has none.
     pub(crate) fn name(&self) -> String {
         let sqlite = self.sqlite.as_ref().map_or("bundled".to_owned(), Sqlite::name);
         if self.build == BuildKind::Release { sqlite } else { format!("{sqlite}:{}", self.build) }
     }
 
-    /// The build that Cargo makes, and into which another SQLite is linked ([`super::relink`]): its Rust is that of this
+    /// The configuration that Cargo builds and another SQLite is linked into ([`super::relink`]): its Rust is that of this
     /// one.
     pub(crate) fn harness(&self) -> Self {
         Self::bundled(if self.build.has_address_sanitizer() { BuildKind::Asan } else { BuildKind::Release })
     }
 
-    /// Whether it is such a build itself.
+    /// Whether it is one that Cargo builds.
     pub(crate) fn is_harness(&self) -> bool {
         self.build.built_as() == self.harness().build && self.what().is_empty()
     }
 
-    /// Whether this program itself is such a build.
+    /// Whether it is that of this program.
     pub(crate) fn is_this_program(&self) -> bool {
         self.is_harness() && self.build != BuildKind::Asan
     }
 
-    /// Whether it is what `cargo fuzz build` makes by itself.
+    /// Whether it is what a plain `cargo fuzz build` makes.
     pub(crate) fn is_default_for_fuzzing(&self) -> bool {
         self.is_harness() && self.build == BuildKind::Asan
     }
 
-    /// Flags of the C compiler behind those with which the bundled SQLite is built.
+    /// C compiler flags after those of the bundled SQLite.
     pub(super) fn compiler_flags(&self) -> &[String] {
         &self.flags
     }
 
-    /// C files that are built in.
+    /// C files that are compiled in.
     pub(super) fn extra_files(&self) -> impl Iterator<Item = &PathBuf> {
         self.extra.iter().flat_map(|extra| &extra.files)
     }
 
-    /// The entry point of what they define.
+    /// The entry point of the extra C.
     pub(super) fn init(&self) -> Option<String> {
         self.extra.as_ref().and_then(|extra| extra.init.clone())
     }
 
-    /// What names its folders: the build, then what differs from the bundled SQLite.
+    /// The name of its folders: the build, then the difference to the bundled SQLite.
     pub(crate) fn key(&self) -> String {
         let what = self.what();
         let build = self.build.built_as();
         if what.is_empty() { build.to_string() } else { format!("{build}-{what}") }
     }
 
-    /// What differs from the bundled SQLite, as it stands in names of folders; empty for nothing.
+    /// The difference to the bundled SQLite, for names of folders; empty for none.
     pub(crate) fn what(&self) -> String {
         let sqlite = self.sqlite.as_ref().map(|sqlite| {
-            // A published release is what its version says; a folder may hold anything.
+            // The version identifies a published release; a folder may contain anything.
             let path = sqlite.argument.starts_with("--sqlite=").then(|| digest(&sqlite.argument));
             [Some(sqlite.version.clone()), path].into_iter().flatten().collect::<Vec<_>>().join("-")
         });
@@ -168,14 +168,14 @@ impl Configuration {
         [sqlite, flags, extra].into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 
-    /// What names the folders of a target's inputs: the target, and the SQLite where it is another: what crashes one
-    /// would end every run of its fuzzer, and is a good case for all others.
+    /// The name of the folders for inputs of a target: the target, and the SQLite if not the bundled one: what crashes one
+    /// would end every run of its fuzzer, but is a good case for all others.
     pub(crate) fn name_of(&self, target: &str) -> String {
         let what = self.what();
         if what.is_empty() { target.to_owned() } else { format!("{target}-{what}") }
     }
 
-    /// Where cases of a target that are findings in this build are kept.
+    /// The folder for findings of a target.
     pub(crate) fn artifacts(&self, project: &Path, target: &str) -> PathBuf {
         project.join("fuzz/artifacts").join(self.name_of(target))
     }
@@ -186,9 +186,9 @@ impl Configuration {
         project.join("target/builds").join(format!("{prefix}{}", self.key()))
     }
 
-    /// Sets what `.cargo/cc` and the programs read, for a fuzz target or for workers.
+    /// Sets the variables that `.cargo/cc` and the programs read, for a fuzz target or for workers.
     pub(crate) fn set_environment(&self, command: &mut Command, is_fuzzed: bool) {
-        // What plain `cargo fuzz build` does is the same build only in the same environment.
+        // Only in the same environment is this the build of a plain `cargo fuzz build`.
         if self.is_default_for_fuzzing() && is_fuzzed {
             command.env_remove("TANDEM_BUILD");
         } else {
@@ -218,7 +218,7 @@ impl Configuration {
         all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// The words of a command line that asks for it.
+    /// The command-line arguments that select it.
     pub(crate) fn arguments(&self, default: BuildKind) -> Vec<String> {
         let build = (self.build != default).then(|| format!("--build={}", self.build));
         let sqlite = self.sqlite.as_ref().map(|sqlite| sqlite.argument.clone());
@@ -253,19 +253,19 @@ impl Extra {
             return if init.is_none() {
                 Ok(None)
             } else {
-                bail!("--init needs --extra-c: the file that defines it")
+                bail!("--init needs --extra-c with the file that defines it")
             };
         }
         let whole = |file: &PathBuf| {
             if file.extension().is_none_or(|end| end != "c") {
                 bail!(
-                    "{}: --extra-c takes files that end in .c; put other arguments before it",
+                    "{}: --extra-c takes files ending in .c; put other arguments before it",
                     file.display()
                 );
             }
             let path = file.canonicalize().with_context(|| format!("{}", file.display()))?;
             if path.to_string_lossy().contains([':', ' ']) {
-                bail!("{}: the path of extra C may hold no blank and no colon", path.display());
+                bail!("{}: the path of extra C must not contain spaces or colons", path.display());
             }
             Ok(path)
         };
@@ -321,7 +321,7 @@ mod tests {
         let ubsan = Configuration::named("bundled:ubsan").unwrap();
         assert_eq!((ubsan.key().as_str(), ubsan.name().as_str()), ("ubsan", "bundled:ubsan"));
         let refused = ConfigurationArgs { build: Some(BuildKind::Valgrind), ..ConfigurationArgs::default() };
-        assert!(error(refused).contains("--build valgrind is not for this"));
+        assert!(error(refused).contains("--build valgrind is not possible here"));
         assert!(Configuration::named("nothing").is_err());
     }
 }

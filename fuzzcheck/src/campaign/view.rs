@@ -54,7 +54,7 @@ impl View {
         }
     }
 
-    /// Shows a line that stays.
+    /// Prints a permanent line.
     pub(crate) fn line(&self, text: &str) {
         match &self.bars {
             // Where the terminal is gone there is nobody to tell.
@@ -64,7 +64,7 @@ impl View {
         }
     }
 
-    /// Shows nothing any more.
+    /// Clears the line.
     pub(crate) fn finish(self) {
         for bar in self.bars.into_iter().flat_map(|(_, bars)| bars) {
             bar.finish_and_clear();

@@ -17,7 +17,7 @@ pub(crate) struct Tools {
     pub cov: PathBuf,
 }
 
-/// Sees that all is there; installs what is missing if it may.
+/// Checks that everything is there; installs what is missing if allowed.
 ///
 /// # Errors
 /// Names what is missing and the command that installs it.

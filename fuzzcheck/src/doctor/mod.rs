@@ -1,7 +1,7 @@
-//! `fuzzcheck doctor`: whether this machine can fuzz, and what to do where it cannot.
+//! `fuzzcheck doctor`: whether this machine can fuzz, and how to fix what prevents it.
 //!
-//! Each probe tries what fuzzing does, or reads what the kernel says, and answers with one [`Check`]. What it looks at is
-//! in [`Place`], so that a test can put something else there and see it fail.
+//! Each probe tries what fuzzing does, or asks the kernel, and returns one [`Check`]. What it looks at is
+//! in [`Place`], so that a test can make it fail.
 //!
 //! | module | what it looks at |
 //! |---|---|
@@ -35,7 +35,7 @@ pub(crate) struct Place<'p> {
     pub cores: usize,
     /// A planted bug, for the double run.
     pub plant: Option<&'p str>,
-    /// Set when nothing more is to be run.
+    /// Set to stop.
     pub stop: &'p AtomicBool,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum State {
     Error,
 }
 
-/// What a probe says.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     /// What was looked at.
@@ -79,7 +79,7 @@ impl Check {
     }
 }
 
-/// All probes, in order; `observer` is told of each as it is done.
+/// Runs all probes in order; `observer` gets each result.
 pub(crate) fn examine(place: &Place<'_>, mut observer: impl FnMut(&Check)) -> Vec<Check> {
     const PROBES: [fn(&Place<'_>) -> Check; 16] = [
         toolchain::rust,

@@ -29,7 +29,7 @@ const CONTROL: &str = "control-";
 /// What is read of the output of the target.
 const LOG_BYTES_MAX: u64 = 4 << 20;
 
-/// A case that ended the target.
+/// A case that crashed the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Crash {
     /// The case.

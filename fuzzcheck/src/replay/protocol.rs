@@ -232,9 +232,9 @@ pub struct Options {
     pub is_transcribing: bool,
     /// Limits that replace those of the target.
     pub limits: Limits,
-    /// CPU milliseconds after which a case counts as hanging.
+    /// CPU milliseconds after which a case counts as a hang.
     pub timeout_ms: u64,
-    /// MiB of address space of a worker; 0 is no limit.
+    /// MiB of address space per worker; 0 for no limit.
     pub worker_memory_mib: u64,
     /// Say what each case did.
     pub has_digests: bool,

@@ -1,7 +1,7 @@
 //! Files with one case.
 //!
-//! What a file is for is said by `--target`, or by the folder that it lies in: one named after a target, as
-//! `fuzz/corpus/db_sql`, or after a target and another build, as `fuzz/corpus/db_sql-3.40.0`. Then its bytes are read
+//! The target of a file is given by `--target`, or by its folder: one named after a target, as
+//! `fuzz/corpus/db_sql`, or after a target and a configuration, as `fuzz/corpus/db_sql-3.40.0`. Then its bytes are read
 //! as that fuzz target reads them, for which any bytes are a case: libFuzzer keeps what its own mutations make of an
 //! envelope, and cuts what is longer than `-max_len`. Elsewhere the form of the file tells, and a damaged envelope is
 //! an error.

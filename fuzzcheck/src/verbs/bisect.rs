@@ -21,37 +21,37 @@ use crate::verbs::Verb;
 use crate::verbs::lookup::find;
 use crate::verbs::shared::target_by_name;
 
-/// Say since which release a case shows its bug, and until which.
+/// Find the first and the last release in which a case shows its bug.
 ///
-/// Halves the releases that crates bundle, or your own (--releases DIR). Exit codes: 0 told, 2 wrong
+/// Searches the releases that crates bundle, or your own (--releases DIR). Exit codes: 0 found, 2 wrong
 /// usage, or a case that shows nothing in any release.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with a case, or the id of one in the corpora, or its beginning.
+    /// A file with a case, or the id of one in the corpora, which may be shortened.
     case: String,
     /// Where to look for an id [default: corpus/]
     #[arg(long, value_name = "PATH")]
     corpus: Vec<PathBuf>,
-    /// Run a single file on this target instead of the one that it seems to be for.
+    /// Run a single file on this target instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The finding to look for [default: the most important one of the first release that shows any]
+    /// The signature to look for [default: the most important one of the first release that shows any]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
     /// Limits.
     #[command(flatten)]
     limits: LimitArgs,
-    /// The build, and what is built in [default: debug]. --sqlite-version names a release that shows the bug, which
+    /// The configuration [default: --build debug]. --sqlite-version names a release that shows the bug, which
     /// is then tried first.
     #[command(flatten)]
     configuration: ConfigurationArgs,
-    /// Refuse nothing of what leads to a known bug of SQLite.
+    /// Do not steer around known bugs of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
-    /// CPU milliseconds after which the case counts as hanging.
+    /// CPU milliseconds after which the case counts as a hang.
     #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: u64,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
@@ -59,7 +59,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The builds in which cases are judged; without assertions many an old bug does not show.
+/// The builds to bisect with; many old bugs do not show without assertions.
 const BUILDS: [BuildKind; 6] = [
     BuildKind::Debug,
     BuildKind::Release,
@@ -75,7 +75,7 @@ impl Verb for Args {
         let (named, code) = find(&self.case, &self.corpus, target)?;
         if let Some(folder) = &self.configuration.sqlite {
             bail!(
-                "--sqlite {}: what is bisected are releases, also those of --releases DIR",
+                "--sqlite {}: only releases can be bisected, including those of --releases DIR",
                 folder.display()
             );
         }
@@ -130,7 +130,7 @@ fn print(bisected: &Bisected, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// For machines.
+/// The JSON document.
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,

@@ -33,18 +33,18 @@ use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{interrupt_flag, target_by_name};
 
-/// Fuzz one target: from checking the tools to saying what was found.
+/// Fuzz one target, from checking the tools to reporting the findings.
 ///
-/// Installs what it may, writes seeds, keeps libFuzzer going over its crashes. Exit codes: 0 nothing was found, 1 findings,
-/// 2 wrong usage or a failure of our own.
+/// Installs missing tools, writes seeds, restarts libFuzzer after crashes. Exit codes: 0 nothing was found, 1 findings,
+/// 2 wrong usage or an internal error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The target.
     target: String,
-    /// Seconds after which to stop; without, until Ctrl-C.
+    /// Seconds after which to stop [default: at Ctrl-C]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     max_total_time_s: Option<u64>,
-    /// CPU seconds of all processes together after which to stop, those that run cases again included.
+    /// CPU seconds after which to stop, summed over all processes, including those that rerun cases.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     max_cpu_s: Option<u64>,
     /// Processes that fuzz at the same time and share the corpus.
@@ -53,17 +53,17 @@ pub(crate) struct Args {
     /// The build to fuzz [default: asan]
     #[command(flatten)]
     configuration: ConfigurationArgs,
-    /// Run what is new to the corpus, and a sample of the rest, again in these builds [default: debug, where another SQLite
+    /// Rerun new cases of the corpus, and a sample of the rest, in these builds [default: debug, if another SQLite
     /// than the bundled one is fuzzed]
     #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
     rerun: Vec<BuildKind>,
-    /// Run nothing again.
+    /// Run nothing in other builds.
     #[arg(long, conflicts_with = "rerun")]
     no_rerun: bool,
-    /// Run the same on another build, too, and compare what both did: `bundled`, a version, a folder, as for `compare engines`.
+    /// Run the same cases in another configuration and compare the results: `bundled`, a version, a folder, as for `compare engines`.
     #[arg(long, value_name = "BUILD")]
     differential: Option<String>,
-    /// With --rerun or --differential: every how many cases one is in the sample.
+    /// With --rerun or --differential: one case in N is in the sample.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     sample_every: u32,
     /// What fuzzing is directed at.
@@ -72,13 +72,13 @@ pub(crate) struct Args {
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document at the end instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
     /// Arguments for libFuzzer.
@@ -116,7 +116,7 @@ impl Verb for Args {
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
-        // What is written now is new to the builds that follow, too.
+        // The builds that follow have not run the seeds either.
         let seen = follower::names(&plan.corpus())?;
         let beginning = if plan.configuration.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         let (count, what) = target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
@@ -167,7 +167,7 @@ fn prepare_directed(args: &Args, plan: &Plan) -> Result<Option<Prepared>> {
     Ok(Some(prepared))
 }
 
-/// The builds in which new cases run again.
+/// The builds in which new cases are rerun.
 fn builds_that_follow(args: &Args, configuration: &Configuration) -> Vec<BuildKind> {
     if args.rerun.is_empty() && !args.no_rerun {
         plan::builds_that_follow(configuration)
@@ -176,7 +176,7 @@ fn builds_that_follow(args: &Args, configuration: &Configuration) -> Vec<BuildKi
     }
 }
 
-/// What runs new cases again, if that is asked for.
+/// What reruns new cases, if anything.
 fn follow(
     args: &Args,
     rerun: &[BuildKind],
@@ -208,7 +208,7 @@ fn follow(
     Follower::new(checks, target, plan.corpus(), seen, plan.artifacts(), plan.sample()).map(Some)
 }
 
-/// Shows how a session goes on.
+/// Shows the progress of a session.
 struct Display {
     ticker: ui::Ticker,
     time: Option<Duration>,
@@ -257,9 +257,9 @@ struct Summary {
     features: u64,
     corpus_cases: u64,
     corpus: PathBuf,
-    /// What the builds that follow did.
+    /// What reruns did, by check.
     rerun: BTreeMap<String, Counts>,
-    /// New cases that there was no time to run in them.
+    /// New cases that there was no time to rerun.
     not_run_again: u64,
     findings: Vec<Finding>,
     /// Cases in which this harness failed.
@@ -279,7 +279,7 @@ struct HarnessError {
 #[derive(Serialize)]
 struct Finding {
     signature: String,
-    /// What it is known as: such a finding is told, and does not count.
+    /// The name of the known bug: such a finding is reported, but does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     known_as: Option<String>,
     cases: Vec<PathBuf>,
@@ -320,7 +320,7 @@ impl Summary {
         }
     }
 
-    /// Findings that are not known.
+    /// New findings.
     fn new_findings(&self) -> usize {
         self.findings.iter().filter(|finding| finding.known_as.is_none()).count()
     }
@@ -345,7 +345,7 @@ impl Summary {
         self.directed.as_ref().map_or(Ok(()), |report| directed::print(report, out))?;
         if self.not_run_again > 0 {
             let (cases, corpus) = (self.not_run_again, self.corpus.display());
-            writeln!(out, "{cases} new cases were not run again: there was no time; they are in {corpus}")?;
+            writeln!(out, "{cases} new cases in {corpus} were not rerun, for lack of time")?;
         }
         for slow in &self.slow {
             writeln!(out, "slow: {}", slow.display())?;
@@ -377,14 +377,14 @@ impl Summary {
 impl Finding {
     fn new(plan: &Plan, signature: &str, replay: Option<&str>, cases: Vec<PathBuf>) -> Self {
         let (target, case) = (plan.target, cases[0].display().to_string());
-        // For the default, the line before has what was fuzzed.
+        // By default, the line before says what was fuzzed.
         let is_default = plan.configuration.is_default_for_fuzzing();
         let words = if is_default { Vec::new() } else { plan.configuration.arguments(BuildKind::Release) };
         let by_worker = command_line::run(&words, target, &cases[0]);
         Self {
             signature: signature.to_owned(),
             known_as: None,
-            // What a check saw, the target does not.
+            // The target does not show what a check found.
             replay: replay
                 .map_or_else(|| plan.replay(&cases[0]).unwrap_or_else(|_| by_worker.clone()), str::to_owned),
             replay_without_libfuzzer: replay.map_or(by_worker, str::to_owned),

@@ -41,68 +41,68 @@ use crate::verbs::shared::{check_plant, interrupt_flag, positive};
 
 /// Fuzz all targets for a night, then sort, merge and report what was found.
 ///
-/// All of it lies within --budget. Interrupted or killed, the same command goes on where this one was. Exit codes: 0
-/// nothing new was found, 1 a bug that nobody knows, 2 wrong usage, an interruption, or something that failed.
+/// Everything happens within --budget. After an interruption or kill, the same command resumes. Exit codes: 0
+/// nothing new was found, 1 an unknown bug, 2 wrong usage, an interruption, or a failed step.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How long all of it may take, builds included: `20m`, `8h`, `1h30m`, or a number of seconds.
+    /// How long everything may take, including builds: `20m`, `8h`, `1h30m`, or a number of seconds.
     #[arg(long, value_name = "TIME", env = "FUZZ_SECONDS", default_value = "8h", value_parser = time)]
     budget: Duration,
-    /// How much of it fuzzes at most [default: all but what the steps afterwards need]
+    /// How much of the budget to fuzz at most [default: all but what later steps need]
     #[arg(long, value_name = "TIME", value_parser = time)]
     fuzz_time: Option<Duration>,
     /// What to fuzz [default: all targets]
     #[arg(long, value_name = "TARGET,...", value_delimiter = ',')]
     targets: Vec<String>,
-    /// Builds that fuzz, each with every target [default: asan]
+    /// Builds to fuzz, each with every target [default: asan]
     #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
     builds: Vec<BuildKind>,
-    /// Builds that run again what is new to the corpus, and a sample of the rest [default: debug, in nights of
-    /// an hour or more, and where another SQLite than the bundled one is fuzzed]
+    /// Builds that rerun new cases of the corpus, and a sample of the rest [default: debug, in nights of
+    /// an hour or more, and if another SQLite than the bundled one is fuzzed]
     #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
     rerun: Vec<BuildKind>,
-    /// Run nothing again.
+    /// Run nothing in other builds.
     #[arg(long, conflicts_with = "rerun")]
     no_rerun: bool,
-    /// How the time is shared; a target that is not named has 1 [default: db_sql=6,sql=2,db_file=2]
+    /// Each target's share of the time; targets not named have 1 [default: db_sql=6,sql=2,db_file=2]
     #[arg(long, value_name = "TARGET=N,...", value_delimiter = ',', value_parser = weight)]
     weights: Vec<Weight>,
-    /// Processes that fuzz at the same time and share a corpus; workers of what follows [default: one per core]
+    /// Processes that fuzz at the same time and share a corpus; later, workers [default: one per core]
     #[arg(long, short, value_name = "N", env = "FUZZ_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Seconds after which a single case counts as hanging: libFuzzer's -timeout [default: 60]
+    /// Seconds after which a single case counts as a hang: libFuzzer's -timeout [default: 60]
     #[arg(long, value_name = "S", env = "FUZZ_TIMEOUT_S", value_parser = clap::value_parser!(u32).range(1..))]
     timeout_s: Option<u32>,
-    /// Where progress is printed; with stdout, --json is refused.
+    /// Where to print progress; stdout excludes --json.
     #[arg(long, value_name = "WHERE", env = "FUZZ_LOG", value_enum, default_value = "stderr")]
     log: LogArg,
-    /// GiB of corpora, artifacts, logs and what campaigns leave. Beyond, what can be missed is removed: slow cases, cases
-    /// of one bug beyond 20, logs; then fuzzing ends. Corpora and findings stay.
+    /// GiB that corpora, artifacts, logs and campaigns may take. Beyond that, the least useful is removed: slow cases, cases
+    /// of one bug beyond 20, logs; if that is not enough, fuzzing ends. Corpora and findings are never removed.
     #[arg(long, value_name = "GIB", default_value_t = 20.0, value_parser = positive)]
     max_disk_gib: f64,
-    /// MiB of memory of all fuzzing processes together [default: 2048 for each, libFuzzer's own limit]
+    /// MiB of memory for all fuzzing processes together [default: 2048 each, libFuzzer's own limit]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     max_memory_mib: Option<u64>,
     /// Folder of all campaigns [default: fuzz/nightly]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Begin another campaign, and leave one that is not through.
+    /// Start a new campaign, even if the last one is unfinished.
     #[arg(long)]
     fresh: bool,
-    /// A shell command that is told of each new bug, and of the end: a JSON document on its standard input.
+    /// A shell command to run for each new bug and at the end, with a JSON document on its standard input.
     #[arg(long, value_name = "COMMAND")]
     notify_cmd: Option<String>,
-    /// Where what adds coverage is merged into, a folder with a database per target [default: copies of corpus/, in the
+    /// Folder to merge cases that add coverage into, a database per target [default: copies of corpus/, in the
     /// folder of the campaign]
     #[arg(long, value_name = "DIR")]
     merge_into: Option<PathBuf>,
     /// Merge into corpus/ itself.
     #[arg(long, conflicts_with = "merge_into")]
     update_corpus: bool,
-    /// Folder for what is known of each bug, as for `triage` [default: fuzz/triage]
+    /// Folder for the state of `triage` [default: fuzz/triage]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Leave out these steps.
+    /// Skip these steps.
     #[arg(long, value_name = "STEP,...", value_enum, value_delimiter = ',')]
     without: Vec<StepArg>,
     /// The SQLite; --builds says how it is built.
@@ -111,13 +111,13 @@ pub(crate) struct Args {
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
-    /// Print the record of the campaign at the end, one JSON document, instead of text.
+    /// Print the record of the campaign as one JSON document at the end instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
     /// Plant a bug by name in what runs findings again (see `doctor selftest`).
@@ -128,9 +128,9 @@ pub(crate) struct Args {
 /// Where progress is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogArg {
-    /// As for all commands.
+    /// The default of all verbs.
     Stderr,
-    /// As containers want it.
+    /// For containers.
     Stdout,
 }
 
@@ -151,7 +151,7 @@ impl Verb for Args {
         let stop = interrupt_flag()?;
         check_plant(self.plant.as_deref())?;
         if self.json && self.log == LogArg::Stdout {
-            bail!("--json prints to standard output, and so does --log stdout (or FUZZ_LOG): leave out one");
+            bail!("--json and --log stdout (or FUZZ_LOG) both print to standard output: use one of them");
         }
         let choice = Choice::new(self)?;
         let settings = choice.settings();
@@ -188,7 +188,7 @@ impl Verb for Args {
             let words: Vec<String> = std::env::args().skip(1).map(|word| ui::shell_quoted(&word)).collect();
             let words: Vec<String> = words.into_iter().filter(|word| word != "--fresh").collect();
             eprintln!(
-                "fuzzcheck: interrupted: all is saved in {}; `cargo fuzzcheck {}` goes on",
+                "fuzzcheck: interrupted: everything is saved in {}; `cargo fuzzcheck {}` resumes",
                 runner.state.folder().display(),
                 words.join(" ")
             );
@@ -209,7 +209,7 @@ impl Verb for Args {
     }
 }
 
-/// Says what is begun or taken up; what may change in between is what the arguments say now.
+/// Says what is started or resumed; what may change in between follows the arguments.
 fn begin(runner: &mut Runner<'_>, args: &Args, choice: &Choice) {
     let folder = runner.state.folder();
     let campaign = &mut runner.state.campaign;
@@ -222,11 +222,11 @@ fn begin(runner: &mut Runner<'_>, args: &Args, choice: &Choice) {
     let (id, used, budget) = (campaign.id.clone(), campaign.used_s, campaign.budget_s);
     if runner.state.is_resumed {
         let executions = campaign.executions();
-        let done = format!("{used:.0} of {budget:.0} s are used, {executions} executions done");
-        runner.say(&format!("fuzzcheck: the campaign {id} is taken up: {done}"));
+        let done = format!("{used:.0} of {budget:.0} s used, {executions} executions done");
+        runner.say(&format!("fuzzcheck: resuming campaign {id}: {done}"));
     } else {
         let folder = folder.display();
-        runner.say(&format!("fuzzcheck: the campaign {id} begins, for {budget:.0} s, in {folder}"));
+        runner.say(&format!("fuzzcheck: starting campaign {id}, for {budget:.0} s, in {folder}"));
     }
 }
 

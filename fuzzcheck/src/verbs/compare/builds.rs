@@ -27,31 +27,31 @@ use crate::ui::{self, Progress};
 use crate::verbs::Verb;
 use crate::verbs::shared::{every, in_words, interrupt_flag, paths_or_corpus, target_by_name, tell_skipped};
 
-/// Run cases in several builds of one SQLite and compare what they do there.
+/// Run cases in several builds of one SQLite and compare the results.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// As for `run` [default: corpus/]
     paths: Vec<PathBuf>,
-    /// The builds; what the first one does is what the others are compared with.
+    /// The builds; the others are compared with the first.
     #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',',
         default_values_t = [BuildKind::Release, BuildKind::Asan, BuildKind::Debug, BuildKind::Ubsan, BuildKind::Memdebug, BuildKind::Valgrind])]
     builds: Vec<BuildKind>,
-    /// Under valgrind, run every Nth case only.
+    /// Under valgrind, run only every Nth case.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     valgrind_every: u32,
-    /// In all builds, run every Nth case only.
+    /// In all builds, run only every Nth case.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
     /// Worker processes [default: one per core]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Run single files on this target instead of the one that they seem to be for.
+    /// Run single files on this target instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// The SQLite of all builds.
     #[command(flatten)]
     configuration: ConfigurationArgs,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
@@ -73,7 +73,7 @@ struct BuildResult {
     cases: u64,
     equal: u64,
     excused: BTreeMap<&'static str, u64>,
-    /// Cases that did something else than in the first build.
+    /// Cases that behaved differently than in the first build.
     different: Vec<Difference>,
     findings: Vec<Finding>,
     /// Cases that show their known bug.
@@ -107,7 +107,7 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         if self.configuration.build.is_some() {
-            bail!("`compare builds` runs several: name them with --builds");
+            bail!("`compare builds` runs several builds: use --builds");
         }
         let [_, _, ..] = self.builds[..] else {
             bail!("a comparison needs at least two builds");
@@ -170,7 +170,7 @@ fn with_build(
     let paths = paths_or_corpus(&args.paths);
     let all = source::open(&paths, target)?;
     if tell_skipped(&all) != ExitCode::SUCCESS {
-        bail!("not everything in {} could be read as a case", in_words(&paths));
+        bail!("not every file in {} is a case", in_words(&paths));
     }
     let sample = if build == BuildKind::Valgrind { args.valgrind_every } else { 1 };
     let mut cases = every(all, args.every.saturating_mul(sample));

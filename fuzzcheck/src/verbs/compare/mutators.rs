@@ -23,9 +23,9 @@ use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{interrupt_flag, positive, target_by_name};
 
-/// Fuzz with our mutations, with libFuzzer's, and without each family of ours.
+/// Fuzz with our mutators, with libFuzzer's, and without each family of ours.
 ///
-/// The same seeds, the same CPU time.
+/// All with the same seeds and CPU time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The target.
@@ -37,10 +37,10 @@ pub(crate) struct Args {
     /// Campaigns of each group.
     #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeats: u32,
-    /// A group, may be repeated: libfuzzer, all, fixed, without:FAMILY, without:crossover [default: all of them]
+    /// A group of mutators, may be repeated: libfuzzer, all, fixed, without:FAMILY, without:crossover [default: all groups]
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<Group>,
-    /// A folder, or a database as for `run`, with the cases to begin with [default: seeds of corpus/TARGET.db]
+    /// A folder, or a database as for `run`, with the seeds [default: those of corpus/TARGET.db]
     #[arg(long, value_name = "PATH")]
     seeds: Option<PathBuf>,
     /// Campaigns at a time.
@@ -52,13 +52,13 @@ pub(crate) struct Args {
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
 }
@@ -112,11 +112,11 @@ impl Verb for Args {
             ui::print(|out| comparison.print(out))?;
         }
         if comparison.has_wall_time() {
-            eprintln!("fuzzcheck: this system does not tell CPU time: the seconds are of wall time");
+            eprintln!("fuzzcheck: this system does not report CPU time: seconds are wall time");
         }
         if comparison.crashes() > 0 {
             eprintln!(
-                "fuzzcheck: {} cases ended a target; they are in {path}/*/artifacts",
+                "fuzzcheck: {} cases crashed a target; they are in {path}/*/artifacts",
                 comparison.crashes()
             );
         }
@@ -124,16 +124,14 @@ impl Verb for Args {
             return Err(failure.context("not all campaigns were run"));
         }
         if is_interrupted {
-            eprintln!(
-                "fuzzcheck: interrupted: not all campaigns were run; the same command goes on from here"
-            );
+            eprintln!("fuzzcheck: interrupted: not all campaigns were run; the same command resumes");
             return Ok(ExitCode::from(EXIT_ERROR));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The groups that are asked for, each once; all that tell something of the target if none is.
+/// The requested groups, each once; by default, all that make a difference for the target.
 fn groups(target: &Target, asked: &[Group]) -> Result<Vec<Group>> {
     let all = Group::of_target(target);
     if asked.is_empty() {
@@ -143,7 +141,7 @@ fn groups(target: &Target, asked: &[Group]) -> Result<Vec<Group>> {
     for &group in asked {
         if !all.contains(&group) {
             let known = all.iter().map(Group::to_string).collect::<Vec<_>>().join(", ");
-            bail!("the target {} does without that anyway: {group}; there are {known}", target.name);
+            bail!("{group} makes no difference for the target {}; there are {known}", target.name);
         }
         if !groups.contains(&group) {
             groups.push(group);
@@ -182,8 +180,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Runs what is not there yet, repeat by repeat, so that an interruption leaves whole ones. Gives all that
-    /// is there then, and what went wrong first.
+    /// Runs the missing campaigns, repeat by repeat, so that an interruption leaves whole ones. Returns all that
+    /// exist then, and the first error.
     fn run_all(&self, groups: &[Group]) -> (Vec<Campaign>, Option<anyhow::Error>) {
         let all: Vec<(Group, u32)> = (1..=self.args.repeats)
             .flat_map(|repeat| groups.iter().map(move |&group| (group, repeat)))
@@ -212,10 +210,10 @@ impl Work<'_> {
         (inner(done), failure.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Runs a campaign and counts what it reached, if that has not been done; `None` if it was stopped.
+    /// Runs a campaign and measures what it reached, unless that has been done; `None` if it was stopped.
     fn one(&self, group: Group, repeat: u32, position: &str) -> Result<Option<Campaign>> {
         if let Some(campaign) = self.folder.done(group, repeat) {
-            eprintln!("fuzzcheck: campaign {position}: {group}, repeat {repeat}: as it was run before");
+            eprintln!("fuzzcheck: campaign {position}: {group}, repeat {repeat}: already done");
             return Ok(Some(campaign));
         }
         eprintln!("fuzzcheck: campaign {position}: {group}, repeat {repeat}: {} s", self.args.seconds);

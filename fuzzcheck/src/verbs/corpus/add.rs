@@ -23,12 +23,12 @@ use crate::verbs::lookup;
 use crate::verbs::shared::{check_plant, corpus_of, target_by_name};
 use crate::{files, ui};
 
-/// Add the case of a finding, under a name: a bug that is known, or one that is fixed.
+/// Add the case of a finding, known or fixed, under a name.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with the case, or the id of one in the corpora, or its beginning.
+    /// A file with the case, or the id of one in the corpora, which may be shortened.
     case: String,
-    /// What the bug is called: lower-case words with hyphens.
+    /// A name for the bug: lower-case words with hyphens.
     #[arg(long, value_name = "NAME")]
     name: String,
     /// Whether the bug is fixed.
@@ -37,19 +37,19 @@ pub(crate) struct Args {
     /// Where it was reported.
     #[arg(long, value_name = "URL")]
     link: Option<String>,
-    /// The versions of SQLite that have it: 3.31.1..3.44.0, without the last; ..3.45.0; 3.50.0..
+    /// The versions of SQLite that have it: 3.31.1..3.44.0 (the last one excluded); ..3.45.0; 3.50.0..
     #[arg(long, value_name = "RANGE")]
     versions: Option<VersionRange>,
-    /// Why it is known and not reported or not fixed.
+    /// Why it is not reported or not fixed.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// The finding, where this build does not show it [default: what the case shows here]
+    /// The signature, if this build does not show it [default: what the case shows here]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
-    /// Where the case came from, in words [default: what a corpus says, or the name of the file]
+    /// Where the case came from [default: as in its corpus, or the name of the file]
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
-    /// The target, instead of the one that the file seems to be for.
+    /// The target, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// The corpus database to write to [default: corpus/TARGET.db]
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     /// The build that shows the bug [default: release]
     #[command(flatten)]
     configuration: ConfigurationArgs,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
@@ -87,7 +87,7 @@ impl From<BugKind> for Kind {
     }
 }
 
-/// Most bytes of a name.
+/// Maximum length of a name, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
 
 impl Verb for Args {
@@ -127,31 +127,31 @@ impl Verb for Args {
     }
 }
 
-/// Sees that name, link and what is said of a known bug make sense.
+/// Checks name, link and reason.
 fn check_words(args: &Args) -> Result<()> {
     let name = &args.name;
     if let Some(what) = wrong_name(name) {
         bail!("--name {name}: {what}");
     }
     if let Some(link) = args.link.as_deref().filter(|link| !is_link(link)) {
-        bail!("--link {link}: a URL is expected, such as https://sqlite.org/forum/forumpost/0123456789");
+        bail!("--link {link}: expected a URL, such as https://sqlite.org/forum/forumpost/0123456789");
     }
     if args.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         bail!("--reason is empty: say why the bug is known and not fixed");
     }
     if args.kind == BugKind::Known && args.link.is_none() && args.reason.is_none() {
-        bail!("a known bug needs --link, where it was reported, or --reason, why it was not");
+        bail!("a known bug needs --link (where it was reported) or --reason (why it was not)");
     }
     Ok(())
 }
 
-/// What is wrong with a name, if something is.
+/// What is wrong with a name, if anything.
 pub(crate) fn wrong_name(name: &str) -> Option<&'static str> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_word = |word: &str| !word.is_empty();
     let is_good = name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain) && name.split('-').all(is_word);
     (!is_good).then_some(
-        "a name is at most 64 lower-case letters, digits and single hyphens, as in fts5-like-overread",
+        "a name consists of at most 64 lower-case letters, digits and single hyphens, as in fts5-like-overread",
     )
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn is_link(link: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
 }
 
-/// The signatures that a case shows, in two runs the same.
+/// The signatures that a case shows in each of two runs.
 fn shown_twice(named: &NamedCase, worker: &Worker, plant: Option<String>) -> Result<Vec<String>> {
     let run = || {
         let case = NamedCase { provenance: None, ..named.clone() };
@@ -174,7 +174,7 @@ fn shown_twice(named: &NamedCase, worker: &Worker, plant: Option<String>) -> Res
     if first != second {
         let words = |shown: &[String]| if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") };
         bail!(
-            "{}: two runs do not show the same: {} and then {}; such a case would fail now and then",
+            "{}: two runs differ: first {}, then {}; such a case would fail intermittently",
             named.name,
             words(&first),
             words(&second)
@@ -187,7 +187,7 @@ pub(crate) fn options() -> Options {
     Options { timeout_ms: TIMEOUT_MS, worker_memory_mib: WORKER_MEMORY_MIB, ..Options::default() }
 }
 
-/// Runs cases, of which nothing is expected; all of them, in their order, each with the bugs that it shows.
+/// Runs cases, whatever they are known for; returns all, in order, each with the bugs that it shows.
 pub(crate) fn bugs_of(
     cases: Vec<NamedCase>,
     worker: &Worker,
@@ -221,7 +221,7 @@ fn signature(
     match (kind, shown, said) {
         (BugKind::Known, [], None) => {
             bail!(
-                "{case} shows nothing in the {build} build: name the --build that shows it, or its --signature"
+                "{case} shows nothing in the {build} build: give the --build that shows it, or its --signature"
             )
         }
         (BugKind::Known, [], Some(said)) => {
@@ -231,10 +231,10 @@ fn signature(
         (BugKind::Known, [only], None) => Ok(only.clone()),
         (BugKind::Known, [only], Some(said)) if only == said => Ok(only.clone()),
         (BugKind::Known, [only], Some(said)) => {
-            bail!("{case} shows {only} in the {build} build, and not {said}")
+            bail!("{case} shows {only} in the {build} build, not {said}")
         }
         (BugKind::Known, several, _) => bail!(
-            "{case} shows {} bugs, {}: leave one, for the others would be findings in every run",
+            "{case} shows {} bugs, {}: reduce it to one, or the others will be findings in every run",
             several.len(),
             several.join(", ")
         ),
@@ -243,7 +243,7 @@ fn signature(
             bail!("--kind regression needs --signature: what {case} showed before the bug was fixed")
         }
         (BugKind::Regression, shown, _) => bail!(
-            "{case} still shows {} in the {build} build: a bug that is not fixed is --kind known",
+            "{case} still shows {} in the {build} build: use --kind known for a bug that is not fixed",
             shown.join(", ")
         ),
     }

@@ -25,18 +25,18 @@ use crate::verbs::shared::{in_words, paths_or_corpus, target_by_name, tell_skipp
 
 /// See that every known bug has its case, is explained, and is still there.
 ///
-/// Exit codes: 0 all are, 1 some are not, 2 wrong usage or a failure of our own.
+/// Exit codes: 0 all are, 1 some are not, 2 wrong usage or an internal error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// As for `run` [default: corpus/]
     paths: Vec<PathBuf>,
-    /// The target of single files, instead of the one that they seem to be for.
+    /// The target of single files, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// The build in which they are run [default: that of each case]
     #[command(flatten)]
     configuration: ConfigurationArgs,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.

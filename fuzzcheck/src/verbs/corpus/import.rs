@@ -25,13 +25,13 @@ pub(crate) struct Args {
     /// Why the cases are added [default: interesting; for cases of a corpus, its own]
     #[arg(long, value_enum)]
     kind: Option<KindArg>,
-    /// The finding that the cases show or showed [default: none; what a corpus says of its own]
+    /// The signature that the cases show or showed [default: none; for cases of a corpus, its own]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
-    /// Where the cases came from, in words [default: the name of each; what a corpus says of its own]
+    /// Where the cases came from [default: the name of each; for cases of a corpus, its own]
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
-    /// The target of single files, instead of the one that they seem to be for.
+    /// The target of single files, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `fuzzcheck doctor selftest`: every check is seen to fail.
+//! `fuzzcheck doctor selftest`: shows that every oracle can fail.
 
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -14,25 +14,25 @@ use crate::source::NamedCase;
 use crate::ui;
 use crate::verbs::Verb;
 
-/// Plant each known bug and see that it is found.
+/// Plant a bug for each oracle, and check that it is found.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args;
 
-/// Writes enough pages, twice, that a lost or wrong one is in use.
+/// Writes enough pages, twice, for a lost or wrong one to matter.
 const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
     WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
     PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
 const CALLING: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
 
-/// A planted bug, the script that meets it, and what must be found.
+/// A planted bug, the script that triggers it, and the expected signature.
 struct Trial {
     plant: &'static str,
     script: &'static str,
     signature: &'static str,
     is_twice: bool,
-    /// True where only a comparison with a build without the bug shows it.
+    /// True if only a comparison with a build without the bug shows it.
     is_differential: bool,
-    /// True where only AddressSanitizer sees the bug. `.ci/run` plants it in the fuzz targets, which have it.
+    /// True if only AddressSanitizer finds the bug. `.ci/run` plants it in the fuzz targets, which have it.
     needs_sanitizer: bool,
 }
 
@@ -93,7 +93,7 @@ impl Verb for Args {
     }
 }
 
-/// The signatures that a trial gives, with or without the plant. A case after it shows that the run goes
+/// The signatures of a trial, with or without the planted bug. A case after it shows that the run continues
 /// on.
 fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<String>> {
     let options = Options {

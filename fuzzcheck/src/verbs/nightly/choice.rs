@@ -1,4 +1,4 @@
-//! What the arguments of `nightly` ask for.
+//! The arguments of `nightly`, resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,16 +20,16 @@ use crate::fuzzing::plan::{self, Plan};
 use crate::tools;
 use crate::verbs::shared::target_by_name;
 
-/// Builds that fuzz, and those that run again what is new, unless others are asked for. In 600 CPU seconds of SQLite 3.31.1
+/// The builds that fuzz and that rerun new cases by default. In 600 CPU seconds on SQLite 3.31.1,
 /// AddressSanitizer alone found 4 signatures and the debug build behind it 9; the release build with both behind it 10 in
 /// 828, for two builds more. The branches that the corpora reached in the end are within 2 %.
 const BUILDS: &[BuildKind] = &[BuildKind::Asan];
 const RERUN: &[BuildKind] = &[BuildKind::Debug];
 /// A shorter night of the bundled SQLite, whose corpora have been through all builds, is too short for one build more.
 const RERUN_BUDGET_MIN: Duration = Duration::from_secs(3600);
-/// How the time is shared, unless something else is asked for.
+/// How the time is shared by default.
 const WEIGHTS: [(&str, f64); 3] = [("db_sql", 6.0), ("sql", 2.0), ("db_file", 2.0)];
-/// With builds that run again what is new: every how many cases one is in the sample.
+/// With builds that rerun new cases: one case in this many is in the sample.
 const SAMPLE_EVERY: u32 = 100;
 
 /// What the arguments ask for.
@@ -49,7 +49,7 @@ pub(super) struct Choice {
 impl Choice {
     pub(super) fn new(args: &Args) -> Result<Self> {
         if args.configuration.build.is_some() {
-            bail!("nightly may fuzz several builds: --builds names them, and not --build");
+            bail!("nightly can fuzz several builds: use --builds instead of --build");
         }
         let named: Vec<&'static Target> = args
             .targets
@@ -170,7 +170,7 @@ impl Choice {
     }
 }
 
-/// Each once, in the order of their first.
+/// Without duplicates, in order of first occurrence.
 fn distinct<T, K: Ord>(all: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     let mut seen = BTreeSet::new();
     all.into_iter().filter(|one| seen.insert(key(one))).collect()

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::campaign::record::{Campaign, StepEnd};
 
-/// For people.
+/// Prints text.
 pub(super) fn print(
     campaign: &Campaign,
     failures: &[String],
@@ -69,6 +69,6 @@ pub(super) fn print(
     }
     let new = campaign.findings.iter().filter(|finding| finding.is_news()).count();
     let all = campaign.findings.len();
-    writeln!(out, "fuzzcheck: {new} new of {all} bugs; all of it is in {}", record.display())?;
+    writeln!(out, "fuzzcheck: {new} new of {all} bugs; the record is {}", record.display())?;
     Ok(())
 }

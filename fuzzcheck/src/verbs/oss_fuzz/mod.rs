@@ -1,4 +1,4 @@
-//! `fuzzcheck oss-fuzz`: what OSS-Fuzz is given.
+//! `fuzzcheck oss-fuzz`: what OSS-Fuzz builds and runs.
 
 mod check;
 mod dictionary;

@@ -23,12 +23,12 @@ use crate::replay::report::{Done, Report, Silent};
 use crate::replay::{FoundBug, Options};
 use crate::source::Provenance;
 
-/// Cases that were cut short and are named.
+/// How many of the cases that were cut short are listed.
 const CUT_SHORT_NAMED: usize = 3;
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 2;
 
-/// The command that runs a saved case again, as it ran: with all that changed what it did.
+/// The command that reruns a saved case under the same options.
 pub(crate) fn run_command(
     path: &Path,
     target: &Target,
@@ -113,7 +113,7 @@ pub(super) fn print_text(
     }
     print_cut_short(report, out)?;
     for (name, count) in &report.avoided {
-        writeln!(out, "avoided      {count} statements that lead to the known bug {name}")?;
+        writeln!(out, "avoided      {count} statements that trigger the known bug {name}")?;
     }
     for name in &report.known {
         writeln!(out, "known        {name} shows its known bug")?;
@@ -146,17 +146,17 @@ fn print_cut_short(report: &Report, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let by_limit = cut_short::in_words(&report.cut_short_by_limit());
-    writeln!(out, "cut short    {cases} cases, not run to their end: {by_limit}")?;
+    writeln!(out, "cut short    {cases} cases, not run to the end: {by_limit}")?;
     for (name, _) in report.cut_short.values().take(CUT_SHORT_NAMED) {
         writeln!(out, "             {name}")?;
     }
     if cases > CUT_SHORT_NAMED {
-        writeln!(out, "             and {} more; --json names all", cases - CUT_SHORT_NAMED)?;
+        writeln!(out, "             and {} more; --json lists all", cases - CUT_SHORT_NAMED)?;
     }
     Ok(())
 }
 
-/// The cases that were to show a bug here and do not; how many are not to.
+/// The cases that should show a bug here but do not; how many are not expected to.
 fn silent<'r>(report: &'r Report, worker: &Worker) -> (Vec<&'r Silent>, usize) {
     let version = worker.identity.version();
     let is_expected = |silent: &&Silent| silent.provenance.is_expected(worker.configuration.build, version);
@@ -164,7 +164,7 @@ fn silent<'r>(report: &'r Report, worker: &Worker) -> (Vec<&'r Silent>, usize) {
     (here, elsewhere.len())
 }
 
-/// What is said of a bug, in brackets.
+/// The details of a bug, in brackets.
 fn about(provenance: &Provenance) -> String {
     let Details { name, link, reason, .. } = &provenance.details;
     let words: Vec<&str> = [name, if link.is_some() { link } else { reason }]

@@ -123,7 +123,7 @@ impl Table {
         });
     }
 
-    /// Gives each row what it lacks: nothing was shown.
+    /// Fills up each row: nothing was shown.
     fn fill(&mut self, names: &[String]) {
         if names.len() <= ROWS_WITHOUT_FINDINGS_MAX {
             self.cases.extend(

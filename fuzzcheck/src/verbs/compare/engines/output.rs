@@ -62,7 +62,7 @@ pub(super) fn print_text(
     writeln!(out, "B            {}", report.identities[1])?;
     writeln!(
         out,
-        "compared     {} statements of {} cases, and what {} cases left",
+        "compared     {} statements of {} cases, and the final state of {} cases",
         report.statements, report.compared_cases, report.ends
     )?;
     let (differences, cases) = (report.findings.len(), report.cases);
