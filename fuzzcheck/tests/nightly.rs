@@ -256,7 +256,7 @@ fn what_there_is_no_time_for_is_said() {
     let why = step(&record, "coverage")["why"].as_str().unwrap();
     assert!(why.contains("no time") && why.contains("coverage is not built"), "{why}");
     assert_eq!(step(&record, "merge sql")["why"], "no time was left");
-    assert_eq!(record["sessions"][1]["end"], "through");
+    assert_eq!(record["sessions"][1]["end"], "finished");
 }
 
 /// Starts a session that does not end by itself, and waits until the record says something.
@@ -309,7 +309,7 @@ fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
     let record = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(0).json();
     let ends: Vec<&Value> =
         record["sessions"].as_array().unwrap().iter().map(|session| &session["end"]).collect();
-    assert_eq!(ends, ["killed", "killed", "interrupted", "through"]);
+    assert_eq!(ends, ["killed", "killed", "interrupted", "finished"]);
     assert!(executions(&record) > before, "{record:#}");
     let seconds: f64 = record["sessions"]
         .as_array()

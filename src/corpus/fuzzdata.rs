@@ -175,7 +175,7 @@ fn rows(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Row>> {
 /// form where it has a database or settings. Returns, per case, what that form could not carry.
 ///
 /// # Errors
-/// [`CorpusError`], naming the file; the old one is then as it was.
+/// [`CorpusError`], naming the file; the old one is then unchanged.
 pub fn write<'a>(
     path: &Path,
     cases: impl IntoIterator<Item = &'a TestCase>,

@@ -153,7 +153,7 @@ impl Corpus {
     /// Writes the corpus database anew, through a temporary file beside it.
     ///
     /// # Errors
-    /// [`CorpusError`], naming the file; the old one is then as it was.
+    /// [`CorpusError`], naming the file; the old one is then unchanged.
     pub fn save(&self, path: &Path) -> Result<(), CorpusError> {
         let _shared = sqlite::shared();
         replace_file(path, |temporary| self.write(temporary))

@@ -31,7 +31,7 @@ const PLANT_VARIABLE: &str = "TANDEM_PLANT";
 const MUTATORS_VARIABLE: &str = "TANDEM_MUTATORS";
 /// Names a folder for a sample of the cases that are run ([`Sampler`]).
 const SAMPLE_VARIABLE: &str = "TANDEM_SAMPLE";
-/// Names the VFS of an extension that is built in, through which cases open their files.
+/// The VFS of a compiled-in extension, through which cases open their files.
 const VFS_VARIABLE: &str = "TANDEM_VFS";
 /// Names a file to keep statistics in ([`super::stats::Stats`]).
 const STATS_VARIABLE: &str = "TANDEM_STATS";

@@ -112,7 +112,7 @@ pub(crate) struct Build<'a> {
     pub releases: &'a Releases,
     /// The working copy.
     pub project: &'a Path,
-    /// Whether what is missing may be installed.
+    /// Whether missing tools may be installed.
     pub may_install: bool,
     /// How cases run.
     pub options: &'a Options,

@@ -1,5 +1,5 @@
-//! What is done after fuzzing, each a command of this program in a process of its own: it is tested by itself, can be
-//! cut off, and goes on where it was when the campaign is taken up again.
+//! The steps after fuzzing, each a command of this program in a separate process: it is tested by itself, can be
+//! cut off, and resumes with the campaign.
 
 mod corpora;
 mod told;
@@ -23,55 +23,55 @@ use crate::build::worker::this_program;
 use crate::build_kind::BuildKind;
 use crate::fuzzing::session::tail;
 
-/// A step that may be left out.
+/// A step that can be skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StepArg {
-    /// Run findings again and make them smaller.
+    /// Rerun findings and minimize them.
     Triage,
-    /// Merge what adds coverage into corpus databases.
+    /// Merge cases that add coverage into corpus databases.
     Merge,
-    /// Replay these and count what each check did.
+    /// Replay the corpora and count the results of each check.
     Replay,
-    /// Count what they reach.
+    /// Measure the coverage of the corpora.
     Coverage,
 }
 
-/// Building SQLite again takes so much CPU time, where nothing is known of this machine.
+/// CPU time of another build, as a first estimate.
 const BUILD_CPU: Duration = Duration::from_secs(150);
-/// A step with less time is left out.
+/// A step with less time is skipped.
 const STEP_MIN: Duration = Duration::from_secs(2);
-/// What is kept free at the end: for the record, the report, the message.
+/// Time reserved at the end: for the record, the report, the notification.
 const LAST: Duration = Duration::from_secs(3);
-/// Longest search for a smaller case of a bug, in seconds.
+/// Maximum time for minimizing one bug, in seconds.
 const MINIMIZE_S_MAX: u64 = 300;
 
-/// What is done, and with what.
+/// What the steps work with.
 pub(crate) struct After<'a> {
     /// The working copy.
     pub project: &'a Path,
-    /// What was fuzzed; its build is the first of those that did, and measures for `corpus merge`.
+    /// What was fuzzed; its build, the first of the fuzzed ones, measures for `corpus merge`.
     pub configuration: &'a Configuration,
-    /// The words of a command line that ask for it, without its build.
+    /// The command-line arguments that select it, without the build.
     pub arguments: &'a [String],
     /// Names of the targets that were fuzzed.
     pub targets: &'a [String],
-    /// Where `triage` keeps what it knows.
+    /// The folder for the state of `triage`.
     pub triage: PathBuf,
-    /// Where the corpus databases are that are written to.
+    /// The folder of the corpus databases to write to.
     pub merge_into: PathBuf,
-    /// Processes at a time.
+    /// Number of processes at the same time.
     pub jobs: usize,
     /// Of the targets.
     pub toolchain: Option<&'a str>,
-    /// Whether what is missing may be installed.
+    /// Whether missing tools may be installed.
     pub may_install: bool,
     /// A planted bug.
     pub plant: Option<&'a str>,
-    /// Steps that are left out.
+    /// Steps to skip.
     pub without: &'a [StepArg],
-    /// Who is told.
+    /// The command to notify.
     pub notify: Option<&'a str>,
-    /// When all must be over, by the time of the campaign.
+    /// The end of the budget, in campaign time.
     pub until: Duration,
 }
 
@@ -82,7 +82,7 @@ struct Output {
 }
 
 impl After<'_> {
-    /// Does all of it, as far as there is time.
+    /// Runs all steps that fit into the remaining time.
     ///
     /// # Errors
     /// Where the record cannot be written.
@@ -104,7 +104,7 @@ impl After<'_> {
         runner.step("trend", |runner| self.trend(runner))
     }
 
-    /// A step that may be left out.
+    /// A step that can be skipped.
     fn step(
         &self,
         runner: &mut Runner<'_>,
@@ -120,7 +120,7 @@ impl After<'_> {
         })
     }
 
-    /// Time that is left.
+    /// The remaining time.
     fn left(&self, runner: &Runner<'_>) -> Duration {
         self.until.saturating_sub(runner.now() + LAST)
     }
@@ -144,7 +144,7 @@ impl After<'_> {
         })
     }
 
-    /// Runs a command of this program with a share of the time that is left.
+    /// Runs a command of this program with a share of the remaining time.
     fn child(
         &self,
         runner: &mut Runner<'_>,
@@ -180,13 +180,13 @@ impl After<'_> {
                 let said = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
                 Done::Failed(format!("{status}: {}", tail(&said, 3)))
             }
-            Ran::Cut => Done::Skipped(format!("cut off after {} s: its time was over", time.as_secs())),
+            Ran::Cut => Done::Skipped(format!("cut off after {} s: out of time", time.as_secs())),
             Ran::Stopped => Done::Stopped,
         };
         Ok(Output { done, json })
     }
 
-    /// The words that all commands take.
+    /// The arguments that all commands take.
     fn words(&self, verb: &str, build: Option<BuildKind>) -> Vec<OsString> {
         let mut words: Vec<OsString> = verb.split(' ').map(OsString::from).collect();
         words.extend(build.map(|build| format!("--build={build}").into()));
@@ -206,7 +206,7 @@ impl After<'_> {
                 if let Some(why) = self.why_not(runner, build) {
                     return Ok(Done::Skipped(why));
                 }
-                // What is left after it has to do with as much.
+                // Later steps get as much.
                 let share = 0.5 / (count - at) as f64;
                 let words = |time: Duration| self.triage_words(build, &target, paths, time);
                 Ok(self.child(runner, name, share, words)?.done)

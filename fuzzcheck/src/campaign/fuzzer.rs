@@ -1,4 +1,4 @@
-//! A slice of a job, by libFuzzer.
+//! Runs a time slice of a job with libFuzzer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -19,18 +19,18 @@ use crate::fuzzing::follower::Follower;
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::session::{Progress, Session};
 
-/// How often it is said how a slice goes on.
+/// How often the progress of a slice is reported.
 const TELL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a slice may go on after its time is over, and no longer than a quarter of it: libFuzzer looks at the clock
-/// only once its corpus is loaded, and what the builds that follow have not run by then waits for the next slice.
+/// How long a slice may overrun, but at most by a quarter: libFuzzer looks at the clock
+/// only after loading its corpus. What has not been rerun by then waits for the next slice.
 const OVERRUN_MAX: Duration = Duration::from_secs(15);
-/// So many processes in a row that end with a finding almost at once are no fuzzing. A corpus may hold some cases that do
-/// so; each is taken out of it.
+/// If this many processes in a row end with a finding almost at once, nothing is fuzzed. A corpus may contain some cases that do
+/// so; each is removed from it.
 const BRIEF_MAX: u32 = 20;
-/// What fuzzed for less, and died, has not begun.
+/// A process that dies sooner has not really fuzzed.
 const FUZZED_MIN: Duration = Duration::from_secs(10);
 
-/// What a slice has done so far.
+/// The progress of a slice.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Moment {
     /// For the record.
@@ -45,12 +45,12 @@ pub(crate) struct Moment {
     pub cases: Vec<Case>,
 }
 
-/// What runs jobs.
+/// Runs jobs.
 pub(crate) trait Fuzz {
-    /// Runs a job for this long, or until `stop` is set, and says now and then, and at the end, how it goes on.
+    /// Runs a job for this long, or until `stop` is set, and reports progress now and then, and at the end.
     ///
     /// # Errors
-    /// Where the harness fails: another slice may go well.
+    /// If the harness fails: another slice may succeed.
     fn slice(
         &mut self,
         job: usize,
@@ -66,7 +66,7 @@ pub(crate) struct Built {
     pub plan: Plan,
     /// Its target.
     pub target: &'static Target,
-    /// Builds whose workers run again what is new.
+    /// Builds whose workers rerun new cases.
     pub rerun: Vec<Worker>,
     /// The cases that were in its corpus before this session, by name.
     pub seen: BTreeSet<OsString>,
@@ -75,13 +75,13 @@ pub(crate) struct Built {
 /// libFuzzer.
 pub(crate) struct LibFuzzer {
     jobs: Vec<Built>,
-    /// Where it is kept what the builds that follow have run.
+    /// The folder that records which cases were rerun.
     folder: PathBuf,
 }
 
 impl LibFuzzer {
-    /// These jobs, of the campaign in this folder. What its first session has found in their corpora is what need not be
-    /// run again.
+    /// These jobs, of the campaign in this folder. The cases that its first session found in their corpora need not be
+    /// rerun.
     ///
     /// # Errors
     /// Where that cannot be written down.
@@ -96,7 +96,7 @@ impl LibFuzzer {
         Ok(this)
     }
 
-    /// What follows a job.
+    /// The follower of a job.
     fn follow(&self, job: &Built) -> Result<Option<Follower>> {
         if job.rerun.is_empty() {
             return Ok(None);

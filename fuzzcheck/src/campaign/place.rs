@@ -1,4 +1,4 @@
-//! What a campaign fuzzes, with what and where, for its record.
+//! Build and machine, for the record of a campaign.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use super::record::{Build, Machine};
 use crate::build::configuration::Configuration;
 use crate::build::worker::Identity;
 
-/// The build of a configuration. The options are those of the bundled SQLite; of another, nobody has asked it yet.
+/// The build of a configuration. The compile options are those of the bundled SQLite, and empty for others.
 pub(crate) fn build(configuration: &Configuration, project: &Path, toolchain: Option<&str>) -> Build {
     let bundled = Identity::of_this_program();
     let (version, source_id, compile_options) = match &configuration.sqlite {

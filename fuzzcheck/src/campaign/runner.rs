@@ -1,4 +1,4 @@
-//! Runs a campaign: slices of jobs until their time is over, then steps, and writes down what was done as it goes on.
+//! Runs a campaign: time slices of jobs until the fuzzing time is over, then steps, recording progress all along.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,16 +13,16 @@ use super::schedule::{Next, Schedule, SliceEnd};
 use super::state::State;
 use super::view::View;
 
-/// How often the record is written while something goes on.
+/// How often the record is written during a slice or step.
 const SAVE_INTERVAL: Duration = Duration::from_secs(2);
-/// How often the disk is looked at.
+/// How often disk usage is checked.
 const DISK_INTERVAL: Duration = Duration::from_secs(20);
-/// Samples of a campaign are no closer, and about this many.
+/// Minimum distance and approximate number of the samples of a campaign.
 const SAMPLE_INTERVAL_MIN: Duration = Duration::from_secs(5);
 const SAMPLES: u32 = 500;
-/// A pause is spent in pieces, so that an interruption is seen.
+/// A pause is split, so that an interruption is noticed.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Failures of a job that are told in full; there may be thousands.
+/// How many failures of a job are recorded in full; there may be thousands.
 const FAILURES_MAX: usize = 20;
 
 /// How fuzzing ended.
@@ -32,21 +32,21 @@ pub(crate) enum FuzzEnd {
     Over,
     /// The campaign is interrupted.
     Stopped,
-    /// The disk is full, as far as it may be.
+    /// The disk limit is reached.
     DiskFull,
-    /// No job comes to fuzz.
+    /// No job manages to fuzz.
     Hopeless,
 }
 
-/// What a step came to.
+/// The result of a step.
 pub(crate) enum Done {
     /// It is done.
     Ok,
-    /// It was left out, or cut off, and why.
+    /// It was skipped or cut off, and why.
     Skipped(String),
-    /// It failed, and why; the campaign goes on.
+    /// It failed, and why; the campaign continues.
     Failed(String),
-    /// The campaign is interrupted: the next session does it again.
+    /// The campaign is interrupted: the next session repeats the step.
     Stopped,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Runner<'a> {
     pub state: State,
     clock: &'a dyn Clock,
     stop: &'a AtomicBool,
-    /// What earlier sessions have used.
+    /// The time used by earlier sessions.
     used_before: Duration,
     /// When this session began, by the clock.
     began: Duration,
@@ -67,7 +67,7 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// Goes on with a campaign, from when the clock began; an interruption sets `stop`.
+    /// Starts a session of a campaign at the start of the clock; an interruption sets `stop`.
     pub(crate) fn new(state: State, clock: &'a dyn Clock, stop: &'a AtomicBool, view: View) -> Self {
         let used_before = Duration::from_secs_f64(state.campaign.used_s.max(0.0));
         let [began, saved, looked, sampled] = [Duration::ZERO; 4];
@@ -89,17 +89,17 @@ impl<'a> Runner<'a> {
         self.stop
     }
 
-    /// Shows where the campaign is, now and then; `phase` is what it does now, in words.
+    /// Shows the progress now and then; `phase` is the current activity, in words.
     pub(crate) fn show(&mut self, phase: &str) {
         self.view.show(&self.state.campaign, phase);
     }
 
-    /// Says something at once, where progress is said.
+    /// Prints a message at once, where progress is shown.
     pub(crate) fn say(&self, text: &str) {
         self.view.line(text);
     }
 
-    /// Writes down what was done so far.
+    /// Writes the record.
     ///
     /// # Errors
     /// Where it cannot be written.
@@ -113,7 +113,7 @@ impl<'a> Runner<'a> {
         self.state.save()
     }
 
-    /// As [`Runner::save`], if that was not done just now.
+    /// As [`Runner::save`], but not too often.
     ///
     /// # Errors
     /// As [`Runner::save`].
@@ -132,7 +132,7 @@ impl<'a> Runner<'a> {
         self.save()
     }
 
-    /// Does a step unless it is done, and notes how it ended.
+    /// Runs a step unless it is done, and records how it ended.
     ///
     /// # Errors
     /// Where the record cannot be written.
@@ -167,13 +167,13 @@ impl<'a> Runner<'a> {
         self.save()
     }
 
-    /// Lets a step be done again that an earlier session has done.
+    /// Lets a step run again that an earlier session has done.
     pub(crate) fn reopen(&mut self, name: &str) {
         let steps = self.state.campaign.steps.iter_mut();
         steps.filter(|step| step.name == name).for_each(|step| step.end = StepEnd::Open);
     }
 
-    /// The record; nothing changes any more.
+    /// The final record.
     pub(crate) fn finish(self) -> Campaign {
         self.view.finish();
         self.state.campaign
@@ -218,7 +218,7 @@ impl<'a> Runner<'a> {
         let until = self.clock.now() + time;
         while self.clock.now() < until && !self.is_stopped() {
             self.clock.sleep(PAUSE.min(until.saturating_sub(self.clock.now())));
-            self.show("all jobs rest: none of them gets further than its beginning");
+            self.show("all jobs rest: none of them gets started");
             self.save_now_and_then()?;
         }
         Ok(())
@@ -233,7 +233,7 @@ impl<'a> Runner<'a> {
         let looked = disk.look(&self.state.memory.by_signature());
         if looked.removed > 0 {
             eprintln!(
-                "fuzzcheck: --max-disk-gib: {} files that can be missed were removed; {} MiB are left",
+                "fuzzcheck: --max-disk-gib: removed {} expendable files; {} MiB remain",
                 looked.removed,
                 looked.bytes >> 20
             );
@@ -241,7 +241,7 @@ impl<'a> Runner<'a> {
         looked.is_over
     }
 
-    /// One slice. What fails in it is its own failure, and noted.
+    /// Runs one slice. Its failure is recorded, and does not end the campaign.
     fn slice(&mut self, fuzzer: &mut dyn Fuzz, job: usize, time: Duration, disk: &Disk) -> Result<SliceEnd> {
         self.state.campaign.jobs[job].slices.push(TimeSlice::default());
         self.save()?;
@@ -263,11 +263,11 @@ impl<'a> Runner<'a> {
         let record = &mut self.state.campaign.jobs[job];
         let why = match &end {
             SliceEnd::Over => None,
-            SliceEnd::CrashesAtOnce => Some("every process ends with a finding as soon as it begins"),
+            SliceEnd::CrashesAtOnce => Some("every process ends with a finding as soon as it starts"),
             SliceEnd::Failed { why, .. } => Some(why.as_str()),
         };
         if let Some(why) = why {
-            // The same again says nothing new.
+            // Do not repeat the same message.
             if record.failures.last().is_none_or(|last| last != why) {
                 eprintln!("fuzzcheck: {} in the {} build: {why}", record.target, record.build);
             }
@@ -279,7 +279,7 @@ impl<'a> Runner<'a> {
         Ok(end)
     }
 
-    /// Looks at the disk within a slice; that it is full is seen again after it.
+    /// Checks disk usage within a slice; it is checked again afterwards.
     fn is_disk_full_soon(&mut self, disk: &Disk) -> bool {
         let is_full = self.is_disk_full(disk);
         if is_full {
@@ -288,7 +288,7 @@ impl<'a> Runner<'a> {
         is_full
     }
 
-    /// Writes down how a slice goes on.
+    /// Records the progress of a slice.
     fn note(&mut self, job: usize, moment: &Moment) {
         let now = self.now();
         let budget = Duration::from_secs_f64(self.state.campaign.budget_s.max(0.0));

@@ -1,28 +1,28 @@
-//! Whose slice it is.
+//! Which job gets the next time slice.
 //!
-//! Jobs have slices one after the other: who has had least of the time that its weight gives it is next. A round, in
-//! which each has one slice, is short against the whole, so that every job has had a slice early, and what one adds to the
-//! corpus of its target the next ones have. A job that does not come to fuzz at all is let rest, each time longer; a
-//! process that dies after it has fuzzed for a while is no reason to.
+//! The next slice goes to the job that has had the least of its weighted share. A round, in
+//! which each job has one slice, is short compared to the whole, so that every job gets a slice early, and later slices
+//! benefit from the corpora of earlier ones. A job that does not manage to fuzz rests, longer each time; a
+//! process that dies after it has fuzzed for a while is no reason for that.
 
 use std::time::Duration;
 
-/// Rounds that there are at least, as far as slices of [`SLICE_MIN`] allow it.
+/// Minimum number of rounds, as far as slices of [`SLICE_MIN`] allow.
 const ROUNDS_MIN: u32 = 3;
 /// Longest round.
 const ROUND_MAX: Duration = Duration::from_secs(30 * 60);
-/// A shorter slice is not worth its beginning: the corpus is loaded anew, which may take half a minute. Where there is not
-/// even time for two such rounds, slices are shorter all the same.
+/// Shorter slices are not worth their startup: the corpus is loaded again, which may take half a minute. If there is not
+/// even time for two such rounds, slices are shorter nevertheless.
 const SLICE_MIN: Duration = Duration::from_secs(60);
-/// Rest after the first slice that came to nothing; twice as long after each further one.
+/// Rest after the first failed slice; doubled after each further one.
 const REST_MIN: Duration = Duration::from_secs(5);
 /// Longest rest.
 const REST_MAX: Duration = Duration::from_secs(15 * 60);
-/// When all jobs have failed this often in a row, they will not do better.
+/// When all jobs have failed this often in a row, fuzzing is given up.
 const STRIKES_MAX: u32 = 6;
 
-/// How much of a budget is kept for what comes after fuzzing. Building for coverage and replaying the
-/// corpora take minutes whatever the budget; merging back takes longer the more there was found.
+/// How much of a budget is reserved for the steps after fuzzing. Building for coverage and replaying the
+/// corpora take minutes whatever the budget; merging takes longer the more was found.
 pub(crate) fn time_for_after(budget: Duration) -> Duration {
     (Duration::from_secs(6 * 60) + budget.mul_f64(0.08)).min(budget.mul_f64(0.4))
 }
@@ -34,25 +34,25 @@ pub(crate) enum SliceEnd {
     Over,
     /// Processes end with a finding as soon as they begin.
     CrashesAtOnce,
-    /// Something else than a finding ended a process.
+    /// A process ended for another reason than a finding.
     Failed {
-        /// What it said.
+        /// Its message.
         why: String,
         /// Whether it had fuzzed before.
         has_fuzzed: bool,
     },
 }
 
-/// What is to be done next.
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// A slice of this job, this long.
+    /// A slice of this length for this job.
     Slice(usize, Duration),
     /// All jobs rest for this long.
     Rest(Duration),
     /// The time is used up.
     Over,
-    /// No job comes to fuzz, and none will.
+    /// No job manages to fuzz.
     Hopeless,
 }
 
@@ -61,7 +61,7 @@ pub(crate) enum Next {
 struct Share {
     weight: f64,
     used: Duration,
-    /// Slices in a row that came to nothing.
+    /// Failed slices in a row.
     strikes: u32,
     rests_until: Duration,
 }
@@ -109,11 +109,11 @@ impl Schedule {
         };
         let all: f64 = self.shares.iter().map(|share| share.weight).sum();
         let slice = self.round.mul_f64(share.weight / all).max(self.slice_min);
-        // What would be left for one more is too short.
+        // The rest would be too short for another slice.
         Next::Slice(job, if left < slice + self.slice_min { left } else { slice })
     }
 
-    /// Notes a slice that ended at this time.
+    /// Records a slice that ended at this time.
     pub(crate) fn ended(&mut self, job: usize, used: Duration, end: &SliceEnd, now: Duration) {
         let share = &mut self.shares[job];
         share.used += used;
@@ -121,7 +121,7 @@ impl Schedule {
             SliceEnd::Over | SliceEnd::Failed { has_fuzzed: true, .. } => share.strikes = 0,
             SliceEnd::CrashesAtOnce | SliceEnd::Failed { has_fuzzed: false, .. } => {
                 let rest = REST_MIN.saturating_mul(1 << share.strikes.min(16)).min(REST_MAX);
-                // What crashes at once does fuzz, a little each time.
+                // A job that crashes at once still fuzzes a little each time.
                 let counts = matches!(end, SliceEnd::Failed { .. }) || share.strikes + 1 < STRIKES_MAX;
                 share.strikes += u32::from(counts);
                 share.rests_until = now + rest;
@@ -181,7 +181,7 @@ mod tests {
         let schedule = Schedule::new([(1.0, seconds(100)), (1.0, seconds(90))], seconds(190), seconds(1000));
         assert!(matches!(schedule.next(seconds(190)), Next::Slice(1, _)));
         assert_eq!(schedule.next(seconds(1000)), Next::Over);
-        // A short rest is no slice of its own.
+        // A short remainder is not a separate slice.
         assert_eq!(schedule.next(seconds(900)), Next::Slice(1, seconds(100)));
     }
 

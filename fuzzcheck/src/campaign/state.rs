@@ -1,14 +1,14 @@
 //! The folder of a campaign.
 //!
 //! ```text
-//! fuzz/nightly/lock                  held while one is at work; the system lets go of it however that one ends
+//! fuzz/nightly/lock                  held while one runs; the system releases it however that one ends
 //! fuzz/nightly/trend.json            earlier nights
 //! fuzz/nightly/findings/             one file per bug, over all nights
 //! fuzz/nightly/ID/campaign.json      the record
-//! fuzz/nightly/ID/runner.json        what the runner has to know beside it
+//! fuzz/nightly/ID/runner.json        further state of the runner
 //! ```
 //!
-//! Both files are replaced as a whole, so that a campaign that was killed is as it was some seconds before.
+//! Both files are replaced atomically, so that a killed campaign loses only seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -27,21 +27,21 @@ const CAMPAIGN: &str = "campaign.json";
 const RUNNER: &str = "runner.json";
 const LOCK: &str = "lock";
 const TREND: &str = "trend.json";
-/// Nights in the trend.
+/// Maximum number of nights in the trend.
 const NIGHTS_MAX: usize = 365;
 /// [`Memory::version`].
 const VERSION: u32 = 1;
 
-/// What a campaign fuzzes; one that is taken up must fuzz the same.
+/// What a campaign fuzzes; a resumed one must fuzz the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Names of the targets.
     pub targets: Vec<String>,
     /// Names of the builds that fuzz.
     pub builds: Vec<String>,
-    /// Names of those that run again what is new.
+    /// Names of those that rerun new cases.
     pub rerun: Vec<String>,
-    /// The words of a command line that ask for the SQLite.
+    /// The command-line arguments that select the SQLite.
     pub arguments: Vec<String>,
 }
 
@@ -50,17 +50,17 @@ pub(crate) struct Settings {
 pub(crate) struct Case {
     /// The file.
     pub path: PathBuf,
-    /// What the target said, or the build that ran it again.
+    /// The signature given by the target, or by the build that reran it.
     pub signature: String,
     /// Its target.
     pub target: String,
     /// The build that found it.
     pub build: String,
-    /// What was said of it, where that is in no log.
+    /// Its message, if that is in no log.
     pub message: Option<String>,
 }
 
-/// What the runner has to know beside the record.
+/// State of the runner beside the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Memory {
     version: u32,
@@ -70,7 +70,7 @@ pub(crate) struct Memory {
     pub seen_before: BTreeSet<String>,
     /// What was found in it.
     pub cases: BTreeSet<Case>,
-    /// Signatures that someone was told of.
+    /// Signatures that were notified.
     pub notified: BTreeSet<String>,
 }
 
@@ -85,24 +85,24 @@ impl Memory {
     }
 }
 
-/// A campaign that goes on.
+/// A campaign in progress.
 #[derive(Debug)]
 pub(crate) struct State {
     /// The record.
     pub campaign: Campaign,
-    /// What else is to be known.
+    /// Further state.
     pub memory: Memory,
-    /// Whether it was taken up.
+    /// Whether it was resumed.
     pub is_resumed: bool,
     root: PathBuf,
     _lock: Held,
 }
 
 impl State {
-    /// Takes up the unfinished campaign of a folder, or begins one: `begin` makes its record, with its name.
+    /// Resumes the unfinished campaign of a folder, or starts a new one: `begin` makes its record, with its name.
     ///
     /// # Errors
-    /// Another process is at work there; the unfinished one fuzzes something else; files that cannot be read or written.
+    /// Another process is running there; the unfinished one fuzzes something else; files that cannot be read or written.
     pub(crate) fn open(
         root: &Path,
         settings: &Settings,
@@ -167,7 +167,7 @@ impl State {
     /// Writes all.
     ///
     /// # Errors
-    /// Where it cannot be written; the old files are then as they were.
+    /// Where it cannot be written; the old files are then unchanged.
     pub(crate) fn save(&self) -> Result<()> {
         files::write(&self.folder().join(RUNNER), &serde_json::to_vec_pretty(&self.memory)?)?;
         files::write(&self.record(), &serde_json::to_vec_pretty(&self.campaign)?)
@@ -182,13 +182,13 @@ impl State {
         if path.exists() { read(&path, "remove it to begin a new trend") } else { Ok(Vec::new()) }
     }
 
-    /// Puts the night of this campaign behind the earlier ones.
+    /// Appends the night of this campaign to the earlier ones.
     ///
     /// # Errors
     /// Where they cannot be read or written.
     pub(crate) fn add_night(&mut self, night: Night) -> Result<()> {
         let mut nights = self.trend()?;
-        // One that was killed between this and its end does so again.
+        // A campaign that was killed between this and its end does so again.
         nights.retain(|other| other.id != night.id);
         nights.push(night);
         nights.drain(..nights.len().saturating_sub(NIGHTS_MAX));
@@ -218,13 +218,13 @@ impl record::FuzzJob {
 }
 
 impl Finding {
-    /// Whether someone has to look: nobody knows it, and no night has seen it before.
+    /// Whether someone has to look at it: it is unknown, and no earlier night has seen it.
     pub(crate) fn is_news(&self) -> bool {
         self.is_new && self.known_as.is_none()
     }
 }
 
-/// Holds the folder.
+/// Locks the folder.
 fn lock(root: &Path) -> Result<Held> {
     let path = root.join(LOCK);
     let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
@@ -239,7 +239,7 @@ fn lock(root: &Path) -> Result<Held> {
         Err(fs::TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&path).unwrap_or_default();
             bail!(
-                "{}: another `fuzzcheck nightly` is at work there (process {}): wait for it, or name another --folder",
+                "{}: another `fuzzcheck nightly` is running there (process {}): wait for it, or use another --folder",
                 root.display(),
                 holder.trim()
             )
@@ -248,7 +248,7 @@ fn lock(root: &Path) -> Result<Held> {
     }
 }
 
-/// A folder of its own for a campaign that begins now; its name.
+/// Makes a new folder for a campaign that starts now; returns its name.
 fn new_folder(root: &Path, now: Timestamp) -> Result<String> {
     let name = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let others = (2..).map(|number| format!("{name}-{number}"));
@@ -263,7 +263,7 @@ fn new_folder(root: &Path, now: Timestamp) -> Result<String> {
     unreachable!("there is always a further number")
 }
 
-/// The last campaign, if it is not through.
+/// The last campaign, if it is unfinished.
 fn unfinished(root: &Path) -> Result<Option<(Campaign, Memory)>> {
     let last = files::in_folder(root)?.into_iter().rfind(|path| path.join(CAMPAIGN).is_file());
     let Some(folder) = last else {
@@ -273,7 +273,7 @@ fn unfinished(root: &Path) -> Result<Option<(Campaign, Memory)>> {
     let campaign: Campaign = read(&folder.join(CAMPAIGN), hint)?;
     let memory: Memory = read(&folder.join(RUNNER), hint)?;
     if campaign.version > record::VERSION || memory.version > VERSION {
-        bail!("{}: a later Tandem has begun this campaign; {hint}", folder.display());
+        bail!("{}: a newer Tandem has started this campaign; {hint}", folder.display());
     }
     Ok(campaign.ended.is_none().then_some((campaign, memory)))
 }
@@ -281,7 +281,7 @@ fn unfinished(root: &Path) -> Result<Option<(Campaign, Memory)>> {
 fn read<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<T> {
     let text = fs::read(path).with_context(|| format!("{}", path.display()))?;
     serde_json::from_slice(&text)
-        .with_context(|| format!("{}: this is not what `nightly` writes: {hint}", path.display()))
+        .with_context(|| format!("{}: not written by `nightly`: {hint}", path.display()))
 }
 
 fn in_words(settings: &Settings) -> String {

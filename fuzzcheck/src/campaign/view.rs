@@ -1,4 +1,4 @@
-//! What a campaign shows while it runs: on a terminal a line for the whole and one for each job, each in its place;
+//! The progress display of a campaign: on a terminal one line for the whole and one per job, updated in place;
 //! elsewhere the same lines now and then.
 
 use std::collections::BTreeSet;
@@ -12,12 +12,12 @@ use super::report::summary::{name, work};
 use crate::base::text::{count, counted, rate, span, visible};
 use crate::ui::{self, LINE_INTERVAL};
 
-/// Samples whose speed is shown: the last ones, not all since the beginning.
+/// How many of the last samples the displayed speed is computed from.
 const RECENT: usize = 6;
 
 /// See the module.
 pub(crate) struct View {
-    /// One bar per line, the first for the whole; none where there is no terminal.
+    /// One bar per line, the first for the whole; none without a terminal.
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,
     is_on_stdout: bool,
     printed: Instant,
@@ -30,17 +30,17 @@ impl View {
         Self { bars, is_on_stdout: false, printed: Instant::now() }
     }
 
-    /// On standard output, where no data is: lines now and then.
+    /// On standard output, if there is no other output: lines now and then.
     pub(crate) fn on_stdout() -> Self {
         Self { bars: None, is_on_stdout: true, printed: Instant::now() }
     }
 
-    /// Shows where the campaign is, if it is time; `phase` is what it does now, in a word.
+    /// Shows the progress, if it is time; `phase` is the current activity, in a word.
     pub(crate) fn show(&mut self, campaign: &Campaign, phase: &str) {
         if let Some((place, bars)) = &mut self.bars {
             let lines = lines(campaign, phase);
             while bars.len() < lines.len() {
-                // A line that does not fit is cut: one that is wrapped leaves its rest behind.
+                // Long lines are cut: wrapped ones would leave their rest behind.
                 let style = ProgressStyle::with_template("{wide_msg}").expect("the template is fixed");
                 bars.push(place.add(ProgressBar::new_spinner().with_style(style)));
             }
@@ -57,7 +57,7 @@ impl View {
     /// Prints a permanent line.
     pub(crate) fn line(&self, text: &str) {
         match &self.bars {
-            // Where the terminal is gone there is nobody to tell.
+            // The terminal may be gone.
             Some((place, _)) => drop(place.println(text)),
             None if self.is_on_stdout => drop(ui::line(format_args!("{text}"))),
             None => eprintln!("{text}"),
@@ -77,7 +77,7 @@ fn lines(campaign: &Campaign, phase: &str) -> Vec<String> {
     let width = campaign.jobs.iter().map(|job| name(job).chars().count()).max().unwrap_or_default();
     let mut all = vec![head(campaign, phase)];
     all.extend(campaign.jobs.iter().map(|job| line(job, campaign, width)));
-    // Names of signatures and builds come from elsewhere: a terminal obeys what it is sent.
+    // Signatures come from elsewhere, and may contain control characters.
     all.iter().map(|line| visible(line)).collect()
 }
 
@@ -92,7 +92,7 @@ fn head(campaign: &Campaign, phase: &str) -> String {
     )
 }
 
-/// Until they are sorted, only their signatures are known.
+/// Findings, by signature until they are sorted.
 fn findings(campaign: &Campaign) -> String {
     if campaign.findings.is_empty() {
         let found: BTreeSet<&String> =

@@ -20,7 +20,7 @@ use crate::replay::watchdog::cpu_time;
 
 /// How often a process is asked how much CPU time it has used.
 const TICK: Duration = Duration::from_millis(20);
-/// How long a process may take to end after it was told to.
+/// How long a process may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a campaign did.
@@ -162,7 +162,7 @@ impl Course<'_> {
             text.lines().filter_map(log::artifact).filter(|path| log::is_finding(path)).collect();
         if findings.is_empty() && !ended.is_told {
             let words = tail(&text, 12);
-            bail!("the target with group {} ended with {}:\n{words}", done.group, ended.status);
+            bail!("the target with group {} exited with {}:\n{words}", done.group, ended.status);
         }
         if let (Some(case), Ending::Harness(what)) = (findings.first(), log::ending(&text)) {
             bail!("{}: {}", case.display(), harness_error(&what));

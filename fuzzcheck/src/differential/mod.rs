@@ -9,7 +9,7 @@
 //! | here | one worker of each build: a case, or a batch of them |
 //! | `named` | which builds there are |
 //! | [`pool`] | several such pairs over one stream of cases |
-//! | [`report`] | what all of it adds up to |
+//! | [`report`] | the sum of all results |
 //!
 //! A fuzz session holds a [`Follower`] and gives it what is new in its corpus.
 

@@ -1,4 +1,4 @@
-//! Several pairs of workers over one stream of cases.
+//! Runs a stream of cases on several pairs of workers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;

@@ -26,7 +26,7 @@ fn read(place: &Place<'_>, path: &str) -> Option<String> {
 }
 
 fn unknown(name: &'static str) -> Check {
-    Check::ok(name, "this system does not tell")
+    Check::ok(name, "this system does not report it")
 }
 
 /// Room for builds and corpora.
@@ -323,7 +323,7 @@ mod tests {
         };
         for probe in [core_files, address_space, stack, overcommit, randomization, memory] {
             let check = probe(&place);
-            assert_eq!((check.state, check.found.as_str()), (State::Ok, "this system does not tell"));
+            assert_eq!((check.state, check.found.as_str()), (State::Ok, "this system does not report it"));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Runs what fuzzing brings again, in slower builds that see more.
+//! Reruns new cases in slower builds that find more.
 //!
-//! A fuzzer that runs without a sanitizer tries several times as many cases. Few of them do something new, and those
-//! it keeps; so the slow builds run these alone, and a sample of the rest, because what a case reaches is not all that
-//! makes it a bug. [`super::checks`] has what runs them.
+//! A fuzzer without a sanitizer tries several times as many cases. It keeps the few that do something new,
+//! so the slow builds run only these, and a sample of the rest, because coverage is not all that
+//! makes a bug. [`super::checks`] runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ pub(crate) struct Follower {
     checks: Vec<Box<dyn Check>>,
     target: &'static Target,
     corpus: PathBuf,
-    /// Where the target writes its sample; each file is removed when it was run.
+    /// Where the target writes its sample; each file is removed once it was run.
     sample: PathBuf,
     artifacts: PathBuf,
     seen: BTreeSet<OsString>,
@@ -54,14 +54,14 @@ pub(crate) struct Caught {
     pub check: String,
     /// The command that finds it again.
     pub replay: String,
-    /// What it saw.
+    /// What it found.
     pub seen: Seen,
     /// The case.
     pub path: PathBuf,
 }
 
 impl Follower {
-    /// Follows the corpus of a target from what is in it besides the cases that are `seen`, by name.
+    /// Follows the corpus of a target, except for the cases named in `seen`.
     ///
     /// # Errors
     /// Where folders cannot be read or made.
@@ -88,7 +88,7 @@ impl Follower {
         &self.counts
     }
 
-    /// How many cases of the corpus it has not come to.
+    /// How many cases of the corpus it has not run.
     ///
     /// # Errors
     /// Where the folder cannot be read.
@@ -96,12 +96,12 @@ impl Follower {
         Ok(names(&self.corpus)?.difference(&self.seen).count() as u64)
     }
 
-    /// The cases of the corpus that it need not run again, by name.
+    /// The cases of the corpus that it need not rerun, by name.
     pub(crate) fn into_seen(self) -> BTreeSet<OsString> {
         self.seen
     }
 
-    /// Follows until `is_over`, then runs what is left; `stop` ends it at the next batch. Tells `caught` of each finding.
+    /// Follows until `is_over`, then runs the rest; `stop` ends it at the next batch. Calls `caught` for each finding.
     /// Others may use the follower between two batches.
     ///
     /// # Errors
@@ -141,7 +141,7 @@ impl Follower {
             .collect();
         let mut cases = Vec::new();
         for path in kept.iter().chain(&sampled) {
-            // libFuzzer replaces cases by smaller ones; one that is gone is no loss.
+            // libFuzzer replaces cases by smaller ones, so some may be gone.
             if let Ok(bytes) = fs::read(path) {
                 let case = (self.target.decode)(&bytes);
                 let name = path.display().to_string();
@@ -166,7 +166,7 @@ impl Follower {
         Ok(kept.len() + sampled.len())
     }
 
-    /// What the first check that finds anything in the case of a file finds there: a program without a sanitizer only
+    /// The finding of the first check that has one for the case in a file: a program without a sanitizer only
     /// knows that it died.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ impl Follower {
     }
 }
 
-/// Writes a case where libFuzzer writes those that end it.
+/// Writes a case to the folder of libFuzzer's artifacts.
 fn keep(case: &NamedCase, folder: &Path) -> Result<PathBuf> {
     fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
     let path = folder.join(format!("fuzzcheck-{}", case.case.id().short()));
@@ -194,7 +194,7 @@ fn keep(case: &NamedCase, folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The names in a folder; none where it is not there yet.
+/// The names in a folder; none if it does not exist yet.
 pub(crate) fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
     if folder.exists() { files::names_in(folder) } else { Ok(BTreeSet::new()) }
 }

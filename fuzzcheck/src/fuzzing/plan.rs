@@ -1,4 +1,4 @@
-//! What to fuzz, and the build of it.
+//! What to fuzz, and its build.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,9 +15,9 @@ use crate::files;
 use crate::tools;
 use crate::ui::shell_quoted;
 
-/// The builds in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
-/// what there is to be found are assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug
-/// build has; in the bundled one our corpora have been through all builds.
+/// The builds in which new cases are rerun by default. In an SQLite that nobody has fuzzed yet, most of
+/// what can be found are assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug
+/// build has; on the bundled one, our corpora have been run in all builds.
 pub(crate) fn builds_that_follow(configuration: &Configuration) -> Vec<BuildKind> {
     let is_other = !configuration.what().is_empty() && configuration.build != BuildKind::Debug;
     if is_other { vec![BuildKind::Debug] } else { Vec::new() }
@@ -33,15 +33,15 @@ pub(crate) struct Plan {
     pub target: &'static str,
     /// As in `cargo +TOOLCHAIN`.
     pub toolchain: Option<String>,
-    /// How long; `None` for until it is stopped.
+    /// How long; `None` until stopped.
     pub time: Option<Duration>,
-    /// How much CPU time of all processes; `None` for any.
+    /// CPU time of all processes; `None` for no limit.
     pub cpu_time: Option<Duration>,
-    /// Processes at a time.
+    /// Number of processes at the same time.
     pub jobs: usize,
-    /// Further arguments of libFuzzer.
+    /// Additional arguments of libFuzzer.
     pub arguments: Vec<String>,
-    /// Every how many cases one is left for the builds that follow; `None` without such.
+    /// One case in how many is sampled for the builds that follow; `None` without such.
     pub sample_every: Option<u32>,
     /// A file that directs the target at functions ([`tandem::targets::directed::Order`]).
     pub directed: Option<PathBuf>,
@@ -58,7 +58,7 @@ impl Plan {
         self.configuration.name_of(self.target)
     }
 
-    /// Where cases that are findings are kept.
+    /// The folder for findings.
     pub(crate) fn artifacts(&self) -> PathBuf {
         self.configuration.artifacts(&self.project, self.target)
     }
@@ -88,7 +88,7 @@ impl Plan {
         Ok(parts)
     }
 
-    /// What libFuzzer said of each finding.
+    /// libFuzzer's output for each finding.
     pub(crate) fn logs(&self) -> PathBuf {
         self.project.join("fuzz/logs").join(self.name())
     }
@@ -105,7 +105,7 @@ impl Plan {
         if program.is_file() {
             Ok(program)
         } else {
-            bail!("there is no {}: it was not built", program.display())
+            bail!("{} does not exist: it was not built", program.display())
         }
     }
 
@@ -122,15 +122,15 @@ impl Plan {
         if program.is_file() { Ok(program) } else { bail!("Cargo built no {}", program.display()) }
     }
 
-    /// Sees that there is something to build.
+    /// Checks that there is something to build.
     ///
     /// # Errors
-    /// The project is no working copy of Tandem.
+    /// The project is not a working copy of Tandem.
     pub(crate) fn check_project(&self) -> Result<()> {
         if self.project.join("fuzz/Cargo.toml").exists() {
             return Ok(());
         }
-        bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", self.project.display());
+        bail!("{} is not a working copy of Tandem: no fuzz/Cargo.toml", self.project.display());
     }
 
     /// What builds the harness of the target: `cargo build`, called as `cargo fuzz build TARGET` calls it. So there need be
@@ -214,7 +214,7 @@ impl Plan {
     /// Builds the target.
     ///
     /// # Errors
-    /// The build failed; cargo has said why on standard error.
+    /// The build failed; Cargo has reported why on standard error.
     pub(crate) fn build(&self) -> Result<()> {
         let status = self.build_command()?.status().context("cannot run cargo")?;
         if !status.success() {
@@ -223,7 +223,7 @@ impl Plan {
         self.link()
     }
 
-    /// Links the SQLite that is asked for into what [`Plan::build_command`] has built, where it is another.
+    /// Links the requested SQLite, if not the bundled one, into what [`Plan::build_command`] has built.
     ///
     /// # Errors
     /// As [`Harness::with`].

@@ -1,7 +1,7 @@
-//! Who refers to whom in an amalgamation: functions, the tables and macros through which they are called, opcodes,
+//! The reference graph of an amalgamation: functions, the tables and macros through which they are called, opcodes,
 //! result codes.
 //!
-//! Read from the text, which finds calls through tables of pointers, too, and code that is not compiled as well.
+//! Read from the source text, which includes calls through tables of pointers, but also code that is not compiled.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

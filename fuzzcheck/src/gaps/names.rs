@@ -1,4 +1,4 @@
-//! What the text of an amalgamation says of SQL functions, pragmas and result codes: which C code is theirs.
+//! Finds the C code of SQL functions, pragmas and result codes in the text of an amalgamation.
 
 use std::collections::{BTreeMap, BTreeSet};
 

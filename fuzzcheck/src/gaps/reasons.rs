@@ -1,6 +1,6 @@
-//! Why some code is not to be reached by any target, where its callers do not tell.
+//! Reasons why no target can reach some code, where its callers do not show it.
 //!
-//! Few, and each with its reason: whatever is not listed is derived from who calls it.
+//! Everything not listed here is derived from the callers.
 
 /// What a reason is about.
 enum About {

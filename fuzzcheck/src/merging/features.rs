@@ -1,4 +1,4 @@
-//! The features of cases, as one program measured them, in a file.
+//! A file with the features of cases, as measured by one program.
 //!
 //! ```text
 //! magic, SHA-256 of the program, u64 counters                 all numbers little-endian
@@ -42,7 +42,7 @@ impl Features {
         let read = std::fs::read(path).ok();
         let parsed = read.as_deref().and_then(Self::parse);
         if read.is_some() && parsed.is_none() {
-            eprintln!("fuzzcheck: {}: damaged; all cases are measured again", path.display());
+            eprintln!("fuzzcheck: {}: damaged; measuring all cases again", path.display());
         }
         parsed.filter(|features| features.program == program).unwrap_or_else(|| Self::new(program))
     }

@@ -1,4 +1,4 @@
-//! Running cases in a fuzz target to learn their features.
+//! Runs cases in a fuzz target to measure their features.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -12,7 +12,7 @@
 //! has grown): measured in another order, one case in five of `sql` has a few others. Kept measures are what makes a
 //! second call change nothing.
 //!
-//! Nothing is changed but the corpus database, at the end and at once, and `fuzz/merge/`, which may be deleted.
+//! Only the corpus database is changed, atomically at the end, and `fuzz/merge/`, which may be deleted.
 
 pub(crate) mod choose;
 mod control;

@@ -1,4 +1,4 @@
-//! What runs a case and says which bugs it shows.
+//! Runs a case and reports the bugs that it shows.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::replay::protocol::Job;
 use crate::replay::{FoundBug, Options};
 use crate::source::NamedCase;
 
-/// A process, or two, that run cases one at a time.
+/// One process, or two, to run single cases.
 pub(crate) enum Probe {
     /// Workers of a build.
     Single(Box<Client>),
@@ -74,17 +74,17 @@ impl Probe {
     }
 }
 
-/// Where probes come from.
+/// Makes probes.
 #[derive(Debug)]
 pub(crate) struct Probes {
     /// One build, or two that are compared.
     builds: Vec<Build>,
-    /// What asks for them on the command line of `run`, or the names that `compare engines` takes.
+    /// The arguments that select them for `run`, or their names for `compare engines`.
     words: Vec<String>,
 }
 
 impl Probes {
-    /// Of a build, or of a build and another one that it is compared with.
+    /// For one configuration, or for two to compare.
     ///
     /// # Errors
     /// They cannot be built.
@@ -111,7 +111,7 @@ impl Probes {
         Ok(Self { builds: vec![Build { program: worker.program, options }], words })
     }
 
-    /// A new one. `timeout_ms` replaces what a case may take, in CPU milliseconds of the release build, if given.
+    /// Starts a probe. `timeout_ms` replaces the time limit of a case, in CPU milliseconds of the release build.
     ///
     /// # Errors
     /// Where it cannot be started.
@@ -137,7 +137,7 @@ impl Probes {
         (&self.builds[0].program, &self.builds[0].options)
     }
 
-    /// What asks for the build on the command line of `run`.
+    /// The arguments that select the build for `run`.
     pub(crate) fn run_words(&self) -> &[String] {
         &self.words
     }

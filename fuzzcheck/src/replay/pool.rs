@@ -1,4 +1,4 @@
-//! Several workers over one stream of cases.
+//! Runs a stream of cases on several workers.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What parent and worker say to each other: batches of cases one way as binary frames, their results
-//! the other way as a line of JSON.
+//! The messages between parent and worker: batches of cases as binary frames in one direction, their results
+//! as a line of JSON in the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -96,7 +96,7 @@ pub struct FoundBug {
     pub message: String,
 }
 
-/// What a worker says of one case.
+/// A worker's result for one case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
     /// The case.
@@ -111,7 +111,7 @@ pub struct CaseResult {
     /// The limits that cut it short.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_short: BTreeSet<Limit>,
-    /// What the case did, where that is asked for.
+    /// What the case did, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<CaseDigest>,
     /// What it did, for a comparison with another build ([`Options::is_transcribing`]).
@@ -204,7 +204,7 @@ impl OracleCounts {
     }
 }
 
-/// What a worker says of a batch.
+/// A worker's results for a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchResult {
     /// One per case, in order.
@@ -226,7 +226,7 @@ pub struct Options {
     pub is_twice: bool,
     /// A planted bug, by name.
     pub plant: Option<String>,
-    /// Refuse nothing of what leads to a known bug.
+    /// Do not steer around known bugs.
     pub meets_known_bugs: bool,
     /// Send transcripts instead of judging.
     pub is_transcribing: bool,
@@ -236,11 +236,11 @@ pub struct Options {
     pub timeout_ms: u64,
     /// MiB of address space per worker; 0 for no limit.
     pub worker_memory_mib: u64,
-    /// Say what each case did.
+    /// Report what each case did.
     pub has_digests: bool,
     /// Where workers that count what they reach keep it: `LLVM_PROFILE_FILE` of clang.
     pub profile: Option<PathBuf>,
-    /// What workers are run under: a program and its arguments, or nothing.
+    /// The command to run workers under: a program and its arguments, or nothing.
     pub prefix: Vec<String>,
     /// Variables that workers are run with.
     pub environment: Vec<(String, String)>,

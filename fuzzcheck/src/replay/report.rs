@@ -1,4 +1,4 @@
-//! What all runs add up to.
+//! The sum of all results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::cut_short::CutShort;
 use super::protocol::{BatchResult, FoundBug, OracleCounts};
 use crate::source::Provenance;
 
-/// Slowest cases that are remembered.
+/// How many of the slowest cases are remembered.
 const SLOWEST_MAX: usize = 100;
 
 /// A case that was run.
@@ -26,14 +26,14 @@ pub struct Done {
     pub heap_bytes: Option<u64>,
     /// Its place among all cases, from 1.
     pub index: u64,
-    /// What a corpus says of it.
+    /// Its entry in a corpus.
     pub provenance: Option<Provenance>,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
 impl Done {
-    /// Whether it shows a bug that it is not known for.
+    /// Whether it shows a bug other than its known one.
     pub fn has_unknown_bugs(&self) -> bool {
         self.outcome.result.bugs.iter().any(|bug| !is_known(self.known(), bug))
     }
@@ -74,7 +74,7 @@ pub struct Slow {
 pub struct Silent {
     /// Its name.
     pub case: String,
-    /// What its corpus says of it.
+    /// Its entry in the corpus.
     pub provenance: Provenance,
 }
 
@@ -100,7 +100,7 @@ pub struct Report {
     pub oracles: BTreeMap<String, OracleCounts>,
     /// Statements refused because they lead to a known bug, by its name.
     pub avoided: BTreeMap<String, u64>,
-    /// CPU time of all cases in nanoseconds, without what the workers need besides.
+    /// CPU time of all cases in nanoseconds, without the overhead of the workers.
     pub cpu_ns: u64,
     /// The slowest cases, slowest first.
     pub slowest: Vec<Slow>,

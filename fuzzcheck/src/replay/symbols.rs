@@ -1,4 +1,4 @@
-//! Addresses of a stack into functions, files and lines: what `llvm-symbolizer` does for a sanitizer, within the parent.
+//! Symbolizes stacks: functions, files and lines, as `llvm-symbolizer` does for a sanitizer, but within the parent.
 //! It reads the debug information of a worker once, where a symbolizer would do so at each crash.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use addr2line::Loader;
 use tandem::stack::{LINE_PREFIX, is_culprit};
 
-/// Most bytes of a source file that is read for the opcode at a line.
+/// Largest source file to read for the opcode at a line.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
 /// Lines before the one of the stack among which an opcode's `case` is looked for.
 const OPCODE_LINES_MAX: usize = 1500;

@@ -1,8 +1,8 @@
 //! Which signatures are known: those of cases in corpora with a bug that is not fixed, and of the bugs that runs
 //! steer around ([`tandem::known`]).
 //!
-//! A signature is known as a whole or not at all: of a bug of which only the beginning of one is noted, a finding that
-//! begins so is as likely another bug.
+//! Signatures are compared as a whole: if only the beginning of one is known, a finding that
+//! begins the same may well be another bug.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tandem::known::KNOWN;
 
 use crate::source;
 
-/// What is known of a signature, in words, by signature.
+/// Descriptions of known bugs, by signature.
 pub(crate) struct Known(BTreeMap<String, String>);
 
 impl Known {

@@ -267,7 +267,7 @@ pub fn campaign() -> Value {
         "used_s": SESSIONS_S[0] + SESSIONS_S[1],
         "sessions": [
             { "started": "2026-11-21T22:01:02Z", "seconds": SESSIONS_S[0], "end": "killed" },
-            { "started": "2026-11-22T00:34:20Z", "seconds": SESSIONS_S[1], "end": "through" },
+            { "started": "2026-11-22T00:34:20Z", "seconds": SESSIONS_S[1], "end": "finished" },
         ],
         "build": {
             "version": "3.53.2",

@@ -22,13 +22,13 @@ use crate::replay::FoundBug;
 use crate::replay::cut_short::CutShort;
 use crate::replay::protocol::OracleCounts;
 
-/// The folder with the source and what is reached of it, in that of the campaign.
+/// The folder of the HTML coverage report, within that of the campaign.
 const PAGES: &str = "coverage";
-/// Slow cases in the record.
+/// Number of slow cases in the record.
 const SLOWEST: usize = 20;
 
 impl After<'_> {
-    /// The corpus database of a target that is written to; a copy of the shipped one where there is none yet.
+    /// The corpus database of a target to write to; at first, a copy of the shipped one.
     fn database(&self, target: &str) -> Result<PathBuf> {
         let name = format!("{target}.db");
         let (into, shipped) = (self.merge_into.join(&name), self.project.join("corpus").join(&name));
@@ -42,7 +42,7 @@ impl After<'_> {
     pub(super) fn merge(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
         let into = self.database(target)?;
         let ahead = self.targets.iter().skip_while(|other| *other != target).count();
-        // What is not counted afterwards leaves its time to merging.
+        // Without the coverage step, merging gets its time.
         let is_counted =
             !self.without.contains(&StepArg::Coverage) && self.why_not(runner, BuildKind::Coverage).is_none();
         let share = if is_counted { 0.45 } else { 0.8 };
@@ -59,7 +59,7 @@ impl After<'_> {
         Ok(done)
     }
 
-    /// Cases that ended the target while they were measured are findings like others.
+    /// Cases that crashed the target during measuring are ordinary findings.
     fn note_crashed(&self, runner: &mut Runner<'_>, target: &str, json: &[u8]) -> Result<()> {
         #[derive(Deserialize)]
         struct Document {
@@ -91,7 +91,7 @@ impl After<'_> {
     pub(super) fn replay(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
         let database = self.database(target)?;
         if !database.exists() {
-            return Ok(Done::Skipped(format!("{} is not there", database.display())));
+            return Ok(Done::Skipped(format!("{} does not exist", database.display())));
         }
         if let Some(why) = self.why_not(runner, BuildKind::Release) {
             return Ok(Done::Skipped(why));
@@ -104,7 +104,7 @@ impl After<'_> {
             words.extend(self.plant.iter().flat_map(|plant| ["--plant".into(), OsString::from(plant)]));
             words
         })?;
-        // One that was cut off says what it did until then.
+        // A run that was cut off reports what it did until then.
         if !json.is_empty() && !matches!(done, Done::Stopped) {
             self.note_replay(runner, target, &json)?;
         }
@@ -180,7 +180,10 @@ impl After<'_> {
             targets::all().iter().map(|target| self.database(target.name)).collect::<Result<_>>()?;
         databases.retain(|path| path.exists());
         if databases.is_empty() {
-            return Ok(Done::Skipped(format!("no corpus database is in {}", self.merge_into.display())));
+            return Ok(Done::Skipped(format!(
+                "there is no corpus database in {}",
+                self.merge_into.display()
+            )));
         }
         let pages = runner.state.folder().join(PAGES);
         let Output { done, json } = self.child(runner, name, 1.0, |_| {
@@ -223,7 +226,7 @@ impl After<'_> {
     }
 }
 
-/// What `coverage --json` says: all of it, and what nothing reaches where it was asked for that.
+/// The output of `coverage --json`, with gaps if requested.
 fn reached(json: &[u8]) -> Result<(Reached, Vec<Gap>)> {
     #[derive(Deserialize)]
     struct Document {

@@ -1,4 +1,4 @@
-//! Who is told what: files to be filed, messages, the exit code.
+//! Reporting: bug files, notifications, the exit code.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::triage::known::Known;
 use crate::triage::state::State as TriageState;
 
 impl After<'_> {
-    /// Names the bugs, writes a file for each that is new, and tells of it.
+    /// Names the bugs, and writes a file and a notification for each new one.
     pub(super) fn findings(&self, runner: &mut Runner<'_>) -> Result<Done> {
         let triage = TriageState::open(&self.triage)?;
         let known = Known::of_project(self.project, self.configuration.what().is_empty())?;
@@ -44,7 +44,7 @@ impl After<'_> {
         Ok(if runner.is_stopped() { Done::Stopped } else { Done::Ok })
     }
 
-    /// The bug report of `handover`; `None` where there is no time, or the case does not show its bug.
+    /// The bug report of `handover`; `None` if there is no time, or the case does not show its bug.
     fn report(&self, runner: &mut Runner<'_>, finding: &Finding, case: &Path) -> Option<String> {
         let build = BuildKind::that_reports(&finding.signature);
         if self.why_not(runner, build).is_some() {
@@ -61,13 +61,13 @@ impl After<'_> {
         });
         let is_written = output.is_ok_and(|output| matches!(output.done, Done::Ok));
         let text = fs::read_to_string(folder.path().join("report.md")).ok().filter(|_| is_written)?;
-        // The folder is gone by the time that someone reads this.
+        // The folder will be gone when someone reads this.
         let there = folder.path().join("case.tandem").display().to_string();
         let here = case.strip_prefix(self.project).unwrap_or(case).display().to_string();
         Some(text.replace(&there, &here).replace("Attached: `case.tandem`", &format!("Case: `{here}`")))
     }
 
-    /// Tells of each new bug once.
+    /// Notifies of each new bug once.
     fn tell(&self, runner: &mut Runner<'_>) -> Result<()> {
         let Some(command) = self.notify else {
             return Ok(());
@@ -84,7 +84,7 @@ impl After<'_> {
         state.save()
     }
 
-    /// Ends the campaign: what could not be done, and the exit code.
+    /// Ends the campaign: failures and the exit code.
     ///
     /// # Errors
     /// Where the record cannot be written.
@@ -107,7 +107,7 @@ impl After<'_> {
         } else {
             u8::from(!failures.is_empty()) * crate::base::EXIT_ERROR
         };
-        runner.end_session(SessionEnd::Through)?;
+        runner.end_session(SessionEnd::Finished)?;
         if let Some(command) = self.notify {
             let record = runner.state.record().display().to_string();
             let message = Message::end(&runner.state.campaign, code, failures.clone(), record);

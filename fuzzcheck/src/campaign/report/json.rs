@@ -1,4 +1,4 @@
-//! `report.json`: the campaign for machines, with what it comes to in front, and the schema of both.
+//! `report.json`: the campaign in machine-readable form, preceded by a summary, and its schema.
 
 use anyhow::Result;
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::summary::Summary;
 use crate::campaign::record::Campaign;
 
-/// Version of the format. New fields do not change it; a field that goes or means something else does.
+/// Version of the format. New fields do not change it; removed or redefined fields do.
 pub(super) const VERSION: u32 = 1;
 
 /// The report of one campaign of fuzzing.
@@ -16,9 +16,9 @@ pub(super) const VERSION: u32 = 1;
 struct Report<'c> {
     /// Version of this format.
     version: u32,
-    /// What the campaign comes to.
+    /// The summary of the campaign.
     summary: Summary,
-    /// All that is recorded of it, as in `campaign.json`.
+    /// The whole record, as in `campaign.json`.
     campaign: &'c Campaign,
 }
 

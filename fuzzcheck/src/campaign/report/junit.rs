@@ -1,5 +1,5 @@
-//! `junit.xml`, as build servers read it: suites are targets in builds and checks by build, a new finding is a failure, a
-//! known one is skipped, what could not run is an error.
+//! `junit.xml` for build servers: suites are jobs, and checks by build; a new finding is a failure, a
+//! known one is skipped, whatever could not run is an error.
 
 use maud::html;
 
@@ -8,7 +8,7 @@ use super::text::visible;
 use crate::campaign::record::{Campaign, Check, Finding, FuzzJob, Step, StepEnd};
 use crate::replay::cut_short::CutShort;
 
-/// What became of a test case.
+/// The outcome of a test case.
 enum Outcome {
     Passed,
     Skipped(String),
@@ -82,7 +82,7 @@ fn one(case: &Case) -> String {
     )
 }
 
-/// Text for an attribute or between tags. A line break in an attribute would be read back as a blank.
+/// Text for an attribute or between tags. Parsers would read a line break in an attribute as a space.
 fn escaped(text: &str) -> String {
     html! { (text) }.into_string().replace('\n', "&#10;").replace('\t', "&#9;")
 }
@@ -90,7 +90,7 @@ fn escaped(text: &str) -> String {
 fn suites(campaign: &Campaign) -> Vec<Suite> {
     let mut suites = vec![Suite { name: "campaign".to_owned(), cases: vec![whole(campaign)] }];
     suites.extend(campaign.jobs.iter().map(|job| of_job(campaign, job)));
-    // What no target found while it fuzzed was there before: the replay shows it.
+    // Findings that no target met while fuzzing come from the replay.
     let rest = campaign.findings.iter().filter(|finding| finder(campaign, finding).is_none());
     let cut_short = campaign.cut_short.iter().map(of_cut_short);
     suites.push(Suite {
@@ -110,17 +110,22 @@ fn suites(campaign: &Campaign) -> Vec<Suite> {
     suites
 }
 
-/// Whether the campaign as a whole proves anything.
+/// Whether the campaign as a whole ran.
 fn whole(campaign: &Campaign) -> Case {
     let summary = Summary::of(campaign);
     let is_proof = !matches!(summary.verdict, Verdict::Failed | Verdict::Incomplete);
     let complaints = summary.complaints.join("; ");
     let outcome =
         if is_proof && complaints.is_empty() { Outcome::Passed } else { Outcome::Error(complaints) };
-    Case { name: "all of it ran".to_owned(), class: "campaign".to_owned(), seconds: campaign.used_s, outcome }
+    Case {
+        name: "everything ran".to_owned(),
+        class: "campaign".to_owned(),
+        seconds: campaign.used_s,
+        outcome,
+    }
 }
 
-/// The first job that met a finding.
+/// The first job with a finding.
 fn finder<'c>(campaign: &'c Campaign, finding: &Finding) -> Option<&'c FuzzJob> {
     let met = |job: &&FuzzJob| job.slices.iter().any(|slice| slice.found.contains_key(&finding.signature));
     campaign.jobs.iter().find(met)
@@ -158,7 +163,7 @@ fn of_finding(finding: &Finding, suite: &str) -> Case {
 
 fn of_cut_short(cut: &CutShort) -> Case {
     let CutShort { limit, lifted_by, cases } = cut;
-    let why = format!("{cases} cases were not run to their end; {lifted_by} lifts the limit");
+    let why = format!("{cases} cases were not run to the end; {lifted_by} lifts the limit");
     let (name, class) = (format!("cut short by {limit}"), "replay".to_owned());
     Case { name, class, seconds: 0.0, outcome: Outcome::Skipped(why) }
 }
@@ -174,7 +179,7 @@ fn of_check(campaign: &Campaign, check: &Check) -> Case {
         let message = format!("{} of {} cases failed", check.failed, check.failed + check.passed);
         Outcome::Failed { kind: check.name.clone(), message, body: String::new() }
     } else if check.passed == 0 {
-        Outcome::Skipped(format!("it had nothing to say ({})", skipped.join(", ")))
+        Outcome::Skipped(format!("skipped ({})", skipped.join(", ")))
     } else {
         Outcome::Passed
     };
@@ -187,7 +192,7 @@ fn of_step(step: &Step) -> Case {
         StepEnd::Done => Outcome::Passed,
         StepEnd::Skipped => Outcome::Skipped(why("left out")),
         StepEnd::Failed => Outcome::Error(why("it failed")),
-        StepEnd::Open => Outcome::Error(why("it is not through")),
+        StepEnd::Open => Outcome::Error(why("it is unfinished")),
     };
     Case { name: step.name.clone(), class: "steps".to_owned(), seconds: step.seconds, outcome }
 }
@@ -208,7 +213,7 @@ mod tests {
         document.descendants().find(is_it).unwrap_or_else(|| panic!("{class} {name}"))
     }
 
-    /// What became of a test case, and what it says.
+    /// The outcome of a test case, and its message.
     fn outcome<'d>(document: &'d Document<'d>, class: &str, name: &str) -> (&'d str, &'d str) {
         let inner = find(document, class, name).first_element_child();
         inner.map_or(("passed", ""), |inner| {
@@ -236,7 +241,7 @@ mod tests {
         assert_eq!(outcome(&document, "checks/release", "format").0, "skipped");
         assert!(outcome(&document, "checks/debug", "norec").1.starts_with("it had nothing to say"));
         assert_eq!(outcome(&document, "steps", "notify"), ("skipped", "no --notify-cmd was given"));
-        assert_eq!(outcome(&document, "campaign", "all of it ran").0, "error", "a build failed");
+        assert_eq!(outcome(&document, "campaign", "everything ran").0, "error", "a build failed");
     }
 
     #[test]
@@ -276,7 +281,7 @@ mod tests {
         (none.jobs, none.findings, none.checks, none.steps) = Default::default();
         let xml = render(&none);
         let document = Document::parse(&xml).unwrap();
-        assert_eq!(outcome(&document, "campaign", "all of it ran").0, "error");
+        assert_eq!(outcome(&document, "campaign", "everything ran").0, "error");
         assert_eq!(document.root_element().attribute("errors"), Some("1"));
     }
 }

@@ -1,12 +1,12 @@
-//! What a campaign leaves to be read: a page, JUnit and JSON, made of its record and of nothing else.
+//! The reports of a campaign: a page, JUnit and JSON, made from its record alone.
 //!
-//! [`summary`] says what it comes to, and all three say the same. Whatever a case brought in is escaped where it is
-//! written, by default; then nothing invisible is left in the whole document ([`text::visible`]).
+//! All three share the [`summary`]. Everything that comes from cases is escaped when it is
+//! written; then invisible characters are replaced in the whole document ([`text::visible`]).
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`summary`] | the verdict and the sums |
-//! | [`text`] | figures in words, invisible characters by name |
+//! | [`text`] | numbers as text, invisible characters by code point |
 //! | `html`, `findings`, `tables` | the page |
 //! | `axis`, `plot`, `progress` | its plots |
 //! | `junit` | `junit.xml` |

@@ -1,4 +1,4 @@
-//! How a campaign went on: speed, edges and corpus of each job over time, and the sessions.
+//! The progress of a campaign: speed, edges and corpus of each job over time, and the sessions.
 
 use maud::{Markup, html};
 
@@ -9,9 +9,9 @@ use super::summary::{name, work};
 use super::text::{count, moment, rate, span};
 use crate::campaign::record::{Campaign, FuzzJob, Sample, SessionEnd};
 
-/// Most samples of a job that are drawn: more than a plot has pixels is not seen.
+/// Maximum samples per job in a plot: more would not be visible.
 const SAMPLES_DRAWN: usize = 160;
-/// A gap this many times as long as usual between two samples is a pause of the job, of which no speed is shown.
+/// A gap this many times longer than usual between two samples is a pause, for which no speed is shown.
 const PAUSE: f64 = 4.0;
 
 /// The section.
@@ -34,12 +34,12 @@ pub(super) fn section(campaign: &Campaign) -> Markup {
         } @else {
             (legend(campaign.jobs.iter().map(name)))
             div.plots {
-                (plot("Speed", "executions a second", &speed, true))
+                (plot("Speed", "executions per second", &speed, true))
                 (plot("Edges", "as libFuzzer counts them", &edges, false))
                 (plot("Corpus", "cases", &cases, false))
             }
             p.note {
-                "Time is time of the campaign, without pauses."
+                "Time is campaign time, without pauses."
                 @if !marks.is_empty() { " \u{2016} is where it was taken up again." }
             }
             (jobs(campaign))
@@ -61,7 +61,7 @@ fn boundaries(campaign: &Campaign) -> Vec<f64> {
     ends
 }
 
-/// Few enough samples to be drawn, the last among them.
+/// A reduced number of samples, including the last.
 fn thinned(samples: &[Sample]) -> Vec<Sample> {
     let every = samples.len().div_ceil(SAMPLES_DRAWN).max(1);
     let mut some: Vec<Sample> = samples.iter().copied().step_by(every).collect();
@@ -90,13 +90,13 @@ fn speeds(samples: &[Sample]) -> Stretches {
     stretches
 }
 
-/// What is said of each job.
-const COLUMNS: [&str; 7] = ["Executions", "A second", "Edges", "Corpus", "Restarts", "Run again", "Time"];
+/// The table of jobs.
+const COLUMNS: [&str; 7] = ["Executions", "Per second", "Edges", "Corpus", "Restarts", "Rerun", "Time"];
 
 fn jobs(campaign: &Campaign) -> Markup {
     html! {
         table.stack {
-            caption { "What each target did" }
+            caption { "Totals by job" }
             thead { tr {
                 th scope="col" { "Target and build" }
                 @for column in COLUMNS { th.n scope="col" { (column) } }
@@ -124,11 +124,11 @@ fn row(job: &FuzzJob) -> Markup {
         tr {
             th scope="row" { (breakable(&name(job))) }
             td.n data-label="Executions" { (count(executions)) }
-            td.n data-label="A second" { (speed) }
+            td.n data-label="Per second" { (speed) }
             td.n data-label="Edges" { (most(|at| at.edges)) }
             td.n data-label="Corpus" { (most(|at| at.corpus_cases)) }
             td.n data-label="Restarts" { (count(sum(|slice| slice.restarts))) }
-            td.n data-label="Run again" { (rerun) }
+            td.n data-label="Rerun" { (rerun) }
             td.n data-label="Time" { (span(seconds)) }
         }
         @for failure in &job.failures { tr.wide { td colspan="8" { "\u{2715} " (name(job)) ": " (failure) } } }
@@ -138,10 +138,10 @@ fn row(job: &FuzzJob) -> Markup {
 /// The sessions, with the pauses between them.
 fn sessions(campaign: &Campaign) -> Markup {
     let word = |end| match end {
-        SessionEnd::Open => "open: it goes on, or was killed and not taken up again",
+        SessionEnd::Open => "open: running, or killed and not resumed",
         SessionEnd::Killed => "killed",
         SessionEnd::Interrupted => "interrupted",
-        SessionEnd::Through => "through",
+        SessionEnd::Finished => "finished",
     };
     let pause = |index: usize| {
         let (before, next) = (campaign.sessions.get(index)?, campaign.sessions.get(index + 1)?);
@@ -159,7 +159,7 @@ fn sessions(campaign: &Campaign) -> Markup {
     }
 }
 
-/// The most so far over time: libFuzzer counts from nothing each time that it is begun, while it reads its corpus.
+/// The running maximum: libFuzzer counts from zero after each start, while it reads its corpus.
 fn most(samples: &[Sample], of: fn(&Sample) -> u64) -> Vec<(f64, f64)> {
     let so_far = samples.iter().scan(0, |most: &mut u64, at| {
         *most = (*most).max(of(at));

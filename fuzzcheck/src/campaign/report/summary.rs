@@ -1,4 +1,4 @@
-//! What a campaign comes to, in one word and a few figures.
+//! The result of a campaign, in one word and a few numbers.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,26 +6,26 @@ use serde::Serialize;
 use super::text::rate;
 use crate::campaign::record::{Campaign, FuzzJob, StepEnd};
 
-/// What a campaign came to. What comes first holds where several would.
+/// The result of a campaign; the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
-    /// It ran no case: it proves nothing.
+    /// It ran no case, which proves nothing.
     Failed,
-    /// There are bugs that nobody knew.
+    /// It found new bugs.
     New,
-    /// It is not through, or a part of it did not run: it proves less than it seems to.
+    /// It is unfinished, or a part of it did not run.
     Incomplete,
-    /// All bugs that it met are known.
+    /// All bugs found are known.
     Known,
-    /// It met no bug.
+    /// It found no bug.
     Clean,
 }
 
 /// The figures.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Summary {
-    /// What it came to.
+    /// The result.
     pub verdict: Verdict,
     /// What is wrong with the campaign itself: why it failed or is incomplete, in words.
     pub complaints: Vec<String>,
@@ -33,13 +33,13 @@ pub(crate) struct Summary {
     pub new_findings: u64,
     /// Signatures that are known.
     pub known_findings: u64,
-    /// Cases that libFuzzer ran, all targets.
+    /// Cases that libFuzzer ran, over all targets.
     pub executions: u64,
-    /// Seconds of fuzzing, all targets: of several at a time, the sum.
+    /// Seconds of fuzzing, summed over all targets.
     pub fuzzing_s: f64,
-    /// Executions per second of fuzzing; absent where no time was fuzzed.
+    /// Executions per second of fuzzing; absent without fuzzing.
     pub executions_per_s: Option<f64>,
-    /// Processes that ended and were begun again.
+    /// Processes that ended and were restarted.
     pub restarts: u64,
     /// How often the campaign was killed.
     pub kills: u64,
@@ -116,19 +116,16 @@ fn complaints(campaign: &Campaign, executions: u64) -> Vec<String> {
     let slices = campaign.jobs.iter().flat_map(|job| &job.slices);
     all.extend(slices.flat_map(|slice| slice.harness_errors.iter().cloned()));
     for step in campaign.steps.iter().filter(|step| step.end == StepEnd::Failed) {
-        let why = step.why.as_deref().unwrap_or("nothing said why");
+        let why = step.why.as_deref().unwrap_or("no reason given");
         all.push(format!("the step {} failed: {why}", step.name));
     }
     let failed: Vec<&str> =
         campaign.checks.iter().filter(|check| check.failed > 0).map(|check| check.name.as_str()).collect();
     if campaign.findings.is_empty() && !failed.is_empty() {
-        all.push(format!("checks failed of which no finding tells: {}", failed.join(", ")));
+        all.push(format!("checks failed without a finding: {}", failed.join(", ")));
     }
     if campaign.ended.is_none() {
-        all.push(
-            "it is not through: it still runs, or was killed; `fuzzcheck nightly` takes it up again"
-                .to_owned(),
-        );
+        all.push("unfinished: it is still running, or was killed; `fuzzcheck nightly` resumes it".to_owned());
     }
     all
 }

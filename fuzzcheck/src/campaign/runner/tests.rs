@@ -108,7 +108,7 @@ fn run_session(
             Ok(if ended == FuzzEnd::Stopped { Done::Stopped } else { Done::Ok })
         });
         fuzzed.unwrap();
-        let how = if runner.is_stopped() { SessionEnd::Interrupted } else { SessionEnd::Through };
+        let how = if runner.is_stopped() { SessionEnd::Interrupted } else { SessionEnd::Finished };
         runner.end_session(how).unwrap();
         end
     }));
