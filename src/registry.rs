@@ -38,7 +38,7 @@ use std::sync::OnceLock;
 use crate::oracles::{self, Entry};
 use crate::targets::{self, Target};
 
-/// See the module.
+/// Targets and oracles of a program.
 pub struct Registry {
     targets: Vec<&'static Target>,
     oracles: Vec<&'static Entry>,

@@ -74,7 +74,7 @@ impl Provenance {
         }
     }
 
-    /// True where it is to show its bug in this build of this SQLite; where the version is not known, too.
+    /// True if it is to show its bug in this build of this SQLite; where the version is not known, too.
     pub(crate) fn is_expected(&self, build: BuildKind, version: Option<Version>) -> bool {
         self.build() == Some(build) && self.has_version(version)
     }
@@ -157,7 +157,7 @@ impl Cases {
 /// Opens all paths. `target` overrides the target that a file with one case seems to be for.
 ///
 /// # Errors
-/// Where a path cannot be read, or is not what its name says, with its name and the reason. Files found
+/// If a path cannot be read, or is not what its name says, with its name and the reason. Files found
 /// in folders are skipped instead.
 pub fn open(paths: &[PathBuf], target: Option<&'static Target>) -> Result<Cases> {
     let mut all = Cases::default();
@@ -206,7 +206,7 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     }
     let is_named_database = path.extension().is_some_and(|extension| extension == "db");
     if is_named_database && id.is_none() {
-        bail!("{}: its name ends in .db, but it is no SQLite database (or a damaged one)", path.display());
+        bail!("{}: its name ends in .db, but it is not a SQLite database (or a damaged one)", path.display());
     }
     all.push(1, std::iter::once(single(path, target)?));
     Ok(())
@@ -215,7 +215,7 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
 /// Reads a corpus database.
 ///
 /// # Errors
-/// Where it is damaged or no corpus; says so, and what to do.
+/// If it is damaged or no corpus; says so, and what to do.
 pub(crate) fn load_corpus(path: &Path) -> Result<Corpus> {
     Corpus::load(path).map_err(|error| {
         let is_missing = matches!(error, CorpusError::Io { .. });
@@ -244,7 +244,7 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
         .iter()
         .map(|(id, entry)| {
             let target = Target::by_name(&entry.target).with_context(|| {
-                format!("{file}: the case {id} is for `{}`, which is no target", entry.target)
+                format!("{file}: the case {id} is for `{}`, which is not a target", entry.target)
             })?;
             let case = TestCase::decode(&entry.body);
             let provenance = Some(Provenance::from(entry));

@@ -261,7 +261,7 @@ fn devices_and_corpora_are_not_replaced() {
     // A pipe stands for /dev/null and the like, which a test had better not lose.
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
-    let words = [pipe.to_str().expect("UTF-8"), "no regular file"];
+    let words = [pipe.to_str().expect("UTF-8"), "not a regular file"];
     fuzzcheck_on("corpus import --into", &[&pipe, &case]).expect_error(&words);
     fuzzcheck_on("corpus export --fuzzdata", &[&pipe, &case]).expect_error(&words);
     let reader = std::thread::spawn({

@@ -149,7 +149,7 @@ fn what_is_no_amalgamation_is_refused_by_name() {
     let old = stage.amalgamation("3.25.3", "2018");
     run(&format!("--sqlite {}", old.display())).expect_error(&["3.25.3 is older than 3.26.0"]);
     run("--sqlite-version 3.99.0").expect_error(&["no crate is known to bundle SQLite 3.99.0", "3.31.1"]);
-    run("--sqlite-flags=DSQLITE_X").expect_error(&["DSQLITE_X", "no flag"]);
+    run("--sqlite-flags=DSQLITE_X").expect_error(&["DSQLITE_X", "not a C compiler flag"]);
     run("--build fast").expect_error(&["fast", "release", "ubsan"]);
     run("--init f").expect_error(&["--extra-c"]);
     run("--init f --extra-c nowhere.c --jobs 1").expect_error(&["nowhere.c"]);

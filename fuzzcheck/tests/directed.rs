@@ -51,7 +51,7 @@ fn target_functions_are_resolved_and_their_hits_are_counted() {
 #[test]
 fn what_is_not_there_is_named_before_anything_is_fuzzed() {
     let stage = Stage::new(TARGET);
-    on_stage(&stage, "--directed secnd").expect_error(&["--directed secnd", "near are second, "]);
+    on_stage(&stage, "--directed secnd").expect_error(&["--directed secnd", "similar names: second, "]);
     let empty = file(stage.folder.path(), "empty.diff", "");
     on_stage(&stage, &format!("--directed {}", empty.display())).expect_error(&["empty.diff", "no hunks"]);
     on_stage(&stage, "--count-directed-only").expect_error(&["--directed"]);

@@ -133,7 +133,7 @@ fn nothing_to_compare_is_an_error() {
     let folder = folder();
     bundled(folder.path(), "").expect_error(&["no case was run"]);
     let case = script(folder.path(), "PRAGMA writable_schema=1; SELECT 1;");
-    bundled(&case, "").expect_error(&["no statement was compared", "tainted: writable-schema: 1"]);
+    bundled(&case, "").expect_error(&["no statement of 1 cases was compared", "tainted: writable-schema: 1"]);
 }
 
 #[test]

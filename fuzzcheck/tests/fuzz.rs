@@ -240,7 +240,7 @@ fn what_is_missing_is_named_with_the_command_that_installs_it() {
     let stage = Stage::new("");
     let clang = project().join(".cargo/cc");
     let by_hand = finish(bare(&stage).env("CC", &clang));
-    by_hand.expect_error(&["clang is missing", "install clang by hand"]);
+    by_hand.expect_error(&["clang is missing", "install clang manually"]);
     stage.program("apt-get", "exit 0");
     let by_apt = finish(bare(&stage).env("CC", &clang));
     by_apt.expect_error(&["clang is missing", "apt-get update && apt-get install", "clang"]);
@@ -276,7 +276,7 @@ fn a_folder_that_is_no_working_copy_is_refused() {
     let empty = folder();
     let mut command = command();
     command.args(["fuzz", "sql", "--project"]).arg(Path::new(empty.path()));
-    finish(&mut command).expect_error(&["is no working copy of Tandem"]);
+    finish(&mut command).expect_error(&["is not a working copy of Tandem"]);
 }
 
 /// A case that is new to the corpus is run in the builds that follow, and compared with the other build, which here

@@ -363,11 +363,11 @@ fn a_folder_with_something_else_is_left_as_it_is() {
     ran.expect(0);
     hand_over().1.expect(0);
     fs::write(to.join("report.md"), "mine").expect("it can be written");
-    hand_over().1.expect_error(&["report.md", "it is there already"]);
+    hand_over().1.expect_error(&["report.md", "exists already"]);
     assert_eq!(text(&to.join("report.md")), "mine");
     fs::remove_file(to.join("report.md")).expect("it is there");
     let log = file(&to.join("files"), "main.db-wal", "another's");
-    hand_over().1.expect_error(&["main.db-wal", "no file of this case"]);
+    hand_over().1.expect_error(&["main.db-wal", "does not belong to this case"]);
     assert!(!to.join("report.md").exists() && log.exists());
     let case = file(folder.path(), "case.sql", CALLING);
     let taken = file(folder.path(), "taken", "");
@@ -408,7 +408,7 @@ fn other_releases_are_tried_and_those_that_cannot_be_are_said() {
     assert!(report.contains(&format!("| 3.31.1 | `{source_id}` | yes |")), "{report}");
     assert!(report.contains("Not tried: ") && !report.contains("Not tried: 3.31.1"), "{report}");
     let to = stage.path().join("other");
-    run("3.31.1,3.44.0", &to).expect_error(&["all is written", "3.44.0", "no such crate"]);
+    run("3.31.1,3.44.0", &to).expect_error(&["everything is written", "3.44.0", "no such crate"]);
     let report = text(&to.join("report.md"));
     assert!(report.contains("| 3.44.0 | | not tried: cargo cannot fetch"), "{report}");
     // The stand-in for a release is none that others may meet.

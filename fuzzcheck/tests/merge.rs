@@ -253,7 +253,7 @@ fn ctrl_c_ends_it_and_its_target() {
     let before = read(&database(&stage));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ended = Ran::from(child.wait_with_output().unwrap());
-    ended.expect_error(&["interrupted", "the corpus is as it was"]);
+    ended.expect_error(&["interrupted", "the corpus is unchanged"]);
     assert!(read(&database(&stage)) == before);
     let pid = String::from_utf8(read(&stage.path("pid"))).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "the target still runs");
@@ -358,7 +358,7 @@ fn what_cannot_be_merged_is_said() {
     finish(&mut empty.command_on_project("corpus merge nope", ""))
         .expect_error(&["no target is named `nope`"]);
     file(&found(&empty), "a", script(&[8], "CRASH"));
-    merge(&empty, "").expect_error(&["all 1 cases end the target"]);
+    merge(&empty, "").expect_error(&["all 1 cases crash the target"]);
     assert_eq!(names_in(&empty.project().join("fuzz/artifacts/sql")).len(), 1);
     assert!(!database(&empty).exists());
 

@@ -235,7 +235,7 @@ fn limits_and_the_environment_reach_libfuzzer_and_flags_come_first() {
         [("FUZZ_SECONDS", "777"), ("FUZZ_TIMEOUT_S", "9"), ("FUZZ_LOG", "stdout"), ("FUZZ_JOBS", "2")];
     let ran = finish(command.envs(environment)).expect_error(&["interrupted"]);
     assert!(
-        ran.out.starts_with("fuzzcheck: the campaign ") && ran.out.contains(" begins, for 777 s"),
+        ran.out.starts_with("fuzzcheck: starting campaign ") && ran.out.contains(", for 777 s"),
         "{ran:?}"
     );
     let arguments = String::from_utf8(read(&stage.path("arguments"))).unwrap();
@@ -254,7 +254,7 @@ fn what_there_is_no_time_for_is_said() {
     interrupt(start(&stage, "--budget 20m", 1));
     let record = stage.nightly("--budget 1s --json").expect(0).json();
     let why = step(&record, "coverage")["why"].as_str().unwrap();
-    assert!(why.contains("no time") && why.contains("coverage is not built"), "{why}");
+    assert!(why.contains("no time") && why.contains("the coverage build does not exist yet"), "{why}");
     assert_eq!(step(&record, "merge sql")["why"], "no time was left");
     assert_eq!(record["sessions"][1]["end"], "finished");
 }
@@ -303,7 +303,7 @@ fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
     let cases = names_in(&stage.project().join("fuzz/corpus/sql"));
     let ran = interrupt(start(&stage, words, 3));
     assert!(
-        ran.err.contains("is taken up: ") && ran.err.contains(&format!("{before} executions")),
+        ran.err.contains("resuming campaign ") && ran.err.contains(&format!("{before} executions")),
         "{ran:?}"
     );
     let record = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(0).json();
@@ -331,14 +331,16 @@ fn interrupted_it_says_how_to_go_on_and_two_do_not_run_at_once() {
     let stage = Stage::new(ENDLESS);
     let words = "--budget 50m --without coverage,merge,replay";
     let child = start(&stage, &format!("{words} --fresh"), 1);
-    stage.nightly(words).expect_error(&["another `fuzzcheck nightly` is at work", &child.id().to_string()]);
+    stage
+        .nightly(words)
+        .expect_error(&["another `fuzzcheck nightly` is running there", &child.id().to_string()]);
     let ran = interrupt(child);
     assert!(!ran.err.contains("--fresh"), "{ran:?}");
     let before = record(&stage.root()).unwrap();
     assert_eq!((&before["sessions"][0]["end"], &before["ended"]), (&"interrupted".into(), &Value::Null));
     // Something else is not mixed with it.
     stage.nightly(&format!("{words} --builds release")).expect_error(&[
-        "not through",
+        "unfinished",
         "--fresh",
         "--builds asan",
     ]);
@@ -407,7 +409,7 @@ fn wrong_words_are_named() {
         ("--weights sql", &["TARGET=N"]),
         ("--weights nothing=1", &["--weights"]),
         ("--max-disk-gib 0", &["--max-disk-gib", "above 0"]),
-        ("--builds coverage", &["coverage cannot be fuzzed"]),
+        ("--builds coverage", &["coverage build cannot be fuzzed"]),
         ("--rerun coverage", &["not judged", "coverage"]),
         ("--build release", &["--builds"]),
         ("--json --log stdout", &["--json", "--log stdout"]),

@@ -71,9 +71,9 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     let before = WRITTEN.map(|name| read(&home.path().join(name)));
     let whole = campaign().to_string();
     for (content, words) in [
-        ("", "this is no record of a campaign"),
-        ("[]", "this is no record of a campaign"),
-        (&whole[..whole.len() / 2], "this is no record of a campaign"),
+        ("", "not a record of a campaign"),
+        ("[]", "not a record of a campaign"),
+        (&whole[..whole.len() / 2], "not a record of a campaign"),
         ("{\"version\": 7}", "version 7"),
     ] {
         file(home.path(), "campaign.json", content);
@@ -84,7 +84,7 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     fuzzcheck_on("report", &[&nowhere]).expect_error(&["nowhere", "campaign.json"]);
     file(home.path(), "campaign.json", &whole);
     let to = file(home.path(), "file", "x");
-    fuzzcheck_on("report", &[home.path(), Path::new("--to"), &to]).expect_error(&["--to names a file"]);
+    fuzzcheck_on("report", &[home.path(), Path::new("--to"), &to]).expect_error(&["--to needs a folder"]);
     assert_eq!(read(&to), b"x");
     fuzzcheck(["report", "--schema", "somewhere"]).expect(2);
 }

@@ -48,7 +48,7 @@ pub struct Details {
     pub name: Option<String>,
     /// Where it was reported: a URL.
     pub link: Option<String>,
-    /// The versions of SQLite that have it; `None` where that is not known.
+    /// The versions of SQLite that have it; `None` if that is not known.
     pub versions: Option<VersionRange>,
     /// Why it is known and not reported or not fixed, in words.
     pub reason: Option<String>,

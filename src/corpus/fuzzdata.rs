@@ -141,7 +141,7 @@ impl Fuzzdata {
         if self.is_own_case(script) { 1 } else { self.databases.len().max(1) }
     }
 
-    /// A script on the database at an index; on none where there is none, or it brings its own.
+    /// A script on the database at an index; on none if there is none, or it brings its own.
     fn pair(&self, script: usize, database: usize) -> FuzzdataCase {
         let (id, text) = &self.scripts[script];
         let name = format!("sqlid={id}");

@@ -83,7 +83,7 @@ pub fn all() -> &'static [&'static Target] {
     ALL.get_or_init(|| TARGETS.to_vec())
 }
 
-/// Sets what [`all`] returns; false where it has returned something.
+/// Sets what [`all`] returns; false if it has returned something.
 pub(crate) fn set_all(targets: Vec<&'static Target>) -> bool {
     ALL.set(targets).is_ok()
 }

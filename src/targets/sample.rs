@@ -42,7 +42,7 @@ impl Sampler {
     /// Notes a mutated case.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(super) fn note(&mut self, case: &TestCase) -> Result<(), String> {
         self.seen += 1;
         if !self.seen.is_multiple_of(self.every) {

@@ -89,7 +89,7 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{share:.1} %")
 }
 
-/// How many per second; `None` where no time went by.
+/// How many per second; `None` if no time went by.
 pub(crate) fn rate(number: u64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| number as f64 / seconds)
 }

@@ -37,7 +37,7 @@ pub(crate) struct Range {
     pub first: usize,
     /// The last that shows it.
     pub last: usize,
-    /// The last one before it that does not; `None` where the first is the oldest that could be tried.
+    /// The last one before it that does not; `None` if the first is the oldest that could be tried.
     pub before: Option<usize>,
     /// The first one behind it that does not.
     pub after: Option<usize>,

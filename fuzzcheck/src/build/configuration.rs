@@ -11,7 +11,7 @@ use super::releases::Releases;
 use crate::build::arguments::ConfigurationArgs;
 use crate::build_kind::BuildKind;
 
-/// See the module.
+/// A configuration of SQLite.
 #[derive(Debug, Clone)]
 pub(crate) struct Configuration {
     /// How it is built.

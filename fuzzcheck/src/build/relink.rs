@@ -66,7 +66,7 @@ impl Harness {
         Path::new(&self.compile[0]).join("sqlite3")
     }
 
-    /// Makes the program `name` in `folder`, of this harness and the SQLite of `configuration`; does nothing where it is there.
+    /// Makes the program `name` in `folder`, of this harness and the SQLite of `configuration`; does nothing if it is there.
     ///
     /// # Errors
     /// What the compiler and the linker refuse they have said on standard error; a folder that cannot be written.

@@ -85,7 +85,7 @@ impl After<'_> {
     /// Runs all steps that fit into the remaining time.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn all(&self, runner: &mut Runner<'_>) -> Result<()> {
         self.triage(runner)?;
         fs::create_dir_all(&self.merge_into).with_context(|| format!("{}", self.merge_into.display()))?;

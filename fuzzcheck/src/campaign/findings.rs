@@ -56,7 +56,7 @@ impl Index {
     /// Opens that of a folder, which may be new.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(INDEX);
         let bugs = if path.exists() {
@@ -84,7 +84,7 @@ impl Index {
     /// Writes it.
     ///
     /// # Errors
-    /// Where it cannot be written; the old one is then unchanged.
+    /// If it cannot be written; the old one is then unchanged.
     pub(crate) fn save(&self) -> Result<()> {
         fs::create_dir_all(&self.folder).with_context(|| format!("{}", self.folder.display()))?;
         files::write(&self.folder.join(INDEX), &serde_json::to_vec_pretty(&self.bugs)?)
@@ -98,7 +98,7 @@ impl Index {
     /// Writes the file of a bug; `write` makes its text if there is none yet, or `None` for no file.
     ///
     /// # Errors
-    /// Where it cannot be read or written.
+    /// If it cannot be read or written.
     pub(crate) fn update_file(
         &self,
         signature: &str,

@@ -84,7 +84,7 @@ impl LibFuzzer {
     /// rerun.
     ///
     /// # Errors
-    /// Where that cannot be written down.
+    /// If that cannot be written down.
     pub(crate) fn new(jobs: Vec<Built>, folder: PathBuf) -> Result<Self> {
         let this = Self { jobs, folder };
         for job in this.jobs.iter().filter(|job| !job.rerun.is_empty()) {

@@ -100,7 +100,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The files in a folder; none where it is not there.
+/// The files in a folder; none if it is not there.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let mut paths = files::in_folder(folder).unwrap_or_default();
     paths.retain(|path| path.is_file());

@@ -38,7 +38,7 @@ pub(crate) fn machine() -> Machine {
     }
 }
 
-/// The line that a program prints; `None` where it does not run.
+/// The line that a program prints; `None` if it does not run.
 fn said(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -50,7 +50,7 @@ pub(crate) enum Done {
     Stopped,
 }
 
-/// See the module.
+/// Runs a campaign.
 pub(crate) struct Runner<'a> {
     /// The campaign.
     pub state: State,
@@ -102,7 +102,7 @@ impl<'a> Runner<'a> {
     /// Writes the record.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn save(&mut self) -> Result<()> {
         let seconds = (self.clock.now().saturating_sub(self.began)).as_secs_f64();
         if let Some(session) = self.state.campaign.sessions.last_mut() {
@@ -124,7 +124,7 @@ impl<'a> Runner<'a> {
     /// Ends the session.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn end_session(&mut self, end: SessionEnd) -> Result<()> {
         if let Some(session) = self.state.campaign.sessions.last_mut() {
             session.end = end;
@@ -135,7 +135,7 @@ impl<'a> Runner<'a> {
     /// Runs a step unless it is done, and records how it ended.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce(&mut Self) -> Result<Done>) -> Result<()> {
         let is_over = |step: &Step| step.end != StepEnd::Open;
         if self.is_stopped() || self.step_of(name).is_some_and(is_over) {
@@ -187,7 +187,7 @@ impl<'a> Runner<'a> {
     /// Fuzzes until this time of the campaign.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn fuzz(&mut self, fuzzer: &mut dyn Fuzz, until: Duration, disk: &Disk) -> Result<FuzzEnd> {
         let jobs = self.state.campaign.jobs.iter();
         let shares = jobs.map(|job| (job.weight, Duration::from_secs_f64(job.seconds().max(0.0))));

@@ -66,7 +66,7 @@ struct Share {
     rests_until: Duration,
 }
 
-/// See the module. Times are those of the campaign, without pauses.
+/// The schedule. Times are those of the campaign, without pauses.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     shares: Vec<Share>,

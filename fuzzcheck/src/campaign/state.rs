@@ -119,8 +119,8 @@ impl State {
                 if memory.settings != *settings {
                     let folder = root.join(name);
                     bail!(
-                        "{}: this campaign is not through, and fuzzes something else ({}, not {}): give the same \
-                         arguments to go on with it, or --fresh to begin another",
+                        "{}: this campaign is unfinished, and fuzzes something else ({}, not {}): use the same arguments \
+                         to resume it, or --fresh to start a new one",
                         folder.display(),
                         in_words(&memory.settings),
                         in_words(settings)
@@ -167,7 +167,7 @@ impl State {
     /// Writes all.
     ///
     /// # Errors
-    /// Where it cannot be written; the old files are then unchanged.
+    /// If it cannot be written; the old files are then unchanged.
     pub(crate) fn save(&self) -> Result<()> {
         files::write(&self.folder().join(RUNNER), &serde_json::to_vec_pretty(&self.memory)?)?;
         files::write(&self.record(), &serde_json::to_vec_pretty(&self.campaign)?)
@@ -176,7 +176,7 @@ impl State {
     /// Reads the earlier nights.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub(crate) fn trend(&self) -> Result<Vec<Night>> {
         let path = self.root.join(TREND);
         if path.exists() { read(&path, "remove it to begin a new trend") } else { Ok(Vec::new()) }
@@ -185,7 +185,7 @@ impl State {
     /// Appends the night of this campaign to the earlier ones.
     ///
     /// # Errors
-    /// Where they cannot be read or written.
+    /// If they cannot be read or written.
     pub(crate) fn add_night(&mut self, night: Night) -> Result<()> {
         let mut nights = self.trend()?;
         // A campaign that was killed between this and its end does so again.
@@ -361,7 +361,10 @@ pub(crate) mod tests {
         let state = open(root.path(), false, &[("sql", 1.0)]).unwrap();
         assert!(!state.is_resumed);
         let error = format!("{:#}", open(root.path(), false, &[]).unwrap_err());
-        assert!(error.contains("at work") && error.contains(&std::process::id().to_string()), "{error}");
+        assert!(
+            error.contains("is running there") && error.contains(&std::process::id().to_string()),
+            "{error}"
+        );
         // The lock of a process that is gone is nobody's.
         let id = state.campaign.id.clone();
         drop(state);

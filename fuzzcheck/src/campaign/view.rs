@@ -15,7 +15,7 @@ use crate::ui::{self, LINE_INTERVAL};
 /// How many of the last samples the displayed speed is computed from.
 const RECENT: usize = 6;
 
-/// See the module.
+/// The progress display.
 pub(crate) struct View {
     /// One bar per line, the first for the whole; none without a terminal.
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,

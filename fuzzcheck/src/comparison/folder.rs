@@ -26,7 +26,7 @@ use tandem::targets::group::Group;
 use super::campaign::Campaign;
 use crate::{files, source};
 
-/// See the module.
+/// The folder of a comparison.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -36,7 +36,7 @@ impl Folder {
     /// Copies program and seeds into the folder of their comparison.
     ///
     /// # Errors
-    /// Where they cannot be read or copied, and where there are no seeds.
+    /// If they cannot be read or copied, and where there are no seeds.
     pub(crate) fn open(
         project: &Path,
         target: &'static Target,
@@ -105,7 +105,7 @@ impl Folder {
     /// Makes an empty folder for a campaign, with a copy of the seeds.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn begin(&self, group: Group, repeat: u32) -> Result<PathBuf> {
         let folder = self.campaign(group, repeat);
         if folder.exists() {
@@ -123,7 +123,7 @@ impl Folder {
     /// Keeps what a campaign did.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn end(&self, group: Group, campaign: &Campaign) -> Result<()> {
         let path = self.campaign(group, campaign.repeat).join("campaign.json");
         files::write(&path, &serde_json::to_vec_pretty(campaign)?)

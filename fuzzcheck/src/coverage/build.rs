@@ -118,7 +118,7 @@ impl CoverageBuild {
     /// Runs cases and writes the profile of what they reach to `profile`.
     ///
     /// # Errors
-    /// Where no case was run, or a worker cannot be started, or nothing was counted.
+    /// If no case was run, or a worker cannot be started, or nothing was counted.
     pub(crate) fn replay(
         &self,
         cases: Cases,
@@ -158,7 +158,7 @@ impl CoverageBuild {
         }
         let raw = files::in_folder(counts.path())?;
         if raw.is_empty() {
-            bail!("{} counted nothing: it is no coverage build", self.worker.program.display());
+            bail!("{} counted nothing: it is not a coverage build", self.worker.program.display());
         }
         self.merge(&raw, profile)?;
         Ok(report)
@@ -213,7 +213,7 @@ impl CoverageBuild {
 /// decoded as the target decodes, however damaged.
 ///
 /// # Errors
-/// Where a path cannot be read.
+/// If a path cannot be read.
 pub(crate) fn cases(paths: &[PathBuf], target: Option<&'static tandem::targets::Target>) -> Result<Cases> {
     let mut all = Cases::default();
     for path in paths {

@@ -13,7 +13,7 @@ use tandem::sql::{TokenKind, tokenize};
 
 use crate::replay::report::Done;
 
-/// See the module.
+/// What the statements of cases show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
     /// SQL functions, in lower case.

@@ -52,7 +52,7 @@ pub(crate) struct Gap {
     pub kind: GapKind,
     /// Its name.
     pub name: String,
-    /// How many branches, or lines where it has none, are behind it; 0 where that cannot be said.
+    /// How many branches, or lines where it has none, are behind it; 0 if that cannot be said.
     pub size: u64,
     /// Where it is: the source module, for code.
     pub module: Option<String>,

@@ -21,7 +21,7 @@ const FORMAT: &str = "fuzzcheck coverage 1";
 /// Rows of a comparison that are printed for people.
 const ROWS_MAX: usize = 30;
 
-/// See the module.
+/// Saved coverage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Saved {
     format: String,
@@ -88,7 +88,10 @@ impl Saved {
     pub(crate) fn check_place(path: &Path) -> Result<()> {
         files::refuse_special(path)?;
         if path.exists() && !Self::is_at(path)? {
-            bail!("{}: this is no saved coverage, and is not overwritten: name another file", path.display());
+            bail!(
+                "{}: refusing to overwrite a file that is not saved coverage: name another file",
+                path.display()
+            );
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl Trend {
             Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
         };
         let trend: Self = serde_json::from_slice(&bytes).with_context(|| {
-            format!("{}: this is no trend, or a damaged one: name another file", path.display())
+            format!("{}: not a trend file, or a damaged one: name another file", path.display())
         })?;
         if trend.version > VERSION {
             bail!("{}: of version {}, this program reads {VERSION}", path.display(), trend.version);
@@ -171,7 +171,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         std::fs::write(&path, "mine").unwrap();
-        assert!(format!("{:#}", Trend::read(&path).unwrap_err()).contains("notes.txt: this is no trend"));
+        assert!(format!("{:#}", Trend::read(&path).unwrap_err()).contains("notes.txt: not a trend file"));
         std::fs::write(&path, r#"{"version":9,"nights":[]}"#).unwrap();
         assert!(format!("{:#}", Trend::read(&path).unwrap_err()).contains("version 9"));
         assert!(Trend::read(folder.path()).is_err());

@@ -73,7 +73,7 @@ impl DifferentialRunner {
     /// Starts both, and asks who they are.
     ///
     /// # Errors
-    /// Where a program cannot be started or does not speak the protocol.
+    /// If a program cannot be started or does not speak the protocol.
     pub fn new(builds: &[Build; 2]) -> Result<Self> {
         let start = |build: &Build| -> Result<(Client, String)> {
             let options = Options { is_transcribing: true, ..build.options.clone() };
@@ -108,7 +108,7 @@ impl DifferentialRunner {
     /// Runs a case on both.
     ///
     /// # Errors
-    /// Where no worker can be started any more.
+    /// If no worker can be started any more.
     pub fn check(&mut self, named: NamedCase) -> Result<Checked> {
         let named = scripted(named);
         let job =

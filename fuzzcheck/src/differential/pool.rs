@@ -13,7 +13,7 @@ use crate::source::NamedCase;
 /// shows something new. Stops early, without an error, when `stop` is set.
 ///
 /// # Errors
-/// Where workers cannot be started.
+/// If workers cannot be started.
 pub fn compare_all(
     builds: &[Build; 2],
     jobs: usize,

@@ -34,7 +34,7 @@ pub struct Warned {
     pub example: String,
 }
 
-/// See the module.
+/// The report of a comparison.
 pub struct DifferentialReport {
     /// Name and version of both engines.
     pub identities: [String; 2],

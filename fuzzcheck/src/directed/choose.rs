@@ -32,7 +32,7 @@ pub(super) fn functions(words: &[String], sqlite: &Sqlite) -> Result<BTreeSet<St
         } else {
             let near = near(word, sqlite);
             bail!(
-                "--directed {word}: no function or module of this SQLite that is counted, and no file; near are {}",
+                "--directed {word}: neither an instrumented function or module of this SQLite nor a file; similar names: {}",
                 near.join(", ")
             );
         }

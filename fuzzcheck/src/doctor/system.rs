@@ -125,7 +125,7 @@ pub(super) fn stack(place: &Place<'_>) -> Check {
         None => unknown(NAME),
         Some(Limit::Bytes(bytes)) if bytes < STACK_KIB << 10 => Check::error(
             NAME,
-            format!("{}: deep statements overflow it, which is no bug of SQLite", size(bytes)),
+            format!("{}: deep statements overflow it, which is not a bug of SQLite", size(bytes)),
             format!("ulimit -s {STACK_KIB}"),
         ),
         Some(Limit::Bytes(bytes)) => Check::ok(NAME, size(bytes)),

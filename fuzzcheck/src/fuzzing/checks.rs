@@ -35,7 +35,7 @@ pub(crate) trait Check: Send {
     /// Runs cases; what they show, each with the index of its case.
     ///
     /// # Errors
-    /// Where the harness fails.
+    /// If the harness fails.
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>>;
 }
 
@@ -52,7 +52,7 @@ impl BuildCheck {
     /// A worker of this build.
     ///
     /// # Errors
-    /// Where no temporary file can be made.
+    /// If no temporary file can be made.
     pub(crate) fn new(worker: &Worker) -> Result<Self> {
         let options = worker.options(Options {
             timeout_ms: TIMEOUT_MS,
@@ -105,7 +105,7 @@ impl DifferentialCheck {
     /// Starts workers of both builds.
     ///
     /// # Errors
-    /// Where one does not start.
+    /// If one does not start.
     pub(crate) fn new(names: [String; 2], builds: &[Build; 2]) -> Result<Self> {
         let runner = differential::Follower::new(builds)?;
         let [a, b] = &runner.report().identities;

@@ -36,7 +36,7 @@ pub(crate) struct Counts {
     pub findings: u64,
 }
 
-/// See the module.
+/// Reruns the new cases of a corpus.
 pub(crate) struct Follower {
     checks: Vec<Box<dyn Check>>,
     target: &'static Target,
@@ -64,7 +64,7 @@ impl Follower {
     /// Follows the corpus of a target, except for the cases named in `seen`.
     ///
     /// # Errors
-    /// Where folders cannot be read or made.
+    /// If folders cannot be read or made.
     pub(crate) fn new(
         checks: Vec<Box<dyn Check>>,
         target: &'static Target,
@@ -91,7 +91,7 @@ impl Follower {
     /// How many cases of the corpus it has not run.
     ///
     /// # Errors
-    /// Where the folder cannot be read.
+    /// If the folder cannot be read.
     pub(crate) fn left(&self) -> Result<u64> {
         Ok(names(&self.corpus)?.difference(&self.seen).count() as u64)
     }
@@ -105,7 +105,7 @@ impl Follower {
     /// Others may use the follower between two batches.
     ///
     /// # Errors
-    /// Where the harness fails.
+    /// If the harness fails.
     pub(crate) fn follow(
         this: &Mutex<Self>,
         is_over: &AtomicBool,
@@ -170,7 +170,7 @@ impl Follower {
     /// knows that it died.
     ///
     /// # Errors
-    /// Where the harness fails.
+    /// If the harness fails.
     pub(crate) fn look(&mut self, path: &Path) -> Result<Option<Caught>> {
         let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
         let case = (self.target.decode)(&bytes);

@@ -53,7 +53,7 @@ impl Plan {
         self.project.join("fuzz/corpus").join(self.name())
     }
 
-    /// See [`Configuration::name_of`].
+    /// The name of the folders of its inputs ([`Configuration::name_of`]).
     pub(crate) fn name(&self) -> String {
         self.configuration.name_of(self.target)
     }
@@ -76,7 +76,7 @@ impl Plan {
     /// Folders of runs with a part of the corpus, which a session that was killed has left behind.
     ///
     /// # Errors
-    /// Where their folder cannot be read.
+    /// If their folder cannot be read.
     pub(crate) fn parts_left(&self) -> Result<Vec<PathBuf>> {
         let all = self.project.join("fuzz/runs");
         let mut parts = if all.is_dir() { files::in_folder(&all)? } else { Vec::new() };
@@ -245,7 +245,7 @@ impl Plan {
     /// What builds the target, or the harness of it that [`Plan::link`] is to link.
     ///
     /// # Errors
-    /// Where the folder of its artifacts cannot be made.
+    /// If the folder of its artifacts cannot be made.
     pub(crate) fn build_command(&self) -> Result<Command> {
         eprintln!("fuzzcheck: building the target {} with coverage ({})", self.target, self.configuration);
         std::fs::create_dir_all(self.artifacts())

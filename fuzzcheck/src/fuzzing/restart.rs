@@ -30,7 +30,7 @@ impl Part {
     /// Takes a part of `corpus` into `folder`: another one for each `round`.
     ///
     /// # Errors
-    /// Where a folder cannot be read or written.
+    /// If a folder cannot be read or written.
     pub(super) fn new(corpus: &Path, folder: PathBuf, round: usize) -> Result<Self> {
         collect(&folder, corpus)?;
         fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
@@ -55,7 +55,7 @@ impl Part {
     /// Moves what was added to the corpus, and removes the folder.
     ///
     /// # Errors
-    /// Where a folder cannot be read or written.
+    /// If a folder cannot be read or written.
     pub(super) fn end(self) -> Result<()> {
         for name in &self.seeds {
             fs::remove_file(self.folder.join(name)).ok();
@@ -67,7 +67,7 @@ impl Part {
 /// Moves all of a folder, which an earlier session may have left behind, into the corpus, and removes it.
 ///
 /// # Errors
-/// Where a folder cannot be read or written.
+/// If a folder cannot be read or written.
 pub(super) fn collect(folder: &Path, corpus: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());

@@ -26,7 +26,7 @@ pub(crate) struct Node {
     pub function: Option<usize>,
 }
 
-/// See the module.
+/// The reference graph.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Graph {
     nodes: Vec<Node>,

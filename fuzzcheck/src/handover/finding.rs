@@ -17,7 +17,7 @@ pub(crate) struct Seen {
     pub build: &'static str,
     /// Options of the build, without `SQLITE_`.
     pub compile_options: Vec<String>,
-    /// Bugs, the one that is handed over first; empty where nothing was found.
+    /// Bugs, the one that is handed over first; empty if nothing was found.
     pub bugs: Vec<FoundBug>,
     /// What it did, if it came to its end.
     digest: Option<CaseDigest>,

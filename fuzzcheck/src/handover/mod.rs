@@ -81,7 +81,7 @@ impl Handed {
         // They name folders everywhere else.
         for name in [".", ".."].into_iter().filter_map(FileName::new) {
             if case.files.remove(&name).is_some() {
-                losses.push(format!("the file `{name}` is left out: that is no name for one"));
+                losses.push(format!("the file `{name}` is left out: not a valid name"));
             }
         }
         let text = case.sql.as_bytes();

@@ -54,14 +54,14 @@ impl Laboratory {
     /// Opens the folder, which may hold what was measured before.
     ///
     /// # Errors
-    /// Where it cannot be written, where the program cannot be read, and where another process uses it.
+    /// If it cannot be written, where the program cannot be read, and where another process uses it.
     pub(crate) fn open(folder: PathBuf, program: PathBuf) -> Result<Self> {
         let cases = folder.join("cases");
         fs::create_dir_all(&cases).with_context(|| format!("{}", cases.display()))?;
         let lock = File::open(&folder).with_context(|| format!("{}", folder.display()))?;
         if lock.try_lock().is_err() {
             bail!(
-                "{}: another `fuzzcheck corpus merge` is at work there: wait for it, or end it",
+                "{}: another `fuzzcheck corpus merge` is running there: wait for it, or end it",
                 folder.display()
             );
         }
@@ -81,7 +81,7 @@ impl Laboratory {
     /// What is known already: what was kept, and what control files hold that an interruption left behind.
     ///
     /// # Errors
-    /// Where files cannot be read, written or removed.
+    /// If files cannot be read, written or removed.
     pub(crate) fn known(&self) -> Result<Features> {
         let mut features = Features::load(&self.features_path(), self.digest);
         let mut remains = files::in_folder(&self.folder)?;
@@ -215,7 +215,7 @@ impl Laboratory {
     /// Forgets what is not asked for any more.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub(crate) fn forget_others(&self, features: &mut Features, wanted: &BTreeSet<CaseId>) -> Result<()> {
         let is_less = features.retain(|id| wanted.contains(id));
         if is_less { features.save(&self.features_path()) } else { Ok(()) }

@@ -46,7 +46,7 @@ pub(crate) struct Search {
     pub stop: Arc<AtomicBool>,
 }
 
-/// See the module.
+/// Judges candidates.
 pub(crate) struct WorkerJudge<'a> {
     probes: Vec<Probe>,
     target: &'static Target,
@@ -65,7 +65,7 @@ impl<'a> WorkerJudge<'a> {
     /// A judge of what is still this bug, which keeps the best case in `state`.
     ///
     /// # Errors
-    /// Where workers cannot be started.
+    /// If workers cannot be started.
     pub(crate) fn new(
         probes: &Probes,
         bug: Bug<'_>,
@@ -87,11 +87,11 @@ impl<'a> WorkerJudge<'a> {
         })
     }
 
-    /// The newest of the accepted cases that shows the bug in new workers, with the full time; `None` where none of those
+    /// The newest of the accepted cases that shows the bug in new workers, with the full time; `None` if none of those
     /// that are remembered does.
     ///
     /// # Errors
-    /// Where cases cannot be run.
+    /// If cases cannot be run.
     pub(crate) fn confirmed(&mut self, probes: &Probes) -> Result<Option<TestCase>> {
         while let Some(case) = self.history.pop() {
             if shows(&mut probes.start(None)?, &case, self.target, &self.signature, self.repeats)? {
@@ -105,7 +105,7 @@ impl<'a> WorkerJudge<'a> {
     /// Notes the end.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn finish(&mut self, attempts: u64, is_minimal: bool) -> Result<()> {
         self.state.finish(attempts, is_minimal)
     }
@@ -119,7 +119,7 @@ fn repeats(hits: u32) -> u32 {
 /// Whether a case shows the bug in one of so many runs.
 ///
 /// # Errors
-/// Where it cannot be run.
+/// If it cannot be run.
 pub(crate) fn shows(
     probe: &mut Probe,
     case: &TestCase,

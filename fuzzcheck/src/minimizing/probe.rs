@@ -37,7 +37,7 @@ impl Probe {
     /// The bugs that a case shows, most important first.
     ///
     /// # Errors
-    /// Where no worker can be started, or our own code fails.
+    /// If no worker can be started, or our own code fails.
     pub(crate) fn bugs(&mut self, case: &TestCase, target: &'static Target) -> Result<Vec<FoundBug>> {
         match self {
             Self::Single(client) => {
@@ -114,7 +114,7 @@ impl Probes {
     /// Starts a probe. `timeout_ms` replaces the time limit of a case, in CPU milliseconds of the release build.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub(crate) fn start(&self, timeout_ms: Option<u64>) -> Result<Probe> {
         let timed = |build: &Build| {
             let timeout_ms = timeout_ms.unwrap_or(build.options.timeout_ms);

@@ -25,7 +25,7 @@ struct Record {
     is_minimal: bool,
 }
 
-/// See the module.
+/// The state of minimizing.
 #[derive(Debug)]
 pub(crate) struct State {
     path: PathBuf,
@@ -36,7 +36,7 @@ impl State {
     /// The state at `path` for a case, a bug and a build; with the best case of an earlier run, if there is one.
     ///
     /// # Errors
-    /// Where the files cannot be read or written.
+    /// If the files cannot be read or written.
     pub(crate) fn open(
         path: &Path,
         original: &TestCase,
@@ -106,7 +106,7 @@ impl State {
     /// Saves a better case.
     ///
     /// # Errors
-    /// Where it cannot be written; the one before is still there.
+    /// If it cannot be written; the one before is still there.
     pub(crate) fn best(&self, case: &TestCase) -> Result<()> {
         let bytes = case.encode();
         debug_assert_eq!(CaseId::of_encoded(&bytes), case.id());
@@ -116,7 +116,7 @@ impl State {
     /// Records the end of a run.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn finish(&mut self, attempts: u64, is_minimal: bool) -> Result<()> {
         self.record.attempts += attempts;
         self.record.is_minimal = is_minimal;

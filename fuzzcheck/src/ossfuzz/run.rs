@@ -129,7 +129,7 @@ impl Drop for Copy {
 /// What a target did.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// How it ended; none where it was stopped because its time was over.
+    /// How it ended; none if it was stopped because its time was over.
     pub status: Option<ExitStatus>,
     /// Both its outputs.
     pub output: String,
@@ -177,7 +177,7 @@ impl Target<'_> {
     /// Runs it to its end, or until `limit` is over.
     ///
     /// # Errors
-    /// Where it could not be started, or Ctrl-C was pressed.
+    /// If it could not be started, or Ctrl-C was pressed.
     pub(crate) fn run(&self, args: &[&str], folders: &[&Path], limit: Duration) -> Result<Ran> {
         let program = self.copy.folder().join(self.name);
         let log = tempfile::NamedTempFile::new().context("a temporary file")?;

@@ -52,7 +52,7 @@ fn read_inner(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         files.insert(name, content);
     }
     if files.is_empty() {
-        bail!("there is no seed in it");
+        bail!("it contains no seed");
     }
     Ok(files)
 }

@@ -106,9 +106,9 @@ pub(crate) fn reads_dictionary(target: &Target<'_>) -> Result<Result<String, Str
     let text = fs::read(&path).with_context(|| format!("{}", path.display()))?;
     let words = match dictionary::count(&String::from_utf8_lossy(&text)) {
         Err((line, text)) => {
-            return Ok(Err(format!("{name}: line {line}: `{text}` is no word for libFuzzer")));
+            return Ok(Err(format!("{name}: line {line}: `{text}` is not a libFuzzer dictionary entry")));
         }
-        Ok(0) => return Ok(Err(format!("{name}: there is no word in it"))),
+        Ok(0) => return Ok(Err(format!("{name}: no entries"))),
         Ok(words) => words as u64,
     };
     let flag = format!("-dict={}", path.display());

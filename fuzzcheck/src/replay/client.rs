@@ -55,7 +55,7 @@ impl Client {
     /// A client of workers that are `program worker …`.
     ///
     /// # Errors
-    /// Where no temporary file can be made.
+    /// If no temporary file can be made.
     pub fn new(program: &Path, options: &Options) -> Result<Self> {
         let progress = NamedTempFile::with_prefix("tandem-progress-").context("making a temporary file")?;
         let slot = Arc::new(Slot::new(progress.reopen()?));
@@ -78,7 +78,7 @@ impl Client {
     /// are known; the counts of oracles are in the second part. After an interruption some may be missing.
     ///
     /// # Errors
-    /// Where no worker can be started, or none gets as far as its first case.
+    /// If no worker can be started, or none gets as far as its first case.
     pub fn run(&mut self, mut jobs: Vec<Job>) -> Result<(Vec<Outcome>, BatchResult)> {
         let mut outcomes = Vec::new();
         while !jobs.is_empty() {

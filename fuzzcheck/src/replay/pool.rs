@@ -62,7 +62,7 @@ impl<'a> Feed<'a> {
 /// for long.
 ///
 /// # Errors
-/// Where workers cannot be started.
+/// If workers cannot be started.
 pub fn run_all(
     program: &Path,
     options: &Options,

@@ -67,17 +67,17 @@ fn read_array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
 /// Sends a batch.
 ///
 /// # Errors
-/// Where the worker is gone.
+/// If the worker is gone.
 pub fn write_batch(jobs: &[Job], out: &mut impl Write) -> io::Result<()> {
     out.write_all(&(jobs.len() as u32).to_le_bytes())?;
     jobs.iter().try_for_each(|job| job.write(out))?;
     out.flush()
 }
 
-/// Receives a batch; `None` where the parent has closed the pipe.
+/// Receives a batch; `None` if the parent has closed the pipe.
 ///
 /// # Errors
-/// Where the pipe breaks in the middle of one.
+/// If the pipe breaks in the middle of one.
 pub fn read_batch(input: &mut impl Read) -> io::Result<Option<Vec<Job>>> {
     let count = match read_array(input) {
         Ok(bytes) => u32::from_le_bytes(bytes),
@@ -130,7 +130,7 @@ pub struct CaseDigest {
     pub is_cut_short: bool,
 }
 
-/// See [`CaseDigest`].
+/// What a statement did, for [`CaseDigest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementDigest {
     /// The keyword with which it begins.

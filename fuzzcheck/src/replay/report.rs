@@ -78,7 +78,7 @@ pub struct Silent {
     pub provenance: Provenance,
 }
 
-/// See the module.
+/// The results of a run.
 #[derive(Default)]
 pub struct Report {
     /// Cases that were run.

@@ -21,7 +21,7 @@ const OF_THE_LINKER: [&str; 4] = ["_end", "_edata", "_etext", "__bss_start"];
 /// The function that runs all opcodes; where in it something happened, its name does not say.
 const INTERPRETER: &str = "sqlite3VdbeExec";
 
-/// See the module.
+/// A symbolizer.
 #[derive(Default)]
 pub(crate) struct Symbolizer {
     /// By path; `None` for a file without symbols.
@@ -88,7 +88,7 @@ impl Symbolizer {
         out
     }
 
-    /// Writes those frames of an address that are wanted, as sanitizers do; false where nothing is known of it.
+    /// Writes those frames of an address that are wanted, as sanitizers do; false if nothing is known of it.
     fn write(
         &mut self,
         out: &mut String,

@@ -25,7 +25,7 @@ const VFS_VARIABLE: &str = "TANDEM_VFS";
 /// Runs until standard input ends.
 ///
 /// # Errors
-/// Where a pipe or the progress file breaks.
+/// If a pipe or the progress file breaks.
 pub fn run(options: &Options, progress: &Path, traces_statements: bool) -> Result<()> {
     let mut runner = Runner::isolated(options)?;
     if options.is_transcribing {
@@ -125,7 +125,7 @@ impl Runner {
     /// For a process that does nothing else with SQLite.
     ///
     /// # Errors
-    /// Where the planted bug of the options is unknown.
+    /// If the planted bug of the options is unknown.
     pub fn isolated(options: &Options) -> Result<Self> {
         let mut executor = Executor::isolated();
         if let Some(name) = &options.plant {

@@ -19,7 +19,7 @@ use super::NamedCase;
 /// Reads a file with one case; `target` is as in [`super::open`].
 ///
 /// # Errors
-/// Where it cannot be read or decoded; with its name.
+/// If it cannot be read or decoded; with its name.
 pub(crate) fn single(path: &Path, target: Option<&'static Target>) -> Result<NamedCase> {
     let content = read(path)?;
     let (target, case) = match target.or_else(|| target_of(path)) {

@@ -19,7 +19,7 @@ impl Known {
     /// All that these corpora know; and the library, whose bugs are those of the bundled SQLite.
     ///
     /// # Errors
-    /// Where a corpus cannot be read.
+    /// If a corpus cannot be read.
     pub(crate) fn all(corpora: &[PathBuf], is_bundled: bool) -> Result<Self> {
         let is_whole = |signature: &str| !signature.ends_with('/');
         let of_library = KNOWN.iter().filter(|bug| is_bundled && is_whole(bug.signature));
@@ -37,7 +37,7 @@ impl Known {
     /// As [`Known::all`], with the corpora of a working copy, where it has any.
     ///
     /// # Errors
-    /// Where a corpus cannot be read.
+    /// If a corpus cannot be read.
     pub(crate) fn of_project(project: &Path, is_bundled: bool) -> Result<Self> {
         let corpora = project.join("corpus");
         Self::all(if corpora.exists() { std::slice::from_ref(&corpora) } else { &[] }, is_bundled)

@@ -38,7 +38,7 @@ pub(crate) struct Bug {
     pub message: String,
 }
 
-/// See the module.
+/// The state of `triage`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct State {
     version: u32,
@@ -52,7 +52,7 @@ impl State {
     /// Opens that of a folder, which may be new.
     ///
     /// # Errors
-    /// Where it cannot be read, or is of a later format.
+    /// If it cannot be read, or is of a later format.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
         let path = folder.join(FILE);
@@ -75,7 +75,7 @@ impl State {
     /// Writes it.
     ///
     /// # Errors
-    /// Where it cannot be written; the old one is then unchanged.
+    /// If it cannot be written; the old one is then unchanged.
     pub(crate) fn save(&self) -> Result<()> {
         files::write(&self.folder.join(FILE), &serde_json::to_vec_pretty(self)?)
     }

@@ -250,7 +250,7 @@ struct Summary {
     version: u32,
     target: &'static str,
     seconds: f64,
-    /// Of all processes together; `None` where the system does not tell.
+    /// Of all processes together; `None` if the system does not tell.
     cpu_seconds: Option<f64>,
     executions: u64,
     edges: u64,

@@ -17,7 +17,7 @@ const SCHEMA: &str = "\
 SELECT type, name, tbl_name, coalesce(sql, '') FROM main.sqlite_master \
 WHERE substr(name, 1, 17) <> '__turso_internal_'";
 
-/// What the connection sees, an open transaction included; `None` where it cannot be read.
+/// What the connection sees, an open transaction included; `None` if it cannot be read.
 pub(crate) fn read(session: &Session<'_>) -> Option<EndState> {
     session.set_budget(READ_VM_STEPS);
     let rows = session.query(SCHEMA)?;

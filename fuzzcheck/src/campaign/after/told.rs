@@ -87,7 +87,7 @@ impl After<'_> {
     /// Ends the campaign: failures and the exit code.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn end(&self, runner: &mut Runner<'_>) -> Result<(u8, Vec<String>)> {
         let campaign = &mut runner.state.campaign;
         campaign.ended = Some(Timestamp::now());

@@ -200,7 +200,7 @@ mod tests {
         let page = render(&none, None);
         for words in [
             "No findings",
-            "Coverage was not measured: left out: clang is missing",
+            "Coverage was not measured: skipped: clang is missing",
             "No case was replayed: failed: no worker",
             "Failed: no case was run",
             "no target was fuzzed",

@@ -190,7 +190,7 @@ fn of_step(step: &Step) -> Case {
     let why = |otherwise: &str| step.why.clone().unwrap_or_else(|| otherwise.to_owned());
     let outcome = match step.end {
         StepEnd::Done => Outcome::Passed,
-        StepEnd::Skipped => Outcome::Skipped(why("left out")),
+        StepEnd::Skipped => Outcome::Skipped(why("skipped")),
         StepEnd::Failed => Outcome::Error(why("it failed")),
         StepEnd::Open => Outcome::Error(why("it is unfinished")),
     };
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(outcome(&document, "checks/release", "close").0, "passed");
         assert_eq!(outcome(&document, "checks/release", "integrity").0, "failure");
         assert_eq!(outcome(&document, "checks/release", "format").0, "skipped");
-        assert!(outcome(&document, "checks/debug", "norec").1.starts_with("it had nothing to say"));
+        assert!(outcome(&document, "checks/debug", "norec").1.starts_with("skipped ("));
         assert_eq!(outcome(&document, "steps", "notify"), ("skipped", "no --notify-cmd was given"));
         assert_eq!(outcome(&document, "campaign", "everything ran").0, "error", "a build failed");
     }

@@ -77,7 +77,7 @@ pub(crate) fn read(path: &Path) -> Result<(Campaign, PathBuf)> {
     let file = if path.is_dir() { path.join(RECORD) } else { path.to_owned() };
     let content = std::fs::read(&file)
         .with_context(|| format!("{}: name a folder of fuzz/nightly/ or its {RECORD}", file.display()))?;
-    let what = || format!("{}: this is no record of a campaign", file.display());
+    let what = || format!("{}: not a record of a campaign", file.display());
     let Version { version } = serde_json::from_slice(&content).with_context(what)?;
     if version > record::VERSION {
         bail!(
@@ -155,10 +155,7 @@ mod tests {
         let whole = serde_json::to_vec(&made::campaign()).unwrap();
         for content in [b"".as_slice(), b"\0\0", b"{\"version\": 1}", &whole[..whole.len() / 2]] {
             let message = said(content);
-            assert!(
-                message.contains("this is no record of a campaign") && message.contains(RECORD),
-                "{message}"
-            );
+            assert!(message.contains("not a record of a campaign") && message.contains(RECORD), "{message}");
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn section(campaign: &Campaign) -> Markup {
             }
             p.note {
                 "Time is campaign time, without pauses."
-                @if !marks.is_empty() { " \u{2016} is where it was taken up again." }
+                @if !marks.is_empty() { " \u{2016} is where it was resumed." }
             }
             (jobs(campaign))
         }
@@ -205,7 +205,7 @@ mod tests {
     fn sessions_and_the_pauses_between_them_are_shown() {
         let page = section(&campaign()).into_string();
         assert!(page.contains("2 h 20 min, killed. Pause \u{2016}1: 13 min 18 s"), "{page}");
-        assert!(page.contains("<text class=\"mark\"") && page.contains("taken up again"));
+        assert!(page.contains("<text class=\"mark\"") && page.contains("resumed"));
         assert_eq!(boundaries(&campaign()), [8_400.0]);
         assert_eq!(page.matches("<figure").count(), 3);
     }

@@ -251,7 +251,7 @@ fn gap_table(gaps: &[&Gap]) -> Markup {
 /// The steps after fuzzing.
 pub(super) fn steps(campaign: &Campaign) -> Markup {
     let end = |step: &Step| match step.end {
-        StepEnd::Open => "\u{25d0} not through",
+        StepEnd::Open => "\u{25d0} unfinished",
         StepEnd::Done => "\u{2713} done",
         StepEnd::Skipped => "\u{2013} skipped",
         StepEnd::Failed => "\u{2715} failed",

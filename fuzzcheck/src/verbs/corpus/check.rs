@@ -142,7 +142,7 @@ fn what_is_missing(case: &NamedCase) -> Vec<String> {
         Some(name) => missing.extend(wrong_name(name).map(|what| format!("`{name}`: {what}"))),
     }
     match details.link.as_deref() {
-        Some(link) if !is_link(link) => missing.push(format!("its link is no URL: {link}")),
+        Some(link) if !is_link(link) => missing.push(format!("its link is not a URL: {link}")),
         None if details.reason.is_none() => {
             missing.push("it has no link to where it was reported, and no reason why it was not".to_owned());
         }

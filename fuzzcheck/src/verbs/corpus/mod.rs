@@ -10,7 +10,7 @@ mod seed;
 
 use super::{Listed, verb};
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[
     verb::<list::Args>("list"),
     verb::<import::Args>("import"),

@@ -75,7 +75,7 @@ pub(super) struct CoverageMoreArgs {
     pub(super) compare: Option<Vec<PathBuf>>,
 }
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[verb::<gaps::Args>("gaps")];
 
 /// How many gaps are printed beside the table; `fuzzcheck coverage gaps` lists them all.

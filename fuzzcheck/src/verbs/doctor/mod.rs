@@ -38,7 +38,7 @@ pub(crate) struct Args {
     plant: Option<String>,
 }
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[verb::<selftest::Args>("selftest")];
 
 /// The results, as JSON.

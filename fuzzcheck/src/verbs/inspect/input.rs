@@ -187,7 +187,7 @@ fn of_case(case: &TestCase, name: &str, file: &str) -> Result<Vec<u8>> {
     bail!("{name}: the case has no file `{file}`, but {}: name one with --file", names.join(", "))
 }
 
-/// The content of a file; `None` where there is none of this name, which may be an id.
+/// The content of a file; `None` if there is none of this name, which may be an id.
 fn read_named(path: &Path) -> Result<Option<Vec<u8>>> {
     let shown = path.display();
     let Ok(found) = fs::metadata(path) else {

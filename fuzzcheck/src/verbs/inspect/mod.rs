@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::{Listed, verb};
 use crate::base::EXIT_FINDINGS;
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[
     verb::<db::Args>("db"),
     verb::<wal::Args>("wal"),

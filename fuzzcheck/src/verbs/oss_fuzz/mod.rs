@@ -5,5 +5,5 @@ mod dictionary;
 
 use super::{Listed, verb};
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[verb::<check::Args>("check"), verb::<dictionary::Args>("dictionary")];
