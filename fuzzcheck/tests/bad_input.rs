@@ -274,7 +274,7 @@ fn devices_and_corpora_are_not_replaced() {
 
     let corpus = corpus_copy(folder.path(), "sql");
     let before = read(&corpus);
-    let words = [corpus.to_str().expect("UTF-8"), "not overwritten"];
+    let words = [corpus.to_str().expect("UTF-8"), "refusing to overwrite"];
     fuzzcheck_on("corpus export --file", &[&corpus, &case]).expect_error(&words);
     fuzzcheck_on("corpus export --fuzzdata", &[&corpus, &case]).expect_error(&words);
     assert!(read(&corpus) == before, "the corpus was changed");

@@ -375,12 +375,12 @@ fn what_cannot_be_built_or_does_not_fuzz_is_an_error_that_is_told() {
     assert!(record["ended"].is_string());
 }
 
-/// Every process finds something as soon as it begins: it is let rest.
+/// Every process finds something as soon as it starts: it is let rest.
 #[test]
 fn what_crashes_at_once_is_let_rest() {
     let stage = Stage::new(
         "cd \"$STAGE/project\"; mkdir -p fuzz/artifacts/sql; n=$(ls fuzz/artifacts/sql | wc -l)\n\
-         grep -q 'as soon as it begins' fuzz/nightly/2*/campaign.json && waits false\n\
+         grep -q 'as soon as it starts' fuzz/nightly/2*/campaign.json && waits false\n\
          printf \"SELECT $n\" >fuzz/artifacts/sql/crash-$n; echo '#1 NEW cov: 2 ft: 3' >&2\n\
          printf 'panicked at src/oracles/mod.rs:1:2:\\nmemory/leak/x: y\\n' >&2\n\
          echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-$n\" >&2; exit 1",
@@ -390,7 +390,7 @@ fn what_crashes_at_once_is_let_rest() {
     let record = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(1).json();
     let failures = record["jobs"][0]["failures"].as_array().unwrap();
     assert!(
-        failures.len() == 1 && failures[0].as_str().unwrap().contains("as soon as it begins"),
+        failures.len() == 1 && failures[0].as_str().unwrap().contains("as soon as it starts"),
         "{failures:?}"
     );
     let cases = names_in(&stage.project().join("fuzz/artifacts/sql")).len();

@@ -218,7 +218,7 @@ fn files_beside_a_target_are_read() {
     file(&out, "one_seed_corpus.zip", "no zip");
     stage.fails("seeds", "one_seed_corpus.zip");
     fs::remove_file(out.join("one_seed_corpus.zip")).unwrap();
-    stage.fails("seeds", "is not there");
+    stage.fails("seeds", "is missing");
 }
 
 #[test]

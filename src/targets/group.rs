@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arm_switches_off_what_it_says() {
+    fn a_group_switches_off_what_it_says() {
         assert!(!Group::Without(Family::Page).weights(&DB_SQL).has(Family::Page));
         assert_eq!(Group::Fixed.weights(&DB_SQL), Group::All.weights(&DB_SQL));
         assert!(Group::Without(Family::Page).crosses_over() && !Group::WithoutCrossover.crosses_over());

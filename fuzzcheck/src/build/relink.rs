@@ -1,6 +1,6 @@
-//! Another SQLite in a program that is built already.
+//! Links another SQLite into a program that is already built.
 //!
-//! Builds of one kind differ in `sqlite3.c` and its flags, and in nothing of the harness, whose Rust takes minutes.
+//! Builds of one kind differ only in `sqlite3.c` and its flags, not in the harness, whose Rust takes minutes.
 //! So `.cargo/link-gcc` keeps what a program was linked from, and `.cargo/cc` how its SQLite was compiled. Here another
 //! `sqlite3.c` is compiled in the same way and the program is linked once more, with its objects before all others: the
 //! bundled SQLite is in an archive behind them, from which nothing is taken any more. What an older release lacks is in
@@ -8,7 +8,7 @@
 //! there twice. Linked so, a program is the same as if Cargo had built all of it: one static file with one set of
 //! coverage counters.
 //!
-//! What was made is made again where what it is made of has changed, judged by content.
+//! Outputs are rebuilt when their inputs have changed, judged by content.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -56,7 +56,7 @@ impl Harness {
         };
         let (arguments, compile) = (lines("arguments")?, lines("compile")?);
         if arguments.is_empty() || compile.is_empty() {
-            bail!("{}: it is empty; build {} again", folder.display(), program.display());
+            bail!("{}: empty; build {} again", folder.display(), program.display());
         }
         Ok(Self { arguments_path: folder.join("arguments"), arguments, compile })
     }
@@ -69,7 +69,7 @@ impl Harness {
     /// Makes the program `name` in `folder`, of this harness and the SQLite of `configuration`; does nothing if it is there.
     ///
     /// # Errors
-    /// What the compiler and the linker refuse they have said on standard error; a folder that cannot be written.
+    /// Compiler or linker failed, and have reported why on standard error; a folder that cannot be written.
     pub(crate) fn with(
         &self,
         configuration: &Configuration,
@@ -172,7 +172,7 @@ impl Build<'_> {
         command.args(arguments).arg("-o").arg(&new);
         if !succeeds(&mut command, Stdio::from(std::io::stderr()))? {
             bail!(
-                "{name} did not link ({}): see above; a symbol that is there twice tells that this SQLite lacks another one",
+                "{name} did not link ({}): see above; a duplicate symbol means that this SQLite lacks another one",
                 self.configuration
             );
         }

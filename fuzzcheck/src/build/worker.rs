@@ -15,7 +15,7 @@ use crate::build_kind::BuildKind;
 use crate::replay::Options;
 use crate::tools;
 
-/// What a program says of the SQLite in it.
+/// The SQLite in a program, as it reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     /// `sqlite3_sourceid()`.
@@ -37,7 +37,7 @@ impl Identity {
         }
     }
 
-    /// Its version; `None` for a fork that has versions of another form.
+    /// Its version; `None` for a fork with another version scheme.
     pub(crate) fn version(&self) -> Option<Version> {
         self.version.parse().ok()
     }
@@ -50,7 +50,7 @@ pub(crate) struct Worker {
     pub program: PathBuf,
     /// What it is.
     pub configuration: Configuration,
-    /// What it says of its SQLite.
+    /// Its SQLite, as it reports it.
     pub identity: Identity,
 }
 
@@ -58,7 +58,7 @@ impl Worker {
     /// Builds it, unless it is this program.
     ///
     /// # Errors
-    /// What it needs is missing, or the build failed: cargo has said why on standard error.
+    /// What it needs is missing, or the build failed: Cargo has reported why on standard error.
     pub(crate) fn build(configuration: &Configuration, project: &Path, may_install: bool) -> Result<Self> {
         if configuration.build == BuildKind::Valgrind {
             need_valgrind(may_install)?;
@@ -97,9 +97,9 @@ impl Worker {
         if let Some(sqlite) = &configuration.sqlite
             && !sqlite.source_ids.contains(&identity.source_id)
         {
-            // Were the bundled one linked in its place, nothing would be found in what was asked for.
+            // If the bundled one were linked instead, the wrong SQLite would be tested.
             bail!(
-                "{} holds SQLite {} and not {}",
+                "{} contains SQLite {}, not {}",
                 program.display(),
                 identity.source_id,
                 sqlite.source_ids.join(" or ")
@@ -121,7 +121,7 @@ impl Worker {
     }
 }
 
-/// This program, or what has been built in its place since it was started: a night is longer than it takes to build.
+/// This program, or its replacement if it was rebuilt since it was started: nights are long.
 ///
 /// # Errors
 /// The system does not say where it is.
@@ -132,7 +132,7 @@ pub(crate) fn this_program() -> Result<PathBuf> {
     Ok(replaced.filter(|path| path.exists()).unwrap_or(program))
 }
 
-/// What this program is called: another one for a crate with a registry of its own.
+/// The name of this program; a crate with its own registry has its own.
 fn program_name() -> Result<String> {
     if registry::package().is_none() {
         return Ok("fuzzcheck".to_owned());
@@ -145,12 +145,12 @@ fn program_name() -> Result<String> {
 fn compile_harness(configuration: &Configuration, project: &Path) -> Result<PathBuf> {
     let configuration = configuration.harness();
     let folder = configuration.folder(project, false);
-    // With a target of its own, build scripts and macros stay without.
+    // With an explicit target, build scripts and macros are built without it.
     let host = tools::host(project, None)?;
     let name = program_name()?;
     let built = folder.join(&host).join("worker").join(&name);
     if !built.exists() {
-        eprintln!("fuzzcheck: building workers with AddressSanitizer, once, in {}", folder.display());
+        eprintln!("fuzzcheck: building workers with AddressSanitizer (once) in {}", folder.display());
     }
     let mut command = Command::new("cargo");
     let package = registry::package().map_or_else(|| project.join("fuzzcheck"), Path::to_owned);
@@ -183,7 +183,8 @@ fn identify(program: &Path, configuration: &Configuration) -> Result<Identity> {
     if !output.status.success() {
         bail!("{} does not run: {}", program.display(), String::from_utf8_lossy(&output.stderr).trim());
     }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{} says who it is", program.display()))
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("reading the identity of {}", program.display()))
 }
 
 fn need_valgrind(may_install: bool) -> Result<()> {

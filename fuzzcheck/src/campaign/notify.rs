@@ -147,6 +147,6 @@ mod tests {
         let error = format!("{:#}", send("exit 3", &end()).unwrap_err());
         assert!(error.contains("--notify-cmd `exit 3`") && error.contains('3'), "{error}");
         let error = send_within("sleep 60", &end(), Duration::from_millis(50)).unwrap_err();
-        assert!(error.to_string().contains("did not end"), "{error}");
+        assert!(error.to_string().contains("did not finish"), "{error}");
     }
 }

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_kept_and_every_arm_has_a_turn_early() {
+    fn weights_are_kept_and_every_job_has_a_slice_early() {
         let mut schedule = Schedule::new(
             [(6.0, seconds(0)), (2.0, seconds(0)), (2.0, seconds(0))],
             seconds(0),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_campaign_that_is_taken_up_gives_those_their_turn_who_have_had_less() {
+    fn a_resumed_campaign_prefers_the_jobs_that_have_had_less() {
         let schedule = Schedule::new([(1.0, seconds(100)), (1.0, seconds(90))], seconds(190), seconds(1000));
         assert!(matches!(schedule.next(seconds(190)), Next::Slice(1, _)));
         assert_eq!(schedule.next(seconds(1000)), Next::Over);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn arms_that_never_fuzz_end_it() {
+    fn jobs_that_never_fuzz_end_it() {
         let mut schedule =
             Schedule::new([(1.0, seconds(0)), (1.0, seconds(0))], seconds(0), seconds(100_000));
         let blind = SliceEnd::Failed { why: "blind".to_owned(), has_fuzzed: false };

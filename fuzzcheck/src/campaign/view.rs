@@ -138,7 +138,7 @@ mod tests {
     use crate::campaign::report::made::campaign;
 
     #[test]
-    fn a_line_for_the_whole_and_one_for_each_arm() {
+    fn a_line_for_the_whole_and_one_for_each_job() {
         let lines = lines(&campaign(), "fuzzing");
         assert_eq!(lines[0], "fuzzing: 7 h 55 min of 8 h, 62,758,203 executions, findings: 2 new, 2 known");
         assert!(lines[1].starts_with("  db_sql/asan   slice  2     "), "{}", lines[1]);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arm_that_has_not_begun_says_so() {
+    fn a_job_that_has_not_begun_says_so() {
         let mut made = campaign();
         made.jobs.truncate(1);
         made.jobs[0].samples.clear();

@@ -1,13 +1,13 @@
-//! Whether builds agree: the same case must do the same in every build of the same SQLite.
+//! Compares builds: a case must behave the same in every build of the same SQLite.
 //!
 //! What is compared is the [`CaseDigest`]: result codes and rows of each statement, then the files. A difference
-//! between builds that do not change SQLite is undefined behaviour at work, in SQLite or in the harness, or a sanitizer
-//! that looks at the stack or the heap of a case that SQLite let grow. What may differ is excused, with the reason.
+//! between builds that do not change SQLite means undefined behavior, in SQLite or in the harness, or a sanitizer
+//! that checks the stack or the heap of a case that SQLite let grow. Expected differences are excused, with the reason.
 //!
-//! In every build: what tells of the compile options tells of another compiler. Where SQLITE_DEBUG is set, which does
+//! In every build, statements that show compile options show another compiler. With SQLITE_DEBUG, which does
 //! change SQLite:
 //! 1. `EXPLAIN` and the tables and functions that show bytecode have comments in a debug build;
-//! 2. what tells of the build tells of another one;
+//! 2. statements that depend on the build differ;
 //! 3. structures are larger, so that limits on memory are reached elsewhere;
 //! 4. a page of a damaged database is looked at more closely, and what lies behind it is not made zero
 //!    (`engine::sqlite`'s page cache cannot stand before one that asserts page sizes).
@@ -19,12 +19,12 @@ use tandem::testcase::{JOURNAL, WAL};
 use crate::build_kind::BuildKind;
 use crate::replay::protocol::{CaseDigest, StatementDigest};
 
-/// What comparing a case gives.
+/// The result of comparing a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Comparison {
     /// Both did the same.
     Equal,
-    /// They may differ, for this reason; nothing behind that was compared.
+    /// They may differ, for this reason; nothing after that was compared.
     Excused(&'static str),
     /// They differ.
     Different(String),
@@ -32,7 +32,7 @@ pub(crate) enum Comparison {
 
 /// Words of statements that show with which compiler SQLite was built.
 const TELLS_OF_THE_COMPILER: [&str; 2] = ["compile_options", "compileoption"];
-/// Words of statements that show what a debug build does otherwise.
+/// Words of statements that show what a debug build does differently.
 const TELLS_OF_THE_BUILD: [&str; 12] = [
     "pragma_list",
     "function_list",
@@ -61,7 +61,7 @@ pub(crate) fn compare(
         return Comparison::Equal;
     }
     let script = case.sql.as_bytes();
-    // What one statement may show otherwise is no reason not to look at the next.
+    // An excused statement does not excuse the next one.
     let mut excused = None;
     for (a, b) in first.statements.iter().zip(&other.statements).filter(|(a, b)| a != b) {
         let sql = script.get(a.sql.clone()).unwrap_or_default();
@@ -79,7 +79,7 @@ pub(crate) fn compare(
     let what = if first.statements.len() != other.statements.len() {
         format!("{} statements against {}", first.statements.len(), other.statements.len())
     } else if first.files != other.files {
-        "the files that are left differ".to_owned()
+        "the final files differ".to_owned()
     } else {
         "the budget ended one of the runs".to_owned()
     };
@@ -125,7 +125,7 @@ fn excuse_case(
     // A view or a trigger may ask for it where the statement does not.
     let is_told = mentions(case.sql.as_bytes(), &TELLS_OF_THE_BUILD);
     is_told.then_some(Comparison::Excused(
-        "a view, a trigger or a table holds what a debug build does otherwise",
+        "a view, a trigger or a table contains something that differs in a debug build",
     ))
 }
 
@@ -135,7 +135,7 @@ fn mentions(text: &[u8], words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
-/// Whether the database of a case is not well-formed at the start, as far as can be told.
+/// Whether the database of a case is damaged at the start, as far as can be told.
 fn is_damaged(case: &TestCase) -> bool {
     let image = case.files.main().unwrap_or_default();
     let assessment =
@@ -195,7 +195,9 @@ mod tests {
             compare(&script("PRAGMA vdbe_trace"), &twice(&one, 1), &twice(&two, 2), BuildKind::Debug);
         assert!(matches!(
             behind,
-            Comparison::Excused("a view, a trigger or a table holds what a debug build does otherwise")
+            Comparison::Excused(
+                "a view, a trigger or a table contains something that differs in a debug build"
+            )
         ));
         let behind =
             compare(&script("PRAGMA compile_options"), &twice(&one, 1), &twice(&two, 2), BuildKind::Asan);
@@ -203,7 +205,7 @@ mod tests {
         let out_of_memory = compare(&select, &one, &digest(7, 5, 1), BuildKind::Memdebug);
         assert_eq!(out_of_memory, Comparison::Excused("a limit on memory was reached"));
         let files = compare(&select, &one, &digest(101, 5, 2), BuildKind::Debug);
-        assert_eq!(files, Comparison::Different("the files that are left differ".to_owned()));
+        assert_eq!(files, Comparison::Different("the final files differ".to_owned()));
         let short = CaseDigest { is_cut_short: true, ..one.clone() };
         assert!(matches!(compare(&select, &one, &short, BuildKind::Debug), Comparison::Excused(_)));
         assert!(matches!(compare(&select, &one, &short, BuildKind::Ubsan), Comparison::Different(_)));

@@ -18,27 +18,27 @@ use crate::fuzzing::log::{self, Ending, Status, harness_error};
 use crate::fuzzing::session::{tail, take_out_of_corpus};
 use crate::replay::watchdog::cpu_time;
 
-/// How often a process is asked how much CPU time it has used.
+/// How often the CPU time of a process is measured.
 const TICK: Duration = Duration::from_millis(20);
 /// How long a process may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a campaign did.
+/// The results of a campaign.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Campaign {
     /// The group, by name.
     pub group: String,
     /// Which of the repeats, from 1.
     pub repeat: u32,
-    /// CPU seconds that it used; seconds where the system does not tell CPU time.
+    /// CPU seconds that it used; wall time if the system does not report CPU time.
     pub seconds: f64,
     /// True if `seconds` are of wall time.
     pub is_wall_time: bool,
     /// Executions of all processes.
     pub executions: u64,
-    /// Processes: one, and one more after each finding.
+    /// Number of processes: one, plus one after each finding.
     pub processes: u64,
-    /// Cases that ended a process, kept in the folder `artifacts`.
+    /// Cases that ended a process, saved in the folder `artifacts`.
     pub crashes: u64,
     /// What the target counted.
     pub stats: Stats,
@@ -54,7 +54,7 @@ pub(crate) struct Course<'a> {
     pub program: &'a Path,
     /// The variables that its build is run with.
     pub environment: Vec<(String, String)>,
-    /// Its mutations.
+    /// Its mutators.
     pub group: Group,
     /// Which of the repeats, from 1.
     pub repeat: u32,
@@ -62,7 +62,7 @@ pub(crate) struct Course<'a> {
     pub time: Duration,
     /// Where it keeps its files.
     pub folder: PathBuf,
-    /// Set when it shall end early.
+    /// Set to stop.
     pub stop: &'a AtomicBool,
 }
 
@@ -111,7 +111,7 @@ impl Course<'_> {
     }
 
     fn start(&self, done: &Campaign, log: &Path, stats: &Path) -> Result<Child> {
-        // After a finding another seed: the same would lead to it again.
+        // Another seed after a finding: the same would lead to it again.
         let seed = u64::from(self.repeat) + 1000 * done.processes;
         let log = File::create(log).with_context(|| format!("{}", log.display()))?;
         let mut command = Command::new(self.program);
@@ -132,7 +132,7 @@ impl Course<'_> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         loop {
             let has_ended = waitid(WaitId::Pid(pid), options)?.is_some();
-            // A process that has ended still tells its time, until it is waited for.
+            // The time of an ended process is available until it is waited for.
             let cpu = cpu_time(child.id());
             let used = cpu.unwrap_or_else(|| started.elapsed());
             if has_ended {
@@ -154,7 +154,7 @@ impl Course<'_> {
         }
     }
 
-    /// Adds what a process did, as it has written down itself.
+    /// Adds the statistics that a process has written.
     fn note(&self, done: &mut Campaign, log: &Path, stats: &Path, ended: &Ended) -> Result<()> {
         let text = fs::read(log).with_context(|| format!("{}", log.display()))?;
         let text = String::from_utf8_lossy(&text);

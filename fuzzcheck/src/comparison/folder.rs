@@ -1,7 +1,7 @@
-//! What a comparison keeps, under `target/compare-mutators/`.
+//! The folder of a comparison, under `target/compare-mutators/`.
 //!
 //! The folder of a comparison is named after what makes campaigns comparable: the program, the seeds, the time.
-//! With the same of all three, campaigns that are there already are not run again; more repeats and other groups
+//! If all three are the same, existing campaigns are not run again; more repeats and other groups
 //! are added to them.
 //!
 //! ```text
@@ -53,7 +53,7 @@ impl Folder {
         hash.update(&bytes);
         let seeds = files_in(cases.path())?;
         if seeds.is_empty() {
-            bail!("there are no seeds to begin with");
+            bail!("there are no seeds");
         }
         for seed in &seeds {
             let content = fs::read(seed).with_context(|| format!("{}", seed.display()))?;
@@ -66,7 +66,7 @@ impl Folder {
         if !folder.seeds().exists() {
             fs::create_dir_all(&folder.path).with_context(|| format!("{}", folder.path.display()))?;
             fs::copy(program, folder.program()).with_context(|| format!("{}", program.display()))?;
-            fs::rename(cases.path(), folder.seeds()).context("keeping the seeds")?;
+            fs::rename(cases.path(), folder.seeds()).context("saving the seeds")?;
         }
         Ok(folder)
     }

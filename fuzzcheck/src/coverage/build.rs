@@ -1,4 +1,4 @@
-//! The build that counts, and what it counts.
+//! The coverage build, and its counts.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -20,7 +20,7 @@ use crate::replay::report::Done;
 use crate::replay::{Options, Report, run_all};
 use crate::source::{Cases, NamedCase};
 
-/// How many of a kind of thing there are, and how many ran.
+/// How many items of a kind exist, and how many ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Count {
     /// Those that ran.
@@ -90,7 +90,7 @@ impl Files {
                 extra.insert(filename, summary);
             }
         }
-        let (source, sqlite) = sqlite.context("the coverage build counts nothing in sqlite3.c")?;
+        let (source, sqlite) = sqlite.context("the coverage build has no counts for sqlite3.c")?;
         Ok(Self { sqlite, source, extra })
     }
 }
@@ -104,10 +104,10 @@ pub(crate) struct CoverageBuild {
 }
 
 impl CoverageBuild {
-    /// Builds the SQLite of a configuration so that it counts.
+    /// Builds the SQLite of a configuration with counters.
     ///
     /// # Errors
-    /// What it needs is missing, or the build failed: cargo has said why on standard error.
+    /// What it needs is missing, or the build failed: Cargo has reported why on standard error.
     pub(crate) fn build(configuration: &Configuration, project: &Path, may_install: bool) -> Result<Self> {
         let tools = prepare(project, may_install)?;
         let configuration = configuration.with_build(crate::build_kind::BuildKind::Coverage);
@@ -130,7 +130,7 @@ impl CoverageBuild {
         self.replay_observed(cases, jobs, stop, profile, |_| observer())
     }
 
-    /// The same; `observer` sees what each case did, with a digest of it.
+    /// The same; `observer` gets what each case did, with a digest.
     ///
     /// # Errors
     /// As [`CoverageBuild::replay`].
@@ -234,7 +234,7 @@ fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<
             match std::fs::symlink_metadata(&path) {
                 Ok(kind) if kind.is_dir() => folders.push(path),
                 Ok(kind) if kind.is_file() => found.push(path),
-                // Links are passed over: they may lead round in circles.
+                // Links are skipped: they may form cycles.
                 _ => {}
             }
         }
@@ -242,7 +242,7 @@ fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<
     found.sort();
     let total = found.len();
     let read = move |path: PathBuf| {
-        // One that went away meanwhile is no case.
+        // A file may have disappeared meanwhile.
         let bytes = std::fs::read(&path).ok()?;
         let case = (target.decode)(&bytes);
         Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, provenance: None })

@@ -1,4 +1,4 @@
-//! Building, replaying and counting in one, for `coverage` and `coverage gaps`: the replay is what takes minutes.
+//! Builds, replays and measures, for `coverage` and `coverage gaps`.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use super::reached::Reached;
 use crate::build::worker::Identity;
 use crate::source::Cases;
 
-/// What is replayed, and in which build.
+/// What to replay.
 pub(crate) struct Order<'a> {
     /// Where the cases are.
     pub sources: &'a [PathBuf],
@@ -23,7 +23,7 @@ pub(crate) struct Order<'a> {
     pub target: Option<&'static Target>,
     /// Workers.
     pub jobs: usize,
-    /// Set when it shall end early.
+    /// Set to stop.
     pub stop: &'a AtomicBool,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Replays, target by target, so that it can be told which of them reaches what.
+    /// Replays target by target, so that the coverage of each is known.
     ///
     /// # Errors
     /// As [`CoverageBuild::replay`] and [`CoverageBuild::detail`]; no case was run; sqlite3.c is not there any more.
@@ -159,7 +159,7 @@ fn of_target(order: &Order<'_>, target: &'static Target) -> Result<Cases> {
 /// sqlite3.c as text; a fork may have names of people in an old encoding.
 fn read_source(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| {
-        format!("{}: the SQLite that was built is not there any more: build it again", path.display())
+        format!("{}: the SQLite that was built no longer exists: build it again", path.display())
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

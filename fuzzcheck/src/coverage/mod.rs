@@ -2,7 +2,7 @@
 //!
 //! A separate build of this program has an SQLite that counts branches and lines and nothing of
 //! libFuzzer's. It is used for its workers alone: what this process does with SQLite, such as reading a corpus,
-//! is not counted. [`tools`] sees to what the build needs, [`build`] builds, replays and reads the counts.
+//! is not counted. [`tools`] checks what the build needs, [`build`] builds, replays and reads the counts.
 
 pub(crate) mod build;
 pub(crate) mod evidence;

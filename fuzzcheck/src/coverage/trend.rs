@@ -1,4 +1,4 @@
-//! What corpora reached night by night, in one file.
+//! The coverage of the corpora night by night, in one file.
 //!
 //! The same corpus on the same build reaches the same: measured again right after itself, it replaces its entry. A build
 //! is its SQLite with its options, a corpus its cases in any order.

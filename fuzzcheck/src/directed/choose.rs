@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(chosen(&["leaf", "top"]).unwrap(), ["leaf", "top"]);
         assert_eq!(chosen(&["a.c"]).unwrap(), ["leaf", "middle"]);
         let error = chosen(&["Midle"]).unwrap_err().to_string();
-        assert!(error.contains("near are middle, "), "{error}");
+        assert!(error.contains("similar names: middle, "), "{error}");
         assert!(chosen(&[""]).is_err());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.diff");

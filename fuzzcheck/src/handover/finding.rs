@@ -1,4 +1,4 @@
-//! What a case showed in a build, and what should hold instead.
+//! What a case showed in a build, and what was expected instead.
 
 use tandem::engine::Code;
 
@@ -23,7 +23,7 @@ pub(crate) struct Seen {
     digest: Option<CaseDigest>,
 }
 
-/// What should hold at the end of a run.
+/// What is expected at the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expectation {
     /// It comes to its end.

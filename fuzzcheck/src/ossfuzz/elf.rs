@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(this.calls, Calls::default());
         assert_eq!(this.frames.len(), ORACLES.len());
         assert!(Program::parse(&content[..4000], &[]).is_err());
-        assert!(Program::parse(b"#!/bin/sh\n", &[]).unwrap_err().contains("no ELF"));
+        assert!(Program::parse(b"#!/bin/sh\n", &[]).unwrap_err().contains("not an ELF"));
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Ran {
             },
             None => format!("did not end within {} s", self.time.as_secs()),
         };
-        Err(format!("{end}; it said: {}", self.tail()))
+        Err(format!("{end}; output: {}", self.tail()))
     }
 
     /// The number behind `label` at the start of a line.
@@ -202,7 +202,7 @@ impl Target<'_> {
                 kill_process_group(Pid::from_child(&child), Signal::KILL).ok();
                 child.wait().context("waiting for a target")?;
                 if is_stopped {
-                    bail!("stopped while {} ran; nothing is left behind", self.name);
+                    bail!("stopped while running {}", self.name);
                 }
                 break None;
             }
@@ -255,7 +255,7 @@ mod tests {
         let options = Options::default();
         let target = Target { copy: &copy, name: "one", options: &options };
         let error = target.run(&[], &[], Duration::from_secs(100)).unwrap_err();
-        assert!(error.to_string().contains("stopped while one ran"), "{error}");
+        assert!(error.to_string().contains("stopped while running one"), "{error}");
         drop(copy);
         assert!(!folder.exists());
     }

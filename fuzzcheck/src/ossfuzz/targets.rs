@@ -1,4 +1,4 @@
-//! Which targets are in a folder, and which are to be.
+//! The targets in a folder, compared with the expected ones.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -44,7 +44,7 @@ fn mutate_and_run(seed: u32) {
 }
 
 #[test]
-fn the_operators_of_the_last_mutation_get_a_turn_and_given_inputs_credit_nobody() {
+fn the_operators_of_the_last_mutation_are_counted_and_given_inputs_credit_nobody() {
     let stats = counted("all", Group::All, || {
         run_text(b"SELECT 1;");
         // libFuzzer may throw a mutation away and ask again: nothing ran.
@@ -80,7 +80,7 @@ fn libfuzzers_arm_has_its_mutator_alone() {
 }
 
 #[test]
-fn what_an_arm_does_without_gets_no_turn_and_crossover_does_elsewhere() {
+fn what_a_group_does_without_is_not_applied_and_crossover_does_elsewhere() {
     let without = counted("without", Group::Without(Family::Token), || {
         let mut crossed = 0;
         for seed in 0..100 {

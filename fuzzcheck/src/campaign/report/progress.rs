@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_an_arm_is_no_slow_stretch() {
+    fn a_pause_of_a_job_is_no_slow_stretch() {
         let samples = [(0.0, 0), (10.0, 100), (20.0, 300), (500.0, 300), (510.0, 350)];
         let samples = samples.map(|(seconds, executions)| sample(seconds, executions));
         assert_eq!(speeds(&samples), [vec![(10.0, 10.0), (20.0, 20.0)], vec![(510.0, 5.0)]]);

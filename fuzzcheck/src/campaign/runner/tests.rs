@@ -156,7 +156,7 @@ fn counts_add_up_over_a_campaign_that_is_killed_and_interrupted() {
 }
 
 #[test]
-fn an_arm_that_crashes_at_once_or_dies_leaves_its_time_to_the_others() {
+fn a_job_that_crashes_at_once_or_dies_leaves_its_time_to_the_others() {
     let root = tempfile::tempdir().unwrap();
     let jobs = [("db_sql", 1.0), ("sql", 1.0), ("db_file", 1.0)];
     let (campaign, end, slices) =
@@ -169,13 +169,13 @@ fn an_arm_that_crashes_at_once_or_dies_leaves_its_time_to_the_others() {
     let of = |job: usize| slices.iter().filter(|slice| **slice == job).count();
     assert!((3..=9).contains(&of(0)), "{slices:?}");
     let [first, second, third] = [0, 1, 2].map(|job: usize| &campaign.jobs[job]);
-    assert!(first.failures.iter().all(|why| why.contains("as soon as it begins")), "{:?}", first.failures);
+    assert!(first.failures.iter().all(|why| why.contains("as soon as it starts")), "{:?}", first.failures);
     assert_eq!((second.failures.len(), third.failures.len()), (1, 0));
     assert!(second.seconds() > 250.0 && third.seconds() > 250.0);
 }
 
 #[test]
-fn arms_that_never_fuzz_end_the_fuzzing_early() {
+fn jobs_that_never_fuzz_end_the_fuzzing_early() {
     let root = tempfile::tempdir().unwrap();
     let (campaign, end, _) =
         run_session(root.path(), &[("sql", 1.0)], &no_limit(), |_, _| Act::Die { has_fuzzed: false });
