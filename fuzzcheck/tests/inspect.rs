@@ -242,7 +242,7 @@ fn what_is_no_such_file_is_refused_and_told() {
     }
     fuzzcheck_on("inspect db", &[&sql]).expect_error(&["a.sql", "no database", "--raw"]);
     fuzzcheck_on("inspect wal", &[&sql]).expect_error(&["a.sql", "no WAL", "--raw"]);
-    fuzzcheck_on("inspect wal", &[&sound]).expect_error(&["no WAL lies beside it"]);
+    fuzzcheck_on("inspect wal", &[&sound]).expect_error(&["no WAL beside it"]);
     fuzzcheck_on("inspect db --file x.db", &[&sound]).expect_error(&["leave out --file"]);
     fuzzcheck_on("inspect db --recovered", &[&sound]).expect_error(&["leave out --recovered"]);
     let (_, _, case) = with_log();

@@ -212,7 +212,7 @@ fn files_beside_a_target_are_read() {
     file(&out, "one.dict", "\"SELECT\"\nabs\n");
     stage.fails("dictionary", "line 2: `abs`");
     file(&out, "one.dict", "# none\n");
-    stage.fails("dictionary", "no word");
+    stage.fails("dictionary", "no entries");
     fs::remove_file(out.join("one.dict")).unwrap();
     stage.check("").expect(0);
     file(&out, "one_seed_corpus.zip", "no zip");

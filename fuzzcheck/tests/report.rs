@@ -94,7 +94,7 @@ fn the_schema_is_printed() {
     let schema = fuzzcheck(["report", "--schema"]).expect(0).json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     let described = schema["$defs"]["Summary"]["properties"]["executions"]["description"].as_str();
-    assert_eq!(described, Some("Cases that libFuzzer ran, all targets."));
+    assert_eq!(described, Some("Cases that libFuzzer ran, over all targets."));
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl After<'_> {
     ) -> Result<()> {
         runner.step(name, |runner| {
             if self.without.contains(&kind) {
-                return Ok(Done::Skipped("--without says so".to_owned()));
+                return Ok(Done::Skipped("skipped by --without".to_owned()));
             }
             work(runner, name)
         })
@@ -154,7 +154,7 @@ impl After<'_> {
     ) -> Result<Output> {
         let time = self.left(runner).mul_f64(share);
         if time < STEP_MIN {
-            return Ok(Output { done: Done::Skipped("no time was left".to_owned()), json: Vec::new() });
+            return Ok(Output { done: Done::Skipped("no time left".to_owned()), json: Vec::new() });
         }
         let folder = runner.state.folder().join("steps");
         fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;

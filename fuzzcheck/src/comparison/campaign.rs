@@ -162,7 +162,7 @@ impl Course<'_> {
             text.lines().filter_map(log::artifact).filter(|path| log::is_finding(path)).collect();
         if findings.is_empty() && !ended.is_told {
             let words = tail(&text, 12);
-            bail!("the target with group {} exited with {}:\n{words}", done.group, ended.status);
+            bail!("the target with group {} ended with {}:\n{words}", done.group, ended.status);
         }
         if let (Some(case), Ending::Harness(what)) = (findings.first(), log::ending(&text)) {
             bail!("{}: {}", case.display(), harness_error(&what));

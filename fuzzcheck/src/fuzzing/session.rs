@@ -273,7 +273,7 @@ impl<'a> Session<'a> {
             if !status.success() && !is_finding && !self.is_stopped() {
                 let words = tail(&text, 12);
                 self.progress().failure =
-                    Some(format!("the target {} exited with {status}:\n{words}", self.plan.target));
+                    Some(format!("the target {} ended with {status}:\n{words}", self.plan.target));
             }
             if !self.is_over() {
                 self.progress().restarts += 1;

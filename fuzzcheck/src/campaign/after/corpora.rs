@@ -206,7 +206,7 @@ impl After<'_> {
         let campaign = &runner.state.campaign;
         let Some(reached) = &campaign.coverage else {
             runner.state.campaign.trend = runner.state.trend()?;
-            return Ok(Done::Skipped("what the corpora reach was not counted tonight".to_owned()));
+            return Ok(Done::Skipped("coverage was not measured tonight".to_owned()));
         };
         let mut corpus_cases = 0;
         for target in targets::all().iter().map(|target| target.name) {
