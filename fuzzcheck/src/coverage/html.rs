@@ -282,7 +282,7 @@ mod tests {
         assert!(index.contains("<b>all of sqlite3.c</b>") && index.contains("prefers-color-scheme:dark"));
         let page = std::fs::read_to_string(folder.join("a.c.html")).unwrap();
         let line = "<span id=L3 class=p><a href=\"#L3\">3</a><i>7</i>int first(){ return a&lt;b; }\
-                    <q>1 of 2 outcomes never came: 1 false</q></span>";
+                    <q>1 of 2 outcomes never occurred: 1 false</q></span>";
         assert!(page.contains(line), "{page}");
         let other = std::fs::read_to_string(folder.join("b.c.html")).unwrap();
         assert!(

@@ -1,17 +1,17 @@
-//! Two builds that run the same cases, and whether they did the same.
+//! Differential fuzzing: runs the same cases in two configurations, and compares.
 //!
-//! Each build runs in worker processes of its own, which send a transcript of each case
+//! Each configuration runs in its own worker processes, which send a transcript of each case
 //! ([`crate::replay::worker::serve`]); [`tandem::difference`] compares the two. A worker that dies is a
-//! difference like any other, and the run goes on.
+//! difference like any other, and the run continues.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | here | one worker of each build: a case, or a batch of them |
-//! | `named` | which builds there are |
+//! | `named` | configurations by name |
 //! | [`pool`] | several such pairs over one stream of cases |
 //! | [`report`] | the sum of all results |
 //!
-//! A fuzz session holds a [`Follower`] and gives it what is new in its corpus.
+//! A fuzz session has a [`Follower`], which gets the new cases of its corpus.
 
 pub(crate) mod named;
 pub mod pool;
@@ -70,7 +70,7 @@ pub struct DifferentialRunner {
 }
 
 impl DifferentialRunner {
-    /// Starts both, and asks who they are.
+    /// Starts both, and asks for their identities.
     ///
     /// # Errors
     /// If a program cannot be started or does not speak the protocol.
@@ -171,7 +171,7 @@ fn introduce(client: &mut Client) -> Result<String> {
     let job = Job { index: u64::MAX, target: &DB_SQL, heap_bytes: None, body };
     let (outcomes, batch) = client.run_watched(vec![job])?;
     let error = outcomes.iter().find_map(|outcome| outcome.harness_error.as_deref());
-    ensure!(error.is_none(), "its worker fails: {}", error.unwrap_or_default());
+    ensure!(error.is_none(), "its worker failed: {}", error.unwrap_or_default());
     ensure!(!batch.engine.is_empty(), "its worker sends no transcripts");
     Ok(batch.engine)
 }
@@ -231,7 +231,7 @@ fn death(ends: &[Option<End>; 2]) -> Option<Difference> {
     })
 }
 
-/// A runner with its report, for a fuzz session: what is new in its corpus goes to both builds.
+/// A runner with its report, for a fuzz session: both builds run the new cases of its corpus.
 pub struct Follower {
     runner: DifferentialRunner,
     report: DifferentialReport,

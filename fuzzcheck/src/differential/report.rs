@@ -1,4 +1,4 @@
-//! What all compared cases add up to.
+//! The sum of all comparisons.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Found {
     pub also: Vec<(String, String)>,
 }
 
-/// Cases that are kept of a finding.
+/// How many cases of a finding are listed.
 const ALSO_MAX: usize = 50;
 
 /// A difference that is most likely harmless.
@@ -44,7 +44,7 @@ pub struct DifferentialReport {
     pub compared_cases: u64,
     /// Statements whose results were compared.
     pub statements: u64,
-    /// Cases of which was compared what they left.
+    /// Cases whose final state was compared.
     pub ends: u64,
     /// What was not compared, by reason.
     pub skipped: BTreeMap<String, u64>,

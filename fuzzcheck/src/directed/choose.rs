@@ -1,4 +1,4 @@
-//! From words to functions.
+//! Resolves words to functions.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Sqlite, diff};
 
-/// Names that are shown for one that is not there.
+/// How many similar names are shown for an unknown one.
 const NEAR_MAX: usize = 5;
 
 /// The functions that `words` mean: names of functions or modules, or files with a diff.

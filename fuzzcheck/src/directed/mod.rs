@@ -1,7 +1,6 @@
 //! `--directed`: resolves the words of a command line to functions and their callers, and reports the results.
 //!
-//! The target itself says which functions it counts ([`Inventory`]): those that are compiled in, the inlined ones among
-//! them. Modules and diffs are resolved against the text of the SQLite that it was built from; callers are read from the
+//! The target itself lists its instrumented functions ([`Inventory`]), including inlined ones. Modules and diffs are resolved against the text of the SQLite that it was built from; callers are read from the
 //! same text. What the target then does is in [`tandem::targets::directed`].
 
 mod choose;
@@ -24,7 +23,7 @@ use crate::gaps::graph::Graph;
 
 /// How far from the functions callers are looked for.
 const LEVELS_MAX: usize = 3;
-/// Functions with fewer edges reached are named in the summary, so many of them.
+/// How many functions the summary lists, those with most unreached edges first.
 const FUNCTIONS_SHOWN: usize = 10;
 
 /// The text of an SQLite, with the functions that a target counts.

@@ -1,6 +1,6 @@
 //! What the system allows: disk, core files, limits, address space, memory, cores.
 //!
-//! All of it is read from `/proc`; what is not there, as elsewhere than on Linux, is not complained of.
+//! Everything is read from `/proc`; what is missing there, as on other systems than Linux, is no error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,10 +53,7 @@ pub(super) fn disk(place: &Place<'_>) -> Check {
     let Some((free, folder)) = least else { return unknown(NAME) };
     let found = format!("{} are free in {}", size(free), folder.display());
     let fix = || {
-        format!(
-            "free some, or have CARGO_TARGET_DIR name another disk: {} are enough",
-            size(DISK_BYTES_ENOUGH)
-        )
+        format!("free some, or set CARGO_TARGET_DIR to another disk: {} are enough", size(DISK_BYTES_ENOUGH))
     };
     match free {
         ..DISK_BYTES_MIN => Check::error(NAME, found, fix()),
@@ -65,7 +62,7 @@ pub(super) fn disk(place: &Place<'_>) -> Check {
     }
 }
 
-/// What a crash costs: a program that takes in its memory, or a file.
+/// Whether crashes write core files or start a program.
 pub(super) fn core_files(place: &Place<'_>) -> Check {
     const NAME: &str = "core files";
     let Some(pattern) = read(place, "sys/kernel/core_pattern") else { return unknown(NAME) };
@@ -74,7 +71,7 @@ pub(super) fn core_files(place: &Place<'_>) -> Check {
         return Check::warning(
             NAME,
             format!(
-                "each crash is piped through {}, which slows it",
+                "each crash is piped through {}, which is slow",
                 handler.split(' ').next().unwrap_or_default()
             ),
             "echo core | sudo tee /proc/sys/kernel/core_pattern",
@@ -118,7 +115,7 @@ pub(super) fn address_space(place: &Place<'_>) -> Check {
     }
 }
 
-/// SQLite's limits of depth are made for the usual stack: on a smaller one a deep statement is a crash.
+/// SQLite's depth limits assume the usual stack: on a smaller one, a deep statement crashes.
 pub(super) fn stack(place: &Place<'_>) -> Check {
     const NAME: &str = "stack";
     match limit(place, "Max stack size") {
@@ -182,7 +179,7 @@ pub(super) fn memory(place: &Place<'_>) -> Check {
     let jobs = place.cores as u64;
     let fix = format!("--jobs {}: a worker may take {}", (free / worker).clamp(1, jobs), size(worker));
     match free {
-        free if free < worker => Check::error(NAME, found, format!("end what else runs, or {fix}")),
+        free if free < worker => Check::error(NAME, found, format!("close other programs, or {fix}")),
         free if free < worker * jobs => Check::warning(NAME, format!("{found}, for {jobs} workers"), fix),
         _ => Check::ok(NAME, found),
     }
@@ -192,7 +189,7 @@ pub(super) fn memory(place: &Place<'_>) -> Check {
 pub(super) fn cores(place: &Place<'_>) -> Check {
     const NAME: &str = "cores";
     match place.cores {
-        1 => Check::warning(NAME, "1: fuzzing and what runs cases again share it", "a machine with more"),
+        1 => Check::warning(NAME, "1: fuzzing and reruns share it", "a machine with more"),
         cores => Check::ok(NAME, cores.to_string()),
     }
 }

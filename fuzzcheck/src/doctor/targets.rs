@@ -1,4 +1,4 @@
-//! Whether the targets that are built see SQLite.
+//! Whether the built targets have SQLite's coverage counters.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -44,15 +44,13 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
     match tools::runs_with_address_sanitizer(place.project, place.toolchain) {
         Ok(()) if is_replaced => Check::warning(
             NAME,
-            format!(
-                "{} stands in place of .cargo/cc, which adds the coverage counters",
-                compiler(place.project)
-            ),
-            "unset CC, or have it be clang with -fsanitize=fuzzer-no-link in CFLAGS",
+            format!("{} replaces .cargo/cc, which adds the coverage counters", compiler(place.project)),
+            "unset CC, or set it to clang with -fsanitize=fuzzer-no-link in CFLAGS",
         ),
-        Ok(()) => {
-            Check::ok(NAME, format!("what {} compiles runs with AddressSanitizer", compiler(place.project)))
-        }
+        Ok(()) => Check::ok(
+            NAME,
+            format!("code compiled by {} runs with AddressSanitizer", compiler(place.project)),
+        ),
         Err(message) => {
             let packages = tools::clang_packages("apt-get").join(" ");
             Check::error(NAME, first_line(&message), format!("install {packages}"))
@@ -69,7 +67,7 @@ pub(super) fn cxx(place: &Place<'_>) -> Check {
     }
 }
 
-/// The runtimes of the version of clang, which the build `ubsan` links. That of AddressSanitizer comes with Rust.
+/// The runtimes of the version of clang, which the `ubsan` build links. That of AddressSanitizer comes with Rust.
 pub(super) fn runtimes(place: &Place<'_>) -> Check {
     const NAME: &str = "sanitizer runtime";
     let clang = compiler(place.project);
@@ -99,7 +97,7 @@ pub(super) fn coverage_tools(place: &Place<'_>) -> Check {
             let packages = coverage::packages("apt-get", major(&compiler(place.project)));
             Check::warning(
                 NAME,
-                format!("coverage cannot be counted: {}", first_line(&message)),
+                format!("coverage cannot be measured: {}", first_line(&message)),
                 format!("install {}", packages.join(" ")),
             )
         }

@@ -124,7 +124,7 @@ fn title(signature: &str) -> String {
     };
     match (oracle, kind) {
         ("crash", "assert") => format!("Assertion fails{place}"),
-        ("crash", "stack-overflow") => format!("Recursion without end{place}"),
+        ("crash", "stack-overflow") => format!("Infinite recursion{place}"),
         ("crash", kind) => {
             let tools = [
                 ("asan-", "AddressSanitizer: "),
@@ -134,9 +134,9 @@ fn title(signature: &str) -> String {
             let tool = tools.iter().find_map(|(mark, tool)| Some((kind.strip_prefix(mark)?, *tool)));
             tool.map_or_else(|| format!("{kind}{place}"), |(class, tool)| format!("{tool}{class}{place}"))
         }
-        ("hang", _) => format!("Does not end{place}"),
+        ("hang", _) => format!("Does not terminate{place}"),
         ("integrity" | "format", kind) => {
-            format!("A well-formed database is not any more: {}{place}", words(kind))
+            format!("A well-formed database is corrupted: {}{place}", words(kind))
         }
         ("code", kind) => format!("{kind}{place}, which should not be possible"),
         ("memory", _) => "Memory is not freed when the connection is closed".to_owned(),
@@ -158,8 +158,8 @@ mod tests {
             ("crash/assert/sqlite3Utf16to8", "Assertion fails in sqlite3Utf16to8()"),
             ("crash/SIGSEGV/SELECT", "SIGSEGV at SELECT"),
             ("crash/SIGSEGV/-", "SIGSEGV"),
-            ("hang/timeout/SELECT", "Does not end at SELECT"),
-            ("integrity/never-used/VACUUM", "A well-formed database is not any more: never used at VACUUM"),
+            ("hang/timeout/SELECT", "Does not terminate at SELECT"),
+            ("integrity/never-used/VACUUM", "A well-formed database is corrupted: never used at VACUUM"),
             ("code/SQLITE_CORRUPT/DELETE", "SQLITE_CORRUPT at DELETE, which should not be possible"),
             ("something else", "something else"),
             ("new/kind/x", "new/kind/x"),

@@ -22,7 +22,7 @@ pub(crate) const TRIALS: u32 = 5;
 /// Hears of each smaller case, and of the pass that found it.
 type OnSmaller<'a> = Box<dyn FnMut(&TestCase, &'static str) + 'a>;
 
-/// The bug to keep.
+/// The bug that must remain.
 #[derive(Clone, Copy)]
 pub(crate) struct Bug<'a> {
     /// What its case runs on.
@@ -33,12 +33,12 @@ pub(crate) struct Bug<'a> {
     pub hits: u32,
 }
 
-/// How a smaller case is looked for.
+/// How to search for a smaller case.
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
-    /// Candidates at a time.
+    /// Candidates at the same time.
     pub jobs: usize,
-    /// CPU milliseconds after which a candidate counts as hanging.
+    /// CPU milliseconds after which a candidate counts as a hang.
     pub timeout_ms: u64,
     /// How long.
     pub time: Duration,
@@ -169,7 +169,7 @@ impl Judge for WorkerJudge<'_> {
     }
 
     fn note(&mut self, case: &TestCase, pass: &'static str) -> Result<()> {
-        self.state.best(case).context("the smaller case cannot be kept")?;
+        self.state.best(case).context("the smaller case cannot be saved")?;
         if self.history.len() >= HISTORY_MAX {
             // Every second one of the older ones.
             let mut at = 0;

@@ -1,4 +1,4 @@
-//! `fuzzcheck corpus check`: whether all known bugs have their case, are explained, and are still there.
+//! `fuzzcheck corpus check`: whether all known bugs have a case, are explained, and still exist.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,9 +23,9 @@ use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{in_words, paths_or_corpus, target_by_name, tell_skipped};
 
-/// See that every known bug has its case, is explained, and is still there.
+/// Check that every known bug has a case, is explained, and still exists.
 ///
-/// Exit codes: 0 all are, 1 some are not, 2 wrong usage or an internal error.
+/// Exit codes: 0 no problems, 1 problems, 2 wrong usage or an internal error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// As for `run` [default: corpus/]
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// The target of single files, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The build in which they are run [default: that of each case]
+    /// The build to run them in [default: that of each case]
     #[command(flatten)]
     configuration: ConfigurationArgs,
     /// Do not install anything: report what is missing and stop.
@@ -67,7 +67,7 @@ struct Checked {
     shown: usize,
     /// Those of other versions than this SQLite.
     out_of_range: usize,
-    /// Those of other builds than the one that was asked for.
+    /// Those of other builds than the requested one.
     other_builds: usize,
     /// Bugs that runs steer around and that are still there.
     steered_around: usize,
@@ -81,12 +81,12 @@ impl Verb for Args {
         let all = source::open(&paths, target)?;
         let code = tell_skipped(&all);
         let known: Vec<NamedCase> = all.cases.filter(|case| kind_of(case) == Some(Kind::Known)).collect();
-        // What runs steer around is no case: it stands in the program.
+        // Bugs that runs steer around have no case, but an entry in the program.
         let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let steered: &[&KnownBug] =
             if self.paths.is_empty() && configuration.sqlite.is_none() { &KNOWN } else { &[] };
         if known.is_empty() && steered.is_empty() {
-            bail!("{}: no case is there for a known bug: nothing to check", in_words(&paths));
+            bail!("{}: no cases of known bugs: nothing to check", in_words(&paths));
         }
         let mut checked = Checked { version: 1, cases: known.len(), ..Checked::default() };
         let mut by_build: BTreeMap<BuildKind, Vec<NamedCase>> = BTreeMap::new();
@@ -127,7 +127,7 @@ fn problem(case: &NamedCase, what: String) -> Problem {
     Problem { bug: name.unwrap_or_else(|| case.case.id().short()), case: case.name.clone(), what }
 }
 
-/// What a known case does not say of its bug.
+/// What is missing in the entry of a known bug.
 fn what_is_missing(case: &NamedCase) -> Vec<String> {
     let Some(provenance) = &case.provenance else {
         return Vec::new();
@@ -152,7 +152,7 @@ fn what_is_missing(case: &NamedCase) -> Vec<String> {
         missing.push(format!("no build is named `{name}`"));
     }
     let advice = |what| {
-        format!("{what}: say it with `cargo fuzzcheck corpus add {} --name …`", case.case.id().short())
+        format!("{what}: add it with `cargo fuzzcheck corpus add {} --name …`", case.case.id().short())
     };
     missing.into_iter().map(advice).collect()
 }
@@ -178,7 +178,7 @@ fn check_cases(
     Ok(())
 }
 
-/// What is wrong with a case that was to show `known`.
+/// What is wrong with a case that should show `known`.
 fn verdict(
     known: Option<&str>,
     bugs: &[FoundBug],
@@ -191,7 +191,7 @@ fn verdict(
     }
     let here = format!("the {} build of SQLite {}", worker.configuration.build, worker.identity.version);
     Some(match bugs.first() {
-        Some(other) => format!("it shows {} and not {known} in {here}", other.signature),
+        Some(other) => format!("it shows {}, not {known}, in {here}", other.signature),
         None => {
             let until = version.map(|version| format!(", or --versions ..{version}")).unwrap_or_default();
             format!(
@@ -206,7 +206,7 @@ fn build_of(bug: &KnownBug) -> BuildKind {
     if bug.needs_asan { BuildKind::Asan } else { BuildKind::Release }
 }
 
-/// Meets the bugs that runs steer around, each by its script.
+/// Triggers the bugs that runs steer around, each by its script.
 fn check_steered<'b>(
     checked: &mut Checked,
     bugs: impl Iterator<Item = &'b &'static KnownBug>,
@@ -234,7 +234,7 @@ fn check_steered<'b>(
 fn steered_verdict(bug: &KnownBug, found: &[FoundBug]) -> Option<String> {
     let is_met = found.iter().any(|found| found.signature.starts_with(bug.signature));
     (!is_met).then(|| {
-        format!("its script does not show {}… any more: take it out of src/known.rs, so that it is not steered around", bug.signature)
+        format!("its script no longer shows {}…: remove it from src/known.rs, so that runs no longer steer around it", bug.signature)
     })
 }
 
