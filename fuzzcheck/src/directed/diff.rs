@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn what_changes_no_function_says_so() {
         let outside = "@@ -1,2 +1,1 @@\n-/* gone */\n /************** Begin file a.c ***********************************************/\n";
-        assert!(format!("{:#}", found(outside).unwrap_err()).contains("changes no function"));
+        assert!(format!("{:#}", found(outside).unwrap_err()).contains("changes no instrumented function"));
         assert!(format!("{:#}", found(INNER).unwrap_err()).contains("cut short"));
         assert!(format!("{:#}", found("@@ -x +y @@\n").unwrap_err()).contains("what is"));
     }
