@@ -89,7 +89,7 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
     refused("--plant abort", &["--name"]);
     refused("--name A --plant abort", &["--name A", "lower-case"]);
     refused("--name a --plant nope", &["no planted bug"]);
-    refused("--name a --versions 3.45 --plant abort", &["3.45", "no range of versions"]);
+    refused("--name a --versions 3.45 --plant abort", &["3.45", "not a range of versions"]);
     refused("--name a --versions 3.45.0..3.44.0 --plant abort", &["ends where it begins"]);
     refused("--name a --link sqlite.org --plant abort", &["--link sqlite.org", "URL"]);
     refused("--name a --target nope --plant abort", &["no target is named `nope`"]);
@@ -230,7 +230,7 @@ fn a_known_bug_that_is_gone_is_told() {
         "{gone:?}"
     );
     let other = check("--plant internal-error", &[&into]).expect(1);
-    assert!(other.out.contains("it shows code/SQLITE_INTERNAL/SELECT and not crash/SIGABRT"), "{other:?}");
+    assert!(other.out.contains("it shows code/SQLITE_INTERNAL/SELECT, not crash/SIGABRT"), "{other:?}");
     // In a version that does not have the bug, nothing is expected, there and in a run.
     add(&into, "--name gone-in-time --versions ..3.20.0 --plant abort", &case).expect(0);
     assert_eq!(check("--json", &[&into]).expect(0).json()["out_of_range"], 1);

@@ -66,7 +66,7 @@ fn a_compiler_without_its_runtimes_is_told_of() {
     stage.program("clang-x", script);
     let set = |doctor: &mut Command| _ = doctor.env("CC", stage.path("bin/clang-x"));
     let (ran, check) = check("sanitizer runtime", set);
-    let replaced = "clang version 19.1.7 stands in place of .cargo/cc, which adds the coverage counters";
+    let replaced = "clang version 19.1.7 replaces .cargo/cc, which adds the coverage counters";
     assert!(ran.out.contains(replaced), "{ran:?}");
     assert_eq!(check["state"], "warning", "{check}");
     assert!(check["found"].as_str().is_some_and(|found| found.contains("no libclang_rt")), "{check}");
@@ -123,7 +123,7 @@ fn what_the_kernel_says_is_read_where_it_is_asked_to() {
     file(&kernel, "core_pattern", "|/usr/share/apport/apport -p%p\n");
     let (_, check) = check("core files", |doctor| _ = doctor.arg("--root").arg(root.path()));
     assert_eq!(check["state"], "warning");
-    assert_eq!(check["found"], "each crash is piped through /usr/share/apport/apport, which slows it");
+    assert_eq!(check["found"], "each crash is piped through /usr/share/apport/apport, which is slow");
     let vm = root.path().join("proc/sys/vm");
     fs::create_dir_all(&vm).expect("it can be made");
     file(&vm, "overcommit_memory", "2\n");

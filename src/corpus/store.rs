@@ -45,7 +45,7 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Adds a case. One that is there already stays as it is, unless the new one says more: a known or
+    /// Adds a case. An existing entry stays as it is, unless the new one says more: a known or
     /// fixed bug outranks a seed or an interesting case. Returns whether anything changed.
     pub fn insert(&mut self, entry: Entry) -> bool {
         let key = (CaseId::of_encoded(&entry.body), entry.target.clone());
@@ -56,12 +56,12 @@ impl Corpus {
         is_better
     }
 
-    /// Puts a case in, in the place of what was said of it before.
+    /// Adds a case, or replaces its entry.
     pub fn put(&mut self, entry: Entry) {
         self.entries.insert((CaseId::of_encoded(&entry.body), entry.target.clone()), entry);
     }
 
-    /// What is said of a case.
+    /// The entry of a case.
     pub fn get(&self, id: &CaseId, target: &str) -> Option<&Entry> {
         self.entries.get(&(*id, target.to_owned()))
     }
@@ -72,7 +72,7 @@ impl Corpus {
         self.iter().find(|(_, entry)| is_named(entry))
     }
 
-    /// Keeps the cases of which `wanted` says so.
+    /// Removes the cases that are not `wanted`.
     pub fn retain(&mut self, mut wanted: impl FnMut(&Entry) -> bool) {
         self.entries.retain(|_, entry| wanted(entry));
     }
@@ -142,7 +142,7 @@ impl Corpus {
         }
     }
 
-    /// Reads the corpus at `path`, or begins an empty one where there is no file.
+    /// Reads the corpus at `path`, or returns an empty one if there is no file.
     ///
     /// # Errors
     /// As [`Corpus::load`].
@@ -206,7 +206,7 @@ fn damaged_row(path: &Path, key: &[u8], what: &str) -> CorpusError {
     CorpusError::DamagedRow { path: path.to_owned(), id, what: what.to_owned() }
 }
 
-/// What is said of cases, by the bytes of their identity and their target.
+/// Details of cases, by the bytes of their identity and their target.
 fn load_details(
     connection: &Connection,
     path: &Path,
@@ -255,7 +255,9 @@ fn check_format(connection: &Connection, path: &Path) -> Result<u32, CorpusError
     };
     let not_a_corpus = |what| Err(CorpusError::NotACorpus { path: path.to_owned(), what });
     if number("application_id")? != APPLICATION_ID {
-        return not_a_corpus("this database is no corpus of Tandem (its application_id says so)".to_owned());
+        return not_a_corpus(
+            "this database is not a corpus of Tandem, according to its application_id".to_owned(),
+        );
     }
     let version = number("user_version")?;
     if version > FORMAT_VERSION {
@@ -264,7 +266,7 @@ fn check_format(connection: &Connection, path: &Path) -> Result<u32, CorpusError
     Ok(version)
 }
 
-/// Some damage makes rows vanish without an error, and the next save would lose them for good.
+/// Some damage makes rows disappear without an error, and the next save would lose them for good.
 fn check_integrity(connection: &Connection, path: &Path) -> Result<(), CorpusError> {
     let query = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get::<_, String>(0));
     match query.map_err(CorpusError::sqlite(path))?.as_str() {

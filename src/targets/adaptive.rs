@@ -1,12 +1,12 @@
-//! Applies more often the operators that bring new coverage.
+//! Prefers operators that bring new coverage.
 //!
-//! Strategy: every [`EPOCH_MUTATIONS`] mutations the weights are made anew, as a product of three. The table
-//! says what is sensible. What an operator brought of late, against what all brought, says what pays at this
-//! stage of a campaign ([`YIELD_PERCENT`] bounds it: what pays little now may pay later, and is never found out
-//! without being tried). Chance says the rest ([`SWARM_PERCENT`]): where all runs mix everything in the same measure,
-//! what one operator covers up another never shows.
+//! Strategy: every [`EPOCH_MUTATIONS`] mutations the weights are recomputed, as a product of three. The table
+//! says what is sensible. The recent yield of an operator, relative to that of all, says what pays at this
+//! stage of a campaign ([`YIELD_PERCENT`] bounds it: what pays little now may pay later, which is never found out
+//! without trying). Chance is the third ([`SWARM_PERCENT`], swarm testing): if all runs mix everything equally,
+//! an operator that hides the effect of another always does so.
 //!
-//! Chance comes from the seed of the first mutation, which libFuzzer draws: the same `-seed`, the same weights.
+//! Randomness comes from the seed of the first mutation, which libFuzzer draws: the same `-seed` gives the same weights.
 
 use crate::mutators::{MUTATORS, OperatorWeights};
 
@@ -17,23 +17,23 @@ pub const YIELD_PERCENT: std::ops::RangeInclusive<u64> = 33..=300;
 /// What chance makes of a weight.
 pub const SWARM_PERCENT: [u32; 5] = [25, 50, 100, 100, 200];
 
-/// Most features of a run that count: a single case that opens up a module says little of the operator.
+/// Maximum features of a run that count: a single case that opens up a module says little about the operator.
 const FEATURES_MAX: u64 = 64;
 /// Uses with an average yield that every operator is assumed to have had: a few uses decide nothing.
 const PRIOR_USES: u64 = 32 * UNIT;
-/// An epoch takes this part of what is remembered.
+/// Each epoch forgets this part of the history.
 const FORGETTING: u64 = 8;
 /// What a use and a feature count as, so that forgetting a part of them leaves something.
 const UNIT: u64 = 64;
 
-/// What an operator did of late.
+/// The recent history of an operator.
 #[derive(Debug, Clone, Copy, Default)]
 struct Recent {
     uses: u64,
     features: u64,
 }
 
-/// Weights that follow what operators bring.
+/// Weights that follow the yield of operators.
 #[derive(Debug, Clone)]
 pub struct Adaptive {
     base: OperatorWeights,
@@ -48,7 +48,7 @@ impl Adaptive {
         Self { base, recent: [Recent::default(); MUTATORS.len()], mutations: 0, rng: None }
     }
 
-    /// To be called before each mutation with its seed; gives the new weights where an epoch begins.
+    /// To be called before each mutation with its seed; returns the new weights when an epoch begins.
     pub fn next_mutation(&mut self, seed: u64) -> Option<OperatorWeights> {
         let is_first = self.mutations.is_multiple_of(EPOCH_MUTATIONS);
         self.mutations += 1;
@@ -65,7 +65,7 @@ impl Adaptive {
         Some(weights)
     }
 
-    /// Notes that these operators made an input, and how many features it brought.
+    /// Records that these operators made an input, and how many features it brought.
     pub fn credit(&mut self, operators: &[&'static str], features: u64) {
         for (recent, _) in
             self.recent.iter_mut().zip(MUTATORS).filter(|(_, entry)| operators.contains(&entry.name))
@@ -75,7 +75,7 @@ impl Adaptive {
         }
     }
 
-    /// Features per use of an operator in percent of what all have, within bounds.
+    /// Features per use of an operator as a percentage of the average, within bounds.
     fn yield_percent(&self, index: usize) -> u32 {
         let uses: u64 = self.recent.iter().map(|recent| recent.uses).sum();
         let features: u64 = self.recent.iter().map(|recent| recent.features).sum();

@@ -21,17 +21,17 @@ use crate::testcase::TestCase;
 pub const VARIABLE: &str = "TANDEM_DIRECTED";
 /// Names a file to write an [`Inventory`] to instead of fuzzing.
 pub const LIST_VARIABLE: &str = "TANDEM_DIRECTED_LIST";
-/// Mutations that begin with a case that is remembered, of 100.
+/// Mutations that start from a remembered case, of 100.
 pub const STEERED_PERCENT: u32 = 50;
-/// How much more a feature within the functions counts for an operator than one elsewhere.
+/// How much more a feature within the target functions counts for an operator than one elsewhere.
 pub const CREDIT: u64 = 16;
 
-/// Cases that are remembered of each level, and bytes of one.
+/// Maximum number of remembered cases, and of bytes of each.
 const CASES_MAX: usize = 64;
 const CASE_BYTES_MAX: usize = 200_000;
-/// How many runs lie between two writes of the report.
+/// Runs between two writes of the report.
 const RUNS_PER_WRITE: u64 = 128;
-/// What is no function of any level.
+/// The level of everything else.
 const ELSEWHERE: u8 = u8::MAX;
 
 /// What to fuzz.
@@ -52,7 +52,7 @@ pub struct Report {
     pub runs: u64,
     /// Those that reached a function of the first level.
     pub reached: u64,
-    /// Mutations that began with a case that was remembered.
+    /// Mutations that started from a remembered case.
     pub steered: u64,
     /// By function of the first level.
     pub functions: BTreeMap<String, Reached>,
@@ -180,7 +180,7 @@ impl Directed {
         let directed = Self::new(order, frames);
         let missing = directed.report.functions.iter().find(|(_, reached)| reached.edges == 0);
         if let Some((name, _)) = missing {
-            return Err(format!("{name} is no function of this program that is counted"));
+            return Err(format!("{name} is not an instrumented function of this program"));
         }
         std::fs::create_dir_all(&directed.order.reports).map_err(|error| error.to_string())?;
         directed.write().map_err(|error| format!("{}: {error}", directed.path.display()))?;
@@ -213,7 +213,7 @@ impl Directed {
         Self { order, names, places, seen, kept: Vec::new(), report, path }
     }
 
-    /// Looks at SQLite's counters after a run of `case`; how many features of the nearest level that it reached are new.
+    /// Reads SQLite's counters after a run of `case`; returns how many features of the nearest level that it reached are new.
     pub(super) fn look(&mut self, case: &TestCase, is_mutated: bool) -> io::Result<u64> {
         let mut hits = Vec::new();
         let places = &self.places;

@@ -1,4 +1,4 @@
-//! What a fuzz target does inside libFuzzer. The macro [`crate::libfuzzer_target`] is the only place
+//! A fuzz target inside libFuzzer. The macro [`crate::libfuzzer_target`] is the only place
 //! that names libFuzzer; this module is the rest.
 
 use std::cell::RefCell;
@@ -69,7 +69,7 @@ impl<T> fmt::Debug for Input<T> {
     }
 }
 
-/// What a fuzz target keeps for the life of the process.
+/// The state of a fuzz target, for the life of the process.
 struct State {
     executor: Executor,
     vocabulary: Vocabulary,
@@ -115,7 +115,7 @@ impl State {
         }
     }
 
-    /// Notes what a run brought.
+    /// Records what a run brought.
     fn learn(&mut self, case: &TestCase, judged: &Judged) {
         let operators = std::mem::take(&mut self.operators);
         let news = self.feedback.look();
@@ -138,7 +138,7 @@ impl State {
         self.operators.clear();
     }
 
-    /// Does `work`, which is a mutation; its time is taken where that is asked for.
+    /// Does `work`, which is a mutation, and measures its time if requested.
     fn mutation<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
         match self.recorder.take() {
             None => work(self),
@@ -165,7 +165,7 @@ thread_local! {
     static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
 }
 
-/// Prepares the process; called once before the first input. Ends it with exit code 2 where SQLite
+/// Prepares the process; called once before the first input. Exits with code 2 if SQLite
 /// would be fuzzed blind.
 pub fn initialize(target: &Target) {
     if let Some(complaint) = Instrumentation::of_this_program().complaint() {
@@ -214,7 +214,7 @@ fn or_exit<T>(variable: &str, result: Result<T, impl fmt::Display>) -> T {
     })
 }
 
-/// The bug that the environment asks to plant, to see that whoever runs the target notices.
+/// The bug that the environment asks to plant, to test whoever runs the target.
 fn planted() -> Option<Plant> {
     let name = std::env::var(PLANT_VARIABLE).ok()?;
     let plant = Plant::by_name(&name);

@@ -1,4 +1,4 @@
-//! Which mutations a target uses: the groups of a comparison, all in one program.
+//! Which mutators a target uses: the groups of a comparison, all in one program.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use super::Target;
 use crate::mutators::adapter::CROSSOVER;
 use crate::mutators::{Family, OperatorWeights};
 
-/// A choice of mutations.
+/// A choice of mutators.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// All operators; those that bring new coverage are applied more often.
@@ -17,17 +17,17 @@ pub enum Group {
     Fixed,
     /// None of ours: libFuzzer's byte mutator on the input as it is, and its own crossover.
     LibFuzzer,
-    /// As [`Group::All`], but for a family of operators.
+    /// As [`Group::All`], but without a family of operators.
     Without(Family),
-    /// As [`Group::All`], but for crossover.
+    /// As [`Group::All`], but without crossover.
     WithoutCrossover,
 }
 
-/// What stands before the name of what is switched off.
+/// Prefix of the name of what is switched off.
 const WITHOUT: &str = "without:";
 
 impl Group {
-    /// The groups that tell something of a target, the one to compare with first.
+    /// The groups that make a difference for a target, the baseline first.
     pub fn of_target(target: &Target) -> Vec<Self> {
         let weights = OperatorWeights::new(&target.weights, |_| false);
         let families = Family::ALL.into_iter().filter(|&family| weights.has(family)).map(Self::Without);
@@ -43,12 +43,12 @@ impl Group {
         !matches!(self, Self::LibFuzzer | Self::Fixed)
     }
 
-    /// Whether cases are crossed over by us.
+    /// Whether our crossover is used.
     pub fn crosses_over(self) -> bool {
         !matches!(self, Self::LibFuzzer | Self::WithoutCrossover)
     }
 
-    /// The weights of the table with what this group leaves out switched off.
+    /// The weights of the table, without what this group leaves out.
     pub fn weights(self, target: &Target) -> OperatorWeights {
         OperatorWeights::new(&target.weights, |family| self == Self::Without(family))
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Group {
     }
 }
 
-/// The name of no group.
+/// An unknown name of a group.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no group is named `{name}`; there are {}", known())]
 pub struct UnknownGroup {

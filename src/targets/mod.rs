@@ -44,7 +44,7 @@ pub struct Target {
     pub budget: Budget,
     /// Reads any bytes as a case of this target.
     pub decode: fn(&[u8]) -> TestCase,
-    /// Makes the cases from which fuzzing begins.
+    /// Makes the seeds.
     pub seeds: fn() -> Vec<Seed>,
     /// What runs on the connection.
     pub program: &'static (dyn Program + Sync),
@@ -88,12 +88,12 @@ pub(crate) fn set_all(targets: Vec<&'static Target>) -> bool {
     ALL.set(targets).is_ok()
 }
 
-/// What a run of a case showed and what the oracles say.
+/// A run of a case, and the verdicts of the oracles.
 #[derive(Debug, Clone)]
 pub struct Judged {
     /// The run.
     pub observation: Observation,
-    /// What each oracle says, in their order.
+    /// The verdicts, in the order of the oracles.
     pub judgements: Vec<Judgement>,
 }
 
@@ -103,8 +103,8 @@ impl Target {
         all().iter().find(|target| target.name == name).copied()
     }
 
-    /// Writes the cases from which fuzzing begins as files into `folder`: of the shipped corpus, or its seeds where none is
-    /// shipped; how many, and whence.
+    /// Writes the initial cases as files into `folder`: those of the shipped corpus, or its seeds if none is
+    /// shipped; returns how many, and from where.
     ///
     /// # Errors
     /// A corpus that cannot be read, a seed that cannot be built, a folder that cannot be written.

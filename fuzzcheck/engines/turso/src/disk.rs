@@ -1,4 +1,4 @@
-//! The machine that Turso sees: files in memory, a clock that stands still, random numbers from a seed.
+//! The machine that Turso sees: files in memory, a stopped clock, random numbers from a seed.
 //!
 //! What could still reach the host is named in [`crate::refusal::reaches_host`].
 

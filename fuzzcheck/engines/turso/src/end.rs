@@ -1,4 +1,4 @@
-//! What a run left: as Turso reads it, and whether SQLite reads the same from the file.
+//! The final state of a run: as Turso reads it, and whether SQLite reads the same from the file.
 
 use tandem::TestCase;
 use tandem::engine::sqlite::{Budget, Executor};
