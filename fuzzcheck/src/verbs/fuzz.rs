@@ -61,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "rerun")]
     no_rerun: bool,
     /// Run the same cases in another configuration and compare the results: `bundled`, a version, a folder, as for `compare engines`.
-    #[arg(long, value_name = "BUILD")]
+    #[arg(long, value_name = "CONFIGURATION")]
     differential: Option<String>,
     /// With --rerun or --differential: one case in N is in the sample.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]

@@ -56,7 +56,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     configuration: ConfigurationArgs,
     /// For a difference between two configurations: the other one, as for `compare engines`.
-    #[arg(long, value_name = "BUILD")]
+    #[arg(long, value_name = "CONFIGURATION")]
     differential: Option<String>,
     /// Print one JSON document instead of text.
     #[arg(long)]
