@@ -101,9 +101,9 @@ mod tests {
     fn what_is_no_range_is_said() {
         let error = |text: &str| text.parse::<VersionRange>().unwrap_err().to_string();
         for (text, word) in [
-            ("3.45.0", "no range"),
-            ("..", "no range"),
-            ("", "no range"),
+            ("3.45.0", "not a range"),
+            ("..", "not a range"),
+            ("", "not a range"),
             ("3.45..", "`3.45` is not a version"),
             ("3.+4.0..", "`3.+4.0` is not a version"),
             ("3.1.2.3..", "is not a version"),
