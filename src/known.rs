@@ -21,7 +21,7 @@ pub struct KnownBug {
     pub what: &'static str,
     /// The version in which it was seen.
     pub seen_in: &'static str,
-    /// How a finding of it begins, in the lane that shows it.
+    /// How a finding of it begins, in the build that shows it.
     pub signature: &'static str,
     /// True if only AddressSanitizer shows it.
     pub needs_asan: bool,

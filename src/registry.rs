@@ -1,7 +1,7 @@
-//! Targets and oracles that are not Tandem's own.
+//! Targets and oracles from other crates.
 //!
-//! A program has one registry. Tandem's programs have that of Tandem; a crate of one's own hands another to
-//! `fuzzcheck::main` and to [`crate::libfuzzer_target!`], and has all of Tandem with its targets and oracles in it:
+//! A program has one registry. Tandem's programs have that of Tandem; your own crate passes another to
+//! `fuzzcheck::main` and to [`crate::libfuzzer_target!`], and gets all of Tandem with its targets and oracles:
 //!
 //! ```
 //! use tandem::engine::Observation;
@@ -29,8 +29,8 @@
 //! assert_eq!(registry.targets().last().unwrap().name, "mine");
 //! ```
 //!
-//! A target brings its own generators: how bytes become a case, the program that runs on it, and the seeds from which
-//! fuzzing begins.
+//! A target brings its own generators: how bytes become a case, the program that runs on it, and the seeds that
+//! fuzzing starts from.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -38,7 +38,7 @@ use std::sync::OnceLock;
 use crate::oracles::{self, Entry};
 use crate::targets::{self, Target};
 
-/// See the module.
+/// Targets and oracles of a program.
 pub struct Registry {
     targets: Vec<&'static Target>,
     oracles: Vec<&'static Entry>,
@@ -47,13 +47,13 @@ pub struct Registry {
 
 static PACKAGE: OnceLock<Option<&'static Path>> = OnceLock::new();
 
-/// The folder of the crate whose registry this process has, where that has one of its own.
+/// The folder of the crate whose registry this process uses, if not Tandem's.
 pub fn package() -> Option<&'static Path> {
     PACKAGE.get().copied().flatten()
 }
 
 impl Default for Registry {
-    /// What Tandem has of its own.
+    /// Tandem's own targets and oracles.
     fn default() -> Self {
         let (targets, oracles) = (targets::TARGETS.to_vec(), oracles::ORACLES.iter().collect());
         Self { targets, oracles, package: None }
@@ -62,7 +62,7 @@ impl Default for Registry {
 
 impl Registry {
     /// Of the crate in the folder `env!("CARGO_MANIFEST_DIR")`, a member of Tandem's workspace. Where it is named, its
-    /// program, which calls `fuzzcheck::main`, can be built with the lanes' sanitizers, and its targets, binaries that are
+    /// program, which calls `fuzzcheck::main`, can be built with each build's sanitizers, and its targets, binaries that are
     /// named after them, as fuzz targets: without its default features, so that what the program needs besides is left out.
     #[must_use]
     pub fn package(mut self, folder: &'static str) -> Self {

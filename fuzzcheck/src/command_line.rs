@@ -1,4 +1,4 @@
-//! Command lines that are printed for a person, or another program, to run.
+//! Command lines printed for a person or another program to run.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(words: &[String], target: &str, path: &Path) -> String {
 }
 
 /// The command that compares two builds on the case in a file.
-pub(crate) fn pair(builds: &[String], words: &[String], target: &str, path: &Path) -> String {
+pub(crate) fn compare_engines(builds: &[String], words: &[String], target: &str, path: &Path) -> String {
     let path = path.display().to_string();
     let words = builds.iter().chain(words).map(String::as_str);
     fuzzcheck("compare engines", words.chain(["--target", target, &path]))
@@ -39,15 +39,15 @@ mod tests {
 
     #[test]
     fn words_reach_the_program_as_they_are() {
-        let words = ["--lane=debug".to_owned(), "--sqlite=/my own".to_owned()];
+        let words = ["--build=debug".to_owned(), "--sqlite=/my own".to_owned()];
         let path = Path::new("a b/it's");
         assert_eq!(
             run(&words, "sql", path),
-            r"cargo fuzzcheck run --lane=debug '--sqlite=/my own' --target sql 'a b/it'\''s'"
+            r"cargo fuzzcheck run --build=debug '--sqlite=/my own' --target sql 'a b/it'\''s'"
         );
         let builds = ["bundled".to_owned(), "3.49.1:debug".to_owned()];
         assert_eq!(
-            pair(&builds, &[], "sql", Path::new("x")),
+            compare_engines(&builds, &[], "sql", Path::new("x")),
             "cargo fuzzcheck compare engines bundled 3.49.1:debug --target sql x"
         );
     }

@@ -1,4 +1,4 @@
-//! Listing files, and writing them so that nothing is lost.
+//! Listing files, and writing them atomically.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use tandem::corpus::{application_id, store};
 
-/// Writes a file through a temporary one beside it, so that a full disk or an interruption leaves the old
-/// one as it was. What is no regular file (`/dev/stdout`, a pipe) is written to, not replaced.
+/// Writes a file through a temporary one beside it, so that a full disk or an interruption leaves the old one
+/// unchanged. Anything but a regular file (`/dev/stdout`, a pipe) is written to, not replaced.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     write_inner(path, content).with_context(|| format!("{}", path.display()))
 }
@@ -46,23 +46,23 @@ pub(crate) fn names_in(folder: &Path) -> Result<BTreeSet<OsString>> {
     Ok(in_folder(folder)?.iter().filter_map(|path| Some(path.file_name()?.to_owned())).collect())
 }
 
-/// A locked file or folder, let go of when this is dropped. By word, since closing it is not enough: a process that another
+/// A locked file or folder, unlocked on drop. Explicitly, since closing it is not enough: a process that another
 /// thread starts at that moment has it open, too, until it runs its program.
 #[derive(Debug)]
 pub(crate) struct Held(pub File);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Where that fails, closing does it.
+        // If this fails, closing unlocks it.
         let _ = self.0.unlock();
     }
 }
 
-/// Refuses to put something else in the place of a corpus database: its cases may be nowhere else.
+/// Refuses to overwrite a corpus database: it may be the only copy of its cases.
 pub(crate) fn refuse_corpus(path: &Path) -> Result<()> {
     // Looking into a pipe would wait for a writer.
     if path.is_file() && application_id(path) == Some(store::APPLICATION_ID) {
-        bail!("{}: this is a corpus database, which is not overwritten: name another file", path.display());
+        bail!("{}: refusing to overwrite a corpus database: name another file", path.display());
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ pub(crate) fn refuse_corpus(path: &Path) -> Result<()> {
 /// Refuses what cannot be replaced by a file: a folder, a device, a pipe.
 pub(crate) fn refuse_special(path: &Path) -> Result<()> {
     if fs::metadata(path).is_ok_and(|kind| !kind.is_file()) {
-        bail!("{}: this is no regular file: name another", path.display());
+        bail!("{}: not a regular file: name another", path.display());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Ends a process group when this program is gone, in whatever way it went.
+//! Ends a process group when this program dies, however that happens.
 //!
-//! A signal can be handled; `kill -9` and the kernel's out-of-memory killer cannot. So beside each group stands a shell
-//! that reads from a pipe of ours: where the pipe ends without the word that all is well, this program is dead.
+//! A signal can be handled; `kill -9` and the kernel's out-of-memory killer cannot. So each group gets a shell
+//! that reads from a pipe of ours: if the pipe closes without a final word, this program is dead.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 /// Ends the group whose number it gets, unless it is told that nothing is to be done.
 const SCRIPT: &str = "read -r word || kill -s KILL -- \"-$1\"";
 
-/// See the module. The group is let alone from when this is dropped.
+/// Guards a process group until dropped.
 #[derive(Debug)]
 pub(crate) struct Guard(Child);
 
@@ -24,7 +24,7 @@ impl Guard {
     pub(crate) fn new(leader: &Child) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "sh", &leader.id().to_string()]);
-        // Ctrl-C is not for it.
+        // It must survive Ctrl-C.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self(command.spawn().context("cannot run sh")?))
     }
@@ -32,7 +32,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Where the shell has gone already, there is nobody to tell.
+        // The shell may be gone already.
         let _ = self.0.stdin.take().map(|mut pipe| pipe.write_all(b"done\n"));
         self.0.wait().ok();
     }

@@ -1,62 +1,62 @@
 //! `fuzzcheck`: the command-line program of Tandem.
 //!
-//! It replays, inspects, imports, exports and fuzzes cases. A library beside its program so that the
+//! It replays, inspects, imports, exports and fuzzes cases. It is also a library, so that the
 //! tests replay the shipped corpora with the same code.
 //!
 //! Exit codes: 0 clean, 1 findings, 2 usage or harness error. Data goes to standard output, progress to
 //! standard error.
 //!
 //! # Map
-//! What stands further down uses what stands above it, never the other way; `tests/arrows.rs` reads this table.
+//! Modules use only those above them; `tests/arrows.rs` reads this table.
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `base` | exit codes, limits by default, the machine and the working copy, figures in words |
-//! | `files` | files that are listed, and written so that nothing is lost |
+//! | `base` | exit codes, default limits, the machine and the working copy, numbers as text |
+//! | `files` | listing files, and writing them atomically |
 //! | `ui` | standard output, and progress on standard error |
-//! | `command_line` | command lines that are printed for a person, or another program, to run |
-//! | `guard` | process groups that end with this program |
-//! | `tools` | what a build needs beside Rust, tried and installed |
-//! | `lane` | ways to build SQLite that see different bugs |
-//! | `source` | from paths to cases |
-//! | [`replay`] | cases that run in worker processes |
+//! | `command_line` | command lines to print |
+//! | `guard` | ends process groups with this program |
+//! | `tools` | checks and installs what a build needs beside Rust |
+//! | `build_kind` | ways to build SQLite |
+//! | `source` | reads cases from paths |
+//! | [`replay`] | runs cases in worker processes |
 //! | `build` | builds of SQLite other than the one in this program |
-//! | [`pairing`] | cases that run in two builds, compared |
-//! | `fuzzing` | libFuzzer kept going, and what it finds |
-//! | `triage` | which bugs there are, known or new |
-//! | `minimizing` | a case made smaller by worker processes |
-//! | `bisecting` | since which release a case shows its bug |
-//! | `handover` | a case for someone without Tandem |
-//! | `coverage` | what cases reach of sqlite3.c |
-//! | `gaps` | what none does |
-//! | `focus` | fuzzing that is turned to functions |
-//! | `distilling` | which cases of a corpus add coverage |
-//! | `comparison` | lanes that are compared, and mutations |
-//! | `campaign` | a night, its record and its report |
+//! | [`differential`] | runs cases in two configurations and compares |
+//! | `fuzzing` | runs libFuzzer and collects its findings |
+//! | `triage` | sorts findings into bugs, known or new |
+//! | `minimizing` | minimizes a case with worker processes |
+//! | `bisecting` | the releases in which a case shows its bug |
+//! | `handover` | writes a case for someone without Tandem |
+//! | `coverage` | what cases reach in sqlite3.c |
+//! | `gaps` | what no case reaches |
+//! | `directed` | fuzzing directed at functions |
+//! | `merging` | which cases of a corpus add coverage |
+//! | `comparison` | compares builds, and mutators |
+//! | `campaign` | nightly campaigns: record and report |
 //! | `doctor` | whether this machine can fuzz |
 //! | `ossfuzz` | what OSS-Fuzz expects of a build |
-//! | `verbs` | the command line: a file for each verb |
+//! | `verbs` | the command line, a file per verb |
 #![forbid(unsafe_code)]
 
 mod base;
 mod bisecting;
 mod build;
+mod build_kind;
 mod campaign;
 mod command_line;
 mod comparison;
 mod coverage;
-mod distilling;
+pub mod differential;
+mod directed;
 mod doctor;
 mod files;
-mod focus;
 mod fuzzing;
 mod gaps;
 mod guard;
 mod handover;
-mod lane;
+mod merging;
 mod minimizing;
 mod ossfuzz;
-pub mod pairing;
 pub mod replay;
 mod source;
 mod tools;

@@ -1,8 +1,8 @@
-//! From paths to cases.
+//! Reads cases from paths.
 //!
 //! A path is one of our corpus databases, one of SQLite's `fuzzdataN.db`, a folder, or a file with one
 //! case. Folders are read to any depth, in the order of names; files whose name begins with a dot or
-//! `README` are passed over. How a file with one case is read: [`mod@single`].
+//! `README` are skipped. Files with a single case: [`mod@single`].
 
 mod single;
 
@@ -18,8 +18,8 @@ use tandem::targets::Target;
 
 use clap::ValueEnum;
 
+use crate::build_kind::BuildKind;
 use crate::files;
-use crate::lane::Lane;
 
 pub(crate) use single::single;
 #[cfg(test)]
@@ -37,13 +37,13 @@ pub struct NamedCase {
     /// Bytes that SQLite may hold, if the source says so.
     pub heap_bytes: Option<u64>,
     /// What a corpus database says of it.
-    pub kept: Option<Kept>,
+    pub provenance: Option<Provenance>,
 }
 
 /// What a corpus database says of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Why it is kept.
+pub struct Provenance {
+    /// Why it is in the corpus.
     pub kind: Kind,
     /// The finding that it shows or showed.
     pub signature: Option<String>,
@@ -53,30 +53,30 @@ pub struct Kept {
     pub details: Details,
 }
 
-impl From<&Entry> for Kept {
+impl From<&Entry> for Provenance {
     fn from(entry: &Entry) -> Self {
         let Entry { kind, signature, source, details, .. } = entry.clone();
         Self { kind, signature, source, details }
     }
 }
 
-impl Kept {
-    /// The signature of the bug that the case is kept for, if it is known and not fixed.
+impl Provenance {
+    /// The signature of its bug, if that is known and not fixed.
     pub fn known(&self) -> Option<&str> {
         self.signature.as_deref().filter(|_| self.kind == Kind::Known)
     }
 
-    /// The lane in which it shows its bug: the one that was noted, else the only one whose reports read so.
-    pub(crate) fn lane(&self) -> Option<Lane> {
-        match &self.details.lane {
-            Some(name) => Lane::from_str(name, false).ok(),
-            None => Some(Lane::that_reports(self.signature.as_deref().unwrap_or_default())),
+    /// The build in which it shows its bug: the one that was noted, else the only one whose reports read so.
+    pub(crate) fn build(&self) -> Option<BuildKind> {
+        match &self.details.build {
+            Some(name) => BuildKind::from_str(name, false).ok(),
+            None => Some(BuildKind::that_reports(self.signature.as_deref().unwrap_or_default())),
         }
     }
 
-    /// True where it is to show its bug in this lane of this SQLite; where the version is not known, too.
-    pub(crate) fn is_expected(&self, lane: Lane, version: Option<Version>) -> bool {
-        self.lane() == Some(lane) && self.has_version(version)
+    /// True if it is to show its bug in this build of this SQLite; where the version is not known, too.
+    pub(crate) fn is_expected(&self, build: BuildKind, version: Option<Version>) -> bool {
+        self.build() == Some(build) && self.has_version(version)
     }
 
     /// True where this SQLite has the bug, as far as is known.
@@ -89,9 +89,9 @@ impl Kept {
 }
 
 impl NamedCase {
-    /// The signature of the bug that the case is kept for, if it is known and not fixed.
+    /// The signature of its bug, if that is known and not fixed.
     pub fn known(&self) -> Option<String> {
-        self.kept.as_ref()?.known().map(str::to_owned)
+        self.provenance.as_ref()?.known().map(str::to_owned)
     }
 
     /// True if `part` is in the name or begins the id: what `--case` asks.
@@ -157,7 +157,7 @@ impl Cases {
 /// Opens all paths. `target` overrides the target that a file with one case seems to be for.
 ///
 /// # Errors
-/// Where a path cannot be read, or is not what its name says, with its name and the reason. Files found
+/// If a path cannot be read, or is not what its name says, with its name and the reason. Files found
 /// in folders are skipped instead.
 pub fn open(paths: &[PathBuf], target: Option<&'static Target>) -> Result<Cases> {
     let mut all = Cases::default();
@@ -206,7 +206,7 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
     }
     let is_named_database = path.extension().is_some_and(|extension| extension == "db");
     if is_named_database && id.is_none() {
-        bail!("{}: its name ends in .db, but it is no SQLite database (or a damaged one)", path.display());
+        bail!("{}: its name ends in .db, but it is not a SQLite database (or a damaged one)", path.display());
     }
     all.push(1, std::iter::once(single(path, target)?));
     Ok(())
@@ -215,7 +215,7 @@ fn add_file(all: &mut Cases, path: &Path, target: Option<&'static Target>) -> Re
 /// Reads a corpus database.
 ///
 /// # Errors
-/// Where it is damaged or no corpus; says so, and what to do.
+/// If it is damaged or no corpus; says so, and what to do.
 pub(crate) fn load_corpus(path: &Path) -> Result<Corpus> {
     Corpus::load(path).map_err(|error| {
         let is_missing = matches!(error, CorpusError::Io { .. });
@@ -244,11 +244,11 @@ fn add_corpus(all: &mut Cases, path: &Path) -> Result<()> {
         .iter()
         .map(|(id, entry)| {
             let target = Target::by_name(&entry.target).with_context(|| {
-                format!("{file}: the case {id} is for `{}`, which is no target", entry.target)
+                format!("{file}: the case {id} is for `{}`, which is not a target", entry.target)
             })?;
             let case = TestCase::decode(&entry.body);
-            let kept = Some(Kept::from(entry));
-            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, kept })
+            let provenance = Some(Provenance::from(entry));
+            Ok(NamedCase { name: format!("{file}:{id}"), target, case, heap_bytes: None, provenance })
         })
         .collect::<Result<_>>()?;
     all.push(cases.len(), cases.into_iter());
@@ -264,7 +264,7 @@ fn add_fuzzdata(all: &mut Cases, path: &Path) -> Result<()> {
         target: Target::by_name(case.target).expect("fuzzdata runs on targets of our own"),
         case: case.case,
         heap_bytes,
-        kept: None,
+        provenance: None,
     });
     all.push(total, named);
     Ok(())

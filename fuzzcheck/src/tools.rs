@@ -1,6 +1,6 @@
 //! What a fuzz build needs beside Rust: clang for SQLite, a C++ compiler for libFuzzer.
 //!
-//! Each is tried, not looked up, and before anything is built: a small program is compiled, linked and run in the way in
+//! Each is tried, not just looked up, before anything is built: a small program is compiled, linked and run in the way in
 //! which the build will do it, the sanitizer's runtime included.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 /// Oldest Rust that builds Tandem: `rust-version` in Cargo.toml.
 const RUST_MINOR_MIN: u32 = 91;
 
-/// Package managers: the program, what brings its lists up to date, what installs. Not that of Alpine: Rust has no
+/// Package managers: the program, how to update its lists, how to install. Not that of Alpine: Rust has no
 /// AddressSanitizer for its C library.
 const MANAGERS: [(&str, &[&str], &[&str]); 4] = [
     ("apt-get", &["update"], &["install", "-y", "--no-install-recommends"]),
@@ -22,7 +22,7 @@ const MANAGERS: [(&str, &[&str], &[&str]); 4] = [
     ("zypper", &[], &["--non-interactive", "install"]),
 ];
 
-/// Sees that all is there; installs what is missing if it may.
+/// Checks that everything is there; installs what is missing if allowed.
 ///
 /// # Errors
 /// Names what is missing and the command that installs it.
@@ -33,7 +33,7 @@ pub(crate) fn prepare(project: &Path, toolchain: Option<&str>, may_install: bool
     need("a C++ compiler", "libFuzzer", |manager| vec![cxx_package(manager)], cxx, may_install)
 }
 
-/// Sees that there is a clang whose code runs with Rust's AddressSanitizer.
+/// Checks for a clang whose code runs with Rust's AddressSanitizer.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -42,7 +42,7 @@ pub(crate) fn need_clang(project: &Path, toolchain: Option<&str>, may_install: b
     need("clang", "SQLite's coverage counters and sanitizers", clang_packages, works, may_install)
 }
 
-/// Sees that there is a clang that links the runtime of its undefined-behavior sanitizer.
+/// Checks for a clang that links the runtime of its undefined-behavior sanitizer.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -74,12 +74,12 @@ pub(crate) fn rustc_version(project: &Path, toolchain: Option<&str>) -> Result<S
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        bail!("the toolchain does not run: {message}; `rustup toolchain list` says what there is");
+        bail!("the toolchain does not run: {message}; see `rustup toolchain list`");
     }
     Ok(text.into_owned())
 }
 
-/// Sees that Rust is new enough and has AddressSanitizer here.
+/// Checks that Rust is new enough and has AddressSanitizer here.
 ///
 /// # Errors
 /// It is not, or there is no such toolchain.
@@ -99,7 +99,7 @@ pub(crate) fn check_rust(project: &Path, toolchain: Option<&str>) -> Result<()> 
     Ok(())
 }
 
-/// Installs what does not work: the packages that a package manager has it in.
+/// Installs the packages of what does not work.
 ///
 /// # Errors
 /// Names what is missing and the command that installs it.
@@ -115,14 +115,14 @@ pub(crate) fn need(
     };
     eprintln!("fuzzcheck: {what} is missing, which {why} need: {}", message.trim());
     let Some((manager, update, add)) = manager() else {
-        bail!("install {what} by hand: no package manager was recognized");
+        bail!("install {what} manually: no known package manager was found");
     };
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let mut commands = Vec::new();
     if !update.is_empty() {
         commands.push([words(&[manager]), words(update)].concat());
     }
-    // The lists come first: on a fresh machine they are what names the package.
+    // The lists come first: without them, a fresh machine knows no packages.
     let is_root = rustix::process::geteuid().is_root();
     if may_install && is_root && !commands.is_empty() {
         install(what, &commands, true)?;
@@ -147,7 +147,7 @@ fn install(what: &str, commands: &[Vec<String>], may_install: bool) -> Result<()
             .status()
             .with_context(|| format!("cannot run `{}`", command.join(" ")))?;
         if !status.success() {
-            bail!("`{}` failed ({status}); install {what} by hand", command.join(" "));
+            bail!("`{}` failed ({status}); install {what} manually", command.join(" "));
         }
     }
     Ok(())
@@ -239,7 +239,10 @@ pub(crate) fn runs_with_address_sanitizer(project: &Path, toolchain: Option<&str
 pub(crate) fn links(project: &Path, sanitizer: &str) -> Result<(), String> {
     let mut command = compiler(project, "cc");
     // Without libFuzzer, which would bring a main() of its own.
-    command.arg(format!("-fsanitize={sanitizer}")).env("TANDEM_LANE", "asan").env_remove("CARGO_CFG_FUZZING");
+    command
+        .arg(format!("-fsanitize={sanitizer}"))
+        .env("TANDEM_BUILD", "asan")
+        .env_remove("CARGO_CFG_FUZZING");
     runs(command, "main.c", "int main(void) { return 0; }\n")
 }
 

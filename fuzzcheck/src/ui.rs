@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line is printed where there is no terminal.
+/// How often a line is printed without a terminal.
 pub(crate) const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Prints to standard output with `write`, to the last byte: `println!` panics where the disk is full or
-/// the reader is gone, and what stays in a buffer at the end is lost without a word.
+/// Prints to standard output with `write`, and flushes: `println!` panics if the disk is full or
+/// the reader is gone, and what stays in a buffer at the end is silently lost.
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     write(&mut out).and_then(|()| Ok(out.flush()?)).map_err(|error| error.context(StandardOutput))
@@ -28,7 +28,7 @@ impl fmt::Display for StandardOutput {
     }
 }
 
-/// True where the reader of standard output has gone, as `head` does: it knows.
+/// True if the reader of standard output is gone, as after `head`: no error is needed.
 pub(crate) fn is_closed_pipe(error: &Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     error.is::<StandardOutput>() && causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
@@ -45,7 +45,7 @@ pub(crate) fn shell_quoted(word: &str) -> String {
     if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-/// Shows a line that changes: on a terminal in its place, otherwise now and then.
+/// Shows a changing line: in place on a terminal, otherwise now and then.
 pub(crate) struct Ticker {
     bar: Option<ProgressBar>,
     printed: Instant,
@@ -72,7 +72,7 @@ impl Ticker {
         }
     }
 
-    /// Shows a line that stays.
+    /// Prints a permanent line.
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
@@ -80,7 +80,7 @@ impl Ticker {
         }
     }
 
-    /// Shows nothing any more.
+    /// Clears the line.
     pub(crate) fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();

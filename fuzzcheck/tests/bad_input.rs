@@ -31,8 +31,8 @@ fn bad_files(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         (folder.join("missing.sql"), "No such file"),
         (folder.join("missing.db"), "No such file"),
         (file(folder, "empty.sql", ""), "empty"),
-        (file(folder, "empty.db", ""), "no SQLite database"),
-        (file(folder, "text.db", "SELECT 1;"), "no SQLite database"),
+        (file(folder, "empty.db", ""), "not a SQLite database"),
+        (file(folder, "text.db", "SELECT 1;"), "not a SQLite database"),
         (sparse, "209715200 bytes"),
         (file(folder, "cut.bin", &case[..case.len() - 9]), "truncated"),
         (file(folder, "version.bin", b"\x89TDM\x63"), "version 99"),
@@ -261,7 +261,7 @@ fn devices_and_corpora_are_not_replaced() {
     // A pipe stands for /dev/null and the like, which a test had better not lose.
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
-    let words = [pipe.to_str().expect("UTF-8"), "no regular file"];
+    let words = [pipe.to_str().expect("UTF-8"), "not a regular file"];
     fuzzcheck_on("corpus import --into", &[&pipe, &case]).expect_error(&words);
     fuzzcheck_on("corpus export --fuzzdata", &[&pipe, &case]).expect_error(&words);
     let reader = std::thread::spawn({
@@ -274,7 +274,7 @@ fn devices_and_corpora_are_not_replaced() {
 
     let corpus = corpus_copy(folder.path(), "sql");
     let before = read(&corpus);
-    let words = [corpus.to_str().expect("UTF-8"), "not overwritten"];
+    let words = [corpus.to_str().expect("UTF-8"), "refusing to overwrite"];
     fuzzcheck_on("corpus export --file", &[&corpus, &case]).expect_error(&words);
     fuzzcheck_on("corpus export --fuzzdata", &[&corpus, &case]).expect_error(&words);
     assert!(read(&corpus) == before, "the corpus was changed");

@@ -18,13 +18,13 @@ while here; do :; done
 "##;
 
 const STATS: &str = r#"{
-    "target": "sql", "arm": "x", "edges": 500, "features": 900, "cpu_ns": 2000, "mutation_ns": 100,
+    "target": "sql", "group": "x", "edges": 500, "features": 900, "cpu_ns": 2000, "mutation_ns": 100,
     "all": {"runs": 1100, "statements": 2000, "prepared": 1000, "parser": 400, "resolver": 600, "refused": 0,
             "vm": 100, "ran": 900, "cut": 0, "databases": 10, "opened": 5},
     "mutated": {"runs": 1000, "statements": 1000, "prepared": 620, "parser": 110, "resolver": 220, "refused": 50,
                 "vm": 70, "ran": 540, "cut": 10, "databases": 8, "opened": 6},
-    "operators": {"sql_token_copy": {"turns": 40, "features": 20, "edges": 3},
-                  "crossover": {"turns": 10, "features": 20, "edges": 1}}
+    "operators": {"sql_token_copy": {"uses": 40, "features": 20, "edges": 3},
+                  "crossover": {"uses": 10, "features": 20, "edges": 1}}
 }"#;
 
 fn with_stats(target: &str) -> Stage {
@@ -36,7 +36,7 @@ fn with_stats(target: &str) -> Stage {
 #[test]
 fn a_comparison_prints_what_targets_and_llvm_say() {
     let stage = with_stats(TARGET);
-    let ran = stage.compare("--repeats 2 --arm libfuzzer --arm all --arm all").expect(0);
+    let ran = stage.compare("--repeats 2 --group libfuzzer --group all --group all").expect(0);
     let rows: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("| all ")).collect();
     // Seeds reach 100 branches, seeds and corpus 110.
     let row = "| all | 1200 | 500 | 900 | 110 | 10 | 1.00 | 62.0 | 11.0 | 22.0 | 5.0 | 7.0 | 54.0 | 75.0 | 5.0 | 0 |";
@@ -56,11 +56,14 @@ fn a_comparison_prints_what_targets_and_llvm_say() {
     assert!(names_in(&corpus).len() >= 59);
 
     // What has been run is not run again, whatever is added to it.
-    let more = stage.compare("--repeats 2 --arm all --arm without:token --json").expect(0).json();
+    let more = stage.compare("--repeats 2 --group all --group without:token --json").expect(0).json();
     assert_eq!(stage.arguments().lines().count(), 6, "{}", stage.arguments());
-    assert_eq!(more["arms"][0]["campaigns"].as_array().unwrap().len(), 2);
-    assert_eq!((&more["arms"][1]["arm"], &more["arms"][1]["ratio"]), (&"without:token".into(), &().into()));
-    assert_eq!(more["arms"][1]["figures"]["new_branches"]["median"], 10.0);
+    assert_eq!(more["groups"][0]["campaigns"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&more["groups"][1]["group"], &more["groups"][1]["ratio"]),
+        (&"without:token".into(), &().into())
+    );
+    assert_eq!(more["groups"][1]["figures"]["new_branches"]["median"], 10.0);
     assert_eq!(more["seeds"]["branches"], 100);
 }
 
@@ -85,17 +88,17 @@ while here; do :; done
     file(&stage.path("seeds"), "two", [0xff, 0, 1]);
     // The seeds are numbered; the target takes one by name.
     stage.program("sql", &finding.replace("$1/a", "$1/000001"));
-    let words = format!("--arm fixed --json --seeds {}", stage.path("seeds").display());
+    let words = format!("--group fixed --json --seeds {}", stage.path("seeds").display());
     let ran = stage.compare(&words).expect(0);
     let comparison = ran.json();
-    let campaign = &comparison["arms"][0]["campaigns"][0];
+    let campaign = &comparison["groups"][0]["campaigns"][0];
     assert_eq!((&campaign["crashes"], &campaign["processes"]), (&1.into(), &2.into()));
     assert_eq!((&campaign["executions"], &comparison["seeds"]["cases"]), (&1234.into(), &2.into()));
-    assert_eq!(campaign["stats"]["operators"]["crossover"]["turns"], 20);
+    assert_eq!(campaign["stats"]["operators"]["crossover"]["uses"], 20);
     let folder = stage.kept().join("fixed-1");
     assert_eq!(names_in(&folder.join("artifacts")), ["crash-01"]);
     assert_eq!(names_in(&folder.join("corpus")), ["000000"], "the finding would end every further process");
-    assert!(ran.err.contains("1 cases ended a target; they are in "), "{ran:?}");
+    assert!(ran.err.contains("1 cases crashed a target; they are in "), "{ran:?}");
 
     // A panic of the target itself is nothing that a mutation has found.
     let panics = finding
@@ -105,7 +108,7 @@ while here; do :; done
     fs::create_dir(stage.path("seeds")).unwrap();
     file(&stage.path("seeds"), "one", "SELECT 1;");
     file(&stage.path("seeds"), "two", [0xff, 0, 1]);
-    let words = format!("--arm fixed --json --seeds {}", stage.path("seeds").display());
+    let words = format!("--group fixed --json --seeds {}", stage.path("seeds").display());
     let ran = stage.compare(&words).expect(2);
     assert!(ran.err.contains("crash-01: the target failed, which is a bug in Tandem"), "{ran:?}");
 }
@@ -113,9 +116,9 @@ while here; do :; done
 #[test]
 fn what_proves_nothing_is_an_error() {
     let stage = with_stats("cp \"$STAGE/stats.json\" \"$TANDEM_STATS\"; echo 'tandem: blind' >&2; exit 2");
-    stage.compare("--arm all").expect_error(&["arm all ended with", "blind"]);
+    stage.compare("--group all").expect_error(&["group all ended with", "blind"]);
     let idle = with_stats(&TARGET.replace("1200", "0"));
-    idle.compare("--arm all").expect_error(&["executed nothing"]);
+    idle.compare("--group all").expect_error(&["executed nothing"]);
     let stage = with_stats(TARGET);
     fs::create_dir(stage.path("empty")).unwrap();
     stage.compare(&format!("--seeds {}", stage.path("empty").display())).expect_error(&["no seeds"]);
@@ -124,22 +127,22 @@ fn what_proves_nothing_is_an_error() {
     words("compare mutators --target nope --seconds 1").expect_error(&["no target is named `nope`"]);
     words("compare mutators --target sql --seconds 0").expect_error(&["--seconds"]);
     words("compare mutators --target sql --seconds 1 --repeats 0").expect_error(&["--repeats"]);
-    words("compare mutators --target sql --seconds 1 --arm x").expect_error(&["`x`", "without:token"]);
-    words("compare mutators --target sql --seconds 1 --arm without:page")
-        .expect_error(&["the target sql does without that anyway: without:page", "without:token"]);
+    words("compare mutators --target sql --seconds 1 --group x").expect_error(&["`x`", "without:token"]);
+    words("compare mutators --target sql --seconds 1 --group without:page")
+        .expect_error(&["without:page makes no difference for the target sql", "without:token"]);
     words("compare mutators --target sql --seconds 1 --project /nonexistent")
-        .expect_error(&["no working copy"]);
+        .expect_error(&["not a working copy"]);
 }
 
 #[test]
 fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
-    // The second arm uses no time, and so does not end by itself.
+    // The second group uses no time, and so does not end by itself.
     let works = "while here; do [ \"$TANDEM_MUTATORS\" = all ] && waits false; done";
     let stage = with_stats(&TARGET.replace("while here; do :; done", works));
-    stage.compare("--arm libfuzzer").expect(0);
+    stage.compare("--group libfuzzer").expect(0);
     fs::remove_file(stage.path("ready")).unwrap();
     let mut command =
-        stage.command("compare mutators --target sql --seconds 1000 --no-install --arm libfuzzer --json");
+        stage.command("compare mutators --target sql --seconds 1000 --no-install --group libfuzzer --json");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "the target begins", || stage.path("ready").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
@@ -147,13 +150,14 @@ fn ctrl_c_ends_with_what_is_there_and_the_next_run_goes_on() {
 
     // With one campaign done before, that one is shown.
     fs::remove_file(stage.path("ready")).unwrap();
-    let mut command = stage
-        .command("compare mutators --target sql --seconds 0.1 --no-install --arm libfuzzer --arm all --json");
+    let mut command = stage.command(
+        "compare mutators --target sql --seconds 0.1 --no-install --group libfuzzer --group all --json",
+    );
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "the target begins", || stage.path("ready").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ran = Ran::from(child.wait_with_output().unwrap()).expect(2);
-    let arms = ran.json()["arms"].as_array().unwrap().len();
-    assert_eq!(arms, 1, "{ran:?}");
-    assert!(ran.err.contains("the same command goes on from here"), "{ran:?}");
+    let groups = ran.json()["groups"].as_array().unwrap().len();
+    assert_eq!(groups, 1, "{ran:?}");
+    assert!(ran.err.contains("the same command resumes"), "{ran:?}");
 }

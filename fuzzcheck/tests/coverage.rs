@@ -118,9 +118,9 @@ fn what_cannot_be_written_or_read_is_known_before_anything_runs() {
     let mine = file(folder.path(), "mine.txt", "SELECT 1;");
     let at = mine.display();
     fuzzcheck_on(&format!("coverage --html {}", folder.path().display()), &[])
-        .expect_error(&["holds something else"]);
-    fuzzcheck_on(&format!("coverage --save {at}"), &[]).expect_error(&["mine.txt", "not overwritten"]);
-    fuzzcheck_on(&format!("coverage --trend {at}"), &[]).expect_error(&["mine.txt", "no trend"]);
+        .expect_error(&["contains something other"]);
+    fuzzcheck_on(&format!("coverage --save {at}"), &[]).expect_error(&["mine.txt", "refusing to overwrite"]);
+    fuzzcheck_on(&format!("coverage --trend {at}"), &[]).expect_error(&["mine.txt", "not a trend file"]);
     fuzzcheck_on(&format!("coverage --compare {at} /nonexistent"), &[]).expect_error(&["/nonexistent"]);
     fuzzcheck_on(&format!("coverage --compare {at}"), &[]).expect_error(&["--compare"]);
     let saved = |source: &str| {

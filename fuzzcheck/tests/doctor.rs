@@ -1,4 +1,4 @@
-//! `fuzzcheck doctor`: a machine on which all is well, and one check after another that is not.
+//! `fuzzcheck doctor`: a healthy machine, and one check after another that fails.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -28,14 +28,14 @@ fn check(name: &str, change: impl FnOnce(&mut Command)) -> (Ran, Value) {
     (ran, check.clone())
 }
 
-/// Asserts that something is wrong, and named with what to do.
+/// Asserts that a check reports an error and its fix.
 #[track_caller]
-fn assert_wrong(name: &str, found: &str, fix: &str, change: impl FnOnce(&mut Command)) {
+fn assert_error(name: &str, found: &str, fix: &str, change: impl FnOnce(&mut Command)) {
     let (ran, check) = check(name, change);
     let ran = ran.expect(1);
     assert_eq!(
-        (check["state"].as_str(), ran.json()["is_well"].as_bool()),
-        (Some("wrong"), Some(false)),
+        (check["state"].as_str(), ran.json()["is_ok"].as_bool()),
+        (Some("error"), Some(false)),
         "{check}"
     );
     let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
@@ -50,8 +50,8 @@ fn before(command: &mut Command, stage: &Stage) {
 
 #[test]
 fn a_compiler_that_is_not_there_is_named() {
-    assert_wrong("clang", "/nowhere/clang", "install clang", |_| ());
-    assert_wrong("c++", "/nowhere/clang++", "install g++", |_| ());
+    assert_error("clang", "/nowhere/clang", "install clang", |_| ());
+    assert_error("c++", "/nowhere/clang++", "install g++", |_| ());
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_compiler_without_its_runtimes_is_told_of() {
     stage.program("clang-x", script);
     let set = |doctor: &mut Command| _ = doctor.env("CC", stage.path("bin/clang-x"));
     let (ran, check) = check("sanitizer runtime", set);
-    let replaced = "clang version 19.1.7 stands in place of .cargo/cc, which adds the coverage counters";
+    let replaced = "clang version 19.1.7 replaces .cargo/cc, which adds the coverage counters";
     assert!(ran.out.contains(replaced), "{ran:?}");
     assert_eq!(check["state"], "warning", "{check}");
     assert!(check["found"].as_str().is_some_and(|found| found.contains("no libclang_rt")), "{check}");
@@ -80,7 +80,7 @@ fn an_old_rust_and_a_missing_cargo_fuzz_are_named() {
         "rustc",
         "echo 'rustc 1.80.0'; echo 'release: 1.80.0'; echo 'host: x86_64-unknown-linux-gnu'",
     );
-    assert_wrong("rust", "1.80.0 is too old", "rustup update", |doctor| before(doctor, &stage));
+    assert_error("rust", "1.80.0 is too old", "rustup update", |doctor| before(doctor, &stage));
     let stage = Stage::new("");
     stage.program(
         "cargo",
@@ -107,12 +107,12 @@ fn a_target_that_is_blind_is_named() {
     };
     let set = |doctor: &mut Command| _ = doctor.env("CARGO_TARGET_DIR", built.path());
     target("echo 'INFO: Loaded 1 modules   (1204 inline 8-bit counters): 1204 [0x5, 0x6),' >&2");
-    assert_wrong("instrumentation", "1204 coverage counters", "cargo fuzz build", set);
+    assert_error("instrumentation", "1204 coverage counters", "cargo fuzz build", set);
     target("echo 'tandem: SQLite in this target has no coverage counters' >&2; exit 2");
-    assert_wrong("instrumentation", "it does not start: tandem: SQLite", "cargo fuzz build", set);
+    assert_error("instrumentation", "it does not start: tandem: SQLite", "cargo fuzz build", set);
     target("echo 'INFO: Loaded 1 modules   (77070 inline 8-bit counters): 77070 [0x5, 0x6),' >&2");
     let (_, check) = check("instrumentation", set);
-    assert_eq!((&check["state"], &check["found"]), (&"well".into(), &"coverage counters: sql 77070".into()));
+    assert_eq!((&check["state"], &check["found"]), (&"ok".into(), &"coverage counters: sql 77070".into()));
 }
 
 #[test]
@@ -123,22 +123,22 @@ fn what_the_kernel_says_is_read_where_it_is_asked_to() {
     file(&kernel, "core_pattern", "|/usr/share/apport/apport -p%p\n");
     let (_, check) = check("core files", |doctor| _ = doctor.arg("--root").arg(root.path()));
     assert_eq!(check["state"], "warning");
-    assert_eq!(check["found"], "each crash is piped through /usr/share/apport/apport, which slows it");
+    assert_eq!(check["found"], "each crash is piped through /usr/share/apport/apport, which is slow");
     let vm = root.path().join("proc/sys/vm");
     fs::create_dir_all(&vm).expect("it can be made");
     file(&vm, "overcommit_memory", "2\n");
     let found = "AddressSanitizer cannot map its shadow";
-    assert_wrong("overcommit", found, "sysctl", |doctor| _ = doctor.arg("--root").arg(root.path()));
+    assert_error("overcommit", found, "sysctl", |doctor| _ = doctor.arg("--root").arg(root.path()));
 }
 
 #[test]
 fn a_case_that_does_something_else_each_time_is_noticed() {
     let (_, check) = check("double run", |_| ());
-    assert_eq!(check["state"], "well", "{check}");
+    assert_eq!(check["state"], "ok", "{check}");
     let cases =
         check["found"].as_str().and_then(|found| found.split(' ').next()).and_then(|n| n.parse::<u32>().ok());
     assert!(cases.is_some_and(|cases| cases >= 15), "{check}");
-    assert_wrong("double run", "determinism/", "run --twice", |doctor| {
+    assert_error("double run", "determinism/", "run --twice", |doctor| {
         _ = doctor.args(["--plant", "nondeterminism"])
     });
 }
@@ -147,7 +147,7 @@ fn a_case_that_does_something_else_each_time_is_noticed() {
 fn without_cases_nothing_is_proven() {
     let empty = folder();
     fs::create_dir(empty.path().join("corpus")).expect("it can be made");
-    assert_wrong("double run", "no cases", "", |doctor| _ = doctor.arg("--project").arg(empty.path()));
+    assert_error("double run", "no cases", "", |doctor| _ = doctor.arg("--project").arg(empty.path()));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_line_for_each_check_and_the_sum_at_the_end() {
     let ran = finish(command().args(["doctor", "--root"]).arg(Path::new("/nowhere")).current_dir(project()));
     let last = ran.out.lines().last().unwrap_or_default().to_owned();
     assert!(last.starts_with("fuzzcheck: fuzzing ") && last.contains(": 16 checks, "), "{ran:?}");
-    let words = ["well", "warning", "WRONG", "        "];
+    let words = ["ok", "warning", "error", "        "];
     assert!(
         ran.out.lines().rev().skip(1).all(|line| words.iter().any(|word| line.starts_with(word))),
         "{ran:?}"

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{Ran, command, file, finish, folder, some_of_corpus};
-use fuzzcheck::pairing::{Build, Follower};
+use fuzzcheck::differential::{Build, Follower};
 use fuzzcheck::replay::Options;
 use fuzzcheck::{NamedCase, open};
 
@@ -13,7 +13,7 @@ const PLANTED: &str =
     "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2); SELECT a AS planted FROM t; SELECT planted() FROM t;";
 
 /// Compares two builds over a path, with `words` behind.
-fn pair(a: &str, b: &str, path: &Path, words: &str) -> Ran {
+fn compare(a: &str, b: &str, path: &Path, words: &str) -> Ran {
     let saved = folder();
     let mut command = command();
     command.args(["compare", "engines", a, b]).arg(path).args(words.split_whitespace());
@@ -21,7 +21,7 @@ fn pair(a: &str, b: &str, path: &Path, words: &str) -> Ran {
 }
 
 fn bundled(path: &Path, words: &str) -> Ran {
-    pair("bundled", "bundled", path, words)
+    compare("bundled", "bundled", path, words)
 }
 
 fn script(folder: &Path, text: &str) -> PathBuf {
@@ -54,14 +54,14 @@ fn what_one_build_does_otherwise_is_found() {
     let folder = folder();
     let case = script(folder.path(), PLANTED);
     let trials = [
-        ("--plant-b wrong-rows", "pair/rows/SELECT"),
-        ("--plant-a wrong-rows", "pair/rows/SELECT"),
-        ("--plant-b nondeterminism", "pair/error/SELECT-SQLITE_ERROR-success-such-function"),
-        ("--plant-a internal-error", "pair/code/SELECT-SQLITE_INTERNAL-SQLITE_ERROR-error"),
-        ("--plant-b abort", "pair/death/b-SIGABRT-sqlite3VdbeExec:Function"),
-        ("--plant-a segfault", "pair/death/a-SIGSEGV-sqlite3VdbeExec:Function"),
-        ("--plant-a abort --plant-b abort", "pair/death/both-SIGABRT-sqlite3VdbeExec:Function"),
-        ("--plant-b hang --timeout-ms 300", "pair/death/b-timeout-sqlite3VdbeExec:Function"),
+        ("--plant-b wrong-rows", "differential/rows/SELECT"),
+        ("--plant-a wrong-rows", "differential/rows/SELECT"),
+        ("--plant-b nondeterminism", "differential/error/SELECT-SQLITE_ERROR-success-such-function"),
+        ("--plant-a internal-error", "differential/code/SELECT-SQLITE_INTERNAL-SQLITE_ERROR-error"),
+        ("--plant-b abort", "differential/death/b-SIGABRT-sqlite3VdbeExec:Function"),
+        ("--plant-a segfault", "differential/death/a-SIGSEGV-sqlite3VdbeExec:Function"),
+        ("--plant-a abort --plant-b abort", "differential/death/both-SIGABRT-sqlite3VdbeExec:Function"),
+        ("--plant-b hang --timeout-ms 300", "differential/death/b-timeout-sqlite3VdbeExec:Function"),
     ];
     for (words, signature) in trials {
         let found = bundled(&case, words).expect(1);
@@ -90,7 +90,7 @@ fn the_replay_command_finds_it_again() {
     let script = format!("exec \"$0\" {rest} --save-dir \"$1\"");
     let mut again = Command::new("sh");
     again.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_fuzzcheck")).arg(folder.path().join("again"));
-    assert_eq!(finish(&mut again).expect(1).out.lines().next(), Some("pair/rows/SELECT"));
+    assert_eq!(finish(&mut again).expect(1).out.lines().next(), Some("differential/rows/SELECT"));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn known_differences_that_do_not_show_are_named() {
     let folder = folder();
     let case = script(folder.path(), "SELECT 1;");
     let old = disguised(folder.path(), "3.30.1");
-    let ran = pair(old.to_str().expect("UTF-8"), "bundled", &case, "").expect(0);
+    let ran = compare(old.to_str().expect("UTF-8"), "bundled", &case, "").expect(0);
     let silent = ran.out.lines().filter(|line| line.starts_with("known ") && line.contains("did not show"));
     assert_eq!(silent.count(), tandem::difference::known::KNOWN_DIFFERENCES.len(), "{}", ran.out);
     assert!(ran.out.contains("A            SQLite 3.30.1, 20"), "{}", ran.out);
@@ -133,15 +133,15 @@ fn nothing_to_compare_is_an_error() {
     let folder = folder();
     bundled(folder.path(), "").expect_error(&["no case was run"]);
     let case = script(folder.path(), "PRAGMA writable_schema=1; SELECT 1;");
-    bundled(&case, "").expect_error(&["no statement was compared", "tainted: writable-schema: 1"]);
+    bundled(&case, "").expect_error(&["no statement of 1 cases was compared", "tainted: writable-schema: 1"]);
 }
 
 #[test]
 fn a_wrong_name_is_an_error() {
     let folder = folder();
     let case = script(folder.path(), "SELECT 1;");
-    pair("bundled", "nonsense", &case, "").expect_error(&["no build is named `nonsense`", "bundled"]);
-    pair("/bin/true", "bundled", &case, "").expect_error(&["/bin/true", "ends before its first case"]);
+    compare("bundled", "nonsense", &case, "").expect_error(&["`nonsense` is no configuration", "bundled"]);
+    compare("/bin/true", "bundled", &case, "").expect_error(&["/bin/true", "ends before its first case"]);
     bundled(&case, "--plant-a nonsense").expect_error(&["no planted bug is named `nonsense`"]);
     bundled(&case, "--target nonsense").expect_error(&["no target is named `nonsense`"]);
     bundled(&folder.path().join("nowhere"), "").expect_error(&["nowhere"]);
@@ -163,8 +163,11 @@ fn a_session_can_follow_with_single_cases() {
         found.flatten().map(|found| found.signature).collect::<Vec<_>>()
     };
     assert!(check("SELECT 1;").is_empty());
-    assert_eq!(check(PLANTED), ["pair/rows/SELECT"]);
+    assert_eq!(check(PLANTED), ["differential/rows/SELECT"]);
     // What is known already is counted, and not said again.
     assert!(check("SELECT 1 AS planted;").is_empty());
-    assert_eq!((follower.report().cases, follower.report().findings["pair/rows/SELECT"].cases), (3, 2));
+    assert_eq!(
+        (follower.report().cases, follower.report().findings["differential/rows/SELECT"].cases),
+        (3, 2)
+    );
 }

@@ -71,7 +71,7 @@ fn a_finding_is_reported_and_the_session_goes_on() {
 }
 
 #[test]
-fn the_summary_says_how_to_replay_read_and_keep() {
+fn the_summary_says_how_to_replay_read_and_add() {
     let stage = Stage::ending(ONE_FINDING);
     let ran = stage.fuzz("").expect(1);
     assert_eq!(
@@ -80,19 +80,19 @@ fn the_summary_says_how_to_replay_read_and_keep() {
     );
     assert_eq!(ran.after("or:"), "cargo fuzzcheck run --target sql fuzz/artifacts/sql/crash-01");
     assert_eq!(ran.after("read:"), "cargo fuzzcheck show fuzz/artifacts/sql/crash-01");
-    let keep = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
-    assert!(ran.after("add:").contains(keep), "{ran:?}");
+    let add = "--target sql --name memory-leak-opendatabase --signature memory/leak/openDatabase";
+    assert!(ran.after("add:").contains(add), "{ran:?}");
     assert_eq!(ran.out.lines().last(), Some("fuzzcheck: 1 findings"));
 }
 
-/// What a corpus keeps as a known bug of SQLite, fuzzing finds again: that is told, and the session is clean.
+/// Fuzzing finds a known bug of a corpus again: that is reported, and the session is clean.
 #[test]
 fn a_known_finding_is_told_and_does_not_count() {
     let fuzzed = |found: &str, words: &str| {
         let stage = Stage::ending(&ONE_FINDING.replace("openDatabase", found));
         let mut known = Entry::new("sql", Kind::Known, "a test", &TestCase::from_sql("SELECT 8"));
         known.signature = Some("memory/leak/openDatabase".to_owned());
-        stage.keep(vec![known]);
+        stage.add_to_corpus(vec![known]);
         stage.fuzz(words)
     };
     let ran = fuzzed("openDatabase", "").expect(0);
@@ -118,7 +118,7 @@ fn a_clean_session_exits_with_0_and_jobs_share_the_corpus() {
 #[test]
 fn arguments_reach_libfuzzer() {
     let stage = Stage::ending(
-        "echo \"$@\" ${TANDEM_LANE-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end",
+        "echo \"$@\" ${TANDEM_BUILD-none} >\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2; end",
     );
     stage.program("rustc", RUSTC);
     let cargo = read(&stage.path("bin/cargo"));
@@ -176,7 +176,7 @@ const END_WHEN_FOUND: &str =
 
 #[test]
 fn what_there_is_no_time_to_run_again_is_counted() {
-    // It comes when the time is over, and the first batch of the lane waits for it.
+    // It comes when the time is over, and the first batch of the build waits for it.
     let stage = Stage::new(
         "late() { i=0; while [ $i -lt 200 ]; do printf 'SELECT 1;' >new-$i; i=$((i+1)); done\n\
          : >\"$STAGE/late\"; exit 72; }\n\
@@ -205,7 +205,7 @@ fn what_the_harness_does_wrong_is_no_finding() {
     let ran = stage.fuzz("--json --rerun valgrind").expect(2);
     let summary = ran.json();
     assert_eq!(summary["findings"], serde_json::json!([]), "{summary}");
-    assert_eq!(summary["rerun"]["lane valgrind"]["findings"], 0, "{summary}");
+    assert_eq!(summary["rerun"]["valgrind build"]["findings"], 0, "{summary}");
     let mut errors: Vec<&str> = summary["harness_errors"]
         .as_array()
         .unwrap()
@@ -215,9 +215,11 @@ fn what_the_harness_does_wrong_is_no_finding() {
     errors.sort_unstable();
     assert!(errors.len() == 2 && errors[0] == "fuzz/artifacts/sql/crash-01", "{summary}");
     assert!(errors.iter().all(|case| stage.project().join(case).exists()), "{summary}");
-    for words in
-        ["crash-01: the target failed, which is a bug in Tandem", "panicked at token.rs:7", "lane valgrind: "]
-    {
+    for words in [
+        "crash-01: the target failed, which is a bug in Tandem",
+        "panicked at token.rs:7",
+        "valgrind build: ",
+    ] {
         assert!(ran.err.contains(words), "{words}: {ran:?}");
     }
 }
@@ -238,7 +240,7 @@ fn what_is_missing_is_named_with_the_command_that_installs_it() {
     let stage = Stage::new("");
     let clang = project().join(".cargo/cc");
     let by_hand = finish(bare(&stage).env("CC", &clang));
-    by_hand.expect_error(&["clang is missing", "install clang by hand"]);
+    by_hand.expect_error(&["clang is missing", "install clang manually"]);
     stage.program("apt-get", "exit 0");
     let by_apt = finish(bare(&stage).env("CC", &clang));
     by_apt.expect_error(&["clang is missing", "apt-get update && apt-get install", "clang"]);
@@ -274,10 +276,10 @@ fn a_folder_that_is_no_working_copy_is_refused() {
     let empty = folder();
     let mut command = command();
     command.args(["fuzz", "sql", "--project"]).arg(Path::new(empty.path()));
-    finish(&mut command).expect_error(&["is no working copy of Tandem"]);
+    finish(&mut command).expect_error(&["is not a working copy of Tandem"]);
 }
 
-/// A case that is new to the corpus is run in the lanes that follow, and compared with the other build, which here
+/// A case that is new to the corpus is run in the builds that follow, and compared with the other build, which here
 /// answers wrong. A sample is asked for.
 #[test]
 fn what_is_new_is_run_again_and_compared() {
@@ -290,20 +292,20 @@ fn what_is_new_is_run_again_and_compared() {
     ));
     stage.program("other", "exec \"$FUZZCHECK\" \"$@\" --plant wrong-rows");
     let other = stage.path("bin/other");
-    let words = format!("--json --rerun release --sample-every 7 --pair {}", other.display());
+    let words = format!("--json --rerun release --sample-every 7 --differential {}", other.display());
     let mut command = stage.fuzzing(&words);
     let ran = finish(command.env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).expect(1);
     let summary = ran.json();
     let finding = &summary["findings"][0];
-    assert_eq!(finding["signature"], "pair/rows/SELECT", "{summary}");
+    assert_eq!(finding["signature"], "differential/rows/SELECT", "{summary}");
     let case = stage.project().join(finding["cases"][0].as_str().unwrap());
     assert!(case.exists(), "{summary}");
-    let lane = &summary["rerun"]["lane release"];
-    assert_eq!((&lane["sampled"], &lane["findings"]), (&1.into(), &0.into()), "{summary}");
+    let build = &summary["rerun"]["release build"];
+    assert_eq!((&build["sampled"], &build["findings"]), (&1.into(), &0.into()), "{summary}");
     // The seeds are new, too, the first time.
-    assert!(lane["kept"].as_u64().unwrap() > 50, "{summary}");
+    assert!(build["new"].as_u64().unwrap() > 50, "{summary}");
     let again = finish(stage.fuzzing(&words).env("FUZZCHECK", env!("CARGO_BIN_EXE_fuzzcheck"))).json();
-    assert_eq!(again["rerun"]["lane release"]["kept"], 0, "{again}");
+    assert_eq!(again["rerun"]["release build"]["new"], 0, "{again}");
     assert_eq!(summary["rerun"].as_object().unwrap().len(), 2);
     let sample = String::from_utf8(read(&stage.path("sample"))).unwrap();
     assert!(sample.trim().ends_with("fuzz/sample/sql:7"), "{sample}");
@@ -314,18 +316,18 @@ fn what_is_new_is_run_again_and_compared() {
     );
 
     let stage = Stage::new("");
-    stage.fuzz("--lane valgrind").expect_error(&["--lane valgrind is not for this"]);
+    stage.fuzz("--build valgrind").expect_error(&["--build valgrind is not possible here"]);
     stage.fuzz("--rerun coverage").expect_error(&["not judged", "coverage"]);
-    stage.fuzz("--pair nothing").expect_error(&["no build is named `nothing`"]);
+    stage.fuzz("--differential nothing").expect_error(&["`nothing` is no configuration"]);
 }
 
-/// A lane that sees more than others: what it is given runs with a planted bug.
+/// A build that sees more than others: what it is given runs with a planted bug.
 fn sees_more() -> String {
     format!("{WITHOUT_FLAGS}exec \"$@\" --plant internal-error")
 }
 
 #[test]
-fn a_lane_that_follows_finds_what_the_target_does_not() {
+fn a_build_that_follows_finds_what_the_target_does_not() {
     let stage = Stage::ending(&format!(
         "cd \"$STAGE/project\"; printf 'SELECT planted();' >\"$STAGE/new\"; mv \"$STAGE/new\" fuzz/corpus/sql/new\n\
          echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b exec/s: 7 rss: 8Mb' >&2; {END_WHEN_FOUND}"
@@ -334,13 +336,13 @@ fn a_lane_that_follows_finds_what_the_target_does_not() {
     let ran = stage.fuzz("--json --rerun valgrind").expect(1).json();
     let finding = &ran["findings"][0];
     assert_eq!(finding["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
-    assert!(finding["replay"].as_str().unwrap().contains("run --lane=valgrind --target sql"), "{ran}");
-    assert_eq!(ran["rerun"]["lane valgrind"]["findings"], 1);
+    assert!(finding["replay"].as_str().unwrap().contains("run --build=valgrind --target sql"), "{ran}");
+    assert_eq!(ran["rerun"]["valgrind build"]["findings"], 1);
 }
 
-/// Without a sanitizer a crash has no name: the lane that follows gives it one.
+/// Without a sanitizer a crash has no name: the build that follows gives it one.
 #[test]
-fn a_crash_without_a_sanitizer_gets_its_signature_from_a_lane() {
+fn a_crash_without_a_sanitizer_gets_its_signature_from_a_build() {
     let stage = Stage::ending(
         "cd \"$STAGE/project\"; [ -e \"$STAGE/ran\" ] && end; : >\"$STAGE/ran\"\n\
          mkdir -p fuzz/artifacts/sql; printf 'SELECT planted();' >fuzz/artifacts/sql/crash-01\n\
@@ -349,8 +351,8 @@ fn a_crash_without_a_sanitizer_gets_its_signature_from_a_lane() {
          echo 'stat::number_of_executed_units: 11' >&2; exit 1",
     );
     stage.program("valgrind", &sees_more());
-    let ran = stage.fuzz("--json --lane release --rerun valgrind").expect(1).json();
+    let ran = stage.fuzz("--json --build release --rerun valgrind").expect(1).json();
     assert_eq!(ran["findings"][0]["signature"], "code/SQLITE_INTERNAL/SELECT", "{ran}");
     let bare = Stage::new("echo '==1== ERROR: libFuzzer: deadly signal' >&2; exit 1");
-    bare.fuzz("--lane release").expect_error(&["deadly signal"]);
+    bare.fuzz("--build release").expect_error(&["deadly signal"]);
 }

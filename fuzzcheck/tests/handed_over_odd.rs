@@ -1,6 +1,6 @@
 //! A case without a finding.
 //!
-//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), lane release.
+//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), release build.
 //! Written by Tandem from its case b7c7a5988603ce7d266b4bc38ca2594162b977653e04a8d3d351a3c13f033ad0.
 //!
 //! Put it into `tests/` of a package with the development dependency `rusqlite`, feature `bundled`.

@@ -338,7 +338,7 @@ fn what_shows_nothing_is_not_handed_over_unless_it_is_asked_for() {
     let folder = folder();
     let harmless = TestCase::from_sql("SELECT 1;");
     let (to, ran) = hand_over(folder.path(), &harmless, "");
-    ran.expect_error(&["shows no finding in SQLite bundled, lane release", "--without-finding"]);
+    ran.expect_error(&["shows no finding in SQLite bundled, release build", "--without-finding"]);
     hand_over(folder.path(), &harmless, "--signature a/b/c").1.expect_error(&["shows nothing", "`a/b/c`"]);
     let planted = TestCase::from_sql(CALLING);
     let words = ["crash/SIGABRT/sqlite3VdbeExec:Function", "not `a/b/c`"];
@@ -363,11 +363,11 @@ fn a_folder_with_something_else_is_left_as_it_is() {
     ran.expect(0);
     hand_over().1.expect(0);
     fs::write(to.join("report.md"), "mine").expect("it can be written");
-    hand_over().1.expect_error(&["report.md", "it is there already"]);
+    hand_over().1.expect_error(&["report.md", "exists already"]);
     assert_eq!(text(&to.join("report.md")), "mine");
     fs::remove_file(to.join("report.md")).expect("it is there");
     let log = file(&to.join("files"), "main.db-wal", "another's");
-    hand_over().1.expect_error(&["main.db-wal", "no file of this case"]);
+    hand_over().1.expect_error(&["main.db-wal", "does not belong to this case"]);
     assert!(!to.join("report.md").exists() && log.exists());
     let case = file(folder.path(), "case.sql", CALLING);
     let taken = file(folder.path(), "taken", "");
@@ -408,9 +408,9 @@ fn other_releases_are_tried_and_those_that_cannot_be_are_said() {
     assert!(report.contains(&format!("| 3.31.1 | `{source_id}` | yes |")), "{report}");
     assert!(report.contains("Not tried: ") && !report.contains("Not tried: 3.31.1"), "{report}");
     let to = stage.path().join("other");
-    run("3.31.1,3.44.0", &to).expect_error(&["all is written", "3.44.0", "no such crate"]);
+    run("3.31.1,3.44.0", &to).expect_error(&["everything is written", "3.44.0", "no such crate"]);
     let report = text(&to.join("report.md"));
     assert!(report.contains("| 3.44.0 | | not tried: cargo cannot fetch"), "{report}");
     // The stand-in for a release is none that others may meet.
-    fs::remove_dir_all(common::project().join("target/lanes/release-3.31.1")).expect("it was built");
+    fs::remove_dir_all(common::project().join("target/builds/release-3.31.1")).expect("it was built");
 }

@@ -228,9 +228,9 @@ fn what_is_no_such_file_is_refused_and_told() {
     let sound = file(folder.path(), "sound.db", database());
     let cut = file(folder.path(), "cut.bin", &case_with_image(SETUP, "").encode()[..200]);
     let bad: [(PathBuf, &str); 4] = [
-        (path("missing.db"), "no file"),
+        (path("missing.db"), "not a file"),
         (folder.path().to_owned(), "this is a folder"),
-        (PathBuf::from("/dev/zero"), "no regular file"),
+        (PathBuf::from("/dev/zero"), "not a regular file"),
         (cut, "truncated"),
     ];
     for command in ["inspect db", "inspect wal", "inspect journal"] {
@@ -242,7 +242,7 @@ fn what_is_no_such_file_is_refused_and_told() {
     }
     fuzzcheck_on("inspect db", &[&sql]).expect_error(&["a.sql", "no database", "--raw"]);
     fuzzcheck_on("inspect wal", &[&sql]).expect_error(&["a.sql", "no WAL", "--raw"]);
-    fuzzcheck_on("inspect wal", &[&sound]).expect_error(&["no WAL lies beside it"]);
+    fuzzcheck_on("inspect wal", &[&sound]).expect_error(&["no WAL beside it"]);
     fuzzcheck_on("inspect db --file x.db", &[&sound]).expect_error(&["leave out --file"]);
     fuzzcheck_on("inspect db --recovered", &[&sound]).expect_error(&["leave out --recovered"]);
     let (_, _, case) = with_log();
@@ -250,7 +250,7 @@ fn what_is_no_such_file_is_refused_and_told() {
     fuzzcheck_on("inspect db --file x.db", &[&case])
         .expect_error(&["no file `x.db`", "main.db, main.db-wal"]);
     fuzzcheck_on("inspect db --file main.db-wal", &[&case])
-        .expect_error(&["is no database", "fuzzcheck inspect wal"]);
+        .expect_error(&["is not a database", "fuzzcheck inspect wal"]);
     // Any bytes can be looked at, and an empty file is an empty database.
     let ran = fuzzcheck_on("inspect db --raw", &[&sql]).expect(1);
     assert!(ran.out.contains("the file has 9 bytes; expected a header of 100 bytes"), "{}", ran.out);

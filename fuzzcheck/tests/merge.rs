@@ -37,7 +37,7 @@ fn command(stage: &Stage, words: &str) -> Command {
     command
 }
 
-fn distill(stage: &Stage, words: &str) -> Ran {
+fn merge(stage: &Stage, words: &str) -> Ran {
     finish(&mut command(stage, words))
 }
 
@@ -48,7 +48,7 @@ fn a_panic_of_the_harness_is_an_error_and_its_case_is_kept() {
     let asan = "==1==ERROR: AddressSanitizer: heap-use-after-free on 0x6";
     stage.target(&MEASURES.replace(asan, "panicked at /x/src/sql/token.rs:7:9:"));
     file(&found(&stage), "bad", script(&[48], "CRASH"));
-    let ran = distill(&stage, "--json").expect(2);
+    let ran = merge(&stage, "--json").expect(2);
     assert!(
         ran.err.contains("which is a bug in Tandem") && ran.err.contains("panicked at token.rs:7"),
         "{ran:?}"
@@ -119,9 +119,9 @@ fn what_adds_coverage_is_left_with_all_that_is_kept_for_a_reason() {
     let stage = stage();
     some(&stage);
     let before = (names_in(&found(&stage)), read(&database(&stage)));
-    let dry = told(distill(&stage, "--dry-run --json").expect(0));
+    let dry = told(merge(&stage, "--dry-run --json").expect(0));
     assert!(read(&database(&stage)) == before.1);
-    let done = told(distill(&stage, "--json").expect(0));
+    let done = told(merge(&stage, "--json").expect(0));
     assert_eq!((&dry["changed"], &dry["kinds"]), (&true.into(), &done["kinds"]));
     let expected = [
         (Kind::Seed, script(&[8, 9], "seed")),
@@ -140,14 +140,14 @@ fn what_adds_coverage_is_left_with_all_that_is_kept_for_a_reason() {
     assert_eq!(done["kinds"]["interesting"]["after"]["cases"], 3);
 
     let first = read(&database(&stage));
-    assert!(distill(&stage, "").expect(0).out.contains("nothing to change"));
+    assert!(merge(&stage, "").expect(0).out.contains("nothing to change"));
     assert!(read(&database(&stage)) == first, "a second time changes nothing");
-    fs::remove_dir_all(stage.project().join("fuzz/distill")).unwrap();
-    assert_eq!(told(distill(&stage, "--json").expect(0))["measured"], 6);
+    fs::remove_dir_all(stage.project().join("fuzz/merge")).unwrap();
+    assert_eq!(told(merge(&stage, "--json").expect(0))["measured"], 6);
     assert!(read(&database(&stage)) == first, "nor does measuring all again");
     // Another program has other features.
     stage.target(&format!("{MEASURES}# another\n"));
-    assert_eq!(told(distill(&stage, "--json").expect(0))["measured"], 6);
+    assert_eq!(told(merge(&stage, "--json").expect(0))["measured"], 6);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn cases_that_end_the_target_are_saved_and_told() {
     corpus.save(&database(&stage)).unwrap();
     let bad = script(&[48], "CRASH");
     file(&found(&stage), "bad", &bad);
-    let done = told(distill(&stage, "--json").expect(1));
+    let done = told(merge(&stage, "--json").expect(1));
     let crashed = done["crashed"].as_array().unwrap();
     assert_eq!(crashed.len(), 2, "{done}");
     for case in crashed {
@@ -180,12 +180,12 @@ fn cases_that_end_the_target_are_saved_and_told() {
             && !after.iter().any(|(_, text)| *text == bad)
     );
     let before = read(&database(&stage));
-    let again = distill(&stage, "").expect(1);
+    let again = merge(&stage, "").expect(1);
     assert!(again.out.contains("release/sql fuzz/artifacts/sql/crash-"), "{again:?}");
     assert!(read(&database(&stage)) == before);
 }
 
-/// Starts a distillation that stands still in one of its cases.
+/// Starts a merge that stands still in one of its cases.
 fn standing(stage: &Stage) -> Child {
     some(stage);
     file(&found(stage), "waits", script(&[56], &format!("WAIT{}", " ".repeat(500))));
@@ -206,7 +206,7 @@ fn go_on(stage: &Stage) {
     let begun = ran(stage);
     assert_eq!(begun, 8, "all but the last");
     file(&stage.path(""), "go", "");
-    assert_eq!(told(distill(stage, "--json").expect(0))["measured"], 2);
+    assert_eq!(told(merge(stage, "--json").expect(0))["measured"], 2);
     assert_eq!(ran(stage), begun + 2);
     all_are_there(stage);
 }
@@ -241,9 +241,9 @@ fn a_target_that_outlives_it_is_in_nobodys_way() {
     child.wait().unwrap();
     file(&stage.path(""), "go", "");
     // What it writes meanwhile may count or not.
-    assert!(told(distill(&stage, "--json").expect(0))["measured"].as_u64().unwrap() <= 2);
+    assert!(told(merge(&stage, "--json").expect(0))["measured"].as_u64().unwrap() <= 2);
     all_are_there(&stage);
-    assert!(distill(&stage, "").expect(0).out.contains("nothing to change"));
+    assert!(merge(&stage, "").expect(0).out.contains("nothing to change"));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn ctrl_c_ends_it_and_its_target() {
     let before = read(&database(&stage));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ended = Ran::from(child.wait_with_output().unwrap());
-    ended.expect_error(&["interrupted", "the corpus is as it was"]);
+    ended.expect_error(&["interrupted", "the corpus is unchanged"]);
     assert!(read(&database(&stage)) == before);
     let pid = String::from_utf8(read(&stage.path("pid"))).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "the target still runs");
@@ -264,7 +264,7 @@ fn ctrl_c_ends_it_and_its_target() {
 fn two_at_once_are_one_too_many() {
     let stage = stage();
     let mut child = standing(&stage);
-    distill(&stage, "").expect_error(&["fuzz/distill/sql", "another `fuzzcheck corpus merge`"]);
+    merge(&stage, "").expect_error(&["fuzz/merge/sql", "another `fuzzcheck corpus merge`"]);
     file(&stage.path(""), "go", "");
     assert!(child.wait().unwrap().success());
 }
@@ -290,17 +290,17 @@ fn sigkill_while_it_writes_loses_nothing() {
     let large = |i: u32| entry(Kind::Seed, &script(&[i], &format!("{i}").repeat(300_000)));
     save(&stage, (1..8).map(large).collect());
     file(&found(&stage), "new", script(&[80], "new"));
-    distill(&stage, "--dry-run").expect(0);
+    merge(&stage, "--dry-run").expect(0);
     let (before, corpus) = (read(&database(&stage)), stage.project().join("corpus"));
     for kib in [16, 500, 2000] {
         killed_at_kib(kib, &command(&stage, ""));
         assert!(read(&database(&stage)) == before, "{kib}");
     }
     // And at moments that nobody chose, behind the writing, too.
-    for turn in 0..6 {
+    for round in 0..6 {
         let mut command = command(&stage, "");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        kill_behind(child, Duration::from_millis(turn * 6), "it writes", || names_in(&corpus).len() >= 2);
+        kill_behind(child, Duration::from_millis(round * 6), "it writes", || names_in(&corpus).len() >= 2);
         let now = list(&[&database(&stage)]).len();
         assert!(now == 8 || (now == 7 && read(&database(&stage)) == before), "{now} cases");
         fs::write(database(&stage), &before).unwrap();
@@ -309,7 +309,7 @@ fn sigkill_while_it_writes_loses_nothing() {
             fs::remove_file(corpus.join(name)).unwrap();
         }
     }
-    distill(&stage, "").expect(0);
+    merge(&stage, "").expect(0);
     assert_eq!((list(&[&database(&stage)]).len(), names_in(&corpus)), (8, vec!["sql.db".to_owned()]));
 }
 
@@ -335,10 +335,10 @@ fn further_cases_come_from_folders_and_corpora_and_the_number_can_be_limited() {
     corpus.put(elsewhere);
     corpus.save(&other).unwrap();
     let from = format!("--from {} --from {}", night.display(), other.display());
-    let limited = told(distill(&stage, &format!("{from} --max-cases 1 --dry-run --json")).expect(0));
+    let limited = told(merge(&stage, &format!("{from} --max-cases 1 --dry-run --json")).expect(0));
     assert_eq!(limited["kinds"]["interesting"]["after"]["cases"], 1);
     assert_eq!(limited["features"]["after"], 2 + 4, "the one that adds most, and the seed");
-    distill(&stage, &from).expect(0);
+    merge(&stage, &from).expect(0);
     let after = Corpus::load(&database(&stage)).unwrap();
     assert_eq!(after.by_name("sql", "its-name").map(|(_, entry)| entry), Some(&regression));
     let texts: Vec<String> = scripts(&database(&stage)).into_iter().map(|(_, text)| text).collect();
@@ -349,16 +349,16 @@ fn further_cases_come_from_folders_and_corpora_and_the_number_can_be_limited() {
 }
 
 #[test]
-fn what_cannot_be_distilled_is_said() {
+fn what_cannot_be_merged_is_said() {
     let empty = stage();
-    distill(&empty, "").expect_error(&["there are no cases of sql", "--from"]);
-    distill(&empty, "--from /nonexistent").expect_error(&["/nonexistent"]);
-    distill(&empty, "--lane valgrind").expect_error(&["--lane valgrind is not for this"]);
+    merge(&empty, "").expect_error(&["there are no cases of sql", "--from"]);
+    merge(&empty, "--from /nonexistent").expect_error(&["/nonexistent"]);
+    merge(&empty, "--build valgrind").expect_error(&["--build valgrind is not possible here"]);
     finish(&mut empty.command_on_project("corpus merge", "")).expect_error(&["<TARGET>"]);
     finish(&mut empty.command_on_project("corpus merge nope", ""))
         .expect_error(&["no target is named `nope`"]);
     file(&found(&empty), "a", script(&[8], "CRASH"));
-    distill(&empty, "").expect_error(&["all 1 cases end the target"]);
+    merge(&empty, "").expect_error(&["all 1 cases crash the target"]);
     assert_eq!(names_in(&empty.project().join("fuzz/artifacts/sql")).len(), 1);
     assert!(!database(&empty).exists());
 
@@ -366,12 +366,12 @@ fn what_cannot_be_distilled_is_said() {
     some(&blind);
     let before = read(&database(&blind));
     file(&blind.path(""), "blind", "");
-    distill(&blind, "").expect_error(&["in no case", "fuzzed blind"]);
+    merge(&blind, "").expect_error(&["in no case", "fuzzed blind"]);
     file(&blind.project().join("corpus"), "sql.db", &before[..before.len() / 2]);
-    distill(&blind, "").expect_error(&["sql.db", "malformed"]);
+    merge(&blind, "").expect_error(&["sql.db", "malformed"]);
     assert!(read(&database(&blind)) == before[..before.len() / 2]);
     fs::remove_file(blind.project().join("target/x86_64-unknown-linux-gnu/release/sql")).unwrap();
     blind.program("cargo", "exit 0");
     fs::write(database(&blind), &before).unwrap();
-    distill(&blind, "").expect_error(&["Cargo built no"]);
+    merge(&blind, "").expect_error(&["Cargo built no"]);
 }

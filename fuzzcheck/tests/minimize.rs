@@ -102,7 +102,7 @@ fn differences_between_builds_and_between_runs_are_cut_down() {
     let other = file(folder.path(), "other", program);
     std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
     let trials = [
-        (format!("--pair {}", other.display()), "5 AS \"planted()\"", "pair/rows/SELECT"),
+        (format!("--differential {}", other.display()), "5 AS \"planted()\"", "differential/rows/SELECT"),
         ("--twice --plant nondeterminism".to_owned(), "planted()", "determinism/trace/second-run"),
     ];
     for (words, column, signature) in trials {
@@ -129,7 +129,7 @@ fn a_bug_that_comes_and_goes_is_kept_all_the_same() {
     let every_second = "mkdir \"$STAGE/odd\" 2>/dev/null && exec \"$@\"\n\
         rmdir \"$STAGE/odd\"; exec \"$@\" --plant internal-error";
     let mut command = with_valgrind(folder.path(), every_second);
-    command.args(["minimize", "--lane=valgrind", "--jobs=1", "--json", "--to"]).arg(&to).arg(&case);
+    command.args(["minimize", "--build=valgrind", "--jobs=1", "--json", "--to"]).arg(&to).arg(&case);
     let summary = finish(&mut command).expect(0).json();
     assert_eq!(summary["signature"], "code/SQLITE_INTERNAL/SELECT");
     let hits = summary["runs_that_showed_it"].as_u64().unwrap();

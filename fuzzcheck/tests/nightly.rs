@@ -33,7 +33,7 @@ printf 'SELECT f1f f2f;' >fuzz/corpus/sql/found
 end
 "##;
 
-/// Ends the first sitting of a night: when the target has done its part, and not when a time is over. In another one it
+/// Ends the first session of a night: when the target has done its part, and not when a time is over. In another one it
 /// waits for the end of that.
 const END: &str = r##"
 end() {
@@ -70,14 +70,14 @@ impl Stage {
         finish(&mut self.command(words))
     }
 
-    /// A night of two sittings: the target `end`s the first, the second does what comes after fuzzing.
+    /// A night of two sessions: the target `end`s the first, the second does what comes after fuzzing.
     fn night(&self, words: &str, notify: &str) -> Ran {
         fs::remove_file(self.path("ended")).ok();
-        let sit = |time: &str| {
+        let run_session = |time: &str| {
             finish(self.command(&format!("{words} --fuzz-time {time}")).args(["--notify-cmd", notify]))
         };
-        sit("30m").expect_error(&["interrupted"]);
-        sit("1s")
+        run_session("30m").expect_error(&["interrupted"]);
+        run_session("1s")
     }
 
     fn root(&self) -> PathBuf {
@@ -97,11 +97,11 @@ fn a_panic_of_the_harness_is_no_bug_of_the_night() {
         .replace("\\n%s: words", "\\nno %s: words");
     let stage = Stage::new(&format!("{END}{panics}"));
     stage.target(MEASURES);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     let ran = stage.night("--budget 20m --without coverage", "true").expect(2);
     let record = record(&stage.root()).expect("it is written");
     assert_eq!(record["findings"], serde_json::json!([]), "{record:#}");
-    let errors = &record["arms"][0]["sittings"][0]["harness_errors"];
+    let errors = &record["jobs"][0]["slices"][0]["harness_errors"];
     assert_eq!(errors.as_array().map(Vec::len), Some(2), "{record:#}");
     assert!(ran.out.contains("crash-01: the target failed, which is a bug in Tandem"), "{ran:?}");
     assert!(stage.project().join("fuzz/artifacts/sql/crash-01").exists());
@@ -130,8 +130,8 @@ fn finding<'a>(record: &'a Value, signature: &str) -> &'a Value {
 }
 
 fn executions(record: &Value) -> u64 {
-    let turns = record["arms"].as_array().unwrap().iter().flat_map(|arm| arm["sittings"].as_array().unwrap());
-    turns.map(|turn| turn["executions"].as_u64().unwrap()).sum()
+    let slices = record["jobs"].as_array().unwrap().iter().flat_map(|job| job["slices"].as_array().unwrap());
+    slices.map(|slice| slice["executions"].as_u64().unwrap()).sum()
 }
 
 /// The documents that a command was told, from a file.
@@ -147,7 +147,7 @@ fn a_new_bug_is_filed_and_told_once() {
     stage.target(MEASURES);
     let mut known = entry(Kind::Known, "SELECT 8");
     known.signature = Some("memory/leak/old".to_owned());
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7"), known]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7"), known]);
     let words = "--budget 20m --plant internal-error --without coverage --json";
     let notify = format!("cat >> '{}'", stage.path("told").display());
     let night = || stage.night(words, &notify);
@@ -156,7 +156,7 @@ fn a_new_bug_is_filed_and_told_once() {
     let new = finding(&first, "code/SQLITE_INTERNAL/SELECT");
     assert_eq!((&new["is_new"], &new["known_as"], &new["cases"]), (&true.into(), &Value::Null, &1.into()));
     // The target had another name for it.
-    assert_eq!(first["arms"][0]["sittings"][0]["found"]["code/something/-"], 1);
+    assert_eq!(first["jobs"][0]["slices"][0]["found"]["code/something/-"], 1);
     assert_eq!(first["findings"].as_array().unwrap().len(), 2, "{first:#}");
     // It was made smaller.
     assert_eq!(new["sql"].as_str().unwrap().trim(), "SELECT planted()", "{new:#}");
@@ -203,11 +203,11 @@ fn a_new_bug_is_filed_and_told_once() {
     assert_eq!(names_in(&stage.root().join("findings")).len(), 2);
 }
 
-/// A bug that the kept cases show is found by their replay.
+/// A bug that cases of the corpora show is found by their replay.
 #[test]
 fn what_the_corpus_shows_is_found_and_checks_are_counted() {
     let stage = Stage::new(&format!("{END} echo '#5 DONE   cov: 2 ft: 3 corp: 6/7b' >&2; end"));
-    stage.keep(vec![entry(Kind::Interesting, "SELECT planted()"), entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Interesting, "SELECT planted()"), entry(Kind::Seed, "SELECT 7")]);
     let words = "--budget 20m --without coverage,merge --json --max-memory-mib 1000 --timeout-s 7";
     let planted = format!("{words} --plant internal-error");
     let ran = stage.night(&planted, "true").expect(1).json();
@@ -224,7 +224,7 @@ fn what_the_corpus_shows_is_found_and_checks_are_counted() {
 
 #[test]
 fn limits_and_the_environment_reach_libfuzzer_and_flags_come_first() {
-    // The last one of three ends the sitting.
+    // The last one of three ends the session.
     let stage = Stage::new(&format!(
         "{END} trap 'exit 72' INT; echo \"$@\" >>\"$STAGE/arguments\"; echo '#5 DONE cov: 2 ft: 3' >&2\n\
          [ $(wc -l <\"$STAGE/arguments\") = 3 ] && mkdir \"$STAGE/all\" && end; waits false"
@@ -235,7 +235,7 @@ fn limits_and_the_environment_reach_libfuzzer_and_flags_come_first() {
         [("FUZZ_SECONDS", "777"), ("FUZZ_TIMEOUT_S", "9"), ("FUZZ_LOG", "stdout"), ("FUZZ_JOBS", "2")];
     let ran = finish(command.envs(environment)).expect_error(&["interrupted"]);
     assert!(
-        ran.out.starts_with("fuzzcheck: the campaign ") && ran.out.contains(" begins, for 777 s"),
+        ran.out.starts_with("fuzzcheck: starting campaign ") && ran.out.contains(", for 777 s"),
         "{ran:?}"
     );
     let arguments = String::from_utf8(read(&stage.path("arguments"))).unwrap();
@@ -243,38 +243,38 @@ fn limits_and_the_environment_reach_libfuzzer_and_flags_come_first() {
     assert!(arguments.lines().count() == 3 && arguments.lines().all(is_run), "{arguments}");
     let mut command = stage.command(&format!("--budget 66s --fresh {words}"));
     let ran = finish(command.env("FUZZ_SECONDS", "777").env("BUILD", "101")).expect(2);
-    assert!(ran.err.contains("begins, for 66 s"), "{ran:?}");
+    assert!(ran.err.contains(", for 66 s"), "{ran:?}");
 }
 
 /// The budget is used up when it goes on.
 #[test]
 fn what_there_is_no_time_for_is_said() {
     let stage = Stage::new(ENDLESS);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     interrupt(start(&stage, "--budget 20m", 1));
     let record = stage.nightly("--budget 1s --json").expect(0).json();
     let why = step(&record, "coverage")["why"].as_str().unwrap();
-    assert!(why.contains("no time") && why.contains("coverage is not built"), "{why}");
-    assert_eq!(step(&record, "merge sql")["why"], "no time was left");
-    assert_eq!(record["sittings"][1]["end"], "through");
+    assert!(why.contains("no time") && why.contains("the coverage build does not exist yet"), "{why}");
+    assert_eq!(step(&record, "merge sql")["why"], "no time left");
+    assert_eq!(record["sessions"][1]["end"], "finished");
 }
 
-/// Starts a sitting that does not end by itself, and waits until the record says something.
+/// Starts a session that does not end by itself, and waits until the record says something.
 fn start_until(stage: &Stage, words: &str, is_done: impl Fn(&Value) -> bool) -> Child {
     let mut command = stage.command(&format!("{words} --fuzz-time 30m"));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_until(child, "it is written down", || record(&stage.root()).is_some_and(|record| is_done(&record)))
 }
 
-/// Waits until something was executed in a sitting.
-fn start(stage: &Stage, words: &str, sitting: usize) -> Child {
-    let before = record(&stage.root()).filter(|_| sitting > 1).map_or(0, |record| executions(&record));
+/// Waits until something was executed in a session.
+fn start(stage: &Stage, words: &str, session: usize) -> Child {
+    let before = record(&stage.root()).filter(|_| session > 1).map_or(0, |record| executions(&record));
     start_until(stage, words, |record| {
-        record["sittings"].as_array().unwrap().len() == sitting && executions(record) > before
+        record["sessions"].as_array().unwrap().len() == session && executions(record) > before
     })
 }
 
-/// Ends a sitting as a service manager does.
+/// Ends a session as a service manager does.
 fn interrupt(child: Child) -> Ran {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     Ran::from(child.wait_with_output().unwrap()).expect_error(&["interrupted", "cargo fuzzcheck nightly"])
@@ -283,7 +283,7 @@ fn interrupt(child: Child) -> Ran {
 #[test]
 fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
     let stage = Stage::new(ENDLESS);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     let words = "--budget 50m --without coverage,merge";
     let mut before = 0;
     for kills in 1..=2 {
@@ -292,7 +292,7 @@ fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
         child.kill().unwrap();
         child.wait().unwrap();
         let record = record(&stage.root()).unwrap();
-        assert_eq!(record["sittings"].as_array().unwrap().len(), kills);
+        assert_eq!(record["sessions"].as_array().unwrap().len(), kills);
         let done = executions(&record);
         assert!(done > before, "{record:#}");
         before = done;
@@ -303,19 +303,19 @@ fn killed_twice_it_goes_on_loses_nothing_and_leaves_no_process() {
     let cases = names_in(&stage.project().join("fuzz/corpus/sql"));
     let ran = interrupt(start(&stage, words, 3));
     assert!(
-        ran.err.contains("is taken up: ") && ran.err.contains(&format!("{before} executions")),
+        ran.err.contains("resuming campaign ") && ran.err.contains(&format!("{before} executions")),
         "{ran:?}"
     );
     let record = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(0).json();
     let ends: Vec<&Value> =
-        record["sittings"].as_array().unwrap().iter().map(|sitting| &sitting["end"]).collect();
-    assert_eq!(ends, ["killed", "killed", "interrupted", "through"]);
+        record["sessions"].as_array().unwrap().iter().map(|session| &session["end"]).collect();
+    assert_eq!(ends, ["killed", "killed", "interrupted", "finished"]);
     assert!(executions(&record) > before, "{record:#}");
-    let seconds: f64 = record["sittings"]
+    let seconds: f64 = record["sessions"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|sitting| sitting["seconds"].as_f64().unwrap())
+        .map(|session| session["seconds"].as_f64().unwrap())
         .sum();
     assert!((record["used_s"].as_f64().unwrap() - seconds).abs() < 0.01, "{record:#}");
     let left = names_in(&stage.project().join("fuzz/corpus/sql"));
@@ -331,16 +331,18 @@ fn interrupted_it_says_how_to_go_on_and_two_do_not_run_at_once() {
     let stage = Stage::new(ENDLESS);
     let words = "--budget 50m --without coverage,merge,replay";
     let child = start(&stage, &format!("{words} --fresh"), 1);
-    stage.nightly(words).expect_error(&["another `fuzzcheck nightly` is at work", &child.id().to_string()]);
+    stage
+        .nightly(words)
+        .expect_error(&["another `fuzzcheck nightly` is running there", &child.id().to_string()]);
     let ran = interrupt(child);
     assert!(!ran.err.contains("--fresh"), "{ran:?}");
     let before = record(&stage.root()).unwrap();
-    assert_eq!((&before["sittings"][0]["end"], &before["ended"]), (&"interrupted".into(), &Value::Null));
+    assert_eq!((&before["sessions"][0]["end"], &before["ended"]), (&"interrupted".into(), &Value::Null));
     // Something else is not mixed with it.
-    stage.nightly(&format!("{words} --lanes release")).expect_error(&[
-        "not through",
+    stage.nightly(&format!("{words} --builds release")).expect_error(&[
+        "unfinished",
         "--fresh",
-        "--lanes asan",
+        "--builds asan",
     ]);
     let ran = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(0);
     assert_eq!(ran.json()["id"], before["id"]);
@@ -352,11 +354,11 @@ fn what_cannot_be_built_or_does_not_fuzz_is_an_error_that_is_told() {
     let stage = Stage::new("echo 'tandem: it would be fuzzed blind' >&2; exit 2");
     let notify = format!("cat > '{}'", stage.path("told").display());
     let words = "--budget 20m --without coverage,merge,replay --json";
-    let has_failed = |record: &Value| record["arms"][0]["failures"] != serde_json::json!([]);
+    let has_failed = |record: &Value| record["jobs"][0]["failures"] != serde_json::json!([]);
     interrupt(start_until(&stage, words, has_failed));
     let words = &format!("{words} --fuzz-time 1s");
     let blind = finish(stage.command(words).args(["--notify-cmd", &notify])).expect(2).json();
-    assert!(blind["arms"][0]["failures"][0].as_str().unwrap().contains("fuzzed blind"), "{blind:#}");
+    assert!(blind["jobs"][0]["failures"][0].as_str().unwrap().contains("fuzzed blind"), "{blind:#}");
     let end = &told(&stage.path("told"))[0];
     assert!(
         end["exit_code"] == 2 && end["failures"][0].as_str().unwrap().contains("executed nothing"),
@@ -373,29 +375,29 @@ fn what_cannot_be_built_or_does_not_fuzz_is_an_error_that_is_told() {
     assert!(record["ended"].is_string());
 }
 
-/// Every process finds something as soon as it begins: it is let rest.
+/// Every process finds something as soon as it starts: it is let rest.
 #[test]
 fn what_crashes_at_once_is_let_rest() {
     let stage = Stage::new(
         "cd \"$STAGE/project\"; mkdir -p fuzz/artifacts/sql; n=$(ls fuzz/artifacts/sql | wc -l)\n\
-         grep -q 'as soon as it begins' fuzz/nightly/2*/campaign.json && waits false\n\
+         grep -q 'as soon as it starts' fuzz/nightly/2*/campaign.json && waits false\n\
          printf \"SELECT $n\" >fuzz/artifacts/sql/crash-$n; echo '#1 NEW cov: 2 ft: 3' >&2\n\
          printf 'panicked at src/oracles/mod.rs:1:2:\\nmemory/leak/x: y\\n' >&2\n\
          echo \"artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-$n\" >&2; exit 1",
     );
     let words = "--budget 50m --without coverage,merge,replay,triage";
-    interrupt(start_until(&stage, words, |record| record["arms"][0]["failures"] != serde_json::json!([])));
+    interrupt(start_until(&stage, words, |record| record["jobs"][0]["failures"] != serde_json::json!([])));
     let record = stage.nightly(&format!("{words} --fuzz-time 1s --json")).expect(1).json();
-    let failures = record["arms"][0]["failures"].as_array().unwrap();
+    let failures = record["jobs"][0]["failures"].as_array().unwrap();
     assert!(
-        failures.len() == 1 && failures[0].as_str().unwrap().contains("as soon as it begins"),
+        failures.len() == 1 && failures[0].as_str().unwrap().contains("as soon as it starts"),
         "{failures:?}"
     );
     let cases = names_in(&stage.project().join("fuzz/artifacts/sql")).len();
     // How soon it is seen that it was the 20th in a row is not told in advance.
     assert!(cases >= 20, "{cases}");
     assert_eq!(finding(&record, "memory/leak/x")["cases"], cases);
-    assert_eq!(record["arms"][0]["sittings"][0]["found"]["memory/leak/x"], cases);
+    assert_eq!(record["jobs"][0]["slices"][0]["found"]["memory/leak/x"], cases);
 }
 
 #[test]
@@ -407,9 +409,9 @@ fn wrong_words_are_named() {
         ("--weights sql", &["TARGET=N"]),
         ("--weights nothing=1", &["--weights"]),
         ("--max-disk-gib 0", &["--max-disk-gib", "above 0"]),
-        ("--lanes coverage", &["coverage cannot be fuzzed"]),
+        ("--builds coverage", &["coverage build cannot be fuzzed"]),
         ("--rerun coverage", &["not judged", "coverage"]),
-        ("--lane release", &["--lanes"]),
+        ("--build release", &["--builds"]),
         ("--json --log stdout", &["--json", "--log stdout"]),
         ("--update-corpus --merge-into x", &["--merge-into"]),
         ("--plant nothing", &["no planted bug is named `nothing`"]),
@@ -424,20 +426,20 @@ fn wrong_words_are_named() {
     assert!(!stage.root().exists());
 }
 
-/// The lane that follows runs what is new, in later turns, too, and after a kill: the first sitting knows what was there.
+/// The build that follows runs what is new, in later slices, too, and after a kill: the first session knows what was there.
 #[test]
 fn what_is_new_is_run_again_over_kills() {
     let stage = Stage::new(ENDLESS);
-    stage.keep(vec![entry(Kind::Seed, "SELECT 7")]);
+    stage.add_to_corpus(vec![entry(Kind::Seed, "SELECT 7")]);
     let words = "--budget 50m --rerun release --without coverage,merge,replay,triage";
     let mut child = start(&stage, words, 1);
     child.kill().unwrap();
     child.wait().unwrap();
     let before = names_in(&stage.project().join("fuzz/corpus/sql")).len() as u64;
     let has_run_all = |record: &Value| {
-        let turns = record["arms"][0]["sittings"].as_array().unwrap().iter();
-        turns.map(|turn| turn["rerun_cases"].as_u64().unwrap()).sum::<u64>() >= before
+        let slices = record["jobs"][0]["slices"].as_array().unwrap().iter();
+        slices.map(|slice| slice["rerun_cases"].as_u64().unwrap()).sum::<u64>() >= before
     };
     interrupt(start_until(&stage, words, has_run_all));
-    assert_eq!(record(&stage.root()).unwrap()["arms"][0]["rerun"], serde_json::json!(["release"]));
+    assert_eq!(record(&stage.root()).unwrap()["jobs"][0]["rerun"], serde_json::json!(["release"]));
 }

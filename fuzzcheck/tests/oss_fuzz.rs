@@ -184,7 +184,7 @@ fn the_set_of_targets_is_the_projects() {
     let stage = Stage::new();
     fs::create_dir(stage.out().join("below")).unwrap();
     fs::copy(stage.out().join("one"), stage.out().join("below/one")).unwrap();
-    stage.fails("targets", "below/one is no [[bin]]");
+    stage.fails("targets", "below/one is not a [[bin]]");
     let stage = Stage::new();
     file(&stage.path("project/fuzz"), "Cargo.toml", "[[bin]]\nname = \"one\"\n\n[[bin]]\nname = \"two\"\n");
     stage.fails("targets", "two is not there");
@@ -193,7 +193,7 @@ fn the_set_of_targets_is_the_projects() {
     let script = file(&stage.out(), "replay.sh", "#!/bin/sh\n# LLVMFuzzerTestOneInput\nexit 1\n");
     fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
     let ran = stage.check("").expect(1);
-    for words in ["replay.sh is no [[bin]]", "`replay.sh`: OSS-Fuzz takes", "no ELF program"] {
+    for words in ["replay.sh is not a [[bin]]", "`replay.sh`: OSS-Fuzz takes", "not an ELF program"] {
         assert!(ran.out.contains(words), "{words}: {ran:#?}");
     }
 }
@@ -212,24 +212,24 @@ fn files_beside_a_target_are_read() {
     file(&out, "one.dict", "\"SELECT\"\nabs\n");
     stage.fails("dictionary", "line 2: `abs`");
     file(&out, "one.dict", "# none\n");
-    stage.fails("dictionary", "no word");
+    stage.fails("dictionary", "no entries");
     fs::remove_file(out.join("one.dict")).unwrap();
     stage.check("").expect(0);
     file(&out, "one_seed_corpus.zip", "no zip");
     stage.fails("seeds", "one_seed_corpus.zip");
     fs::remove_file(out.join("one_seed_corpus.zip")).unwrap();
-    stage.fails("seeds", "is not there");
+    stage.fails("seeds", "is missing");
 }
 
 #[test]
 fn a_folder_without_targets_proves_nothing() {
     let stage = Stage::new();
     fs::remove_file(stage.out().join("one")).unwrap();
-    stage.check("").expect_error(&["there is no fuzz target", "fuzz/build.sh"]);
+    stage.check("").expect_error(&["no fuzz target", "fuzz/build.sh"]);
     fs::remove_dir_all(stage.out()).unwrap();
     stage.check("").expect_error(&["out", "No such file"]);
     file(stage.folder.path(), "out", "");
-    stage.check("").expect_error(&["this is no folder"]);
+    stage.check("").expect_error(&["not a folder"]);
     let stage = Stage::new();
     file(&stage.path("project/fuzz"), "Cargo.toml", "");
     stage.check("").expect_error(&["Cargo.toml", "no [[bin]]"]);
@@ -244,7 +244,7 @@ fn seeds_are_zipped_without_known_bugs_and_always_the_same() {
     fuzzcheck_on("corpus export --zip", &[&second, &corpus]).expect(0);
     assert_eq!(read(&first), read(&second));
     // A folder, a full disk: named, and nothing is left.
-    fuzzcheck_on("corpus export --zip", &[folder.path(), &corpus]).expect_error(&["no regular file"]);
+    fuzzcheck_on("corpus export --zip", &[folder.path(), &corpus]).expect_error(&["not a regular file"]);
     fuzzcheck_on("corpus export --zip", &[&folder.path().join("no/x.zip"), &corpus])
         .expect_error(&["no/x.zip"]);
     fuzzcheck_on("corpus export --zip", &[&corpus, &corpus]).expect_error(&["corpus database"]);
@@ -272,7 +272,7 @@ fn the_dictionary_has_the_words_of_this_sqlite() {
     let words = text.lines().filter(|line| line.starts_with('"')).count();
     assert!(words > 300 && ran.out.contains(&format!("{words} words")), "{ran:#?}");
     assert_eq!(fuzzcheck_on("oss-fuzz dictionary", &[]).expect(0).out, text);
-    fuzzcheck_on("oss-fuzz dictionary --to", &[folder.path()]).expect_error(&["no regular file"]);
+    fuzzcheck_on("oss-fuzz dictionary --to", &[folder.path()]).expect_error(&["not a regular file"]);
 }
 
 /// `fuzz/build.sh` in a project of its own, with a cargo that builds nothing.

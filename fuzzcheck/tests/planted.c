@@ -1,5 +1,5 @@
 /*
-** Bugs that one lane each is there to see, for `.ci/run`: `planted('overflow')` adds to the largest int,
+** Bugs that only one build each can find, for `.ci/run`: `planted('overflow')` adds to the largest int,
 ** `planted('guard')` writes behind an allocation, `planted('uninitialised')` decides by a byte that was never written.
 */
 #include <limits.h>

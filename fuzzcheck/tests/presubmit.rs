@@ -334,8 +334,8 @@ fn words(call: &str) -> Vec<String> {
     for (variable, value) in [
         ("${{ matrix.target }}", "sql"),
         ("${BUDGET}", "5h"),
-        ("--lane \"$1\"", "--lane debug"),
-        ("\"$lane\"", "debug"),
+        ("--build \"$1\"", "--build debug"),
+        ("\"$build\"", "debug"),
         ("\"${planted[@]}\"", "--extra-c x.c"),
         ("TARGET=N", "sql=1"),
         ("TARGET", "sql"),
@@ -382,8 +382,8 @@ fn what_calls_this_program_is_understood_by_it() {
         ("corpus list", true),
         ("corpus list; rest", true),
         ("corpus lists", false),
-        ("distill sql", false),
-        ("run --lanes release", false),
+        ("merge sql", false),
+        ("run --builds release", false),
         ("compare engines bundled", false),
         ("compare engines", true),
     ] {

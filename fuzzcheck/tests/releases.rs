@@ -64,7 +64,11 @@ impl Stage {
     /// Runs the program on a case.
     fn on(&self, words: &str, case: &Path) -> Ran {
         let mut command = command();
-        command.args(words.split_whitespace()).args(["--no-install", "--lane=release", "--sqlite-flags=-O0"]);
+        command.args(words.split_whitespace()).args([
+            "--no-install",
+            "--build=release",
+            "--sqlite-flags=-O0",
+        ]);
         let ran = finish(command.arg(case));
         let places = ran.err.lines().filter(|line| line.contains("compiling SQLite "));
         let places = places.filter_map(|line| Some(line.rsplit_once(" in ")?.1.into()));
@@ -119,16 +123,16 @@ fn bisected(stage: &Stage, releases: &str) {
 
     let sound = file(stage.folder.path(), "sound.sql", "SELECT upper('a');");
     let none = "none of the 4 releases shows";
-    stage.on(&format!("bisect {releases}"), &sound).expect_error(&[none, "a finding in the lane release"]);
+    stage.on(&format!("bisect {releases}"), &sound).expect_error(&[none, "a finding in the release build"]);
     stage.run(&format!("bisect {releases} --signature a/b/c")).expect_error(&[none, "`a/b/c`"]);
     let with = |words: &str| stage.run(&format!("bisect {words}"));
     with(&format!("{releases} --sqlite-version 1.12")).expect_error(&["no 1.12 there", "1.9, 1.10, 1.11"]);
     with(&format!("{releases} --sqlite .")).expect_error(&["--sqlite .", "--releases"]);
     with("--releases /nowhere/x").expect_error(&["--releases /nowhere/x"]);
     let empty = stage.releases("empty", &[]);
-    with(&format!("--releases {}", empty.display())).expect_error(&["empty: it holds no release"]);
+    with(&format!("--releases {}", empty.display())).expect_error(&["empty: no releases"]);
     fs::create_dir(empty.join("3.1")).unwrap();
-    with(&format!("--releases {}", empty.display())).expect_error(&["empty: 3.1 holds no sqlite3.c"]);
+    with(&format!("--releases {}", empty.display())).expect_error(&["empty: 3.1 has no sqlite3.c"]);
 }
 
 fn ends_that_cannot_be_tried(stage: &Stage) {

@@ -71,9 +71,9 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     let before = WRITTEN.map(|name| read(&home.path().join(name)));
     let whole = campaign().to_string();
     for (content, words) in [
-        ("", "this is no record of a campaign"),
-        ("[]", "this is no record of a campaign"),
-        (&whole[..whole.len() / 2], "this is no record of a campaign"),
+        ("", "not a record of a campaign"),
+        ("[]", "not a record of a campaign"),
+        (&whole[..whole.len() / 2], "not a record of a campaign"),
         ("{\"version\": 7}", "version 7"),
     ] {
         file(home.path(), "campaign.json", content);
@@ -84,7 +84,7 @@ fn bad_input_is_refused_and_nothing_is_lost() {
     fuzzcheck_on("report", &[&nowhere]).expect_error(&["nowhere", "campaign.json"]);
     file(home.path(), "campaign.json", &whole);
     let to = file(home.path(), "file", "x");
-    fuzzcheck_on("report", &[home.path(), Path::new("--to"), &to]).expect_error(&["--to names a file"]);
+    fuzzcheck_on("report", &[home.path(), Path::new("--to"), &to]).expect_error(&["--to needs a folder"]);
     assert_eq!(read(&to), b"x");
     fuzzcheck(["report", "--schema", "somewhere"]).expect(2);
 }
@@ -94,13 +94,13 @@ fn the_schema_is_printed() {
     let schema = fuzzcheck(["report", "--schema"]).expect(0).json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     let described = schema["$defs"]["Summary"]["properties"]["executions"]["description"].as_str();
-    assert_eq!(described, Some("Cases that libFuzzer ran, all targets."));
+    assert_eq!(described, Some("Cases that libFuzzer ran, over all targets."));
 }
 
 #[test]
 fn a_campaign_that_ran_nothing_is_shown_as_failed() {
     let mut none = campaign();
-    none["arms"] = Value::Array(Vec::new());
+    none["jobs"] = Value::Array(Vec::new());
     none["findings"] = Value::Array(Vec::new());
     let home = home(&none);
     fuzzcheck_on("report", &[home.path()]).expect(0);

@@ -380,14 +380,14 @@ fn known_bugs_still_fire() {
 }
 
 #[test]
-fn a_case_kept_for_a_known_bug_may_show_it_and_nothing_else() {
+fn a_case_of_a_known_bug_may_show_it_and_nothing_else() {
     let folder = folder();
     let script =
         file(folder.path(), "a.sql", "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t;");
-    let kept = folder.path().join("kept.db");
+    let corpus = folder.path().join("known.db");
     let import = |words: &str| {
         let mut command = command();
-        command.args(["corpus", "import", "--into"]).arg(&kept).args(words.split(' ')).arg(&script);
+        command.args(["corpus", "import", "--into"]).arg(&corpus).args(words.split(' ')).arg(&script);
         finish(&mut command)
     };
     import("--kind known").expect_error(&["--kind known needs --signature"]);
@@ -395,13 +395,13 @@ fn a_case_kept_for_a_known_bug_may_show_it_and_nothing_else() {
     let saved = folder.path().join("saved");
     let run = |plant: &str| {
         let mut command = command();
-        finish(command.arg("run").arg(&kept).args(plant.split_whitespace()).arg("--save-dir").arg(&saved))
+        finish(command.arg("run").arg(&corpus).args(plant.split_whitespace()).arg("--save-dir").arg(&saved))
     };
     let shown = run("--plant abort").expect(0);
     assert_eq!(shown.summary(), (0, 1));
-    assert!(shown.out.contains("shows the bug that it is kept for"), "{shown:?}");
+    assert!(shown.out.contains("shows its known bug"), "{shown:?}");
     let silent = run("").expect(0);
-    assert!(silent.out.contains("does not show the bug that it is kept for"), "{silent:?}");
+    assert!(silent.out.contains("does not show its known bug"), "{silent:?}");
     let other = run("--plant segfault").expect(1);
     assert!(other.out.starts_with("crash/SIGSEGV/sqlite3VdbeExec:Function"), "{other:?}");
 }

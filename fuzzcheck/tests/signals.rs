@@ -84,14 +84,14 @@ fn sigkill_in_the_middle_of_an_import_loses_nothing() {
     let (before, cases) = (read(&corpus), list(&[&corpus]).len());
     let many = many_scripts(folder.path(), 4_000);
     // As soon as something is written, and a little later each time.
-    for turns in 0..6 {
+    for round in 0..6 {
         let child = start("corpus import --into", &[&corpus, &many]);
-        let behind = Duration::from_millis(turns * 10);
+        let behind = Duration::from_millis(round * 10);
         kill_behind(child, behind, "it writes", || names_in(&place).len() >= 2);
         let now = list(&[&corpus]).len();
         assert!(now == cases || now == cases + 4_000, "{now} cases");
         assert!(now != cases || read(&corpus) == before);
-        // What it left behind is no case, no obstacle, and goes here so that the next turn sees its own.
+        // What it left behind is no case, no obstacle, and goes here so that the next round sees its own.
         assert_eq!(list(&[&place]).len(), now);
         for name in names_in(&place).iter().filter(|name| *name != "sql.db") {
             assert!(name.starts_with('.'), "{name}");
@@ -117,7 +117,7 @@ fn ctrl_c_in_minimize_keeps_the_best_case() {
          : >\"$STAGE/waits\"; waits [ -e \"$STAGE/go\" ]; }}\nexec \"$@\""
     );
     let mut command = with_valgrind(folder.path(), &waits);
-    command.args("minimize --lane valgrind --jobs 1 --plant segfault --to".split(' ')).arg(&to).arg(&case);
+    command.args("minimize --build valgrind --jobs 1 --plant segfault --to".split(' ')).arg(&to).arg(&case);
     let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let child = wait_until(child, "a worker waits", || folder.path().join("waits").exists());
     press(&child);

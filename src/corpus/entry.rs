@@ -3,7 +3,7 @@
 use super::versions::VersionRange;
 use crate::testcase::TestCase;
 
-/// Why a case is kept.
+/// Why a case is in the corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Written by hand, or made from what was.
@@ -48,12 +48,12 @@ pub struct Details {
     pub name: Option<String>,
     /// Where it was reported: a URL.
     pub link: Option<String>,
-    /// The versions of SQLite that have it; `None` where that is not known.
+    /// The versions of SQLite that have it; `None` if that is not known.
     pub versions: Option<VersionRange>,
     /// Why it is known and not reported or not fixed, in words.
     pub reason: Option<String>,
-    /// The lane that shows it: a way to build SQLite, as `fuzzcheck` names it.
-    pub lane: Option<String>,
+    /// The build of SQLite that shows it, as `fuzzcheck` names it.
+    pub build: Option<String>,
 }
 
 impl Details {
@@ -68,7 +68,7 @@ impl Details {
 pub struct Entry {
     /// The target that it is for.
     pub target: String,
-    /// Why it is kept.
+    /// Why it is in the corpus.
     pub kind: Kind,
     /// The finding that it shows or showed.
     pub signature: Option<String>,

@@ -141,7 +141,7 @@ impl Fuzzdata {
         if self.is_own_case(script) { 1 } else { self.databases.len().max(1) }
     }
 
-    /// A script on the database at an index; on none where there is none, or it brings its own.
+    /// A script on the database at an index; on none if there is none, or it brings its own.
     fn pair(&self, script: usize, database: usize) -> FuzzdataCase {
         let (id, text) = &self.scripts[script];
         let name = format!("sqlid={id}");
@@ -175,7 +175,7 @@ fn rows(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Row>> {
 /// form where it has a database or settings. Returns, per case, what that form could not carry.
 ///
 /// # Errors
-/// [`CorpusError`], naming the file; the old one is then as it was.
+/// [`CorpusError`], naming the file; the old one is then unchanged.
 pub fn write<'a>(
     path: &Path,
     cases: impl IntoIterator<Item = &'a TestCase>,

@@ -1,4 +1,4 @@
-//! Cases that are kept: corpus databases of our own, and those of SQLite's fuzzcheck.
+//! Corpus databases: our own, and those of SQLite's fuzzcheck.
 //!
 //! | module | what it does |
 //! |---|---|

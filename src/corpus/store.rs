@@ -6,7 +6,7 @@
 //! );
 //! CREATE TABLE readme(text TEXT);
 //! CREATE TABLE finding(
-//!   sha256 BLOB, target TEXT, name TEXT, link TEXT, versions TEXT, reason TEXT, lane TEXT,
+//!   sha256 BLOB, target TEXT, name TEXT, link TEXT, versions TEXT, reason TEXT, build TEXT,
 //!   PRIMARY KEY(sha256, target), UNIQUE(target, name)
 //! );
 //! ```
@@ -45,7 +45,7 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Adds a case. One that is there already stays as it is, unless the new one says more: a known or
+    /// Adds a case. An existing entry stays as it is, unless the new one says more: a known or
     /// fixed bug outranks a seed or an interesting case. Returns whether anything changed.
     pub fn insert(&mut self, entry: Entry) -> bool {
         let key = (CaseId::of_encoded(&entry.body), entry.target.clone());
@@ -56,12 +56,12 @@ impl Corpus {
         is_better
     }
 
-    /// Puts a case in, in the place of what was said of it before.
+    /// Adds a case, or replaces its entry.
     pub fn put(&mut self, entry: Entry) {
         self.entries.insert((CaseId::of_encoded(&entry.body), entry.target.clone()), entry);
     }
 
-    /// What is said of a case.
+    /// The entry of a case.
     pub fn get(&self, id: &CaseId, target: &str) -> Option<&Entry> {
         self.entries.get(&(*id, target.to_owned()))
     }
@@ -72,7 +72,7 @@ impl Corpus {
         self.iter().find(|(_, entry)| is_named(entry))
     }
 
-    /// Keeps the cases of which `wanted` says so.
+    /// Removes the cases that are not `wanted`.
     pub fn retain(&mut self, mut wanted: impl FnMut(&Entry) -> bool) {
         self.entries.retain(|_, entry| wanted(entry));
     }
@@ -142,7 +142,7 @@ impl Corpus {
         }
     }
 
-    /// Reads the corpus at `path`, or begins an empty one where there is no file.
+    /// Reads the corpus at `path`, or returns an empty one if there is no file.
     ///
     /// # Errors
     /// As [`Corpus::load`].
@@ -153,7 +153,7 @@ impl Corpus {
     /// Writes the corpus database anew, through a temporary file beside it.
     ///
     /// # Errors
-    /// [`CorpusError`], naming the file; the old one is then as it was.
+    /// [`CorpusError`], naming the file; the old one is then unchanged.
     pub fn save(&self, path: &Path) -> Result<(), CorpusError> {
         let _shared = sqlite::shared();
         replace_file(path, |temporary| self.write(temporary))
@@ -206,18 +206,18 @@ fn damaged_row(path: &Path, key: &[u8], what: &str) -> CorpusError {
     CorpusError::DamagedRow { path: path.to_owned(), id, what: what.to_owned() }
 }
 
-/// What is said of cases, by the bytes of their identity and their target.
+/// Details of cases, by the bytes of their identity and their target.
 fn load_details(
     connection: &Connection,
     path: &Path,
 ) -> Result<BTreeMap<(Vec<u8>, String), Details>, CorpusError> {
     let error = CorpusError::sqlite(path);
-    let query = "SELECT sha256, target, name, link, versions, reason, lane FROM finding";
+    let query = "SELECT sha256, target, name, link, versions, reason, build FROM finding";
     let mut statement = connection.prepare(query).map_err(&error)?;
     let rows = statement.query_map((), |row| {
         let key = (row.get::<_, Vec<u8>>(0)?, row.get(1)?);
-        let (name, link, reason, lane) = (row.get(2)?, row.get(3)?, row.get(5)?, row.get(6)?);
-        Ok((key, Details { name, link, versions: None, reason, lane }, row.get::<_, Option<String>>(4)?))
+        let (name, link, reason, build) = (row.get(2)?, row.get(3)?, row.get(5)?, row.get(6)?);
+        Ok((key, Details { name, link, versions: None, reason, build }, row.get::<_, Option<String>>(4)?))
     });
     let mut all = BTreeMap::new();
     for row in rows.map_err(&error)? {
@@ -234,14 +234,14 @@ fn write_details(connection: &Connection, corpus: &Corpus) -> rusqlite::Result<(
         "CREATE TABLE finding(
             sha256 BLOB NOT NULL CHECK(length(sha256)=32),
             target TEXT NOT NULL,
-            name TEXT, link TEXT, versions TEXT, reason TEXT, lane TEXT,
+            name TEXT, link TEXT, versions TEXT, reason TEXT, build TEXT,
             PRIMARY KEY(sha256, target), UNIQUE(target, name)
          );",
     )?;
     for (id, entry) in corpus.iter().filter(|(_, entry)| !entry.details.is_empty()) {
-        let Details { name, link, versions, reason, lane } = &entry.details;
+        let Details { name, link, versions, reason, build } = &entry.details;
         let versions = versions.map(|range| range.to_string());
-        let row = params![id.as_bytes(), entry.target, name, link, versions, reason, lane];
+        let row = params![id.as_bytes(), entry.target, name, link, versions, reason, build];
         connection.execute("INSERT INTO finding VALUES(?,?,?,?,?,?,?)", row)?;
     }
     Ok(())
@@ -255,7 +255,9 @@ fn check_format(connection: &Connection, path: &Path) -> Result<u32, CorpusError
     };
     let not_a_corpus = |what| Err(CorpusError::NotACorpus { path: path.to_owned(), what });
     if number("application_id")? != APPLICATION_ID {
-        return not_a_corpus("this database is no corpus of Tandem (its application_id says so)".to_owned());
+        return not_a_corpus(
+            "this database is not a corpus of Tandem, according to its application_id".to_owned(),
+        );
     }
     let version = number("user_version")?;
     if version > FORMAT_VERSION {
@@ -264,7 +266,7 @@ fn check_format(connection: &Connection, path: &Path) -> Result<u32, CorpusError
     Ok(version)
 }
 
-/// Some damage makes rows vanish without an error, and the next save would lose them for good.
+/// Some damage makes rows disappear without an error, and the next save would lose them for good.
 fn check_integrity(connection: &Connection, path: &Path) -> Result<(), CorpusError> {
     let query = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get::<_, String>(0));
     match query.map_err(CorpusError::sqlite(path))?.as_str() {

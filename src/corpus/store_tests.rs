@@ -32,7 +32,7 @@ fn details(i: u32) -> Details {
         link: if_bit(4, "https://example.org/"),
         versions: (i & 8 != 0).then(|| format!("3.{i}.0..").parse().unwrap()),
         reason: if_bit(16, "it's known"),
-        lane: if_bit(32, "debug"),
+        build: if_bit(32, "debug"),
     }
 }
 
@@ -96,7 +96,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
         let _shared = sqlite::shared();
         Connection::open(folder.join("y.db")).unwrap().execute_batch("CREATE TABLE t(a)").unwrap();
     }
-    assert!(message(&folder.join("y.db")).contains("no corpus"));
+    assert!(message(&folder.join("y.db")).contains("not a corpus"));
 
     corpus(0..60).save(&path).unwrap();
     let whole = std::fs::read(&path).unwrap();
@@ -198,7 +198,7 @@ fn what_is_said_must_be_of_a_case_that_is_there_and_make_sense() {
     let orphan = message_after("UPDATE finding SET target='db_sql' WHERE rowid=3");
     assert!(orphan.contains("x.db") && orphan.contains("without its case"), "{orphan}");
     let range = message_after("UPDATE finding SET versions='3.4' WHERE rowid=3");
-    assert!(range.contains("no range of versions"), "{range}");
+    assert!(range.contains("not a range of versions"), "{range}");
     // Two cases of one name could not be told apart.
     let mut twice = corpus(0..60);
     let named: Vec<Entry> = twice.iter().map(|(_, entry)| entry.clone()).collect();

@@ -20,11 +20,11 @@ pub struct VersionRange {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
     /// Not three numbers.
-    #[error("`{0}` is no version of SQLite: three numbers are expected, such as 3.45.0")]
+    #[error("`{0}` is not a version of SQLite: expected three numbers, such as 3.45.0")]
     NotAVersion(String),
     /// No two dots, or nothing on both sides of them.
     #[error(
-        "`{0}` is no range of versions: 3.31.1..3.44.0, ..3.45.0 and 3.50.0.. are some; the last is not within"
+        "`{0}` is not a range of versions, such as 3.31.1..3.44.0, ..3.45.0 or 3.50.0.. (the last one excluded)"
     )]
     NotARange(String),
     /// It ends before it begins.
@@ -101,14 +101,14 @@ mod tests {
     fn what_is_no_range_is_said() {
         let error = |text: &str| text.parse::<VersionRange>().unwrap_err().to_string();
         for (text, word) in [
-            ("3.45.0", "no range"),
-            ("..", "no range"),
-            ("", "no range"),
-            ("3.45..", "`3.45` is no version"),
-            ("3.+4.0..", "`3.+4.0` is no version"),
-            ("3.1.2.3..", "is no version"),
-            ("3..4", "`3` is no version"),
-            ("3.99999.0..", "is no version"),
+            ("3.45.0", "not a range"),
+            ("..", "not a range"),
+            ("", "not a range"),
+            ("3.45..", "`3.45` is not a version"),
+            ("3.+4.0..", "`3.+4.0` is not a version"),
+            ("3.1.2.3..", "is not a version"),
+            ("3..4", "`3` is not a version"),
+            ("3.99999.0..", "is not a version"),
             ("3.45.0..3.45.0", "no version is in"),
             ("3.45.0..3.44.0", "no version is in"),
         ] {

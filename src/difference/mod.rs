@@ -35,7 +35,7 @@ use crate::testcase::TestCase;
 use doubt::Doubts;
 
 /// Name of this comparison in signatures.
-pub const ORACLE: &str = "pair";
+pub const ORACLE: &str = "differential";
 
 /// What two engines have to agree on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// The stable name: `pair/class/detail`.
+    /// The stable name: `differential/class/detail`.
     pub fn signature(&self) -> Signature {
         Signature::new(ORACLE, self.class.name(), &self.detail)
     }

@@ -44,25 +44,25 @@ fn a_transcript_compares_equal_with_itself() {
 fn each_kind_of_difference_is_found() {
     type Edit = fn(&mut Transcript);
     let edits: [(Edit, &str); 12] = [
-        (|b| other_rows(b, 2), "pair/rows/SELECT"),
-        (|b| b.statements[2].rows.multiset ^= 1, "pair/digits/SELECT"),
-        (|b| b.statements[2].rows = Default::default(), "pair/rows-against-none/SELECT"),
-        (|b| b.statements[1].code = 19, "pair/error/INSERT-success-SQLITE_CONSTRAINT-"),
-        (|b| drop(b.statements.pop()), "pair/statements/SELECT"),
-        (|b| end(b).schema[0][3].push(' '), "pair/schema/table-table"),
-        (|b| end(b).schema.clear(), "pair/schema/table-none"),
-        (|b| end(b).tables[0].rows.count += 1, "pair/content/rows"),
-        (|b| end(b).tables[0].rows.multiset += 1, "pair/digits/content"),
-        (|b| end(b).tables[0].rows = Default::default(), "pair/content/rows"),
-        (|b| end(b).integrity = Some(vec!["row 1 missing".to_owned()]), "pair/integrity/only-b"),
-        (|b| b.statements[3].code = 11, "pair/error/SELECT-success-SQLITE_CORRUPT-"),
+        (|b| other_rows(b, 2), "differential/rows/SELECT"),
+        (|b| b.statements[2].rows.multiset ^= 1, "differential/digits/SELECT"),
+        (|b| b.statements[2].rows = Default::default(), "differential/rows-against-none/SELECT"),
+        (|b| b.statements[1].code = 19, "differential/error/INSERT-success-SQLITE_CONSTRAINT-"),
+        (|b| drop(b.statements.pop()), "differential/statements/SELECT"),
+        (|b| end(b).schema[0][3].push(' '), "differential/schema/table-table"),
+        (|b| end(b).schema.clear(), "differential/schema/table-none"),
+        (|b| end(b).tables[0].rows.count += 1, "differential/content/rows"),
+        (|b| end(b).tables[0].rows.multiset += 1, "differential/digits/content"),
+        (|b| end(b).tables[0].rows = Default::default(), "differential/content/rows"),
+        (|b| end(b).integrity = Some(vec!["row 1 missing".to_owned()]), "differential/integrity/only-b"),
+        (|b| b.statements[3].code = 11, "differential/error/SELECT-success-SQLITE_CORRUPT-"),
     ];
     for (edit, signature) in edits {
         let comparison = compared(SCRIPT, edit);
         assert_eq!(signatures(&comparison), [signature], "{comparison:?}");
     }
     let failing = compared("SELECT * FROM missing;", |b| b.statements[0].code = 6);
-    assert_eq!(signatures(&failing), ["pair/code/SELECT-SQLITE_ERROR-SQLITE_LOCKED-such-table"]);
+    assert_eq!(signatures(&failing), ["differential/code/SELECT-SQLITE_ERROR-SQLITE_LOCKED-such-table"]);
 }
 
 fn end(transcript: &mut Transcript) -> &mut crate::engine::transcript::EndState {
@@ -75,14 +75,14 @@ fn behind_a_query_it_goes_on_and_behind_a_write_it_ends() {
         other_rows(b, 2);
         b.statements[3].rows = Default::default();
     });
-    assert_eq!(signatures(&both), ["pair/rows/SELECT", "pair/rows-against-none/SELECT"]);
+    assert_eq!(signatures(&both), ["differential/rows/SELECT", "differential/rows-against-none/SELECT"]);
     assert!(both.is_end_compared);
     // If one side cannot prepare a query, it does not run the rest of that piece.
     let apart = compared(SCRIPT, |b| {
         (b.statements[2].code, b.statements[2].explain_fails) = (1, true);
         b.statements.pop();
     });
-    assert_eq!(signatures(&apart), ["pair/error/SELECT-success-SQLITE_ERROR-"]);
+    assert_eq!(signatures(&apart), ["differential/error/SELECT-success-SQLITE_ERROR-"]);
     let write = compared(SCRIPT, |b| {
         b.statements[1].code = 19;
         other_rows(b, 2);
@@ -156,17 +156,17 @@ fn what_depends_on_an_order_that_sql_leaves_open_is_a_warning() {
         assert_eq!(comparison.differences.len(), 1, "{script}: {comparison:?}");
     }
     for script in definite {
-        assert_eq!(signatures(&with(script)), ["pair/rows/SELECT"], "{script}");
+        assert_eq!(signatures(&with(script)), ["differential/rows/SELECT"], "{script}");
     }
     // But LIMIT determines how many.
     let fewer = compared("SELECT a FROM (VALUES(1),(2),(3)) AS t(a) LIMIT 2;", |_| {});
     assert!(fewer.differences.is_empty());
     let script = "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2),(3); SELECT a FROM t LIMIT 2;";
     let fewer = compared(script, |b| b.statements[2].rows.count = 1);
-    assert_eq!(signatures(&fewer), ["pair/rows/SELECT"]);
+    assert_eq!(signatures(&fewer), ["differential/rows/SELECT"]);
     let script = "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2),(3); SELECT a FROM t ORDER BY a;";
     let order = compared(script, |b| b.statements[2].rows.ordered ^= 1);
-    assert_eq!(order.differences[0].signature().as_str(), "pair/order/SELECT");
+    assert_eq!(order.differences[0].signature().as_str(), "differential/order/SELECT");
     assert!(!order.differences[0].is_finding());
 }
 
@@ -176,7 +176,7 @@ fn a_run_that_was_cut_short_is_compared_up_to_there() {
     let cut = compared(endless, |b| other_rows(b, 2));
     assert_eq!((cut.statements, cut.skipped["cut short"]), (2, 1));
     assert!(cut.differences.is_empty() && !cut.is_end_compared);
-    assert_eq!(signatures(&compared(endless, |b| other_rows(b, 1))), ["pair/rows/SELECT"]);
+    assert_eq!(signatures(&compared(endless, |b| other_rows(b, 1))), ["differential/rows/SELECT"]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn another_engine_may_know_less_and_has_its_own_codes() {
     let mut b = a.clone();
     other_rows(&mut b, 0);
     assert!(compare(&case, &a, &b, &Policy::ENGINES).differences.is_empty());
-    assert_eq!(signatures(&compare(&case, &a, &b, &Policy::VERSIONS)), ["pair/rows/SELECT"]);
+    assert_eq!(signatures(&compare(&case, &a, &b, &Policy::VERSIONS)), ["differential/rows/SELECT"]);
 }
 
 #[test]
@@ -220,10 +220,10 @@ fn another_engine_has_schema_text_and_journals_of_its_own() {
     (1..4).for_each(|index| other_rows(&mut b, index));
     let comparison = compare(&case, &a, &b, &Policy::ENGINES);
     // Neither ends the comparison.
-    assert_eq!(signatures(&comparison), ["pair/rows/SELECT"], "{comparison:?}");
+    assert_eq!(signatures(&comparison), ["differential/rows/SELECT"], "{comparison:?}");
     assert_eq!((comparison.skipped["a pragma"], comparison.skipped["the text of the schema"]), (1, 1));
     let versions = compare(&case, &a, &b, &Policy::VERSIONS);
-    assert_eq!(signatures(&versions), ["pair/rows/PRAGMA", "pair/rows/SELECT"]);
+    assert_eq!(signatures(&versions), ["differential/rows/PRAGMA", "differential/rows/SELECT"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The guide: what the README names in a line, in full. CI runs its commands, in this order, as it runs those of the README.
+//! The guide: details beyond the README. CI runs its commands, in this order, as it runs those of the README.
 
 #[doc = include_str!("your_sqlite.md")]
 pub mod your_sqlite {}

@@ -1,12 +1,12 @@
-//! More turns for the operators that bring new coverage.
+//! Prefers operators that bring new coverage.
 //!
-//! Strategy: every [`EPOCH_MUTATIONS`] mutations the weights are made anew, as a product of three. The table
-//! says what is sensible. What an operator brought of late, against what all brought, says what pays at this
-//! stage of a campaign ([`YIELD_PERCENT`] bounds it: what pays little now may pay later, and is never found out
-//! without a turn). Chance says the rest ([`SWARM_PERCENT`]): where all runs mix everything in the same measure,
-//! what one operator covers up another never shows.
+//! Strategy: every [`EPOCH_MUTATIONS`] mutations the weights are recomputed, as a product of three. The table
+//! says what is sensible. The recent yield of an operator, relative to that of all, says what pays at this
+//! stage of a campaign ([`YIELD_PERCENT`] bounds it: what pays little now may pay later, which is never found out
+//! without trying). Chance is the third ([`SWARM_PERCENT`], swarm testing): if all runs mix everything equally,
+//! an operator that hides the effect of another always does so.
 //!
-//! Chance comes from the seed of the first mutation, which libFuzzer draws: the same `-seed`, the same weights.
+//! Randomness comes from the seed of the first mutation, which libFuzzer draws: the same `-seed` gives the same weights.
 
 use crate::mutators::{MUTATORS, OperatorWeights};
 
@@ -17,23 +17,23 @@ pub const YIELD_PERCENT: std::ops::RangeInclusive<u64> = 33..=300;
 /// What chance makes of a weight.
 pub const SWARM_PERCENT: [u32; 5] = [25, 50, 100, 100, 200];
 
-/// Most features of a run that count: a single case that opens up a module says little of the operator.
+/// Maximum features of a run that count: a single case that opens up a module says little about the operator.
 const FEATURES_MAX: u64 = 64;
-/// Turns with an average yield that every operator is thought to have had: a few turns decide nothing.
-const PRIOR_TURNS: u64 = 32 * UNIT;
-/// An epoch takes this part of what is remembered.
+/// Uses with an average yield that every operator is assumed to have had: a few uses decide nothing.
+const PRIOR_USES: u64 = 32 * UNIT;
+/// Each epoch forgets this part of the history.
 const FORGETTING: u64 = 8;
-/// What a turn and a feature are counted as, so that forgetting a part of them leaves something.
+/// What a use and a feature count as, so that forgetting a part of them leaves something.
 const UNIT: u64 = 64;
 
-/// What an operator did of late.
+/// The recent history of an operator.
 #[derive(Debug, Clone, Copy, Default)]
 struct Recent {
-    turns: u64,
+    uses: u64,
     features: u64,
 }
 
-/// Weights that follow what operators bring.
+/// Weights that follow the yield of operators.
 #[derive(Debug, Clone)]
 pub struct Adaptive {
     base: OperatorWeights,
@@ -48,7 +48,7 @@ impl Adaptive {
         Self { base, recent: [Recent::default(); MUTATORS.len()], mutations: 0, rng: None }
     }
 
-    /// To be called before each mutation with its seed; gives the new weights where an epoch begins.
+    /// To be called before each mutation with its seed; returns the new weights when an epoch begins.
     pub fn next_mutation(&mut self, seed: u64) -> Option<OperatorWeights> {
         let is_first = self.mutations.is_multiple_of(EPOCH_MUTATIONS);
         self.mutations += 1;
@@ -59,33 +59,33 @@ impl Adaptive {
         let swarm = [(); MUTATORS.len()].map(|()| SWARM_PERCENT[rng.usize(0..SWARM_PERCENT.len())]);
         let weights = self.base.scaled(|index| self.yield_percent(index) * swarm[index] / 100);
         for recent in &mut self.recent {
-            recent.turns -= recent.turns / FORGETTING;
+            recent.uses -= recent.uses / FORGETTING;
             recent.features -= recent.features / FORGETTING;
         }
         Some(weights)
     }
 
-    /// Notes that these operators made an input, and how many features it brought.
+    /// Records that these operators made an input, and how many features it brought.
     pub fn credit(&mut self, operators: &[&'static str], features: u64) {
         for (recent, _) in
             self.recent.iter_mut().zip(MUTATORS).filter(|(_, entry)| operators.contains(&entry.name))
         {
-            recent.turns += UNIT;
+            recent.uses += UNIT;
             recent.features += UNIT * features.min(FEATURES_MAX);
         }
     }
 
-    /// Features per turn of an operator in percent of what all have, within bounds.
+    /// Features per use of an operator as a percentage of the average, within bounds.
     fn yield_percent(&self, index: usize) -> u32 {
-        let turns: u64 = self.recent.iter().map(|recent| recent.turns).sum();
+        let uses: u64 = self.recent.iter().map(|recent| recent.uses).sum();
         let features: u64 = self.recent.iter().map(|recent| recent.features).sum();
-        if turns == 0 || features == 0 {
+        if uses == 0 || features == 0 {
             return 100;
         }
-        let average = |turns_of: u64| u128::from(turns_of) * u128::from(features);
-        let Recent { turns: own_turns, features: own_features } = self.recent[index];
-        let own = u128::from(own_features) * u128::from(turns) + average(PRIOR_TURNS);
-        let percent = 100 * own / average(own_turns + PRIOR_TURNS);
+        let average = |uses_of: u64| u128::from(uses_of) * u128::from(features);
+        let Recent { uses: own_uses, features: own_features } = self.recent[index];
+        let own = u128::from(own_features) * u128::from(uses) + average(PRIOR_USES);
+        let percent = 100 * own / average(own_uses + PRIOR_USES);
         let percent = u64::try_from(percent).unwrap_or(u64::MAX);
         percent.clamp(*YIELD_PERCENT.start(), *YIELD_PERCENT.end()) as u32
     }
@@ -144,7 +144,7 @@ mod tests {
             let ratio = sum as f64 / 400.0 / f64::from(base.of(index).max(1));
             assert!(base.of(index) == 0 && sum == 0 || (0.8..1.1).contains(&ratio), "{index}: {ratio}");
         }
-        // Few turns decide little, however rich.
+        // Few uses decide little, however rich.
         adaptive = Adaptive::new(base);
         adaptive.credit(&[MUTATORS[RICH].name], 64);
         adaptive.credit(&[MUTATORS[DEAD].name], 0);

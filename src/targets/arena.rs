@@ -1,11 +1,11 @@
-//! Memory for mutations.
+//! An arena allocator for mutations.
 //!
 //! A mutation is safe Rust on plain data: trees, scripts, images. Under AddressSanitizer each of its allocations
-//! costs a stack trace and a place in the quarantine, and that was more than half of what mutation cost. Within
-//! [`Arena::within`] memory comes from a region that is used from its start again each time.
+//! costs a stack trace and a place in the quarantine, which was more than half of the cost of mutation. Within
+//! [`Arena::within`] memory comes from a region that is reused from its start each time.
 //!
-//! What runs on SQLite is not affected: nothing there is allocated within a mutation, so that an overrun of a script
-//! or an image that SQLite reads is seen as before.
+//! Runs on SQLite are not affected: nothing there is allocated within a mutation, so that an overrun of a script
+//! or an image that SQLite reads is detected as before.
 //!
 //! # Invariants
 //! * A block in the region is handed out once until all blocks since the last [`Arena::within`] began are freed.
@@ -15,7 +15,7 @@
 //!   meanwhile has its memory from the system. Blocks may be freed by any thread at any time.
 //! * Where the region is used up, or could not be had, memory comes from the system.
 //!
-//! `unsafe` is the nature of an allocator.
+//! An allocator needs `unsafe`.
 
 #![allow(unsafe_code)]
 
@@ -33,7 +33,7 @@ thread_local! {
     static THREAD: Cell<u8> = const { Cell::new(0) };
 }
 
-/// A number that no other thread has, and that is not 0.
+/// A number unique to the thread, and not 0.
 #[inline]
 fn this_thread() -> usize {
     THREAD.with(|own| ptr::from_ref(own).addr())

@@ -1,4 +1,4 @@
-//! What a run brought that no run of the process had brought before, as libFuzzer counts it: an edge, or
+//! New coverage of a run within the process, as libFuzzer counts it: an edge, or
 //! one of eight ranges of how often an edge ran.
 
 use crate::engine::sqlite::instrumentation;

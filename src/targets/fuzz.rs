@@ -1,4 +1,4 @@
-//! What a fuzz target does inside libFuzzer. The macro [`crate::libfuzzer_target`] is the only place
+//! A fuzz target inside libFuzzer. The macro [`crate::libfuzzer_target`] is the only place
 //! that names libFuzzer; this module is the rest.
 
 use std::cell::RefCell;
@@ -9,9 +9,9 @@ use arbitrary::{Arbitrary, Unstructured};
 
 use super::adaptive::Adaptive;
 use super::arena::ARENA;
-use super::arm::Arm;
+use super::directed::{self, Directed, Inventory};
 use super::feedback::Feedback;
-use super::focus::{self, Focus, Inventory};
+use super::group::Group;
 use super::sample::Sampler;
 use super::stats::Recorder;
 use super::{Judged, Target, wanted};
@@ -27,11 +27,11 @@ use crate::testcase::TestCase;
 
 /// Names a bug to plant ([`PLANTS`]).
 const PLANT_VARIABLE: &str = "TANDEM_PLANT";
-/// Names the mutations to use ([`Arm`]).
+/// Names the mutations to use ([`Group`]).
 const MUTATORS_VARIABLE: &str = "TANDEM_MUTATORS";
 /// Names a folder for a sample of the cases that are run ([`Sampler`]).
 const SAMPLE_VARIABLE: &str = "TANDEM_SAMPLE";
-/// Names the VFS of an extension that is built in, through which cases open their files.
+/// The VFS of a compiled-in extension, through which cases open their files.
 const VFS_VARIABLE: &str = "TANDEM_VFS";
 /// Names a file to keep statistics in ([`super::stats::Stats`]).
 const STATS_VARIABLE: &str = "TANDEM_STATS";
@@ -69,11 +69,11 @@ impl<T> fmt::Debug for Input<T> {
     }
 }
 
-/// What a fuzz target keeps for the life of the process.
+/// The state of a fuzz target, for the life of the process.
 struct State {
     executor: Executor,
     vocabulary: Vocabulary,
-    arm: Arm,
+    group: Group,
     setup: Setup,
     adaptive: Option<Adaptive>,
     feedback: Feedback,
@@ -82,46 +82,47 @@ struct State {
     operators: Vec<&'static str>,
     recorder: Option<Recorder>,
     sampler: Option<Sampler>,
-    focus: Option<Focus>,
+    directed: Option<Directed>,
     /// Whether the handlers of [`stack::report_signals`] are there.
     reports_signals: bool,
 }
 
 impl State {
-    fn new(target: &Target, executor: Executor, arm: Arm) -> Self {
+    fn new(target: &Target, executor: Executor, group: Group) -> Self {
         let vocabulary = executor.vocabulary();
-        let setup = Setup { decode: target.decode, weights: arm.weights(target) };
-        let adaptive = arm.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
+        let setup = Setup { decode: target.decode, weights: group.weights(target) };
+        let adaptive = group.is_adaptive().then(|| Adaptive::new(setup.weights.clone()));
         // With room for all that one mutation uses: what it allocates itself is freed with it.
         let (feedback, operators) = (Feedback::new(), Vec::with_capacity(MUTATORS.len() + 2));
-        let recorder = std::env::var_os(STATS_VARIABLE)
-            .map(|path| or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &arm.to_string())));
+        let recorder = std::env::var_os(STATS_VARIABLE).map(|path| {
+            or_exit(STATS_VARIABLE, Recorder::new(path.as_ref(), target.name, &group.to_string()))
+        });
         let sampler = std::env::var(SAMPLE_VARIABLE).ok();
         let sampler = sampler.map(|text| or_exit(SAMPLE_VARIABLE, Sampler::new(&text)));
         Self {
             executor,
             vocabulary,
-            arm,
+            group,
             setup,
             adaptive,
             feedback,
             operators,
             recorder,
             sampler,
-            focus: None,
+            directed: None,
             // AddressSanitizer tells of faults itself.
             reports_signals: cfg!(tandem_asan),
         }
     }
 
-    /// Notes what a run brought.
+    /// Records what a run brought.
     fn learn(&mut self, case: &TestCase, judged: &Judged) {
         let operators = std::mem::take(&mut self.operators);
         let news = self.feedback.look();
-        let focus = self.focus.as_mut().map(|focus| focus.look(case, !operators.is_empty()));
-        let there = focus.map_or(0, |news| or_exit(focus::VARIABLE, news));
+        let directed = self.directed.as_mut().map(|directed| directed.look(case, !operators.is_empty()));
+        let there = directed.map_or(0, |news| or_exit(directed::VARIABLE, news));
         if let Some(adaptive) = &mut self.adaptive {
-            adaptive.credit(&operators, news.features + focus::CREDIT * there);
+            adaptive.credit(&operators, news.features + directed::CREDIT * there);
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.note(case, &judged.observation, &operators, news, self.feedback.total());
@@ -137,7 +138,7 @@ impl State {
         self.operators.clear();
     }
 
-    /// Does `work`, which is a mutation; its time is taken where that is asked for.
+    /// Does `work`, which is a mutation, and measures its time if requested.
     fn mutation<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
         match self.recorder.take() {
             None => work(self),
@@ -164,7 +165,7 @@ thread_local! {
     static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
 }
 
-/// Prepares the process; called once before the first input. Ends it with exit code 2 where SQLite
+/// Prepares the process; called once before the first input. Exits with code 2 if SQLite
 /// would be fuzzed blind.
 pub fn initialize(target: &Target) {
     if let Some(complaint) = Instrumentation::of_this_program().complaint() {
@@ -174,9 +175,9 @@ pub fn initialize(target: &Target) {
     if let Some(folder) = std::env::var_os(wanted::VARIABLE).filter(|folder| !folder.is_empty()) {
         or_exit(wanted::VARIABLE, wanted::check(folder.as_ref()));
     }
-    if let Some(path) = std::env::var_os(focus::LIST_VARIABLE) {
+    if let Some(path) = std::env::var_os(directed::LIST_VARIABLE) {
         let inventory = serde_json::to_vec(&Inventory::of_this_program()).map_err(std::io::Error::from);
-        or_exit(focus::LIST_VARIABLE, inventory.and_then(|text| std::fs::write(path, text)));
+        or_exit(directed::LIST_VARIABLE, inventory.and_then(|text| std::fs::write(path, text)));
         std::process::exit(0);
     }
     let still_empty = seeding::seed_empty_folder(target.name);
@@ -196,11 +197,11 @@ pub fn initialize(target: &Target) {
     if let Some(plant) = planted() {
         executor.plant(plant);
     }
-    let arm: Arm = std::env::var(MUTATORS_VARIABLE)
-        .map_or_else(|_| Arm::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
-    let mut state = State::new(target, executor, arm);
-    state.focus =
-        std::env::var_os(focus::VARIABLE).map(|path| or_exit(focus::VARIABLE, Focus::read(path.as_ref())));
+    let group: Group = std::env::var(MUTATORS_VARIABLE)
+        .map_or_else(|_| Group::default(), |name| or_exit(MUTATORS_VARIABLE, name.parse()));
+    let mut state = State::new(target, executor, group);
+    state.directed = std::env::var_os(directed::VARIABLE)
+        .map(|path| or_exit(directed::VARIABLE, Directed::read(path.as_ref())));
     STATE.set(Some(state));
 }
 
@@ -213,7 +214,7 @@ fn or_exit<T>(variable: &str, result: Result<T, impl fmt::Display>) -> T {
     })
 }
 
-/// The bug that the environment asks to plant, to see that whoever runs the target notices.
+/// The bug that the environment asks to plant, to test whoever runs the target.
 fn planted() -> Option<Plant> {
     let name = std::env::var(PLANT_VARIABLE).ok()?;
     let plant = Plant::by_name(&name);
@@ -256,12 +257,13 @@ pub fn mutate<T: TargetType>(
 ) -> usize {
     with_state(|state| {
         state.mutation(|state| {
-            if state.arm == Arm::LibFuzzer {
+            if state.group == Group::LibFuzzer {
                 state.made_by(&[RAW]);
                 return byte_mutator(data, size, max_size);
             }
             let seed = u64::from(seed);
-            let size = state.focus.as_mut().map_or(size, |focus| focus.turn(data, size, max_size, seed));
+            let size =
+                state.directed.as_mut().map_or(size, |directed| directed.steer(data, size, max_size, seed));
             if let Some(weights) = state.adaptive.as_mut().and_then(|adaptive| adaptive.next_mutation(seed)) {
                 state.setup.weights = weights;
             }
@@ -285,7 +287,7 @@ pub fn mutate<T: TargetType>(
 /// The custom crossover: writes a mixture of two inputs to `out` and returns its size; 0 for none.
 pub fn crossover<T: TargetType>(first: &[u8], second: &[u8], out: &mut [u8], seed: u32) -> usize {
     with_state(|state| {
-        if !state.arm.crosses_over() {
+        if !state.group.crosses_over() {
             return 0;
         }
         state.mutation(|state| {

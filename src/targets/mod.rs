@@ -9,13 +9,13 @@
 
 mod adaptive;
 pub mod arena;
-pub mod arm;
 mod db_file;
 mod db_sql;
+pub mod directed;
 pub mod driver;
 mod feedback;
-pub mod focus;
 pub mod fuzz;
+pub mod group;
 mod sample;
 mod sql;
 pub mod stats;
@@ -45,11 +45,11 @@ pub struct Target {
     pub budget: Budget,
     /// Reads any bytes as a case of this target.
     pub decode: fn(&[u8]) -> TestCase,
-    /// Makes the cases from which fuzzing begins.
+    /// Makes the seeds.
     pub seeds: fn() -> Vec<Seed>,
     /// What runs on the connection.
     pub program: &'static (dyn Program + Sync),
-    /// How often each family of mutators gets a turn.
+    /// How often each family of mutators is applied.
     pub weights: Weights,
 }
 
@@ -84,17 +84,17 @@ pub fn all() -> &'static [&'static Target] {
     ALL.get_or_init(|| TARGETS.to_vec())
 }
 
-/// Sets what [`all`] returns; false where it has returned something.
+/// Sets what [`all`] returns; false if it has returned something.
 pub(crate) fn set_all(targets: Vec<&'static Target>) -> bool {
     ALL.set(targets).is_ok()
 }
 
-/// What a run of a case showed and what the oracles say.
+/// A run of a case, and the verdicts of the oracles.
 #[derive(Debug, Clone)]
 pub struct Judged {
     /// The run.
     pub observation: Observation,
-    /// What each oracle says, in their order.
+    /// The verdicts, in the order of the oracles.
     pub judgements: Vec<Judgement>,
 }
 
@@ -104,8 +104,8 @@ impl Target {
         all().iter().find(|target| target.name == name).copied()
     }
 
-    /// Writes the cases from which fuzzing begins as files into `folder`: of the shipped corpus, or its seeds where none is
-    /// shipped; how many, and whence.
+    /// Writes the initial cases as files into `folder`: those of the shipped corpus, or its seeds if none is
+    /// shipped; returns how many, and from where.
     ///
     /// # Errors
     /// A corpus that cannot be read, a seed that cannot be built, a folder that cannot be written.

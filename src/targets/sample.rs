@@ -1,11 +1,11 @@
-//! A sample of what a fuzzer runs, for slower builds to run again ("TANDEM_SAMPLE").
+//! A sample of what a fuzzer runs, for slower builds to rerun ("TANDEM_SAMPLE").
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::testcase::TestCase;
 
-/// Most files of a process at a time: the oldest gives way where nobody takes them.
+/// Maximum files of a process: the oldest is removed if nobody takes them.
 const FILES_MAX: u64 = 256;
 
 /// Writes every Nth mutated case that was run into a folder.
@@ -31,7 +31,7 @@ impl Sampler {
             _ => (text, 100),
         };
         if every == 0 {
-            return Err("every 0th case is no sample".to_owned());
+            return Err("a sample of every 0th case is impossible".to_owned());
         }
         if !Path::new(folder).is_dir() {
             return Err(format!("{folder} is no folder"));
@@ -39,10 +39,10 @@ impl Sampler {
         Ok(Self { folder: folder.into(), every, seen: 0 })
     }
 
-    /// Notes a mutated case.
+    /// Samples a mutated case.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(super) fn note(&mut self, case: &TestCase) -> Result<(), String> {
         self.seen += 1;
         if !self.seen.is_multiple_of(self.every) {

@@ -1,4 +1,4 @@
-//! What a target did, counted; for `fuzzcheck compare mutators`. No verdict depends on it.
+//! Statistics of a target, for `fuzzcheck compare mutators`. No verdict depends on them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,16 +13,16 @@ use super::feedback::News;
 use crate::engine::{Code, Observation, StatementTrace};
 use crate::testcase::TestCase;
 
-/// How many runs lie between two writes of the file: libFuzzer leaves by `_exit`, without a last one.
+/// Runs between two writes of the file: libFuzzer exits by `_exit`, without a last one.
 const RUNS_PER_WRITE: u64 = 128;
 
-/// All that is counted.
+/// All statistics.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// The target.
     pub target: String,
-    /// The arm ([`super::arm::Arm`]).
-    pub arm: String,
+    /// The group ([`super::group::Group`]).
+    pub group: String,
     /// Edges that ran.
     pub edges: u64,
     /// Features of libFuzzer's kind that were seen.
@@ -39,7 +39,7 @@ pub struct Stats {
     pub operators: BTreeMap<String, Yield>,
 }
 
-/// What became of statements and databases.
+/// Outcomes of statements and databases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// Runs.
@@ -56,7 +56,7 @@ pub struct Outcomes {
     pub refused: u64,
     /// Prepared statements that failed in the virtual machine.
     pub vm: u64,
-    /// Those that ran to their end.
+    /// Those that ran to the end.
     pub ran: u64,
     /// Those that were ended by a limit of steps, bytes or rows.
     pub cut: u64,
@@ -66,11 +66,11 @@ pub struct Outcomes {
     pub opened: u64,
 }
 
-/// What an operator brought.
+/// The yield of an operator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Yield {
     /// Runs of inputs in whose last mutation it took part.
-    pub turns: u64,
+    pub uses: u64,
     /// New features of these runs, all of them, whatever else took part.
     pub features: u64,
     /// New edges of these runs.
@@ -80,7 +80,7 @@ pub struct Yield {
 impl Yield {
     /// Adds another's.
     pub fn add(&mut self, other: &Self) {
-        self.turns += other.turns;
+        self.uses += other.uses;
         self.features += other.features;
         self.edges += other.edges;
     }
@@ -169,7 +169,7 @@ impl Stats {
     }
 }
 
-/// Counts, and keeps a file up to date.
+/// Collects statistics, and keeps a file up to date.
 #[derive(Debug)]
 pub struct Recorder {
     path: PathBuf,
@@ -177,18 +177,18 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins the file, so that one that cannot be written is known at once.
+    /// Creates the file, so that an unwritable one is noticed at once.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn new(path: &Path, target: &str, arm: &str) -> io::Result<Self> {
-        let stats = Stats { target: target.to_owned(), arm: arm.to_owned(), ..Stats::default() };
+    pub fn new(path: &Path, target: &str, group: &str) -> io::Result<Self> {
+        let stats = Stats { target: target.to_owned(), group: group.to_owned(), ..Stats::default() };
         let mut recorder = Self { path: path.to_owned(), stats };
         recorder.write()?;
         Ok(recorder)
     }
 
-    /// Does `work`, which is a mutation, and notes how long it took.
+    /// Does `work`, which is a mutation, and records how long it took.
     pub fn time_mutation<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let before = now(ClockId::ThreadCPUTime);
         let done = work();
@@ -196,7 +196,7 @@ impl Recorder {
         done
     }
 
-    /// Notes a run and what it brought beyond `total`, which is what all runs brought. `operators` made the
+    /// Records a run and what it brought beyond `total`, the coverage of all runs. `operators` made the
     /// input; none did if it was given.
     pub fn note(
         &mut self,
@@ -211,7 +211,7 @@ impl Recorder {
             self.stats.mutated.note(case, observation);
         }
         for name in operators {
-            self.stats.operator(name).add(&Yield { turns: 1, features: news.features, edges: news.edges });
+            self.stats.operator(name).add(&Yield { uses: 1, features: news.features, edges: news.edges });
         }
         (self.stats.edges, self.stats.features) = (total.edges, total.features);
     }

@@ -1,4 +1,4 @@
-//! What all rooms use: exit codes, limits by default, the machine and the working copy, figures in words ([`text`]).
+//! Used everywhere: exit codes, default limits, the machine and the working copy, numbers as text ([`text`]).
 
 pub(crate) mod text;
 
@@ -9,12 +9,12 @@ pub(crate) const EXIT_FINDINGS: u8 = 1;
 /// Usage or harness error.
 pub(crate) const EXIT_ERROR: u8 = 2;
 
-/// CPU milliseconds after which a case counts as hanging, unless something else is asked for.
+/// CPU milliseconds after which a case counts as a hang, by default.
 pub(crate) const TIMEOUT_MS: u64 = 10_000;
-/// MiB of address space of a worker, unless something else is asked for.
+/// MiB of address space of a worker, by default.
 pub(crate) const WORKER_MEMORY_MIB: u64 = 1024;
 
-/// Workers at a time, unless something else is asked for.
+/// Workers at the same time, by default.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,9 +1,9 @@
-//! Figures in words, and what cases say made harmless.
+//! Numbers as text, and escaping of what cases contain.
 
 use jiff::Timestamp;
 
-/// A text in which nothing can hide or turn round what stands beside it: control characters, marks of direction and
-/// what has no width are shown by name. No XML document and no page may hold a NUL.
+/// A text that cannot hide or reorder the text beside it: control characters, direction marks and
+/// zero-width characters are shown by code point. XML and HTML must not contain a NUL.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -84,12 +84,12 @@ pub(crate) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M\u{a0}UTC").to_string()
 }
 
-/// A share in per cent.
+/// A percentage.
 pub(crate) fn percent(share: f64) -> String {
     format!("{share:.1} %")
 }
 
-/// How many per second; `None` where no time went by.
+/// How many per second; `None` if no time went by.
 pub(crate) fn rate(number: u64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| number as f64 / seconds)
 }

@@ -1,8 +1,8 @@
-//! Since which release a case shows its bug, and until which.
+//! The first and the last release in which a case shows its bug.
 //!
-//! A release that shows it is found first; from there the two ends are halved for, both at the same time, as if a bug came
-//! once and went once. Then the releases next to the ends are tried, too, and whatever contradicts that is said: a bug
-//! may be hidden in between, or another one show in its place.
+//! First, a release that shows the bug is searched. From there, both ends are bisected at the same time, as if a bug came
+//! once and went once. Then the releases next to the ends are tried, too, and contradictions are reported: a bug
+//! may be hidden in between, or another one may show instead.
 
 mod releases;
 
@@ -23,7 +23,7 @@ pub(crate) enum Shows {
     Unknown,
 }
 
-/// What was found out of releases, by their index.
+/// What is known about releases, by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Those that were tried.
@@ -37,7 +37,7 @@ pub(crate) struct Range {
     pub first: usize,
     /// The last that shows it.
     pub last: usize,
-    /// The last one before it that does not; `None` where the first is the oldest that could be tried.
+    /// The last one before it that does not; `None` if the first is the oldest that could be tried.
     pub before: Option<usize>,
     /// The first one behind it that does not.
     pub after: Option<usize>,
@@ -86,8 +86,8 @@ impl Found {
     }
 }
 
-/// Tries releases, of which there are `count`, until a first one shows the bug and both ends are known. `try_them`
-/// says what some of them show. `None` where none shows it.
+/// Tries some of `count` releases until one shows the bug and both ends are known. `try_them`
+/// says what some of them show. `None` if none shows the bug.
 ///
 /// # Errors
 /// As `try_them`.
@@ -119,7 +119,7 @@ pub(crate) fn search(
         }
         look(&mut found, &next)?;
     }
-    // Whether it stays so on both sides of both ends.
+    // Check the neighbors on both sides of both ends.
     let range = found.range(anchor);
     let near =
         [range.first.checked_sub(2), Some(range.first + 1), range.last.checked_sub(1), Some(range.last + 2)];

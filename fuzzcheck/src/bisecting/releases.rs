@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use super::{Found, Range, Shows, search};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build::worker::Worker;
 use crate::replay::client::Client;
@@ -72,12 +72,12 @@ impl Bisected {
         &self.names[self.range.last]
     }
 
-    /// The last release before that does not; `None` where the bug is as old as what can be tried.
+    /// The last release before that does not; `None` if the bug is as old as what can be tried.
     pub(crate) fn before(&self) -> Option<&str> {
         self.range.before.map(|at| self.names[at].as_str())
     }
 
-    /// The first release behind that does not; `None` where the bug is still there.
+    /// The first release behind that does not; `None` if the bug is still there.
     pub(crate) fn after(&self) -> Option<&str> {
         self.range.after.map(|at| self.names[at].as_str())
     }
@@ -106,13 +106,13 @@ impl Bisected {
 
 /// How releases are built, and cases run in them.
 pub(crate) struct Build<'a> {
-    /// The lane, and what is built in beside SQLite.
-    pub flavor: &'a Flavor,
+    /// The build, and what is built in beside SQLite.
+    pub configuration: &'a Configuration,
     /// The releases.
     pub releases: &'a Releases,
     /// The working copy.
     pub project: &'a Path,
-    /// Whether what is missing may be installed.
+    /// Whether missing tools may be installed.
     pub may_install: bool,
     /// How cases run.
     pub options: &'a Options,
@@ -120,7 +120,7 @@ pub(crate) struct Build<'a> {
 
 impl Build<'_> {
     /// Looks for the releases that show `signature`, or whatever the first release that shows anything shows. `hint` is a
-    /// release that is likely to. `None` where none does.
+    /// release that is likely to. `None` if none does.
     ///
     /// # Errors
     /// `hint` is none of the releases; none could be tried at all.
@@ -169,7 +169,7 @@ impl Build<'_> {
     pub(crate) fn try_all(&self, releases: &[&str], named: &NamedCase) -> Vec<Tried> {
         let shown = |version: &str| -> Result<(String, CaseResult)> {
             let worker = Worker::build(
-                &self.flavor.of_release(self.releases, version)?,
+                &self.configuration.of_release(self.releases, version)?,
                 self.project,
                 self.may_install,
             )?;
@@ -192,7 +192,7 @@ impl Build<'_> {
 /// Runs a case in a build.
 ///
 /// # Errors
-/// Where no worker can be started, or our own code fails.
+/// If no worker can be started, or our own code fails.
 pub(crate) fn run_in(worker: &Worker, options: &Options, named: &NamedCase) -> Result<CaseResult> {
     let options = Options { has_digests: true, ..worker.options(options.clone()) };
     let NamedCase { target, heap_bytes, case, .. } = named;

@@ -8,34 +8,34 @@ use tandem::targets::wanted;
 
 use super::published;
 
-/// The oldest release that is built: before it, functions are missing without which nothing runs.
+/// The oldest supported release: older ones lack functions that we need.
 const OLDEST: [u32; 3] = [3, 26, 0];
-/// What stands in for API that an older release lacks.
+/// Replacements for API that an older release lacks.
 const ABSENT_C: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../.cargo/absent.c"));
 
 /// An amalgamation.
 #[derive(Debug, Clone)]
 pub(crate) struct Sqlite {
-    /// Where it lies.
+    /// Its path.
     pub folder: PathBuf,
     /// As `sqlite3_libversion()` says it.
     pub version: String,
-    /// What `sqlite3_sourceid()` may say, the likeliest first: an amalgamation that was edited calls itself by another
-    /// one of the two.
+    /// What `sqlite3_sourceid()` may say, the most likely first: an edited amalgamation reports the other
+    /// of the two.
     pub source_ids: Vec<String>,
-    /// The words of the command line that name it.
+    /// The argument that selects it.
     pub argument: String,
-    /// Its name among releases, if it is of any.
+    /// Its name among releases, if it is one.
     pub release: Option<String>,
 }
 
 impl Sqlite {
-    /// What names it on the command line: its version, or its folder.
+    /// Its name on the command line: its version, or its folder.
     pub(super) fn name(&self) -> String {
         self.argument.split_once('=').map_or("", |(_, name)| name).to_owned()
     }
 
-    /// What it is called: as a release, or by its version.
+    /// Its title: its name as a release, or its version.
     pub(crate) fn title(&self) -> &str {
         self.release.as_ref().unwrap_or(&self.version)
     }
@@ -47,7 +47,7 @@ impl Sqlite {
     pub(super) fn published(version: &str) -> Result<Self> {
         let found = Self::read(&published::fetch(version)?, format!("--sqlite-version={version}"))?;
         if found.version != version {
-            bail!("the crate that should bundle SQLite {version} has {}", found.version);
+            bail!("the crate that should bundle SQLite {version} bundles {}", found.version);
         }
         Ok(Self { release: Some(version.to_owned()), ..found })
     }
@@ -73,12 +73,12 @@ impl Sqlite {
         let (code_text, header_text) = (text(&code)?, text(&header)?);
         let defined = |name: &str| {
             let value = wanted::defined(&header_text, name);
-            value.with_context(|| format!("{}: it does not define {name}", header.display()))
+            value.with_context(|| format!("{}: does not define {name}", header.display()))
         };
         let version = defined("SQLITE_VERSION")?.to_owned();
         let mut source_ids = wanted::source_ids(&code_text);
         if source_ids.is_empty() {
-            bail!("{}: it does not define SQLITE_SOURCE_ID", code.display());
+            bail!("{}: does not define SQLITE_SOURCE_ID", code.display());
         }
         if is_edited(&code_text) {
             source_ids.reverse();
@@ -92,13 +92,13 @@ impl Sqlite {
         }
         let absent = absent(&code_text);
         if !absent.is_empty() {
-            eprintln!("fuzzcheck: SQLite {version} has no {}: cases run without", absent.join(", no "));
+            eprintln!("fuzzcheck: SQLite {version} has no {}; cases run without", absent.join(", no "));
         }
         Ok(Self { folder: folder.to_owned(), version, source_ids, argument, release: None })
     }
 }
 
-/// Whether an amalgamation has not as many lines any more as it had when it was made, which it looks at itself.
+/// Whether the number of lines of an amalgamation has changed since it was made; it checks that itself.
 fn is_edited(code: &str) -> bool {
     let counted = (1..).zip(code.lines()).find_map(|(number, line)| {
         let expected: u64 = line.strip_prefix("#if __LINE__!=")?.trim().parse().ok()?;

@@ -32,7 +32,7 @@ const fn hot(version: &'static str, crate_version: &'static str) -> Release {
     Release { version, name: "libsqlite3-hotbundle", crate_version, folder: "sqlite3" }
 }
 
-/// All that is in any version of these crates, oldest first. Read off the crates themselves in November 2026.
+/// All releases in any version of these crates, oldest first, as of November 2026.
 pub(crate) const RELEASES: [Release; 44] = [
     sys("3.26.0", "0.12.0"),
     sys("3.27.2", "0.14.0"),
@@ -101,7 +101,7 @@ pub(crate) fn fetch(version: &str) -> Result<PathBuf> {
     );
     fs::write(&manifest, text).with_context(|| format!("{}", manifest.display()))?;
     fs::write(folder.path().join("lib.rs"), "").context("writing a manifest")?;
-    // `metadata` fetches what it needs to read; it is asked for no platform's dependencies but this one's.
+    // `metadata` fetches what it reads, restricted to the dependencies of this platform.
     let mut command = Command::new("cargo");
     command.args(["metadata", "--format-version=1", "--quiet", "--manifest-path"]).arg(&manifest);
     let output =
@@ -112,7 +112,7 @@ pub(crate) fn fetch(version: &str) -> Result<PathBuf> {
     }
     let folder = folder_of(&output.stdout, name)?.join(release.folder);
     if !folder.join("sqlite3.c").is_file() {
-        bail!("{} holds no sqlite3.c any more", folder.display());
+        bail!("{} no longer contains sqlite3.c", folder.display());
     }
     Ok(folder)
 }
@@ -130,7 +130,7 @@ fn folder_of(metadata: &[u8], name: &str) -> Result<PathBuf> {
     }
     let metadata: Metadata = serde_json::from_slice(metadata).context("reading `cargo metadata`")?;
     let package = metadata.packages.into_iter().find(|package| package.name == name);
-    let manifest = package.with_context(|| format!("cargo says nothing of {name}"))?.manifest_path;
+    let manifest = package.with_context(|| format!("cargo does not report {name}"))?.manifest_path;
     Ok(manifest.parent().unwrap_or(Path::new(".")).to_owned())
 }
 

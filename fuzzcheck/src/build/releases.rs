@@ -1,4 +1,4 @@
-//! The releases of SQLite that can be named: those that are published, or the folders of somebody's own.
+//! The releases of SQLite by name: published ones, or folders of the user.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,12 +40,12 @@ impl Releases {
                 continue;
             }
             if let Some(file) = ["sqlite3.c", "sqlite3.h"].iter().find(|file| !path.join(file).is_file()) {
-                bail!("{}: {name} holds no {file}", said());
+                bail!("{}: {name} has no {file}", said());
             }
             names.push(name);
         }
         if names.is_empty() {
-            bail!("{}: it holds no release: a folder for each, with sqlite3.c and sqlite3.h", said());
+            bail!("{}: no releases: expected a folder for each, with sqlite3.c and sqlite3.h", said());
         }
         names.sort_by_cached_key(|name| (numbers(name), name.clone()));
         Ok(Self { names, folder: Some(folder.to_owned()) })
@@ -66,7 +66,7 @@ impl Releases {
             match &self.folder {
                 Some(folder) => format!("--releases {}: no {name} there; there are {known}", folder.display()),
                 None => format!(
-                    "no crate is known to bundle SQLite {name}; there are {known}. Give any other with --sqlite DIR"
+                    "no crate is known to bundle SQLite {name}; there are {known}. Use --sqlite DIR for any other"
                 ),
             }
         })
@@ -99,13 +99,13 @@ mod tests {
     fn folders_are_releases_in_the_order_of_their_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let error = || format!("{:#}", Releases::new(Some(folder.path())).unwrap_err());
-        assert!(error().contains("holds no release"), "{}", error());
+        assert!(error().contains("no releases"), "{}", error());
         for name in ["3.9.2", "3.10", "fork-3.9.10", ".git"] {
             fs::create_dir(folder.path().join(name)).unwrap();
             fs::write(folder.path().join(name).join("sqlite3.c"), "").unwrap();
         }
         fs::write(folder.path().join("README"), "").unwrap();
-        assert!(error().contains("holds no sqlite3.h"), "{}", error());
+        assert!(error().contains("has no sqlite3.h"), "{}", error());
         for name in ["3.9.2", "3.10", "fork-3.9.10"] {
             fs::write(folder.path().join(name).join("sqlite3.h"), "").unwrap();
         }

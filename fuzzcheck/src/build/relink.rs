@@ -1,6 +1,6 @@
-//! Another SQLite in a program that is built already.
+//! Links another SQLite into a program that is already built.
 //!
-//! Builds of one kind differ in `sqlite3.c` and its flags, and in nothing of the harness, whose Rust takes minutes.
+//! Builds of one kind differ only in `sqlite3.c` and its flags, not in the harness, whose Rust takes minutes.
 //! So `.cargo/link-gcc` keeps what a program was linked from, and `.cargo/cc` how its SQLite was compiled. Here another
 //! `sqlite3.c` is compiled in the same way and the program is linked once more, with its objects before all others: the
 //! bundled SQLite is in an archive behind them, from which nothing is taken any more. What an older release lacks is in
@@ -8,7 +8,7 @@
 //! there twice. Linked so, a program is the same as if Cargo had built all of it: one static file with one set of
 //! coverage counters.
 //!
-//! What was made is made again where what it is made of has changed, judged by content.
+//! Outputs are rebuilt when their inputs have changed, judged by content.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::flavor::Flavor;
+use super::configuration::Configuration;
 use crate::files;
 
 /// What `.cargo/cc` writes beside sqlite3.o.
@@ -56,7 +56,7 @@ impl Harness {
         };
         let (arguments, compile) = (lines("arguments")?, lines("compile")?);
         if arguments.is_empty() || compile.is_empty() {
-            bail!("{}: it is empty; build {} again", folder.display(), program.display());
+            bail!("{}: empty; build {} again", folder.display(), program.display());
         }
         Ok(Self { arguments_path: folder.join("arguments"), arguments, compile })
     }
@@ -66,13 +66,13 @@ impl Harness {
         Path::new(&self.compile[0]).join("sqlite3")
     }
 
-    /// Makes the program `name` in `folder`, of this harness and the SQLite of `flavor`; does nothing where it is there.
+    /// Makes the program `name` in `folder`, of this harness and the SQLite of `configuration`; does nothing if it is there.
     ///
     /// # Errors
-    /// What the compiler and the linker refuse they have said on standard error; a folder that cannot be written.
+    /// Compiler or linker failed, and have reported why on standard error; a folder that cannot be written.
     pub(crate) fn with(
         &self,
-        flavor: &Flavor,
+        configuration: &Configuration,
         project: &Path,
         folder: &Path,
         name: &str,
@@ -82,7 +82,7 @@ impl Harness {
         let lock = File::create(folder.join(".lock")).with_context(|| format!("{}", folder.display()))?;
         // Another process may be making the same.
         lock.lock().with_context(|| format!("locking {}", folder.display()))?;
-        let build = Build { harness: self, flavor, project, folder, is_fuzzed };
+        let build = Build { harness: self, configuration, project, folder, is_fuzzed };
         let objects = build.compile()?;
         build.link(name, &objects)
     }
@@ -91,7 +91,7 @@ impl Harness {
 /// One SQLite for one harness.
 struct Build<'a> {
     harness: &'a Harness,
-    flavor: &'a Flavor,
+    configuration: &'a Configuration,
     project: &'a Path,
     folder: &'a Path,
     is_fuzzed: bool,
@@ -106,22 +106,22 @@ impl Build<'_> {
         if fs::read_to_string(&made_of).is_ok_and(|text| text == key) {
             return Ok(key);
         }
-        eprintln!("fuzzcheck: compiling {} in {}", self.flavor, self.folder.display());
+        eprintln!("fuzzcheck: compiling {} in {}", self.configuration, self.folder.display());
         let new = tempfile::tempdir_in(self.folder).with_context(|| format!("{}", self.folder.display()))?;
         let mut command = Command::new(&compiler);
-        command.args(&self.harness.compile[1..]).args(self.flavor.compiler_flags());
+        command.args(&self.harness.compile[1..]).args(self.configuration.compiler_flags());
         command.arg("-o").arg(new.path().join("sqlite3.o")).args(["-c", "sqlite3/sqlite3.c"]);
-        self.flavor.set_environment(&mut command, false);
+        self.configuration.set_environment(&mut command, false);
         match self.is_fuzzed {
             true => command.env("CARGO_CFG_FUZZING", ""),
             false => command.env_remove("CARGO_CFG_FUZZING"),
         };
-        command.env("TANDEM_LANE", self.flavor.lane.built_as().name());
+        command.env("TANDEM_BUILD", self.configuration.build.built_as().name());
         command.env("CARGO_PKG_NAME", "libsqlite3-sys").env("OUT_DIR", new.path());
         command.current_dir(&self.harness.compile[0]);
         // What it prints is for Cargo.
         if !succeeds(&mut command, Stdio::null())? {
-            bail!("sqlite3.c did not compile ({}): see above", self.flavor);
+            bail!("sqlite3.c did not compile ({}): see above", self.configuration);
         }
         fs::remove_file(&made_of).or_else(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Ok(()),
@@ -152,16 +152,18 @@ impl Build<'_> {
         }
         let new = self.folder.join(format!("{name}.new"));
         let (linker, arguments) = self.harness.arguments.split_first().context("there is a linker")?;
-        let mut command = match self.flavor.lane.is_linked_by_clang() {
+        let mut command = match self.configuration.build.is_linked_by_clang() {
             true => Command::new(self.project.join(".cargo/cc")),
             false => Command::new(linker),
         };
-        if self.flavor.lane.is_linked_by_clang() {
+        if self.configuration.build.is_linked_by_clang() {
             // Clang's runtimes come behind the C library, of which a linker that reads archives once has then taken all
             // that it will.
             command.arg("-Wl,-u,atexit");
         }
-        command.env("TANDEM_LANE", self.flavor.lane.built_as().name()).env_remove("CARGO_CFG_FUZZING");
+        command
+            .env("TANDEM_BUILD", self.configuration.build.built_as().name())
+            .env_remove("CARGO_CFG_FUZZING");
         command.arg(self.folder.join("sqlite3.o"));
         let extra = self.folder.join(EXTRA);
         if extra.exists() {
@@ -170,8 +172,8 @@ impl Build<'_> {
         command.args(arguments).arg("-o").arg(&new);
         if !succeeds(&mut command, Stdio::from(std::io::stderr()))? {
             bail!(
-                "{name} did not link ({}): see above; a symbol that is there twice tells that this SQLite lacks another one",
-                self.flavor
+                "{name} did not link ({}): see above; a duplicate symbol means that this SQLite lacks another one",
+                self.configuration
             );
         }
         fs::rename(&new, &program).with_context(|| format!("{}", program.display()))?;
@@ -182,17 +184,19 @@ impl Build<'_> {
     /// A digest of all that is compiled, and how.
     fn key(&self) -> Result<String> {
         let sqlite =
-            self.flavor.sqlite.as_ref().map_or_else(|| self.harness.bundled(), |it| it.folder.clone());
+            self.configuration.sqlite.as_ref().map_or_else(|| self.harness.bundled(), |it| it.folder.clone());
         let own = ["cc", "absent.c", "extra.c"].map(|name| self.project.join(".cargo").join(name));
         let mut digest = Sha256::new();
-        let words = [self.flavor.lane.built_as().name().to_owned(), self.is_fuzzed.to_string()];
-        let flags = self.flavor.compiler_flags().iter().cloned();
-        for word in self.harness.compile.iter().cloned().chain(words).chain(flags).chain(self.flavor.init()) {
+        let words = [self.configuration.build.built_as().name().to_owned(), self.is_fuzzed.to_string()];
+        let flags = self.configuration.compiler_flags().iter().cloned();
+        for word in
+            self.harness.compile.iter().cloned().chain(words).chain(flags).chain(self.configuration.init())
+        {
             digest.update(word.len().to_le_bytes());
             digest.update(word);
         }
         let code = ["sqlite3.c", "sqlite3.h"].map(|name| sqlite.join(name));
-        for path in code.iter().chain(&own).chain(self.flavor.extra_files()) {
+        for path in code.iter().chain(&own).chain(self.configuration.extra_files()) {
             let content = fs::read(path).with_context(|| format!("{}", path.display()))?;
             digest.update(path.as_os_str().as_encoded_bytes());
             digest.update(Sha256::digest(content));

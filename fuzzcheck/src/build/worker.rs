@@ -1,4 +1,4 @@
-//! Building `fuzzcheck` itself, of which only the workers are used, as a flavor.
+//! Builds `fuzzcheck` itself in another configuration, for its workers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,13 +9,13 @@ use tandem::corpus::Version;
 use tandem::engine::sqlite;
 use tandem::registry;
 
-use super::flavor::Flavor;
+use super::configuration::Configuration;
 use super::relink::Harness;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::Options;
 use crate::tools;
 
-/// What a program says of the SQLite in it.
+/// The SQLite in a program, as it reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     /// `sqlite3_sourceid()`.
@@ -37,7 +37,7 @@ impl Identity {
         }
     }
 
-    /// Its version; `None` for a fork that has versions of another form.
+    /// Its version; `None` for a fork with another version scheme.
     pub(crate) fn version(&self) -> Option<Version> {
         self.version.parse().ok()
     }
@@ -49,8 +49,8 @@ pub(crate) struct Worker {
     /// The program.
     pub program: PathBuf,
     /// What it is.
-    pub flavor: Flavor,
-    /// What it says of its SQLite.
+    pub configuration: Configuration,
+    /// Its SQLite, as it reports it.
     pub identity: Identity,
 }
 
@@ -58,66 +58,70 @@ impl Worker {
     /// Builds it, unless it is this program.
     ///
     /// # Errors
-    /// What it needs is missing, or the build failed: cargo has said why on standard error.
-    pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
-        if flavor.lane == Lane::Valgrind {
+    /// What it needs is missing, or the build failed: Cargo has reported why on standard error.
+    pub(crate) fn build(configuration: &Configuration, project: &Path, may_install: bool) -> Result<Self> {
+        if configuration.build == BuildKind::Valgrind {
             need_valgrind(may_install)?;
         }
-        if flavor.is_this_program() {
+        if configuration.is_this_program() {
             let program = this_program()?;
-            return Ok(Self { program, flavor: flavor.clone(), identity: Identity::of_this_program() });
+            return Ok(Self {
+                program,
+                configuration: configuration.clone(),
+                identity: Identity::of_this_program(),
+            });
         }
-        // What the coverage lane needs, and more, was seen to by whoever reads its counts.
-        match flavor.lane {
-            Lane::Asan | Lane::Debug => tools::need_clang(project, None, may_install)?,
-            Lane::Ubsan => tools::need_clang_runtimes(project, may_install)?,
-            Lane::Release | Lane::Memdebug | Lane::Valgrind | Lane::Coverage => {}
+        // Whoever reads the counts of the coverage build has already checked for what it needs.
+        match configuration.build {
+            BuildKind::Asan | BuildKind::Debug => tools::need_clang(project, None, may_install)?,
+            BuildKind::Ubsan => tools::need_clang_runtimes(project, may_install)?,
+            BuildKind::Release | BuildKind::Memdebug | BuildKind::Valgrind | BuildKind::Coverage => {}
         }
-        let harness = if flavor.harness().is_this_program() {
+        let harness = if configuration.harness().is_this_program() {
             this_program()?
         } else {
-            compile_harness(flavor, project)?
+            compile_harness(configuration, project)?
         };
-        let program = if flavor.is_harness() {
+        let program = if configuration.is_harness() {
             harness
         } else {
             Harness::of(&harness)?.with(
-                flavor,
+                configuration,
                 project,
-                &flavor.folder(project, false),
+                &configuration.folder(project, false),
                 &program_name()?,
                 false,
             )?
         };
-        let identity = identify(&program, flavor)?;
-        if let Some(sqlite) = &flavor.sqlite
+        let identity = identify(&program, configuration)?;
+        if let Some(sqlite) = &configuration.sqlite
             && !sqlite.source_ids.contains(&identity.source_id)
         {
-            // Were the bundled one linked in its place, nothing would be found in what was asked for.
+            // If the bundled one were linked instead, the wrong SQLite would be tested.
             bail!(
-                "{} holds SQLite {} and not {}",
+                "{} contains SQLite {}, not {}",
                 program.display(),
                 identity.source_id,
                 sqlite.source_ids.join(" or ")
             );
         }
-        Ok(Self { program, flavor: flavor.clone(), identity })
+        Ok(Self { program, configuration: configuration.clone(), identity })
     }
 
     /// How its workers are started, and how long they may take.
     pub(crate) fn options(&self, options: Options) -> Options {
-        let lane = self.flavor.lane;
+        let build = self.configuration.build;
         Options {
-            prefix: lane.prefix().iter().map(|word| (*word).to_owned()).collect(),
-            environment: self.flavor.run_environment(),
-            timeout_ms: options.timeout_ms * lane.slowness(),
-            worker_memory_mib: if lane.limits_address_space() { options.worker_memory_mib } else { 0 },
+            prefix: build.prefix().iter().map(|word| (*word).to_owned()).collect(),
+            environment: self.configuration.run_environment(),
+            timeout_ms: options.timeout_ms * build.slowness(),
+            worker_memory_mib: if build.limits_address_space() { options.worker_memory_mib } else { 0 },
             ..options
         }
     }
 }
 
-/// This program, or what has been built in its place since it was started: a night is longer than it takes to build.
+/// This program, or its replacement if it was rebuilt since it was started: nights are long.
 ///
 /// # Errors
 /// The system does not say where it is.
@@ -128,7 +132,7 @@ pub(crate) fn this_program() -> Result<PathBuf> {
     Ok(replaced.filter(|path| path.exists()).unwrap_or(program))
 }
 
-/// What this program is called: another one for a crate with a registry of its own.
+/// The name of this program; a crate with its own registry has its own.
 fn program_name() -> Result<String> {
     if registry::package().is_none() {
         return Ok("fuzzcheck".to_owned());
@@ -138,24 +142,24 @@ fn program_name() -> Result<String> {
 }
 
 /// Builds this program with AddressSanitizer.
-fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
-    let flavor = flavor.harness();
-    let folder = flavor.folder(project, false);
-    // With a target of its own, build scripts and macros stay without.
+fn compile_harness(configuration: &Configuration, project: &Path) -> Result<PathBuf> {
+    let configuration = configuration.harness();
+    let folder = configuration.folder(project, false);
+    // With an explicit target, build scripts and macros are built without it.
     let host = tools::host(project, None)?;
     let name = program_name()?;
-    let built = folder.join(&host).join("lane").join(&name);
+    let built = folder.join(&host).join("worker").join(&name);
     if !built.exists() {
-        eprintln!("fuzzcheck: building workers with AddressSanitizer, once, in {}", folder.display());
+        eprintln!("fuzzcheck: building workers with AddressSanitizer (once) in {}", folder.display());
     }
     let mut command = Command::new("cargo");
     let package = registry::package().map_or_else(|| project.join("fuzzcheck"), Path::to_owned);
-    command.args(["build", "--profile=lane", "--bin", &name, "--target", &host]);
+    command.args(["build", "--profile=worker", "--bin", &name, "--target", &host]);
     command.arg("--manifest-path").arg(package.join("Cargo.toml"));
     command.arg("--target-dir").arg(&folder);
     let others = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{others} -Zsanitizer=address").trim());
-    flavor.set_environment(&mut command, false);
+    configuration.set_environment(&mut command, false);
     command
         .env("CC", project.join(".cargo/cc"))
         .env("RUST_BACKTRACE", "0")
@@ -163,15 +167,15 @@ fn compile_harness(flavor: &Flavor, project: &Path) -> Result<PathBuf> {
         .stdout(std::io::stderr())
         .stdin(Stdio::null());
     if !command.status().context("cannot run cargo")?.success() {
-        bail!("the build failed ({flavor}): see above");
+        bail!("the build failed ({configuration}): see above");
     }
     Ok(built)
 }
 
 /// Asks the program.
-fn identify(program: &Path, flavor: &Flavor) -> Result<Identity> {
+fn identify(program: &Path, configuration: &Configuration) -> Result<Identity> {
     let mut command = Command::new(program);
-    command.arg("identity").envs(flavor.lane.environment().iter().copied());
+    command.arg("identity").envs(configuration.build.environment().iter().copied());
     // This run counts nothing.
     command.env("LLVM_PROFILE_FILE", "/dev/null");
     let output = command.stdin(Stdio::null()).output();
@@ -179,7 +183,8 @@ fn identify(program: &Path, flavor: &Flavor) -> Result<Identity> {
     if !output.status.success() {
         bail!("{} does not run: {}", program.display(), String::from_utf8_lossy(&output.stderr).trim());
     }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{} says who it is", program.display()))
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("reading the identity of {}", program.display()))
 }
 
 fn need_valgrind(may_install: bool) -> Result<()> {
@@ -187,5 +192,5 @@ fn need_valgrind(may_install: bool) -> Result<()> {
         let output = Command::new("valgrind").arg("--version").output();
         output.map(|_| ()).map_err(|error| format!("valgrind: {error}"))
     };
-    tools::need("valgrind", "the lane of this name", |_| vec!["valgrind".to_owned()], works, may_install)
+    tools::need("valgrind", "the valgrind build", |_| vec!["valgrind".to_owned()], works, may_install)
 }

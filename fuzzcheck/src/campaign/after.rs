@@ -1,7 +1,7 @@
-//! What is done after fuzzing, each a command of this program in a process of its own: it is tested by itself, can be
-//! cut off, and goes on where it was when the campaign is taken up again.
+//! The steps after fuzzing, each a command of this program in a separate process: it is tested by itself, can be
+//! cut off, and resumes with the campaign.
 
-mod kept;
+mod corpora;
 mod told;
 
 use std::ffi::OsString;
@@ -18,60 +18,60 @@ use tandem::targets;
 use super::findings;
 use super::runner::{Done, Runner};
 use super::steps::{self, Ran};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::this_program;
+use crate::build_kind::BuildKind;
 use crate::fuzzing::session::tail;
-use crate::lane::Lane;
 
-/// A step that may be left out.
+/// A step that can be skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StepArg {
-    /// Run findings again and make them smaller.
+    /// Rerun findings and minimize them.
     Triage,
-    /// Merge what adds coverage into corpus databases.
+    /// Merge cases that add coverage into corpus databases.
     Merge,
-    /// Replay these and count what each check did.
+    /// Replay the corpora and count the results of each check.
     Replay,
-    /// Count what they reach.
+    /// Measure the coverage of the corpora.
     Coverage,
 }
 
-/// Building a lane takes so much CPU time, where nothing is known of this machine.
+/// CPU time of another build, as a first estimate.
 const BUILD_CPU: Duration = Duration::from_secs(150);
-/// A step with less time is left out.
+/// A step with less time is skipped.
 const STEP_MIN: Duration = Duration::from_secs(2);
-/// What is kept free at the end: for the record, the report, the message.
+/// Time reserved at the end: for the record, the report, the notification.
 const LAST: Duration = Duration::from_secs(3);
-/// Longest search for a smaller case of a bug, in seconds.
+/// Maximum time for minimizing one bug, in seconds.
 const MINIMIZE_S_MAX: u64 = 300;
 
-/// What is done, and with what.
+/// What the steps work with.
 pub(crate) struct After<'a> {
     /// The working copy.
     pub project: &'a Path,
-    /// What was fuzzed; its lane is the first of those that did, and measures for `corpus merge`.
-    pub flavor: &'a Flavor,
-    /// The words of a command line that ask for it, without its lane.
-    pub build: &'a [String],
+    /// What was fuzzed; its build, the first of the fuzzed ones, measures for `corpus merge`.
+    pub configuration: &'a Configuration,
+    /// The command-line arguments that select it, without the build.
+    pub arguments: &'a [String],
     /// Names of the targets that were fuzzed.
     pub targets: &'a [String],
-    /// Where `triage` keeps what it knows.
+    /// The folder for the state of `triage`.
     pub triage: PathBuf,
-    /// Where the corpus databases are that are written to.
+    /// The folder of the corpus databases to write to.
     pub merge_into: PathBuf,
-    /// Processes at a time.
+    /// Number of processes at the same time.
     pub jobs: usize,
     /// Of the targets.
     pub toolchain: Option<&'a str>,
-    /// Whether what is missing may be installed.
+    /// Whether missing tools may be installed.
     pub may_install: bool,
     /// A planted bug.
     pub plant: Option<&'a str>,
-    /// Steps that are left out.
+    /// Steps to skip.
     pub without: &'a [StepArg],
-    /// Who is told.
+    /// The command to notify.
     pub notify: Option<&'a str>,
-    /// When all must be over, by the time of the campaign.
+    /// The end of the budget, in campaign time.
     pub until: Duration,
 }
 
@@ -82,10 +82,10 @@ struct Output {
 }
 
 impl After<'_> {
-    /// Does all of it, as far as there is time.
+    /// Runs all steps that fit into the remaining time.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn all(&self, runner: &mut Runner<'_>) -> Result<()> {
         self.triage(runner)?;
         fs::create_dir_all(&self.merge_into).with_context(|| format!("{}", self.merge_into.display()))?;
@@ -104,7 +104,7 @@ impl After<'_> {
         runner.step("trend", |runner| self.trend(runner))
     }
 
-    /// A step that may be left out.
+    /// A step that can be skipped.
     fn step(
         &self,
         runner: &mut Runner<'_>,
@@ -114,21 +114,21 @@ impl After<'_> {
     ) -> Result<()> {
         runner.step(name, |runner| {
             if self.without.contains(&kind) {
-                return Ok(Done::Skipped("--without says so".to_owned()));
+                return Ok(Done::Skipped("skipped by --without".to_owned()));
             }
             work(runner, name)
         })
     }
 
-    /// Time that is left.
+    /// The remaining time.
     fn left(&self, runner: &Runner<'_>) -> Duration {
         self.until.saturating_sub(runner.now() + LAST)
     }
 
-    /// Why this lane cannot be used now: it would have to be built, and there is no time to.
-    fn why_not(&self, runner: &Runner<'_>, lane: Lane) -> Option<String> {
-        let flavor = self.flavor.in_lane(lane);
-        if flavor.is_this_program() || flavor.folder(self.project, false).exists() {
+    /// Why this build cannot be used now: it is not built yet, and there is no time to build it.
+    fn why_not(&self, runner: &Runner<'_>, build: BuildKind) -> Option<String> {
+        let configuration = self.configuration.with_build(build);
+        if configuration.is_this_program() || configuration.folder(self.project, false).exists() {
             return None;
         }
         let measured = runner.step_of("build").map_or(0.0, |step| step.seconds);
@@ -137,14 +137,14 @@ impl After<'_> {
         let left = self.left(runner);
         (left < needed).then(|| {
             format!(
-                "no time: the lane {lane} is not built, which takes about {} s, and {} s are left",
+                "no time: the {build} build does not exist yet and takes about {} s, but only {} s are left",
                 needed.as_secs(),
                 left.as_secs()
             )
         })
     }
 
-    /// Runs a command of this program with a share of the time that is left.
+    /// Runs a command of this program with a share of the remaining time.
     fn child(
         &self,
         runner: &mut Runner<'_>,
@@ -154,7 +154,7 @@ impl After<'_> {
     ) -> Result<Output> {
         let time = self.left(runner).mul_f64(share);
         if time < STEP_MIN {
-            return Ok(Output { done: Done::Skipped("no time was left".to_owned()), json: Vec::new() });
+            return Ok(Output { done: Done::Skipped("no time left".to_owned()), json: Vec::new() });
         }
         let folder = runner.state.folder().join("steps");
         fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
@@ -175,22 +175,22 @@ impl After<'_> {
         saved?;
         let json = fs::read(&out).with_context(|| format!("{}", out.display()))?;
         let done = match ran {
-            Ran::Ended(status) if matches!(status.code(), Some(0 | 1)) => Done::Well,
+            Ran::Ended(status) if matches!(status.code(), Some(0 | 1)) => Done::Ok,
             Ran::Ended(status) => {
                 let said = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
                 Done::Failed(format!("{status}: {}", tail(&said, 3)))
             }
-            Ran::Cut => Done::Skipped(format!("cut off after {} s: its time was over", time.as_secs())),
+            Ran::Cut => Done::Skipped(format!("cut off after {} s: out of time", time.as_secs())),
             Ran::Stopped => Done::Stopped,
         };
         Ok(Output { done, json })
     }
 
-    /// The words that all commands take.
-    fn words(&self, verb: &str, lane: Option<Lane>) -> Vec<OsString> {
+    /// The arguments that all commands take.
+    fn words(&self, verb: &str, build: Option<BuildKind>) -> Vec<OsString> {
         let mut words: Vec<OsString> = verb.split(' ').map(OsString::from).collect();
-        words.extend(lane.map(|lane| format!("--lane={lane}").into()));
-        words.extend(self.build.iter().map(OsString::from));
+        words.extend(build.map(|build| format!("--build={build}").into()));
+        words.extend(self.arguments.iter().map(OsString::from));
         if !self.may_install {
             words.push("--no-install".into());
         }
@@ -200,23 +200,29 @@ impl After<'_> {
     fn triage(&self, runner: &mut Runner<'_>) -> Result<()> {
         let piles = findings::piles(&runner.state.memory);
         let count = piles.len();
-        for (at, ((lane, target), paths)) in piles.into_iter().enumerate() {
-            let name = format!("triage {target} in {lane}");
+        for (at, ((build, target), paths)) in piles.into_iter().enumerate() {
+            let name = format!("triage {target} in {build}");
             self.step(runner, StepArg::Triage, &name, |runner, name| {
-                if let Some(why) = self.why_not(runner, lane) {
+                if let Some(why) = self.why_not(runner, build) {
                     return Ok(Done::Skipped(why));
                 }
-                // What is left after it has to do with as much.
+                // Later steps get as much.
                 let share = 0.5 / (count - at) as f64;
-                let words = |time: Duration| self.triage_words(lane, &target, paths, time);
+                let words = |time: Duration| self.triage_words(build, &target, paths, time);
                 Ok(self.child(runner, name, share, words)?.done)
             })?;
         }
         Ok(())
     }
 
-    fn triage_words(&self, lane: Lane, target: &str, paths: Vec<PathBuf>, time: Duration) -> Vec<OsString> {
-        let mut words = self.words("triage", Some(lane));
+    fn triage_words(
+        &self,
+        build: BuildKind,
+        target: &str,
+        paths: Vec<PathBuf>,
+        time: Duration,
+    ) -> Vec<OsString> {
+        let mut words = self.words("triage", Some(build));
         let seconds = (time.as_secs() / 3).clamp(1, MINIMIZE_S_MAX);
         words.extend([format!("--max-time-s={seconds}").into(), format!("--jobs={}", self.jobs).into()]);
         words.extend(["--target".into(), target.into(), "--state".into(), self.triage.clone().into()]);

@@ -1,17 +1,17 @@
-//! The time of a campaign: what decides is told by it, so that tests need not wait.
+//! The clock of a campaign, replaceable so that tests need not wait.
 
 use std::time::{Duration, Instant};
 
-/// Tells and spends time.
+/// A clock.
 pub(crate) trait Clock {
     /// Time since some moment.
     fn now(&self) -> Duration;
 
-    /// Lets time pass.
+    /// Waits.
     fn sleep(&self, time: Duration);
 }
 
-/// The time of this machine.
+/// The real clock.
 pub(crate) struct Real(Instant);
 
 impl Real {
@@ -31,7 +31,7 @@ impl Clock for Real {
     }
 }
 
-/// A clock that goes on when it is told to.
+/// A clock that advances only on demand.
 #[cfg(test)]
 #[derive(Default)]
 pub(crate) struct Scripted(std::cell::Cell<Duration>);

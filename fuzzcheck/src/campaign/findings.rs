@@ -1,8 +1,8 @@
-//! From the cases of a campaign to bugs: known or new, each with a file that is ready to be filed.
+//! Sorts the cases of a campaign into bugs, known or new, each with a bug report.
 //!
-//! `triage` has run the cases again and named the bug of each; a case that showed it nothing keeps the signature that
-//! the target gave it. Over all nights there is one Markdown file per bug, in which the first lines are ours and
-//! change, and the rest is written once: whoever edits it loses nothing.
+//! `triage` has rerun the cases and named the bug of each; a case that showed nothing there keeps the signature that
+//! the target gave it. Across nights there is one Markdown file per bug. Its first lines are ours and
+//! change; the rest is written once and can be edited.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,9 +18,9 @@ use tandem::testcase::CaseId;
 use super::limits;
 use super::record::Finding;
 use super::state::{Case, Memory};
+use crate::build_kind::BuildKind;
 use crate::files;
 use crate::fuzzing::session::tail;
-use crate::lane::Lane;
 use crate::source;
 use crate::triage::known::Known;
 use crate::triage::state::{self as triage, file_name};
@@ -29,22 +29,22 @@ use crate::ui::shell_quoted;
 const BEGIN: &str = "<!-- fuzzcheck nightly: these lines change -->";
 const END: &str = "<!-- fuzzcheck nightly: what follows is written once -->";
 const INDEX: &str = "index.json";
-/// Lines of what a target said that stand for the message of a case that `triage` does not know.
+/// Lines of a target's output that serve as the message of a case unknown to `triage`.
 const MESSAGE_LINES: usize = 12;
-/// A longer script is not put into the record, in bytes.
+/// Longest script in the record, in bytes.
 const SQL_BYTES_MAX: usize = 64 << 10;
 
-/// A bug over all nights.
+/// A bug across nights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
-    /// When it was seen first and last.
+    /// When it was first and last seen.
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Cases that showed it, by the name of the campaign.
     pub cases: BTreeMap<String, u64>,
 }
 
-/// The bugs of all nights, in a folder with a file for each that was new.
+/// The bugs of all nights, in a folder with a file for each new one.
 #[derive(Debug)]
 pub(crate) struct Index {
     folder: PathBuf,
@@ -53,23 +53,23 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// That of a folder, which may be new.
+    /// Opens that of a folder, which may be new.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(INDEX);
         let bugs = if path.exists() {
             let text = fs::read(&path).with_context(|| format!("{}", path.display()))?;
             serde_json::from_slice(&text)
-                .with_context(|| format!("{}: this is no list of bugs: remove it", path.display()))?
+                .with_context(|| format!("{}: not a list of bugs: remove it", path.display()))?
         } else {
             BTreeMap::new()
         };
         Ok(Self { folder: folder.to_owned(), bugs })
     }
 
-    /// Notes that a campaign has seen a bug in so many cases.
+    /// Records that a campaign has seen a bug in this many cases.
     pub(crate) fn note(&mut self, signature: &str, campaign: &str, cases: u64, now: Timestamp) -> &Seen {
         let seen = self.bugs.entry(signature.to_owned()).or_insert_with(|| Seen {
             first_seen: now,
@@ -84,7 +84,7 @@ impl Index {
     /// Writes it.
     ///
     /// # Errors
-    /// Where it cannot be written; the old one is then as it was.
+    /// If it cannot be written; the old one is then unchanged.
     pub(crate) fn save(&self) -> Result<()> {
         fs::create_dir_all(&self.folder).with_context(|| format!("{}", self.folder.display()))?;
         files::write(&self.folder.join(INDEX), &serde_json::to_vec_pretty(&self.bugs)?)
@@ -95,10 +95,10 @@ impl Index {
         self.folder.join(format!("{}.md", file_name(signature)))
     }
 
-    /// Writes the file of a bug, with the text that `write` makes where there is none yet; `None` from it for no file.
+    /// Writes the file of a bug; `write` makes its text if there is none yet, or `None` for no file.
     ///
     /// # Errors
-    /// Where it cannot be read or written.
+    /// If it cannot be read or written.
     pub(crate) fn update_file(
         &self,
         signature: &str,
@@ -113,7 +113,7 @@ impl Index {
         let Some((old, seen)) = old.zip(self.bugs.get(signature)) else {
             return Ok(None);
         };
-        // Where someone has removed our lines, the rest is theirs all the same.
+        // If someone has removed our lines, the rest is still theirs.
         let rest = old.split_once(END).map_or(old.as_str(), |(_, rest)| rest).trim_start();
         let (nights, cases) = (seen.cases.len(), seen.cases.values().sum::<u64>());
         let [first, last] = [seen.first_seen, seen.last_seen].map(|time| time.strftime("%Y-%m-%d %H:%M UTC"));
@@ -125,19 +125,19 @@ impl Index {
     }
 }
 
-/// What the cases of a campaign are judged by.
+/// What decides whether bugs are known.
 pub(crate) struct Judge<'a> {
-    /// What `triage` knows.
+    /// The state of `triage`.
     pub triage: &'a triage::State,
-    /// What corpora and the library know.
+    /// The known bugs of corpora and library.
     pub known: &'a Known,
-    /// The words of a command line that ask for the SQLite.
-    pub build: &'a [String],
+    /// The command-line arguments that select the SQLite.
+    pub arguments: &'a [String],
     /// The working copy.
     pub project: &'a Path,
 }
 
-/// A case, read.
+/// A case that was read.
 struct Read<'a> {
     case: &'a Case,
     body: Option<TestCase>,
@@ -145,7 +145,7 @@ struct Read<'a> {
 }
 
 impl Judge<'_> {
-    /// The bugs of a campaign, by signature, and noted in the list of all nights.
+    /// The bugs of a campaign by signature; also adds them to the list of all nights.
     pub(crate) fn findings(&self, memory: &Memory, campaign: &str, index: &mut Index) -> Vec<Finding> {
         let by_case: BTreeMap<&str, &str> = self
             .triage
@@ -156,7 +156,7 @@ impl Judge<'_> {
         let mut groups: BTreeMap<String, Vec<Read<'_>>> = BTreeMap::new();
         for (given, cases) in by_given(memory) {
             let mut reads: Vec<Read<'_>> = cases.into_iter().map(|case| read(case, &by_case)).collect();
-            // One that is not there any more, or was one too many, is what the others of its kind are.
+            // Missing cases, or those beyond the limit, count like the others of their signature.
             let renamed =
                 reads.iter().find(|read| read.signature != given).map(|read| read.signature.clone());
             let is_any_confirmed =
@@ -191,12 +191,12 @@ impl Judge<'_> {
         let case = Target::by_name(target).map(|target| (target.decode)(&body));
         let script = case.as_ref().map(|case| case.sql.as_bytes()).unwrap_or_default();
         let short = path.strip_prefix(self.project).unwrap_or(&path).display().to_string();
-        let lane = Lane::that_reports(signature);
+        let build = BuildKind::that_reports(signature);
         let mut words: Vec<String> = Vec::new();
-        if lane != Lane::Release {
-            words.push(format!("--lane={lane}"));
+        if build != BuildKind::Release {
+            words.push(format!("--build={build}"));
         }
-        words.extend(self.build.iter().cloned());
+        words.extend(self.arguments.iter().cloned());
         words.extend(["--target".to_owned(), target.to_owned(), shell_quoted(&short)]);
         let message = bug.map(|bug| bug.message.clone()).or_else(|| first.case.message.clone());
         Some(Finding {
@@ -228,7 +228,7 @@ fn by_given(memory: &Memory) -> BTreeMap<&str, Vec<&Case>> {
     all
 }
 
-/// Reads a case, and what `triage` calls its bug.
+/// Reads a case and its bug according to `triage`.
 fn read<'a>(case: &'a Case, by_case: &BTreeMap<&str, &str>) -> Read<'a> {
     let target = Target::by_name(&case.target);
     let body = source::single(&case.path, target).ok().map(|named| named.case);
@@ -237,7 +237,7 @@ fn read<'a>(case: &'a Case, by_case: &BTreeMap<&str, &str>) -> Read<'a> {
     Read { case, body, signature: signature.to_owned() }
 }
 
-/// What the target said of a case: the end of its log.
+/// What the target printed about a case: the end of its log.
 fn said(path: &Path) -> String {
     let log = path.parent().and_then(|folder| {
         let name = format!("{}.txt", path.file_name()?.to_string_lossy());
@@ -247,23 +247,23 @@ fn said(path: &Path) -> String {
     tail(&String::from_utf8_lossy(&text), MESSAGE_LINES)
 }
 
-/// The paths of the cases that `triage` is to run, the smallest of each signature, by target and lane.
-pub(crate) fn piles(memory: &Memory) -> BTreeMap<(Lane, String), Vec<PathBuf>> {
+/// The paths of the cases for `triage`, the smallest of each signature, by target and build.
+pub(crate) fn piles(memory: &Memory) -> BTreeMap<(BuildKind, String), Vec<PathBuf>> {
     let mut piles: BTreeMap<_, Vec<PathBuf>> = BTreeMap::new();
     let mut by_target: BTreeMap<(&str, &str), Vec<PathBuf>> = BTreeMap::new();
     for case in &memory.cases {
         by_target.entry((&case.signature, &case.target)).or_default().push(case.path.clone());
     }
     for ((signature, target), paths) in by_target {
-        let lane = Lane::that_reports(signature);
-        let pile = piles.entry((lane, target.to_owned())).or_default();
+        let build = BuildKind::that_reports(signature);
+        let pile = piles.entry((build, target.to_owned())).or_default();
         pile.extend(limits::smallest(&paths).into_iter().cloned());
     }
     piles.retain(|_, paths| !paths.is_empty());
     piles
 }
 
-/// The text of a bug that could not be shown again.
+/// The text for a bug that could not be reproduced.
 pub(crate) fn plain_report(finding: &Finding) -> String {
     let Finding { signature, message, case, replay, .. } = finding;
     let message = if message.trim().is_empty() { "(nothing was said)" } else { message.trim() };

@@ -1,4 +1,4 @@
-//! A turn of an arm, by libFuzzer.
+//! Runs a time slice of a job with libFuzzer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -9,32 +9,32 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tandem::targets::Target;
 
-use super::record::Turn;
-use super::schedule::TurnEnd;
+use super::record::TimeSlice;
+use super::schedule::SliceEnd;
 use super::state::Case;
 use crate::build::worker::Worker;
 use crate::files;
-use crate::fuzzing::checks::{Check, LaneCheck};
+use crate::fuzzing::checks::{BuildCheck, Check};
 use crate::fuzzing::follower::Follower;
 use crate::fuzzing::plan::Plan;
 use crate::fuzzing::session::{Progress, Session};
 
-/// How often it is said how a turn goes on.
+/// How often the progress of a slice is reported.
 const TELL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a turn may go on after its time is over, and no longer than a quarter of it: libFuzzer looks at the clock
-/// only once its corpus is loaded, and what the lanes that follow have not run by then waits for the next turn.
+/// How long a slice may overrun, but at most by a quarter: libFuzzer looks at the clock
+/// only after loading its corpus. What has not been rerun by then waits for the next slice.
 const OVERRUN_MAX: Duration = Duration::from_secs(15);
-/// So many processes in a row that end with a finding almost at once are no fuzzing. A corpus may hold some cases that do
-/// so; each is taken out of it.
+/// If this many processes in a row end with a finding almost at once, nothing is fuzzed. A corpus may contain some cases that do
+/// so; each is removed from it.
 const BRIEF_MAX: u32 = 20;
-/// What fuzzed for less, and died, has not begun.
+/// A process that dies sooner has not really fuzzed.
 const FUZZED_MIN: Duration = Duration::from_secs(10);
 
-/// What a turn has done so far.
+/// The progress of a slice.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Moment {
     /// For the record.
-    pub turn: Turn,
+    pub slice: TimeSlice,
     /// Edges, as libFuzzer counts them.
     pub edges: u64,
     /// Features, as libFuzzer counts them.
@@ -45,84 +45,84 @@ pub(crate) struct Moment {
     pub cases: Vec<Case>,
 }
 
-/// What runs arms.
+/// Runs jobs.
 pub(crate) trait Fuzz {
-    /// Runs an arm for this long, or until `stop` is set, and says now and then, and at the end, how it goes on.
+    /// Runs a job for this long, or until `stop` is set, and reports progress now and then, and at the end.
     ///
     /// # Errors
-    /// Where the harness fails: another turn may go well.
-    fn turn(
+    /// If the harness fails: another slice may succeed.
+    fn slice(
         &mut self,
-        arm: usize,
+        job: usize,
         time: Duration,
         stop: &AtomicBool,
         show: &mut dyn FnMut(&Moment),
-    ) -> Result<TurnEnd>;
+    ) -> Result<SliceEnd>;
 }
 
-/// A target in a lane, built.
+/// A target, built.
 pub(crate) struct Built {
     /// What is fuzzed.
     pub plan: Plan,
     /// Its target.
     pub target: &'static Target,
-    /// Builds whose workers run again what is new.
+    /// Builds whose workers rerun new cases.
     pub rerun: Vec<Worker>,
-    /// The cases that were in its corpus before this sitting, by name.
+    /// The cases that were in its corpus before this session, by name.
     pub seen: BTreeSet<OsString>,
 }
 
 /// libFuzzer.
 pub(crate) struct LibFuzzer {
-    arms: Vec<Built>,
-    /// Where it is kept what the lanes that follow have run.
+    jobs: Vec<Built>,
+    /// The folder that records which cases were rerun.
     folder: PathBuf,
 }
 
 impl LibFuzzer {
-    /// These arms, of the campaign in this folder. What its first sitting has found in their corpora is what need not be
-    /// run again.
+    /// These jobs, of the campaign in this folder. The cases that its first session found in their corpora need not be
+    /// rerun.
     ///
     /// # Errors
-    /// Where that cannot be written down.
-    pub(crate) fn new(arms: Vec<Built>, folder: PathBuf) -> Result<Self> {
-        let this = Self { arms, folder };
-        for arm in this.arms.iter().filter(|arm| !arm.rerun.is_empty()) {
-            let path = this.seen_path(arm);
+    /// If that cannot be written down.
+    pub(crate) fn new(jobs: Vec<Built>, folder: PathBuf) -> Result<Self> {
+        let this = Self { jobs, folder };
+        for job in this.jobs.iter().filter(|job| !job.rerun.is_empty()) {
+            let path = this.seen_path(job);
             if !path.exists() {
-                write_names(&path, &arm.seen)?;
+                write_names(&path, &job.seen)?;
             }
         }
         Ok(this)
     }
 
-    /// What follows an arm.
-    fn follow(&self, arm: &Built) -> Result<Option<Follower>> {
-        if arm.rerun.is_empty() {
+    /// The follower of a job.
+    fn follow(&self, job: &Built) -> Result<Option<Follower>> {
+        if job.rerun.is_empty() {
             return Ok(None);
         }
-        let check = |worker: &Worker| -> Result<Box<dyn Check>> { Ok(Box::new(LaneCheck::new(worker)?)) };
-        let checks = arm.rerun.iter().map(check).collect::<Result<_>>()?;
-        let plan = &arm.plan;
-        let seen = read_names(&self.seen_path(arm))?;
-        Follower::new(checks, arm.target, plan.corpus(), seen, plan.artifacts(), plan.sample()).map(Some)
+        let check = |worker: &Worker| -> Result<Box<dyn Check>> { Ok(Box::new(BuildCheck::new(worker)?)) };
+        let checks = job.rerun.iter().map(check).collect::<Result<_>>()?;
+        let plan = &job.plan;
+        let seen = read_names(&self.seen_path(job))?;
+        Follower::new(checks, job.target, plan.corpus(), seen, plan.artifacts(), plan.sample()).map(Some)
     }
 
-    fn seen_path(&self, arm: &Built) -> PathBuf {
-        self.folder.join(format!("rerun-{}-{}.json", arm.plan.name(), arm.plan.flavor.lane))
+    fn seen_path(&self, job: &Built) -> PathBuf {
+        self.folder.join(format!("rerun-{}-{}.json", job.plan.name(), job.plan.configuration.build))
     }
 }
 
 impl Fuzz for LibFuzzer {
-    fn turn(
+    fn slice(
         &mut self,
-        arm: usize,
+        job: usize,
         time: Duration,
         stop: &AtomicBool,
         show: &mut dyn FnMut(&Moment),
-    ) -> Result<TurnEnd> {
-        self.arms[arm].plan.time = Some(time);
-        let built = &self.arms[arm];
+    ) -> Result<SliceEnd> {
+        self.jobs[job].plan.time = Some(time);
+        let built = &self.jobs[job];
         let follower = self.follow(built)?;
         let has_follower = follower.is_some();
         let (mut told, mut crashes_at_once) = (Instant::now(), false);
@@ -138,11 +138,11 @@ impl Fuzz for LibFuzzer {
             if told.elapsed() >= TELL_INTERVAL {
                 told = Instant::now();
                 let followed = session.followed();
-                let rerun = followed.values().map(|counts| counts.kept + counts.sampled).sum();
+                let rerun = followed.values().map(|counts| counts.new + counts.sampled).sum();
                 show(&moment(built, &session.progress(), session.elapsed(), rerun));
             }
         })?;
-        let rerun = progress.followed.values().map(|counts| counts.kept + counts.sampled).sum();
+        let rerun = progress.followed.values().map(|counts| counts.new + counts.sampled).sum();
         show(&moment(built, &progress, elapsed, rerun));
         if has_follower {
             write_names(&self.seen_path(built), &progress.seen)?;
@@ -150,22 +150,22 @@ impl Fuzz for LibFuzzer {
         Ok(match progress.failure {
             Some(ref why) => {
                 let has_fuzzed = progress.executions() > 0 && elapsed >= FUZZED_MIN;
-                TurnEnd::Failed { why: why.clone(), has_fuzzed }
+                SliceEnd::Failed { why: why.clone(), has_fuzzed }
             }
-            None if crashes_at_once => TurnEnd::CrashesAtOnce,
-            None => TurnEnd::Over,
+            None if crashes_at_once => SliceEnd::CrashesAtOnce,
+            None => SliceEnd::Over,
         })
     }
 }
 
-fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64) -> Moment {
+fn moment(job: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64) -> Moment {
     let status = progress.status();
-    let lane = arm.plan.flavor.lane.name();
+    let build = job.plan.configuration.build.name();
     let case = |signature: &str, path: &Path| Case {
         path: path.to_owned(),
         signature: signature.to_owned(),
-        target: arm.target.name.to_owned(),
-        lane: lane.to_owned(),
+        target: job.target.name.to_owned(),
+        build: build.to_owned(),
         message: None,
     };
     let found = progress.found.iter();
@@ -173,7 +173,7 @@ fn moment(arm: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64)
         found.map(|(signature, found)| (signature.clone(), found.cases.len() as u64)).collect();
     let harness_error = |(path, error): &(PathBuf, String)| format!("{}: {error}", path.display());
     Moment {
-        turn: Turn {
+        slice: TimeSlice {
             seconds: elapsed.as_secs_f64(),
             cpu_s: progress.cpu_time.map(|time| time.as_secs_f64()),
             executions: progress.executions(),

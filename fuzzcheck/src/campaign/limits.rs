@@ -1,8 +1,8 @@
-//! What a campaign may take of a disk.
+//! How much disk space a campaign may use.
 //!
-//! Where it is more, what can be missed goes, in this order: cases that were merely slow, cases of a bug beyond the
-//! twenty smallest with what the target said of them, what it said of the others. Corpora and the cases that are left are
-//! never removed; where that is not enough, fuzzing ends.
+//! Beyond the limit, files are removed in this order: cases that were merely slow, cases of a bug beyond the
+//! twenty smallest with their logs, then other logs. Corpora and the remaining cases are
+//! never removed; if that is not enough, fuzzing ends.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,34 +10,34 @@ use std::path::{Path, PathBuf};
 
 use crate::files;
 
-/// Cases of one bug that stay.
+/// How many cases of one bug stay.
 pub(crate) const CASES_PER_BUG: usize = 20;
 
-/// The folders that grow, and what they may hold together.
+/// The folders that grow, and their limit.
 pub(crate) struct Disk {
     /// Most bytes.
     pub bytes_max: u64,
     /// Folders whose content counts.
     pub folders: Vec<PathBuf>,
-    /// Folders of artifacts, of which those that are merely slow may go.
+    /// Folders of artifacts, where slow cases may be removed.
     pub artifacts: Vec<PathBuf>,
-    /// Folders with what targets said of their findings, by the name of the case.
+    /// Folders with the logs of findings, by the name of the case.
     pub logs: Vec<PathBuf>,
 }
 
-/// What was found when a limit was looked at.
+/// The result of a check of the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Looked {
-    /// Bytes that are left.
+    /// Bytes that remain.
     pub bytes: u64,
     /// Files that were removed.
     pub removed: usize,
-    /// Whether it is still too much.
+    /// Whether that is still too much.
     pub is_over: bool,
 }
 
 impl Disk {
-    /// Looks, and makes room if it must. `cases` are those of each signature.
+    /// Checks the limit, and makes room if needed. `cases` are those of each signature.
     pub(crate) fn look(&self, cases: &BTreeMap<String, Vec<PathBuf>>) -> Looked {
         let mut looked = Looked { bytes: self.bytes(), removed: 0, is_over: false };
         let steps: [&dyn Fn() -> Vec<PathBuf>; 3] =
@@ -46,7 +46,7 @@ impl Disk {
             if looked.bytes <= self.bytes_max {
                 break;
             }
-            // What another process has removed meanwhile is no loss.
+            // Another process may have removed it meanwhile.
             looked.removed += step().iter().filter(|path| fs::remove_file(path).is_ok()).count();
             looked.bytes = self.bytes();
         }
@@ -63,7 +63,7 @@ impl Disk {
         self.artifacts.iter().flat_map(|folder| files_in(folder)).filter(is_slow).collect()
     }
 
-    /// Cases beyond the smallest of each bug, and what was said of them.
+    /// Cases beyond the smallest of each bug, and their logs.
     fn duplicates(&self, cases: &BTreeMap<String, Vec<PathBuf>>) -> Vec<PathBuf> {
         let mut all = Vec::new();
         for paths in cases.values() {
@@ -100,7 +100,7 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The files in a folder; none where it is not there.
+/// The files in a folder; none if it is not there.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let mut paths = files::in_folder(folder).unwrap_or_default();
     paths.retain(|path| path.is_file());

@@ -1,20 +1,20 @@
-//! A campaign: what `fuzzcheck nightly` does in one night, and what it leaves to be read.
+//! A campaign: what `fuzzcheck nightly` does in one night, and its reports.
 //!
-//! [`record`] is the one document of it. The runner writes it as it goes on, whole and by renaming, so that a campaign that
-//! was killed goes on from it; the report page, JUnit and JSON are made of it and of nothing else.
+//! [`record`] is its only document. The runner rewrites it atomically all the time, so that a campaign that
+//! was killed can resume from it; the report page, JUnit and JSON are made from it alone.
 //!
 //! | part | what it does |
 //! |---|---|
-//! | [`state`] | the folder of a campaign: begun, taken up again, saved |
-//! | [`schedule`] | whose turn it is, and who rests |
-//! | [`fuzzer`] | a turn, by libFuzzer |
-//! | [`runner`] | turns until the time is over, within the [`limits`] |
-//! | [`steps`] | everything else, as child processes that are cut off when their time is over |
-//! | [`after`] | which steps there are after fuzzing |
-//! | [`findings`] | cases to bugs, known or new, each with a file to be filed |
-//! | [`notify`] | who is told |
-//! | [`place`] | what it runs with, and where |
-//! | [`view`] | what is shown while it runs |
+//! | [`state`] | the folder of a campaign: creating, resuming, saving |
+//! | [`schedule`] | which job gets the next slice, and which rests |
+//! | [`fuzzer`] | a slice, with libFuzzer |
+//! | [`runner`] | slices until the time is over, within the [`limits`] |
+//! | [`steps`] | everything else, as child processes with a time limit |
+//! | [`after`] | the steps after fuzzing |
+//! | [`findings`] | sorts cases into bugs, known or new, each with a bug report |
+//! | [`notify`] | notifications |
+//! | [`place`] | the build and the machine |
+//! | [`view`] | progress display |
 //! | [`report`] | the page, JUnit and JSON |
 
 pub(crate) mod after;

@@ -1,4 +1,4 @@
-//! Telling someone: a command of the user's, with a JSON document on its standard input.
+//! Notifications: runs a command of the user with a JSON document on its standard input.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -15,11 +15,11 @@ use super::record::{Campaign, Finding};
 const TIME_MAX: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(20);
 
-/// What is told.
+/// A notification.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum Message<'a> {
-    /// A bug that nobody knows; once for each.
+    /// An unknown bug; once for each.
     NewFinding {
         /// Of the format.
         version: u32,
@@ -28,7 +28,7 @@ pub(crate) enum Message<'a> {
         /// The bug.
         finding: &'a Finding,
     },
-    /// The campaign is through.
+    /// The campaign is finished.
     End {
         /// Of the format.
         version: u32,
@@ -38,15 +38,15 @@ pub(crate) enum Message<'a> {
         used_s: f64,
         /// Cases that libFuzzer ran.
         executions: u64,
-        /// Signatures of bugs that are new and not known.
+        /// Signatures of new bugs.
         new: Vec<&'a str>,
         /// Those of all others.
         others: Vec<&'a str>,
-        /// What could not be done, in words.
+        /// What failed, in words.
         failures: Vec<String>,
         /// The exit code of the program.
         exit_code: u8,
-        /// The record of all, a file.
+        /// The path of the record.
         record: String,
     },
 }
@@ -95,7 +95,7 @@ fn send_within(command: &str, message: &Message<'_>, time: Duration) -> Result<(
     shell.args(["-c", command]).process_group(0).stdin(Stdio::piped()).stdout(std::io::stderr());
     let mut child = shell.spawn().context("cannot run sh")?;
     let pipe = child.stdin.take();
-    // A command need not read; one that does may be slow to begin.
+    // A command need not read, and may be slow to start reading.
     let writer = std::thread::spawn(move || pipe.map(|mut pipe| pipe.write_all(&document)));
     let started = Instant::now();
     let status = loop {
@@ -105,11 +105,11 @@ fn send_within(command: &str, message: &Message<'_>, time: Duration) -> Result<(
         if started.elapsed() >= time {
             kill_process_group(Pid::from_child(&child), Signal::KILL).ok();
             child.wait()?;
-            bail!("it did not end within {} seconds", time.as_secs());
+            bail!("it did not finish within {} seconds", time.as_secs());
         }
         std::thread::sleep(TICK);
     };
-    // It ends with the reader: whether all was read is the command's business.
+    // Whether it reads everything is up to the command.
     drop(writer);
     if status.success() { Ok(()) } else { bail!("it failed: {status}") }
 }
@@ -147,6 +147,6 @@ mod tests {
         let error = format!("{:#}", send("exit 3", &end()).unwrap_err());
         assert!(error.contains("--notify-cmd `exit 3`") && error.contains('3'), "{error}");
         let error = send_within("sleep 60", &end(), Duration::from_millis(50)).unwrap_err();
-        assert!(error.to_string().contains("did not end"), "{error}");
+        assert!(error.to_string().contains("did not finish"), "{error}");
     }
 }

@@ -1,16 +1,16 @@
-//! What a campaign fuzzes, with what and where, for its record.
+//! Build and machine, for the record of a campaign.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::record::{Build, Machine};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Identity;
 
-/// The build of a flavor. The options are those of the bundled SQLite; of another, nobody has asked it yet.
-pub(crate) fn build(flavor: &Flavor, project: &Path, toolchain: Option<&str>) -> Build {
+/// The build of a configuration. The compile options are those of the bundled SQLite, and empty for others.
+pub(crate) fn build(configuration: &Configuration, project: &Path, toolchain: Option<&str>) -> Build {
     let bundled = Identity::of_this_program();
-    let (version, source_id, compile_options) = match &flavor.sqlite {
+    let (version, source_id, compile_options) = match &configuration.sqlite {
         Some(sqlite) => (sqlite.version.clone(), sqlite.source_ids[0].clone(), Vec::new()),
         None => (bundled.version, bundled.source_id, bundled.compile_options),
     };
@@ -38,7 +38,7 @@ pub(crate) fn machine() -> Machine {
     }
 }
 
-/// The line that a program prints; `None` where it does not run.
+/// The line that a program prints; `None` if it does not run.
 fn said(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -1,8 +1,8 @@
 //! The record of a campaign, `campaign.json` in its folder.
 //!
-//! What is counted here was counted by what did it; a figure that nobody could count is absent. Times are UTC, durations
-//! seconds of wall time unless a name says CPU. Sums over [`Arm::sittings`] hold however often the campaign was killed:
-//! each sitting has its own figures, and those of one that has ended do not change.
+//! Figures that could not be counted are absent. Times are UTC, durations
+//! seconds of wall time unless a name says CPU. Sums over [`FuzzJob::slices`] are right however often the campaign was killed:
+//! each slice has its own figures, and those of finished ones do not change.
 
 use std::collections::BTreeMap;
 
@@ -21,66 +21,66 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) struct Campaign {
     /// [`VERSION`].
     pub version: u32,
-    /// When it began, as a word that can be a file's name: `20261121T220102Z`.
+    /// When it began, as a file name: `20261121T220102Z`.
     pub id: String,
     /// When it began.
     pub started: Timestamp,
-    /// When it was through; absent while it goes on or after it was killed.
+    /// When it was finished; absent while it is running or after it was killed.
     pub ended: Option<Timestamp>,
-    /// What it was given.
+    /// Its budget.
     pub budget_s: f64,
-    /// How long it has run, all sittings together.
+    /// How long it has run, all sessions together.
     pub used_s: f64,
-    /// How often it was begun or taken up again.
-    pub sittings: Vec<Sitting>,
+    /// Its sessions: the start, and each time it was resumed.
+    pub sessions: Vec<CampaignSession>,
     /// What was fuzzed.
     pub build: Build,
     /// Where.
     pub machine: Machine,
-    /// Targets in lanes.
-    pub arms: Vec<Arm>,
+    /// Its jobs.
+    pub jobs: Vec<FuzzJob>,
     /// What was found, by signature.
     pub findings: Vec<Finding>,
-    /// What each check did in the replay of what is kept.
+    /// What each check did in the replay of the corpora.
     pub checks: Vec<Check>,
-    /// The cases of that replay that a limit cut short, by limit; their rest was not judged.
+    /// The cases of the replay that a limit cut short, by limit; their rest was not judged.
     #[serde(default)]
     pub cut_short: Vec<CutShort>,
-    /// The cases of that replay that took longest, slowest first.
+    /// The slowest cases of the replay, slowest first.
     pub slowest: Vec<Slow>,
-    /// What the corpora reach at its end.
+    /// The coverage of the corpora at the end.
     pub coverage: Option<Reached>,
     /// Earlier nights and this one, oldest first.
     pub trend: Vec<Night>,
     /// What nothing reaches, largest first.
     pub gaps: Vec<Gap>,
-    /// What was done, in order.
+    /// The steps after fuzzing, in order.
     pub steps: Vec<Step>,
 }
 
-/// A time in which the campaign ran without being interrupted.
+/// A time during which the campaign ran uninterrupted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Sitting {
+pub(crate) struct CampaignSession {
     /// When it began.
     pub started: Timestamp,
     /// How long it has lasted so far.
     pub seconds: f64,
     /// How it ended.
-    pub end: SittingEnd,
+    pub end: SessionEnd,
 }
 
-/// How a sitting ended.
+/// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum SittingEnd {
-    /// It goes on, or it was killed and nobody has taken the campaign up since.
+pub(crate) enum SessionEnd {
+    /// It is running, or was killed and the campaign has not been resumed since.
     Open,
-    /// It was killed; the next one said so.
+    /// It was killed, as the next one found.
     Killed,
-    /// Ctrl-C, or what else asks a program to end.
+    /// By Ctrl-C or another signal.
     Interrupted,
-    /// The campaign was through.
-    Through,
+    /// The campaign was finished.
+    Finished,
 }
 
 /// The SQLite.
@@ -103,57 +103,57 @@ pub(crate) struct Build {
 pub(crate) struct Machine {
     /// Cores that may be used.
     pub cores: usize,
-    /// Bytes of memory; absent where the system does not tell.
+    /// Bytes of memory; absent if the system does not report it.
     pub memory_bytes: Option<u64>,
     /// As `uname -srm` prints it.
     pub system: String,
 }
 
-/// A target in a lane.
+/// A job: a target in a build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Arm {
+pub(crate) struct FuzzJob {
     /// Name of the target.
     pub target: String,
-    /// Name of the lane that fuzzes.
-    pub lane: String,
-    /// Lanes that run again what is new, by name.
+    /// Name of the build that fuzzes.
+    pub build: String,
+    /// Builds that rerun new cases, by name.
     pub rerun: Vec<String>,
-    /// Its share of the time, against the weights of the others.
+    /// Its share of the time, relative to the others.
     pub weight: f64,
-    /// What it did, one entry for each time that it had its turn.
-    pub sittings: Vec<Turn>,
-    /// How it went on over time; `seconds` counts from the beginning of the campaign, without pauses.
+    /// Its time slices.
+    pub slices: Vec<TimeSlice>,
+    /// Its progress; `seconds` counts from the beginning of the campaign, without pauses.
     pub samples: Vec<Sample>,
-    /// Why it could not go on, where it could not.
+    /// Why it failed, if it did.
     pub failures: Vec<String>,
 }
 
-/// One turn of an arm.
+/// A time slice of a job.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Turn {
+pub(crate) struct TimeSlice {
     /// Wall time of fuzzing.
     pub seconds: f64,
-    /// CPU time of all its processes; absent where the system does not tell.
+    /// CPU time of all its processes; absent if the system does not report it.
     pub cpu_s: Option<f64>,
     /// Cases that were run by libFuzzer.
     pub executions: u64,
-    /// Processes that ended, by a finding or otherwise, and were begun again.
+    /// Processes that ended, by a finding or otherwise, and were restarted.
     pub restarts: u64,
-    /// Cases that the lanes that follow ran.
+    /// Cases that were rerun in other builds.
     pub rerun_cases: u64,
     /// Cases that are findings, by signature.
     pub found: BTreeMap<String, u64>,
-    /// What went wrong in this program itself, each with the case: no findings.
+    /// Failures of this program itself, each with its case; not findings.
     #[serde(default)]
     pub harness_errors: Vec<String>,
 }
 
-/// A moment of an arm.
+/// The state of a job at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Sample {
     /// Since the campaign began, without pauses.
     pub seconds: f64,
-    /// Of this arm so far, all turns.
+    /// Of this job so far, over all slices.
     pub executions: u64,
     /// Edges, as libFuzzer counts them.
     pub edges: u64,
@@ -174,15 +174,15 @@ pub(crate) struct Finding {
     pub is_new: bool,
     /// Cases that show it.
     pub cases: u64,
-    /// When it was seen first, over all nights.
+    /// When it was first seen, over all nights.
     pub first_seen: Timestamp,
-    /// When it was seen last.
+    /// When it was last seen.
     pub last_seen: Timestamp,
     /// Name of the target of its smallest case.
     pub target: String,
     /// Builds in which it was seen.
     pub builds: Vec<String>,
-    /// What the smallest case says.
+    /// The message of the smallest case.
     pub message: String,
     /// The smallest case, from the working copy.
     pub case: String,
@@ -192,22 +192,22 @@ pub(crate) struct Finding {
     pub sql: Option<String>,
     /// The command that shows it.
     pub replay: String,
-    /// The Markdown file that is ready to be filed, from the folder of the campaign.
+    /// The bug report in Markdown, relative to the folder of the campaign.
     pub file: Option<String>,
 }
 
-/// What a check did.
+/// The results of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Check {
     /// Its name.
     pub name: String,
-    /// The lane in which the cases ran.
-    pub lane: String,
+    /// The build in which the cases ran.
+    pub build: String,
     /// How often it passed.
     pub passed: u64,
     /// How often it failed.
     pub failed: u64,
-    /// How often it had nothing to say, by reason.
+    /// How often it was skipped, by reason.
     pub skipped: BTreeMap<String, u64>,
 }
 
@@ -224,7 +224,7 @@ pub(crate) struct Slow {
     pub vm_steps: u64,
 }
 
-/// Something that the campaign does beside fuzzing.
+/// A step beside fuzzing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Step {
     /// `build`, `triage`, `merge`, `coverage`, …
@@ -233,7 +233,7 @@ pub(crate) struct Step {
     pub end: StepEnd,
     /// How long it took.
     pub seconds: f64,
-    /// Why it was left out or failed.
+    /// Why it was skipped or failed.
     pub why: Option<String>,
 }
 
@@ -241,12 +241,12 @@ pub(crate) struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum StepEnd {
-    /// It goes on, or was killed.
+    /// It is running, or was killed.
     Open,
     /// It is done.
     Done,
-    /// It was left out: there was no time, or nothing to do.
+    /// It was skipped: there was no time, or nothing to do.
     Skipped,
-    /// It failed; the campaign went on.
+    /// It failed; the campaign continued.
     Failed,
 }

@@ -1,4 +1,4 @@
-//! Runs a campaign: turns of arms until their time is over, then steps, and writes down what was done as it goes on.
+//! Runs a campaign: time slices of jobs until the fuzzing time is over, then steps, recording progress all along.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,21 +8,21 @@ use anyhow::Result;
 use super::clock::Clock;
 use super::fuzzer::{Fuzz, Moment};
 use super::limits::Disk;
-use super::record::{Campaign, Sample, SittingEnd, Step, StepEnd, Turn};
-use super::schedule::{Next, Schedule, TurnEnd};
+use super::record::{Campaign, Sample, SessionEnd, Step, StepEnd, TimeSlice};
+use super::schedule::{Next, Schedule, SliceEnd};
 use super::state::State;
 use super::view::View;
 
-/// How often the record is written while something goes on.
+/// How often the record is written during a slice or step.
 const SAVE_INTERVAL: Duration = Duration::from_secs(2);
-/// How often the disk is looked at.
+/// How often disk usage is checked.
 const DISK_INTERVAL: Duration = Duration::from_secs(20);
-/// Samples of a campaign are no closer, and about this many.
+/// Minimum distance and approximate number of the samples of a campaign.
 const SAMPLE_INTERVAL_MIN: Duration = Duration::from_secs(5);
 const SAMPLES: u32 = 500;
-/// A pause is spent in pieces, so that an interruption is seen.
+/// A pause is split, so that an interruption is noticed.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Failures of an arm that are told in full; there may be thousands.
+/// How many failures of a job are recorded in full; there may be thousands.
 const FAILURES_MAX: usize = 20;
 
 /// How fuzzing ended.
@@ -32,33 +32,33 @@ pub(crate) enum FuzzEnd {
     Over,
     /// The campaign is interrupted.
     Stopped,
-    /// The disk is full, as far as it may be.
+    /// The disk limit is reached.
     DiskFull,
-    /// No arm comes to fuzz.
+    /// No job manages to fuzz.
     Hopeless,
 }
 
-/// What a step came to.
+/// The result of a step.
 pub(crate) enum Done {
     /// It is done.
-    Well,
-    /// It was left out, or cut off, and why.
+    Ok,
+    /// It was skipped or cut off, and why.
     Skipped(String),
-    /// It failed, and why; the campaign goes on.
+    /// It failed, and why; the campaign continues.
     Failed(String),
-    /// The campaign is interrupted: the next sitting does it again.
+    /// The campaign is interrupted: the next session repeats the step.
     Stopped,
 }
 
-/// See the module.
+/// Runs a campaign.
 pub(crate) struct Runner<'a> {
     /// The campaign.
     pub state: State,
     clock: &'a dyn Clock,
     stop: &'a AtomicBool,
-    /// What earlier sittings have used.
+    /// The time used by earlier sessions.
     used_before: Duration,
-    /// When this sitting began, by the clock.
+    /// When this session began, by the clock.
     began: Duration,
     saved: Duration,
     looked: Duration,
@@ -67,7 +67,7 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// Goes on with a campaign, from when the clock began; an interruption sets `stop`.
+    /// Starts a session of a campaign at the start of the clock; an interruption sets `stop`.
     pub(crate) fn new(state: State, clock: &'a dyn Clock, stop: &'a AtomicBool, view: View) -> Self {
         let used_before = Duration::from_secs_f64(state.campaign.used_s.max(0.0));
         let [began, saved, looked, sampled] = [Duration::ZERO; 4];
@@ -89,31 +89,31 @@ impl<'a> Runner<'a> {
         self.stop
     }
 
-    /// Shows where the campaign is, now and then; `phase` is what it does now, in words.
+    /// Shows the progress now and then; `phase` is the current activity, in words.
     pub(crate) fn show(&mut self, phase: &str) {
         self.view.show(&self.state.campaign, phase);
     }
 
-    /// Says something at once, where progress is said.
+    /// Prints a message at once, where progress is shown.
     pub(crate) fn say(&self, text: &str) {
         self.view.line(text);
     }
 
-    /// Writes down what was done so far.
+    /// Writes the record.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn save(&mut self) -> Result<()> {
         let seconds = (self.clock.now().saturating_sub(self.began)).as_secs_f64();
-        if let Some(sitting) = self.state.campaign.sittings.last_mut() {
-            sitting.seconds = seconds;
+        if let Some(session) = self.state.campaign.sessions.last_mut() {
+            session.seconds = seconds;
         }
         self.state.campaign.used_s = self.now().as_secs_f64();
         self.saved = self.clock.now();
         self.state.save()
     }
 
-    /// As [`Runner::save`], if that was not done just now.
+    /// As [`Runner::save`], but not too often.
     ///
     /// # Errors
     /// As [`Runner::save`].
@@ -121,21 +121,21 @@ impl<'a> Runner<'a> {
         if self.clock.now().saturating_sub(self.saved) >= SAVE_INTERVAL { self.save() } else { Ok(()) }
     }
 
-    /// Ends the sitting.
+    /// Ends the session.
     ///
     /// # Errors
-    /// Where the record cannot be written.
-    pub(crate) fn end_sitting(&mut self, end: SittingEnd) -> Result<()> {
-        if let Some(sitting) = self.state.campaign.sittings.last_mut() {
-            sitting.end = end;
+    /// If the record cannot be written.
+    pub(crate) fn end_session(&mut self, end: SessionEnd) -> Result<()> {
+        if let Some(session) = self.state.campaign.sessions.last_mut() {
+            session.end = end;
         }
         self.save()
     }
 
-    /// Does a step unless it is done, and notes how it ended.
+    /// Runs a step unless it is done, and records how it ended.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce(&mut Self) -> Result<Done>) -> Result<()> {
         let is_over = |step: &Step| step.end != StepEnd::Open;
         if self.is_stopped() || self.step_of(name).is_some_and(is_over) {
@@ -148,7 +148,7 @@ impl<'a> Runner<'a> {
         self.save()?;
         let started = self.now();
         let (end, why) = match work(self) {
-            Ok(Done::Well) => (StepEnd::Done, None),
+            Ok(Done::Ok) => (StepEnd::Done, None),
             Ok(Done::Skipped(why)) => (StepEnd::Skipped, Some(why)),
             Ok(Done::Failed(why)) => (StepEnd::Failed, Some(why)),
             Ok(Done::Stopped) => (StepEnd::Open, None),
@@ -167,13 +167,13 @@ impl<'a> Runner<'a> {
         self.save()
     }
 
-    /// Lets a step be done again that an earlier sitting has done.
+    /// Lets a step run again that an earlier session has done.
     pub(crate) fn reopen(&mut self, name: &str) {
         let steps = self.state.campaign.steps.iter_mut();
         steps.filter(|step| step.name == name).for_each(|step| step.end = StepEnd::Open);
     }
 
-    /// The record; nothing changes any more.
+    /// The final record.
     pub(crate) fn finish(self) -> Campaign {
         self.view.finish();
         self.state.campaign
@@ -187,10 +187,10 @@ impl<'a> Runner<'a> {
     /// Fuzzes until this time of the campaign.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn fuzz(&mut self, fuzzer: &mut dyn Fuzz, until: Duration, disk: &Disk) -> Result<FuzzEnd> {
-        let arms = self.state.campaign.arms.iter();
-        let shares = arms.map(|arm| (arm.weight, Duration::from_secs_f64(arm.seconds().max(0.0))));
+        let jobs = self.state.campaign.jobs.iter();
+        let shares = jobs.map(|job| (job.weight, Duration::from_secs_f64(job.seconds().max(0.0))));
         let mut schedule = Schedule::new(shares, self.now(), until);
         loop {
             if self.is_stopped() {
@@ -203,11 +203,11 @@ impl<'a> Runner<'a> {
                 Next::Over => return Ok(FuzzEnd::Over),
                 Next::Hopeless => return Ok(FuzzEnd::Hopeless),
                 Next::Rest(time) => self.rest(time)?,
-                Next::Turn(arm, time) => {
+                Next::Slice(job, time) => {
                     let began = self.now();
-                    let end = self.turn(fuzzer, arm, time, disk)?;
+                    let end = self.slice(fuzzer, job, time, disk)?;
                     let now = self.now();
-                    schedule.ended(arm, now.saturating_sub(began), &end, now);
+                    schedule.ended(job, now.saturating_sub(began), &end, now);
                 }
             }
         }
@@ -218,7 +218,7 @@ impl<'a> Runner<'a> {
         let until = self.clock.now() + time;
         while self.clock.now() < until && !self.is_stopped() {
             self.clock.sleep(PAUSE.min(until.saturating_sub(self.clock.now())));
-            self.show("all arms rest: none of them gets further than its beginning");
+            self.show("all jobs rest: none of them gets started");
             self.save_now_and_then()?;
         }
         Ok(())
@@ -233,7 +233,7 @@ impl<'a> Runner<'a> {
         let looked = disk.look(&self.state.memory.by_signature());
         if looked.removed > 0 {
             eprintln!(
-                "fuzzcheck: --max-disk-gib: {} files that can be missed were removed; {} MiB are left",
+                "fuzzcheck: --max-disk-gib: removed {} expendable files; {} MiB remain",
                 looked.removed,
                 looked.bytes >> 20
             );
@@ -241,14 +241,14 @@ impl<'a> Runner<'a> {
         looked.is_over
     }
 
-    /// One turn. What fails in it is its own failure, and noted.
-    fn turn(&mut self, fuzzer: &mut dyn Fuzz, arm: usize, time: Duration, disk: &Disk) -> Result<TurnEnd> {
-        self.state.campaign.arms[arm].sittings.push(Turn::default());
+    /// Runs one slice. Its failure is recorded, and does not end the campaign.
+    fn slice(&mut self, fuzzer: &mut dyn Fuzz, job: usize, time: Duration, disk: &Disk) -> Result<SliceEnd> {
+        self.state.campaign.jobs[job].slices.push(TimeSlice::default());
         self.save()?;
         let stop = AtomicBool::new(false);
         let mut saved = Ok(());
-        let end = fuzzer.turn(arm, time, &stop, &mut |moment| {
-            self.note(arm, moment);
+        let end = fuzzer.slice(job, time, &stop, &mut |moment| {
+            self.note(job, moment);
             if saved.is_ok() {
                 saved = self.save_now_and_then();
             }
@@ -257,19 +257,19 @@ impl<'a> Runner<'a> {
             }
         });
         saved?;
-        let turn = self.state.campaign.arms[arm].sittings.last();
-        let has_fuzzed = turn.is_some_and(|turn| turn.executions > 0);
-        let end = end.unwrap_or_else(|error| TurnEnd::Failed { why: format!("{error:#}"), has_fuzzed });
-        let record = &mut self.state.campaign.arms[arm];
+        let slice = self.state.campaign.jobs[job].slices.last();
+        let has_fuzzed = slice.is_some_and(|slice| slice.executions > 0);
+        let end = end.unwrap_or_else(|error| SliceEnd::Failed { why: format!("{error:#}"), has_fuzzed });
+        let record = &mut self.state.campaign.jobs[job];
         let why = match &end {
-            TurnEnd::Over => None,
-            TurnEnd::CrashesAtOnce => Some("every process ends with a finding as soon as it begins"),
-            TurnEnd::Failed { why, .. } => Some(why.as_str()),
+            SliceEnd::Over => None,
+            SliceEnd::CrashesAtOnce => Some("every process ends with a finding as soon as it starts"),
+            SliceEnd::Failed { why, .. } => Some(why.as_str()),
         };
         if let Some(why) = why {
-            // The same again says nothing new.
+            // Do not repeat the same message.
             if record.failures.last().is_none_or(|last| last != why) {
-                eprintln!("fuzzcheck: {} in the lane {}: {why}", record.target, record.lane);
+                eprintln!("fuzzcheck: {} in the {} build: {why}", record.target, record.build);
             }
             if record.failures.len() < FAILURES_MAX {
                 record.failures.push(why.to_owned());
@@ -279,7 +279,7 @@ impl<'a> Runner<'a> {
         Ok(end)
     }
 
-    /// Looks at the disk within a turn; that it is full is seen again after it.
+    /// Checks disk usage within a slice; it is checked again afterwards.
     fn is_disk_full_soon(&mut self, disk: &Disk) -> bool {
         let is_full = self.is_disk_full(disk);
         if is_full {
@@ -288,13 +288,13 @@ impl<'a> Runner<'a> {
         is_full
     }
 
-    /// Writes down how a turn goes on.
-    fn note(&mut self, arm: usize, moment: &Moment) {
+    /// Records the progress of a slice.
+    fn note(&mut self, job: usize, moment: &Moment) {
         let now = self.now();
         let budget = Duration::from_secs_f64(self.state.campaign.budget_s.max(0.0));
-        let record = &mut self.state.campaign.arms[arm];
-        if let Some(turn) = record.sittings.last_mut() {
-            turn.clone_from(&moment.turn);
+        let record = &mut self.state.campaign.jobs[job];
+        if let Some(slice) = record.slices.last_mut() {
+            slice.clone_from(&moment.slice);
         }
         self.state.memory.cases.extend(moment.cases.iter().cloned());
         let Moment { edges, features, corpus_cases, .. } = *moment;

@@ -1,94 +1,94 @@
-//! Whose turn it is.
+//! Which job gets the next time slice.
 //!
-//! Arms have turns one after the other: who has had least of the time that its weight gives it is next. A round, in
-//! which each has one turn, is short against the whole, so that every arm has had a turn early, and what one adds to the
-//! corpus of its target the next ones have. An arm that does not come to fuzz at all is let rest, each time longer; a
-//! process that dies after it has fuzzed for a while is no reason to.
+//! The next slice goes to the job that has had the least of its weighted share. A round, in
+//! which each job has one slice, is short compared to the whole, so that every job gets a slice early, and later slices
+//! benefit from the corpora of earlier ones. A job that does not manage to fuzz rests, longer each time; a
+//! process that dies after it has fuzzed for a while is no reason for that.
 
 use std::time::Duration;
 
-/// Rounds that there are at least, as far as turns of [`TURN_MIN`] allow it.
+/// Minimum number of rounds, as far as slices of [`SLICE_MIN`] allow.
 const ROUNDS_MIN: u32 = 3;
 /// Longest round.
 const ROUND_MAX: Duration = Duration::from_secs(30 * 60);
-/// A shorter turn is not worth its beginning: the corpus is loaded anew, which may take half a minute. Where there is not
-/// even time for two such rounds, turns are shorter all the same.
-const TURN_MIN: Duration = Duration::from_secs(60);
-/// Rest after the first turn that came to nothing; twice as long after each further one.
+/// Shorter slices are not worth their startup: the corpus is loaded again, which may take half a minute. If there is not
+/// even time for two such rounds, slices are shorter nevertheless.
+const SLICE_MIN: Duration = Duration::from_secs(60);
+/// Rest after the first failed slice; doubled after each further one.
 const REST_MIN: Duration = Duration::from_secs(5);
 /// Longest rest.
 const REST_MAX: Duration = Duration::from_secs(15 * 60);
-/// When all arms have failed this often in a row, they will not do better.
+/// When all jobs have failed this often in a row, fuzzing is given up.
 const STRIKES_MAX: u32 = 6;
 
-/// How much of a budget is kept for what comes after fuzzing. Building the lane that counts coverage and replaying the
-/// corpora take minutes whatever the budget; merging back takes longer the more there was found.
+/// How much of a budget is reserved for the steps after fuzzing. Building for coverage and replaying the
+/// corpora take minutes whatever the budget; merging takes longer the more was found.
 pub(crate) fn time_for_after(budget: Duration) -> Duration {
     (Duration::from_secs(6 * 60) + budget.mul_f64(0.08)).min(budget.mul_f64(0.4))
 }
 
-/// How a turn ended.
+/// How a slice ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TurnEnd {
+pub(crate) enum SliceEnd {
     /// Its time was over.
     Over,
     /// Processes end with a finding as soon as they begin.
     CrashesAtOnce,
-    /// Something else than a finding ended a process.
+    /// A process ended for another reason than a finding.
     Failed {
-        /// What it said.
+        /// Its message.
         why: String,
         /// Whether it had fuzzed before.
         has_fuzzed: bool,
     },
 }
 
-/// What is to be done next.
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// A turn of this arm, this long.
-    Turn(usize, Duration),
-    /// All arms rest for this long.
+    /// A slice of this length for this job.
+    Slice(usize, Duration),
+    /// All jobs rest for this long.
     Rest(Duration),
     /// The time is used up.
     Over,
-    /// No arm comes to fuzz, and none will.
+    /// No job manages to fuzz.
     Hopeless,
 }
 
-/// An arm.
+/// A job.
 #[derive(Debug, Clone)]
 struct Share {
     weight: f64,
     used: Duration,
-    /// Turns in a row that came to nothing.
+    /// Failed slices in a row.
     strikes: u32,
     rests_until: Duration,
 }
 
-/// See the module. Times are those of the campaign, without pauses.
+/// The schedule. Times are those of the campaign, without pauses.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     shares: Vec<Share>,
     round: Duration,
-    turn_min: Duration,
+    slice_min: Duration,
     until: Duration,
 }
 
 impl Schedule {
-    /// Of arms with a weight above 0 and what each has used already, from `now` to `until`.
+    /// Of jobs with a weight above 0 and what each has used already, from `now` to `until`.
     pub(crate) fn new(
-        arms: impl IntoIterator<Item = (f64, Duration)>,
+        jobs: impl IntoIterator<Item = (f64, Duration)>,
         now: Duration,
         until: Duration,
     ) -> Self {
         let share = |(weight, used)| Share { weight, used, strikes: 0, rests_until: Duration::ZERO };
-        let shares: Vec<Share> = arms.into_iter().map(share).collect();
+        let shares: Vec<Share> = jobs.into_iter().map(share).collect();
         let time = until.saturating_sub(now);
         let round = (time / ROUNDS_MIN).min(ROUND_MAX);
-        let arms = u32::try_from(shares.len()).unwrap_or(u32::MAX).max(1);
-        let turn_min = TURN_MIN.min(time / 2 / arms);
-        Self { shares, round, turn_min, until }
+        let jobs = u32::try_from(shares.len()).unwrap_or(u32::MAX).max(1);
+        let slice_min = SLICE_MIN.min(time / 2 / jobs);
+        Self { shares, round, slice_min, until }
     }
 
     /// What to do at this time.
@@ -103,26 +103,26 @@ impl Schedule {
         let has_had = |share: &Share| share.used.as_secs_f64() / share.weight;
         let ready = self.shares.iter().enumerate().filter(|(_, share)| share.rests_until <= now);
         let next = ready.min_by(|(_, a), (_, b)| has_had(a).total_cmp(&has_had(b)));
-        let Some((arm, share)) = next else {
+        let Some((job, share)) = next else {
             let first = self.shares.iter().map(|share| share.rests_until).min().unwrap_or(now);
             return Next::Rest(first.saturating_sub(now).min(left));
         };
         let all: f64 = self.shares.iter().map(|share| share.weight).sum();
-        let turn = self.round.mul_f64(share.weight / all).max(self.turn_min);
-        // What would be left for one more is too short.
-        Next::Turn(arm, if left < turn + self.turn_min { left } else { turn })
+        let slice = self.round.mul_f64(share.weight / all).max(self.slice_min);
+        // The rest would be too short for another slice.
+        Next::Slice(job, if left < slice + self.slice_min { left } else { slice })
     }
 
-    /// Notes a turn that ended at this time.
-    pub(crate) fn ended(&mut self, arm: usize, used: Duration, end: &TurnEnd, now: Duration) {
-        let share = &mut self.shares[arm];
+    /// Records a slice that ended at this time.
+    pub(crate) fn ended(&mut self, job: usize, used: Duration, end: &SliceEnd, now: Duration) {
+        let share = &mut self.shares[job];
         share.used += used;
         match end {
-            TurnEnd::Over | TurnEnd::Failed { has_fuzzed: true, .. } => share.strikes = 0,
-            TurnEnd::CrashesAtOnce | TurnEnd::Failed { has_fuzzed: false, .. } => {
+            SliceEnd::Over | SliceEnd::Failed { has_fuzzed: true, .. } => share.strikes = 0,
+            SliceEnd::CrashesAtOnce | SliceEnd::Failed { has_fuzzed: false, .. } => {
                 let rest = REST_MIN.saturating_mul(1 << share.strikes.min(16)).min(REST_MAX);
-                // What crashes at once does fuzz, a little each time.
-                let counts = matches!(end, TurnEnd::Failed { .. }) || share.strikes + 1 < STRIKES_MAX;
+                // A job that crashes at once still fuzzes a little each time.
+                let counts = matches!(end, SliceEnd::Failed { .. }) || share.strikes + 1 < STRIKES_MAX;
                 share.strikes += u32::from(counts);
                 share.rests_until = now + rest;
             }
@@ -138,20 +138,20 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Runs turns to the end; the arms, each with its time.
-    fn run(schedule: &mut Schedule, mut end: impl FnMut(usize) -> TurnEnd) -> (Vec<(usize, u64)>, Duration) {
-        let (mut turns, mut now) = (Vec::new(), Duration::ZERO);
+    /// Runs slices to the end; the jobs, each with its time.
+    fn run(schedule: &mut Schedule, mut end: impl FnMut(usize) -> SliceEnd) -> (Vec<(usize, u64)>, Duration) {
+        let (mut slices, mut now) = (Vec::new(), Duration::ZERO);
         loop {
             match schedule.next(now) {
-                Next::Turn(arm, time) => {
-                    let end = end(arm);
-                    let time = if end == TurnEnd::Over { time } else { seconds(1) };
+                Next::Slice(job, time) => {
+                    let end = end(job);
+                    let time = if end == SliceEnd::Over { time } else { seconds(1) };
                     now += time;
-                    schedule.ended(arm, time, &end, now);
-                    turns.push((arm, time.as_secs()));
+                    schedule.ended(job, time, &end, now);
+                    slices.push((job, time.as_secs()));
                 }
                 Next::Rest(time) => now += time,
-                Next::Over | Next::Hopeless => return (turns, now),
+                Next::Over | Next::Hopeless => return (slices, now),
             }
         }
     }
@@ -163,61 +163,64 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_kept_and_every_arm_has_a_turn_early() {
+    fn weights_are_kept_and_every_job_has_a_slice_early() {
         let mut schedule = Schedule::new(
             [(6.0, seconds(0)), (2.0, seconds(0)), (2.0, seconds(0))],
             seconds(0),
             seconds(3600),
         );
-        let (turns, now) = run(&mut schedule, |_| TurnEnd::Over);
-        assert_eq!(turns[..3], [(0, 720), (1, 240), (2, 240)]);
+        let (slices, now) = run(&mut schedule, |_| SliceEnd::Over);
+        assert_eq!(slices[..3], [(0, 720), (1, 240), (2, 240)]);
         assert_eq!(now, seconds(3600));
-        let of = |arm: usize| turns.iter().filter(|turn| turn.0 == arm).map(|turn| turn.1).sum::<u64>();
+        let of = |job: usize| slices.iter().filter(|slice| slice.0 == job).map(|slice| slice.1).sum::<u64>();
         assert_eq!([of(0), of(1), of(2)], [2160, 720, 720]);
     }
 
     #[test]
-    fn a_campaign_that_is_taken_up_gives_those_their_turn_who_have_had_less() {
+    fn a_resumed_campaign_prefers_the_jobs_that_have_had_less() {
         let schedule = Schedule::new([(1.0, seconds(100)), (1.0, seconds(90))], seconds(190), seconds(1000));
-        assert!(matches!(schedule.next(seconds(190)), Next::Turn(1, _)));
+        assert!(matches!(schedule.next(seconds(190)), Next::Slice(1, _)));
         assert_eq!(schedule.next(seconds(1000)), Next::Over);
-        // A short rest is no turn of its own.
-        assert_eq!(schedule.next(seconds(900)), Next::Turn(1, seconds(100)));
+        // A short remainder is not a separate slice.
+        assert_eq!(schedule.next(seconds(900)), Next::Slice(1, seconds(100)));
     }
 
     #[test]
-    fn in_a_short_time_all_arms_have_a_short_turn() {
-        let arms = [(6.0, seconds(0)), (2.0, seconds(0)), (2.0, seconds(0))];
-        let (turns, now) = run(&mut Schedule::new(arms, seconds(0), seconds(90)), |_| TurnEnd::Over);
-        assert_eq!((&turns[..3], now), (&[(0, 18), (1, 15), (2, 15)][..], seconds(90)));
+    fn in_a_short_time_all_arms_have_a_short_slice() {
+        let jobs = [(6.0, seconds(0)), (2.0, seconds(0)), (2.0, seconds(0))];
+        let (slices, now) = run(&mut Schedule::new(jobs, seconds(0), seconds(90)), |_| SliceEnd::Over);
+        assert_eq!((&slices[..3], now), (&[(0, 18), (1, 15), (2, 15)][..], seconds(90)));
     }
 
     #[test]
     fn what_crashes_at_once_rests_longer_each_time_and_the_others_go_on() {
         let mut schedule = Schedule::new([(1.0, seconds(0)), (1.0, seconds(0))], seconds(0), seconds(1000));
-        let (turns, now) =
-            run(&mut schedule, |arm| if arm == 0 { TurnEnd::CrashesAtOnce } else { TurnEnd::Over });
-        let brief = turns.iter().filter(|turn| turn.0 == 0).count();
-        assert!((4..=9).contains(&brief), "{turns:?}");
-        assert!(turns.iter().filter(|turn| turn.0 == 1).map(|turn| turn.1).sum::<u64>() > 950, "{turns:?}");
+        let (slices, now) =
+            run(&mut schedule, |job| if job == 0 { SliceEnd::CrashesAtOnce } else { SliceEnd::Over });
+        let brief = slices.iter().filter(|slice| slice.0 == 0).count();
+        assert!((4..=9).contains(&brief), "{slices:?}");
+        assert!(
+            slices.iter().filter(|slice| slice.0 == 1).map(|slice| slice.1).sum::<u64>() > 950,
+            "{slices:?}"
+        );
         assert_eq!(now, seconds(1000));
     }
 
     #[test]
     fn a_process_that_dies_after_fuzzing_is_begun_again_at_once() {
         let mut schedule = Schedule::new([(1.0, seconds(0))], seconds(0), seconds(100));
-        let died = TurnEnd::Failed { why: "killed".to_owned(), has_fuzzed: true };
-        let (turns, now) = run(&mut schedule, |_| died.clone());
-        assert_eq!((turns.len(), now), (100, seconds(100)));
+        let died = SliceEnd::Failed { why: "killed".to_owned(), has_fuzzed: true };
+        let (slices, now) = run(&mut schedule, |_| died.clone());
+        assert_eq!((slices.len(), now), (100, seconds(100)));
     }
 
     #[test]
-    fn arms_that_never_fuzz_end_it() {
+    fn jobs_that_never_fuzz_end_it() {
         let mut schedule =
             Schedule::new([(1.0, seconds(0)), (1.0, seconds(0))], seconds(0), seconds(100_000));
-        let blind = TurnEnd::Failed { why: "blind".to_owned(), has_fuzzed: false };
-        let (turns, now) = run(&mut schedule, |_| blind.clone());
-        assert_eq!(turns.len() as u32, 2 * STRIKES_MAX);
+        let blind = SliceEnd::Failed { why: "blind".to_owned(), has_fuzzed: false };
+        let (slices, now) = run(&mut schedule, |_| blind.clone());
+        assert_eq!(slices.len() as u32, 2 * STRIKES_MAX);
         assert!(now < seconds(600), "{now:?}");
     }
 }

@@ -1,14 +1,14 @@
 //! The folder of a campaign.
 //!
 //! ```text
-//! fuzz/nightly/lock                  held while one is at work; the system lets go of it however that one ends
+//! fuzz/nightly/lock                  held while one runs; the system releases it however that one ends
 //! fuzz/nightly/trend.json            earlier nights
 //! fuzz/nightly/findings/             one file per bug, over all nights
 //! fuzz/nightly/ID/campaign.json      the record
-//! fuzz/nightly/ID/runner.json        what the runner has to know beside it
+//! fuzz/nightly/ID/runner.json        further state of the runner
 //! ```
 //!
-//! Both files are replaced as a whole, so that a campaign that was killed is as it was some seconds before.
+//! Both files are replaced atomically, so that a killed campaign loses only seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -20,29 +20,29 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::record::{self, Campaign, Finding, Night, Sitting, SittingEnd};
+use super::record::{self, Campaign, CampaignSession, Finding, Night, SessionEnd};
 use crate::files::{self, Held};
 
 const CAMPAIGN: &str = "campaign.json";
 const RUNNER: &str = "runner.json";
 const LOCK: &str = "lock";
 const TREND: &str = "trend.json";
-/// Nights in the trend.
+/// Maximum number of nights in the trend.
 const NIGHTS_MAX: usize = 365;
 /// [`Memory::version`].
 const VERSION: u32 = 1;
 
-/// What a campaign fuzzes; one that is taken up must fuzz the same.
+/// What a campaign fuzzes; a resumed one must fuzz the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Names of the targets.
     pub targets: Vec<String>,
-    /// Names of the lanes that fuzz.
-    pub lanes: Vec<String>,
-    /// Names of those that run again what is new.
+    /// Names of the builds that fuzz.
+    pub builds: Vec<String>,
+    /// Names of those that rerun new cases.
     pub rerun: Vec<String>,
-    /// The words of a command line that ask for the SQLite.
-    pub build: Vec<String>,
+    /// The command-line arguments that select the SQLite.
+    pub arguments: Vec<String>,
 }
 
 /// A case that was found.
@@ -50,17 +50,17 @@ pub(crate) struct Settings {
 pub(crate) struct Case {
     /// The file.
     pub path: PathBuf,
-    /// What the target said, or the lane that ran it again.
+    /// The signature given by the target, or by the build that reran it.
     pub signature: String,
     /// Its target.
     pub target: String,
-    /// The lane that found it.
-    pub lane: String,
-    /// What was said of it, where that is in no log.
+    /// The build that found it.
+    pub build: String,
+    /// Its message, if that is in no log.
     pub message: Option<String>,
 }
 
-/// What the runner has to know beside the record.
+/// State of the runner beside the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Memory {
     version: u32,
@@ -70,7 +70,7 @@ pub(crate) struct Memory {
     pub seen_before: BTreeSet<String>,
     /// What was found in it.
     pub cases: BTreeSet<Case>,
-    /// Signatures that someone was told of.
+    /// Signatures that were notified.
     pub notified: BTreeSet<String>,
 }
 
@@ -85,24 +85,24 @@ impl Memory {
     }
 }
 
-/// A campaign that goes on.
+/// A campaign in progress.
 #[derive(Debug)]
 pub(crate) struct State {
     /// The record.
     pub campaign: Campaign,
-    /// What else is to be known.
+    /// Further state.
     pub memory: Memory,
-    /// Whether it was taken up.
+    /// Whether it was resumed.
     pub is_resumed: bool,
     root: PathBuf,
     _lock: Held,
 }
 
 impl State {
-    /// Takes up the unfinished campaign of a folder, or begins one: `begin` makes its record, with its name.
+    /// Resumes the unfinished campaign of a folder, or starts a new one: `begin` makes its record, with its name.
     ///
     /// # Errors
-    /// Another process is at work there; the unfinished one fuzzes something else; files that cannot be read or written.
+    /// Another process is running there; the unfinished one fuzzes something else; files that cannot be read or written.
     pub(crate) fn open(
         root: &Path,
         settings: &Settings,
@@ -119,8 +119,8 @@ impl State {
                 if memory.settings != *settings {
                     let folder = root.join(name);
                     bail!(
-                        "{}: this campaign is not through, and fuzzes something else ({}, not {}): give the same \
-                         arguments to go on with it, or --fresh to begin another",
+                        "{}: this campaign is unfinished, and fuzzes something else ({}, not {}): use the same arguments \
+                         to resume it, or --fresh to start a new one",
                         folder.display(),
                         in_words(&memory.settings),
                         in_words(settings)
@@ -136,10 +136,14 @@ impl State {
                 (campaign, Memory { version: VERSION, settings, seen_before, cases, notified })
             }
         };
-        for sitting in campaign.sittings.iter_mut().filter(|sitting| sitting.end == SittingEnd::Open) {
-            sitting.end = SittingEnd::Killed;
+        for session in campaign.sessions.iter_mut().filter(|session| session.end == SessionEnd::Open) {
+            session.end = SessionEnd::Killed;
         }
-        campaign.sittings.push(Sitting { started: Timestamp::now(), seconds: 0.0, end: SittingEnd::Open });
+        campaign.sessions.push(CampaignSession {
+            started: Timestamp::now(),
+            seconds: 0.0,
+            end: SessionEnd::Open,
+        });
         let state = Self { campaign, memory, is_resumed, root: root.to_owned(), _lock: lock };
         state.save()?;
         Ok(state)
@@ -163,7 +167,7 @@ impl State {
     /// Writes all.
     ///
     /// # Errors
-    /// Where it cannot be written; the old files are then as they were.
+    /// If it cannot be written; the old files are then unchanged.
     pub(crate) fn save(&self) -> Result<()> {
         files::write(&self.folder().join(RUNNER), &serde_json::to_vec_pretty(&self.memory)?)?;
         files::write(&self.record(), &serde_json::to_vec_pretty(&self.campaign)?)
@@ -172,19 +176,19 @@ impl State {
     /// Reads the earlier nights.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub(crate) fn trend(&self) -> Result<Vec<Night>> {
         let path = self.root.join(TREND);
         if path.exists() { read(&path, "remove it to begin a new trend") } else { Ok(Vec::new()) }
     }
 
-    /// Puts the night of this campaign behind the earlier ones.
+    /// Appends the night of this campaign to the earlier ones.
     ///
     /// # Errors
-    /// Where they cannot be read or written.
+    /// If they cannot be read or written.
     pub(crate) fn add_night(&mut self, night: Night) -> Result<()> {
         let mut nights = self.trend()?;
-        // One that was killed between this and its end does so again.
+        // A campaign that was killed between this and its end does so again.
         nights.retain(|other| other.id != night.id);
         nights.push(night);
         nights.drain(..nights.len().saturating_sub(NIGHTS_MAX));
@@ -195,32 +199,32 @@ impl State {
 }
 
 impl Campaign {
-    /// Cases that libFuzzer ran, in all arms and sittings.
+    /// Cases that libFuzzer ran, in all jobs and sessions.
     pub(crate) fn executions(&self) -> u64 {
-        self.arms.iter().map(record::Arm::executions).sum()
+        self.jobs.iter().map(record::FuzzJob::executions).sum()
     }
 }
 
-impl record::Arm {
+impl record::FuzzJob {
     /// Cases that libFuzzer ran.
     pub(crate) fn executions(&self) -> u64 {
-        self.sittings.iter().map(|turn| turn.executions).sum()
+        self.slices.iter().map(|slice| slice.executions).sum()
     }
 
     /// Time of fuzzing, in seconds.
     pub(crate) fn seconds(&self) -> f64 {
-        self.sittings.iter().map(|turn| turn.seconds).sum()
+        self.slices.iter().map(|slice| slice.seconds).sum()
     }
 }
 
 impl Finding {
-    /// Whether someone has to look: nobody knows it, and no night has seen it before.
+    /// Whether someone has to look at it: it is unknown, and no earlier night has seen it.
     pub(crate) fn is_news(&self) -> bool {
         self.is_new && self.known_as.is_none()
     }
 }
 
-/// Holds the folder.
+/// Locks the folder.
 fn lock(root: &Path) -> Result<Held> {
     let path = root.join(LOCK);
     let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
@@ -235,7 +239,7 @@ fn lock(root: &Path) -> Result<Held> {
         Err(fs::TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&path).unwrap_or_default();
             bail!(
-                "{}: another `fuzzcheck nightly` is at work there (process {}): wait for it, or name another --folder",
+                "{}: another `fuzzcheck nightly` is running there (process {}): wait for it, or use another --folder",
                 root.display(),
                 holder.trim()
             )
@@ -244,7 +248,7 @@ fn lock(root: &Path) -> Result<Held> {
     }
 }
 
-/// A folder of its own for a campaign that begins now; its name.
+/// Makes a new folder for a campaign that starts now; returns its name.
 fn new_folder(root: &Path, now: Timestamp) -> Result<String> {
     let name = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let others = (2..).map(|number| format!("{name}-{number}"));
@@ -259,7 +263,7 @@ fn new_folder(root: &Path, now: Timestamp) -> Result<String> {
     unreachable!("there is always a further number")
 }
 
-/// The last campaign, if it is not through.
+/// The last campaign, if it is unfinished.
 fn unfinished(root: &Path) -> Result<Option<(Campaign, Memory)>> {
     let last = files::in_folder(root)?.into_iter().rfind(|path| path.join(CAMPAIGN).is_file());
     let Some(folder) = last else {
@@ -269,7 +273,7 @@ fn unfinished(root: &Path) -> Result<Option<(Campaign, Memory)>> {
     let campaign: Campaign = read(&folder.join(CAMPAIGN), hint)?;
     let memory: Memory = read(&folder.join(RUNNER), hint)?;
     if campaign.version > record::VERSION || memory.version > VERSION {
-        bail!("{}: a later Tandem has begun this campaign; {hint}", folder.display());
+        bail!("{}: a newer Tandem has started this campaign; {hint}", folder.display());
     }
     Ok(campaign.ended.is_none().then_some((campaign, memory)))
 }
@@ -277,16 +281,16 @@ fn unfinished(root: &Path) -> Result<Option<(Campaign, Memory)>> {
 fn read<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<T> {
     let text = fs::read(path).with_context(|| format!("{}", path.display()))?;
     serde_json::from_slice(&text)
-        .with_context(|| format!("{}: this is not what `nightly` writes: {hint}", path.display()))
+        .with_context(|| format!("{}: not written by `nightly`: {hint}", path.display()))
 }
 
 fn in_words(settings: &Settings) -> String {
-    let Settings { targets, lanes, rerun, build } = settings;
+    let Settings { targets, builds, rerun, arguments } = settings;
     let words = [
         format!("--targets {}", targets.join(",")),
-        format!("--lanes {}", lanes.join(",")),
+        format!("--builds {}", builds.join(",")),
         if rerun.is_empty() { "--no-rerun".to_owned() } else { format!("--rerun {}", rerun.join(",")) },
-        build.join(" "),
+        arguments.join(" "),
     ];
     words.join(" ").trim().to_owned()
 }
@@ -294,17 +298,17 @@ fn in_words(settings: &Settings) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::campaign::record::{Arm, Build, Machine};
+    use crate::campaign::record::{Build, FuzzJob, Machine};
 
-    /// A campaign with these arms, by target.
-    pub(crate) fn campaign(id: String, started: Timestamp, arms: &[(&str, f64)]) -> Campaign {
+    /// A campaign with these jobs, by target.
+    pub(crate) fn campaign(id: String, started: Timestamp, jobs: &[(&str, f64)]) -> Campaign {
         let text = String::new;
-        let arm = |&(target, weight): &(&str, f64)| Arm {
+        let job = |&(target, weight): &(&str, f64)| FuzzJob {
             target: target.to_owned(),
-            lane: "asan".to_owned(),
+            build: "asan".to_owned(),
             rerun: vec![],
             weight,
-            sittings: vec![],
+            slices: vec![],
             samples: vec![],
             failures: vec![],
         };
@@ -315,7 +319,7 @@ pub(crate) mod tests {
             ended: None,
             budget_s: 1000.0,
             used_s: 0.0,
-            sittings: vec![],
+            sessions: vec![],
             build: Build {
                 version: text(),
                 source_id: text(),
@@ -324,7 +328,7 @@ pub(crate) mod tests {
                 rustc: text(),
             },
             machine: Machine { cores: 2, memory_bytes: None, system: text() },
-            arms: arms.iter().map(arm).collect(),
+            jobs: jobs.iter().map(job).collect(),
             findings: vec![],
             checks: vec![],
             cut_short: vec![],
@@ -339,15 +343,15 @@ pub(crate) mod tests {
     pub(crate) fn settings() -> Settings {
         Settings {
             targets: vec!["sql".to_owned()],
-            lanes: vec!["asan".to_owned()],
+            builds: vec!["asan".to_owned()],
             rerun: vec![],
-            build: vec![],
+            arguments: vec![],
         }
     }
 
-    pub(crate) fn open(root: &Path, is_fresh: bool, arms: &[(&str, f64)]) -> Result<State> {
+    pub(crate) fn open(root: &Path, is_fresh: bool, jobs: &[(&str, f64)]) -> Result<State> {
         State::open(root, &settings(), is_fresh, |id, now| {
-            Ok((campaign(id, now, arms), BTreeSet::from(["seen/before/-".to_owned()])))
+            Ok((campaign(id, now, jobs), BTreeSet::from(["seen/before/-".to_owned()])))
         })
     }
 
@@ -357,14 +361,17 @@ pub(crate) mod tests {
         let state = open(root.path(), false, &[("sql", 1.0)]).unwrap();
         assert!(!state.is_resumed);
         let error = format!("{:#}", open(root.path(), false, &[]).unwrap_err());
-        assert!(error.contains("at work") && error.contains(&std::process::id().to_string()), "{error}");
+        assert!(
+            error.contains("is running there") && error.contains(&std::process::id().to_string()),
+            "{error}"
+        );
         // The lock of a process that is gone is nobody's.
         let id = state.campaign.id.clone();
         drop(state);
         let mut state = open(root.path(), false, &[]).unwrap();
-        assert!(state.is_resumed && state.campaign.id == id && state.campaign.arms.len() == 1);
-        let ends: Vec<SittingEnd> = state.campaign.sittings.iter().map(|sitting| sitting.end).collect();
-        assert_eq!(ends, [SittingEnd::Killed, SittingEnd::Open]);
+        assert!(state.is_resumed && state.campaign.id == id && state.campaign.jobs.len() == 1);
+        let ends: Vec<SessionEnd> = state.campaign.sessions.iter().map(|session| session.end).collect();
+        assert_eq!(ends, [SessionEnd::Killed, SessionEnd::Open]);
 
         state.campaign.ended = Some(Timestamp::now());
         state.save().unwrap();
@@ -381,9 +388,9 @@ pub(crate) mod tests {
         let state = open(root.path(), false, &[("sql", 1.0)]).unwrap();
         let record = state.record();
         drop(state);
-        let other = Settings { lanes: vec!["release".to_owned()], ..settings() };
+        let other = Settings { builds: vec!["release".to_owned()], ..settings() };
         let error = State::open(root.path(), &other, false, |_, _| unreachable!()).unwrap_err();
-        assert!(error.to_string().contains("--lanes release"), "{error}");
+        assert!(error.to_string().contains("--builds release"), "{error}");
         fs::write(record, "{").unwrap();
         let error = format!("{:#}", open(root.path(), false, &[]).unwrap_err());
         assert!(error.contains("campaign.json") && error.contains("--fresh"), "{error}");
@@ -397,7 +404,7 @@ pub(crate) mod tests {
         let night = |number: usize| Night {
             id: number.to_string(),
             started: Timestamp::UNIX_EPOCH,
-            total: crate::coverage::lane::Coverage::default(),
+            total: crate::coverage::build::Coverage::default(),
             executions: 0,
             corpus_cases: 0,
             new_findings: 0,

@@ -1,7 +1,7 @@
-//! Child processes that end in time.
+//! Child processes with a time limit.
 //!
-//! Whatever a campaign does beside fuzzing is a command of this program, or cargo: a process of its own, which is asked to
-//! end when its time is over or the campaign is interrupted, and made to after a while.
+//! Everything that a campaign does beside fuzzing is a command of this program, or Cargo: a process, which is asked to
+//! end when its time is over or the campaign is interrupted, and killed after a while.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::guard::Guard;
 
-/// How long a process may take to end after it was told to.
+/// How long a process may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(50);
 

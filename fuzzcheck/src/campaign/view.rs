@@ -1,4 +1,4 @@
-//! What a campaign shows while it runs: on a terminal a line for the whole and one for each arm, each in its place;
+//! The progress display of a campaign: on a terminal one line for the whole and one per job, updated in place;
 //! elsewhere the same lines now and then.
 
 use std::collections::BTreeSet;
@@ -7,17 +7,17 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::record::{Arm, Campaign, Sample};
+use super::record::{Campaign, FuzzJob, Sample};
 use super::report::summary::{name, work};
 use crate::base::text::{count, counted, rate, span, visible};
 use crate::ui::{self, LINE_INTERVAL};
 
-/// Samples whose speed is shown: the last ones, not all since the beginning.
+/// How many of the last samples the displayed speed is computed from.
 const RECENT: usize = 6;
 
-/// See the module.
+/// The progress display.
 pub(crate) struct View {
-    /// One bar per line, the first for the whole; none where there is no terminal.
+    /// One bar per line, the first for the whole; none without a terminal.
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,
     is_on_stdout: bool,
     printed: Instant,
@@ -30,17 +30,17 @@ impl View {
         Self { bars, is_on_stdout: false, printed: Instant::now() }
     }
 
-    /// On standard output, where no data is: lines now and then.
+    /// On standard output, if there is no other output: lines now and then.
     pub(crate) fn on_stdout() -> Self {
         Self { bars: None, is_on_stdout: true, printed: Instant::now() }
     }
 
-    /// Shows where the campaign is, if it is time; `phase` is what it does now, in a word.
+    /// Shows the progress, if it is time; `phase` is the current activity, in a word.
     pub(crate) fn show(&mut self, campaign: &Campaign, phase: &str) {
         if let Some((place, bars)) = &mut self.bars {
             let lines = lines(campaign, phase);
             while bars.len() < lines.len() {
-                // A line that does not fit is cut: one that is wrapped leaves its rest behind.
+                // Long lines are cut: wrapped ones would leave their rest behind.
                 let style = ProgressStyle::with_template("{wide_msg}").expect("the template is fixed");
                 bars.push(place.add(ProgressBar::new_spinner().with_style(style)));
             }
@@ -54,17 +54,17 @@ impl View {
         }
     }
 
-    /// Shows a line that stays.
+    /// Prints a permanent line.
     pub(crate) fn line(&self, text: &str) {
         match &self.bars {
-            // Where the terminal is gone there is nobody to tell.
+            // The terminal may be gone.
             Some((place, _)) => drop(place.println(text)),
             None if self.is_on_stdout => drop(ui::line(format_args!("{text}"))),
             None => eprintln!("{text}"),
         }
     }
 
-    /// Shows nothing any more.
+    /// Clears the line.
     pub(crate) fn finish(self) {
         for bar in self.bars.into_iter().flat_map(|(_, bars)| bars) {
             bar.finish_and_clear();
@@ -72,17 +72,17 @@ impl View {
     }
 }
 
-/// The lines: the whole, then each arm.
+/// The lines: the whole, then each job.
 fn lines(campaign: &Campaign, phase: &str) -> Vec<String> {
-    let width = campaign.arms.iter().map(|arm| name(arm).chars().count()).max().unwrap_or_default();
+    let width = campaign.jobs.iter().map(|job| name(job).chars().count()).max().unwrap_or_default();
     let mut all = vec![head(campaign, phase)];
-    all.extend(campaign.arms.iter().map(|arm| line(arm, campaign, width)));
-    // Names of signatures and lanes come from elsewhere: a terminal obeys what it is sent.
+    all.extend(campaign.jobs.iter().map(|job| line(job, campaign, width)));
+    // Signatures come from elsewhere, and may contain control characters.
     all.iter().map(|line| visible(line)).collect()
 }
 
 fn head(campaign: &Campaign, phase: &str) -> String {
-    let executions = campaign.arms.iter().map(|arm| work(arm).0).sum();
+    let executions = campaign.jobs.iter().map(|job| work(job).0).sum();
     format!(
         "{phase}: {} of {}, {}, findings: {}",
         span(campaign.used_s),
@@ -92,11 +92,11 @@ fn head(campaign: &Campaign, phase: &str) -> String {
     )
 }
 
-/// Until they are sorted, only their signatures are known.
+/// Findings, by signature until they are sorted.
 fn findings(campaign: &Campaign) -> String {
     if campaign.findings.is_empty() {
         let found: BTreeSet<&String> =
-            campaign.arms.iter().flat_map(|arm| &arm.sittings).flat_map(|turn| turn.found.keys()).collect();
+            campaign.jobs.iter().flat_map(|job| &job.slices).flat_map(|slice| slice.found.keys()).collect();
         return counted(found.len() as u64, "signature");
     }
     let new = campaign.findings.iter().filter(|finding| finding.is_new).count() as u64;
@@ -104,25 +104,25 @@ fn findings(campaign: &Campaign) -> String {
     format!("{} new, {} known", count(new), count(known))
 }
 
-fn line(arm: &Arm, campaign: &Campaign, width: usize) -> String {
+fn line(job: &FuzzJob, campaign: &Campaign, width: usize) -> String {
     let found: BTreeSet<&str> =
-        arm.sittings.iter().flat_map(|turn| turn.found.keys().map(String::as_str)).collect();
+        job.slices.iter().flat_map(|slice| slice.found.keys().map(String::as_str)).collect();
     let new = campaign
         .findings
         .iter()
         .filter(|finding| finding.is_new && found.contains(finding.signature.as_str()));
-    let what = match arm.samples.last() {
+    let what = match job.samples.last() {
         None => "nothing yet".to_owned(),
         Some(last) => format!(
             "{:>6}/s, {} edges, {} cases",
-            speed(&arm.samples).map_or_else(|| "-".to_owned(), |speed| count(speed.round() as u64)),
+            speed(&job.samples).map_or_else(|| "-".to_owned(), |speed| count(speed.round() as u64)),
             count(last.edges),
             count(last.corpus_cases)
         ),
     };
     let found = format!("{} ({} new)", counted(found.len() as u64, "finding"), count(new.count() as u64));
-    let failure = arm.failures.last().map_or_else(String::new, |why| format!(", failed: {why}"));
-    format!("  {:width$}  turn {:>2}  {what}, {found}{failure}", name(arm), arm.sittings.len())
+    let failure = job.failures.last().map_or_else(String::new, |why| format!(", failed: {why}"));
+    format!("  {:width$}  slice {:>2}  {what}, {found}{failure}", name(job), job.slices.len())
 }
 
 /// Executions per second of the last samples.
@@ -138,24 +138,24 @@ mod tests {
     use crate::campaign::report::made::campaign;
 
     #[test]
-    fn a_line_for_the_whole_and_one_for_each_arm() {
+    fn a_line_for_the_whole_and_one_for_each_job() {
         let lines = lines(&campaign(), "fuzzing");
         assert_eq!(lines[0], "fuzzing: 7 h 55 min of 8 h, 62,758,203 executions, findings: 2 new, 2 known");
-        assert!(lines[1].starts_with("  db_sql/asan   turn  2     "), "{}", lines[1]);
+        assert!(lines[1].starts_with("  db_sql/asan   slice  2     "), "{}", lines[1]);
         assert!(lines[1].ends_with("/s, 34,700 edges, 5,901 cases, 2 findings (2 new)"), "{}", lines[1]);
-        assert!(lines[3].contains("0 findings (0 new), failed: the lane debug"), "{}", lines[3]);
+        assert!(lines[3].contains("0 findings (0 new), failed: the debug build"), "{}", lines[3]);
         assert_eq!(lines.len(), 4);
     }
 
     #[test]
-    fn an_arm_that_has_not_begun_says_so() {
+    fn a_job_that_has_not_begun_says_so() {
         let mut made = campaign();
-        made.arms.truncate(1);
-        made.arms[0].samples.clear();
-        made.arms[0].sittings.clear();
-        assert_eq!(lines(&made, "building")[1], "  db_sql/asan  turn  0  nothing yet, 0 findings (0 new)");
+        made.jobs.truncate(1);
+        made.jobs[0].samples.clear();
+        made.jobs[0].slices.clear();
+        assert_eq!(lines(&made, "building")[1], "  db_sql/asan  slice  0  nothing yet, 0 findings (0 new)");
         made.findings.clear();
-        made.arms.clear();
+        made.jobs.clear();
         assert!(lines(&made, "building")[0].ends_with("findings: 0 signatures"));
     }
 
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_obeys_is_shown() {
         let mut made = campaign();
-        made.arms[0].failures.push("\x1b[2J".to_owned());
+        made.jobs[0].failures.push("\x1b[2J".to_owned());
         assert!(lines(&made, "fuzzing").iter().all(|line| !line.contains('\x1b')));
     }
 }

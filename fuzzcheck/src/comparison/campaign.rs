@@ -1,4 +1,4 @@
-//! One campaign of an arm.
+//! One campaign of a group.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -10,35 +10,35 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde::{Deserialize, Serialize};
-use tandem::targets::arm::Arm;
+use tandem::targets::group::Group;
 use tandem::targets::stats::Stats;
 
-use crate::coverage::lane::Coverage;
+use crate::coverage::build::Coverage;
 use crate::fuzzing::log::{self, Ending, Status, harness_error};
 use crate::fuzzing::session::{tail, take_out_of_corpus};
 use crate::replay::watchdog::cpu_time;
 
-/// How often a process is asked how much CPU time it has used.
+/// How often the CPU time of a process is measured.
 const TICK: Duration = Duration::from_millis(20);
-/// How long a process may take to end after it was told to.
+/// How long a process may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a campaign did.
+/// The results of a campaign.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Campaign {
-    /// The arm, by name.
-    pub arm: String,
+    /// The group, by name.
+    pub group: String,
     /// Which of the repeats, from 1.
     pub repeat: u32,
-    /// CPU seconds that it used; seconds where the system does not tell CPU time.
+    /// CPU seconds that it used; wall time if the system does not report CPU time.
     pub seconds: f64,
     /// True if `seconds` are of wall time.
     pub is_wall_time: bool,
     /// Executions of all processes.
     pub executions: u64,
-    /// Processes: one, and one more after each finding.
+    /// Number of processes: one, plus one after each finding.
     pub processes: u64,
-    /// Cases that ended a process, kept in the folder `artifacts`.
+    /// Cases that ended a process, saved in the folder `artifacts`.
     pub crashes: u64,
     /// What the target counted.
     pub stats: Stats,
@@ -54,15 +54,15 @@ pub(crate) struct Course<'a> {
     pub program: &'a Path,
     /// The variables that its build is run with.
     pub environment: Vec<(String, String)>,
-    /// Its mutations.
-    pub arm: Arm,
+    /// Its mutators.
+    pub group: Group,
     /// Which of the repeats, from 1.
     pub repeat: u32,
     /// CPU time.
     pub time: Duration,
     /// Where it keeps its files.
     pub folder: PathBuf,
-    /// Set when it shall end early.
+    /// Set to stop.
     pub stop: &'a AtomicBool,
 }
 
@@ -88,7 +88,7 @@ impl Course<'_> {
     pub(crate) fn run(&self) -> Result<Option<Campaign>> {
         let artifacts = self.folder.join("artifacts");
         fs::create_dir_all(&artifacts).with_context(|| format!("{}", artifacts.display()))?;
-        let mut done = Campaign { arm: self.arm.to_string(), repeat: self.repeat, ..Campaign::default() };
+        let mut done = Campaign { group: self.group.to_string(), repeat: self.repeat, ..Campaign::default() };
         let mut used = Duration::ZERO;
         while used < self.time {
             let (log, stats) = (self.file("log", "txt", &done), self.file("stats", "json", &done));
@@ -111,14 +111,14 @@ impl Course<'_> {
     }
 
     fn start(&self, done: &Campaign, log: &Path, stats: &Path) -> Result<Child> {
-        // After a finding another seed: the same would lead to it again.
+        // Another seed after a finding: the same would lead to it again.
         let seed = u64::from(self.repeat) + 1000 * done.processes;
         let log = File::create(log).with_context(|| format!("{}", log.display()))?;
         let mut command = Command::new(self.program);
         command.arg(self.corpus()).arg(format!("-seed={seed}")).arg("-print_final_stats=1");
         command.arg(format!("-artifact_prefix={}/artifacts/", self.folder.display()));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.env("TANDEM_MUTATORS", self.arm.to_string()).env("TANDEM_STATS", stats);
+        command.env("TANDEM_MUTATORS", self.group.to_string()).env("TANDEM_STATS", stats);
         // Ctrl-C is for this program, which then ends the target.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command.spawn().with_context(|| format!("cannot run {}", self.program.display()))
@@ -132,7 +132,7 @@ impl Course<'_> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         loop {
             let has_ended = waitid(WaitId::Pid(pid), options)?.is_some();
-            // A process that has ended still tells its time, until it is waited for.
+            // The time of an ended process is available until it is waited for.
             let cpu = cpu_time(child.id());
             let used = cpu.unwrap_or_else(|| started.elapsed());
             if has_ended {
@@ -154,7 +154,7 @@ impl Course<'_> {
         }
     }
 
-    /// Adds what a process did, as it has written down itself.
+    /// Adds the statistics that a process has written.
     fn note(&self, done: &mut Campaign, log: &Path, stats: &Path, ended: &Ended) -> Result<()> {
         let text = fs::read(log).with_context(|| format!("{}", log.display()))?;
         let text = String::from_utf8_lossy(&text);
@@ -162,7 +162,7 @@ impl Course<'_> {
             text.lines().filter_map(log::artifact).filter(|path| log::is_finding(path)).collect();
         if findings.is_empty() && !ended.is_told {
             let words = tail(&text, 12);
-            bail!("the target with arm {} ended with {}:\n{words}", done.arm, ended.status);
+            bail!("the target with group {} ended with {}:\n{words}", done.group, ended.status);
         }
         if let (Some(case), Ending::Harness(what)) = (findings.first(), log::ending(&text)) {
             bail!("{}: {}", case.display(), harness_error(&what));
@@ -177,12 +177,12 @@ impl Course<'_> {
         let executions = text.lines().rev().find_map(log::executed_units).or_else(last_status);
         let executions = executions.unwrap_or(stats.all.runs);
         if executions == 0 {
-            bail!("the target with arm {} executed nothing:\n{}", done.arm, tail(&text, 12));
+            bail!("the target with group {} executed nothing:\n{}", done.group, tail(&text, 12));
         }
         done.executions += executions;
-        let (target, arm) = (stats.target.clone(), stats.arm.clone());
+        let (target, group) = (stats.target.clone(), stats.group.clone());
         done.stats.add(&stats);
-        (done.stats.target, done.stats.arm) = (target, arm);
+        (done.stats.target, done.stats.group) = (target, group);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! What a comparison keeps, under `target/compare-mutators/`.
+//! The folder of a comparison, under `target/compare-mutators/`.
 //!
 //! The folder of a comparison is named after what makes campaigns comparable: the program, the seeds, the time.
-//! With the same of all three, campaigns that are there already are not run again; more repeats and other arms
+//! If all three are the same, existing campaigns are not run again; more repeats and other groups
 //! are added to them.
 //!
 //! ```text
@@ -9,7 +9,7 @@
 //!     target              the program
 //!     seeds/              the cases to begin with
 //!     seeds.profdata      what they reach
-//!     without-page-2/     a campaign: the second of the arm without:page
+//!     without-page-2/     a campaign: the second of the group without:page
 //!         corpus/ artifacts/ log-0.txt stats-0.json corpus.profdata
 //!         campaign.json   written at the end
 //! ```
@@ -21,12 +21,12 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tandem::corpus::seeding::Beginning;
 use tandem::targets::Target;
-use tandem::targets::arm::Arm;
+use tandem::targets::group::Group;
 
 use super::campaign::Campaign;
 use crate::{files, source};
 
-/// See the module.
+/// The folder of a comparison.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -36,7 +36,7 @@ impl Folder {
     /// Copies program and seeds into the folder of their comparison.
     ///
     /// # Errors
-    /// Where they cannot be read or copied, and where there are no seeds.
+    /// If they cannot be read or copied, and where there are no seeds.
     pub(crate) fn open(
         project: &Path,
         target: &'static Target,
@@ -53,7 +53,7 @@ impl Folder {
         hash.update(&bytes);
         let seeds = files_in(cases.path())?;
         if seeds.is_empty() {
-            bail!("there are no seeds to begin with");
+            bail!("there are no seeds");
         }
         for seed in &seeds {
             let content = fs::read(seed).with_context(|| format!("{}", seed.display()))?;
@@ -66,7 +66,7 @@ impl Folder {
         if !folder.seeds().exists() {
             fs::create_dir_all(&folder.path).with_context(|| format!("{}", folder.path.display()))?;
             fs::copy(program, folder.program()).with_context(|| format!("{}", program.display()))?;
-            fs::rename(cases.path(), folder.seeds()).context("keeping the seeds")?;
+            fs::rename(cases.path(), folder.seeds()).context("saving the seeds")?;
         }
         Ok(folder)
     }
@@ -92,22 +92,22 @@ impl Folder {
     }
 
     /// The folder of a campaign.
-    pub(crate) fn campaign(&self, arm: Arm, repeat: u32) -> PathBuf {
-        self.path.join(format!("{}-{repeat}", arm.to_string().replace(':', "-")))
+    pub(crate) fn campaign(&self, group: Group, repeat: u32) -> PathBuf {
+        self.path.join(format!("{}-{repeat}", group.to_string().replace(':', "-")))
     }
 
     /// A campaign that has been run.
-    pub(crate) fn done(&self, arm: Arm, repeat: u32) -> Option<Campaign> {
-        let text = fs::read(self.campaign(arm, repeat).join("campaign.json")).ok()?;
+    pub(crate) fn done(&self, group: Group, repeat: u32) -> Option<Campaign> {
+        let text = fs::read(self.campaign(group, repeat).join("campaign.json")).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
     /// Makes an empty folder for a campaign, with a copy of the seeds.
     ///
     /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn begin(&self, arm: Arm, repeat: u32) -> Result<PathBuf> {
-        let folder = self.campaign(arm, repeat);
+    /// If it cannot be written.
+    pub(crate) fn begin(&self, group: Group, repeat: u32) -> Result<PathBuf> {
+        let folder = self.campaign(group, repeat);
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
         }
@@ -123,9 +123,9 @@ impl Folder {
     /// Keeps what a campaign did.
     ///
     /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn end(&self, arm: Arm, campaign: &Campaign) -> Result<()> {
-        let path = self.campaign(arm, campaign.repeat).join("campaign.json");
+    /// If it cannot be written.
+    pub(crate) fn end(&self, group: Group, campaign: &Campaign) -> Result<()> {
+        let path = self.campaign(group, campaign.repeat).join("campaign.json");
         files::write(&path, &serde_json::to_vec_pretty(campaign)?)
     }
 }

@@ -4,7 +4,7 @@
 //! what campaigns did, so that a comparison that is interrupted goes on where it was. [`table`] says what all of
 //! it adds up to.
 
+pub(crate) mod builds;
 pub(crate) mod campaign;
 pub(crate) mod folder;
-pub(crate) mod lanes;
 pub(crate) mod table;

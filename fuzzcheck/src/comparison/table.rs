@@ -6,7 +6,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use serde::Serialize;
-use tandem::targets::arm::Arm;
+use tandem::targets::group::Group;
 use tandem::targets::stats::{Outcomes, Yield};
 
 use super::campaign::Campaign;
@@ -28,7 +28,7 @@ const fn column(
     Column { name, title, of, decimals }
 }
 
-/// The columns of the table between the arm and the ratio.
+/// The columns of the table between the group and the ratio.
 const COUNTS: [Column; 5] = [
     column("executions", "executions", 0, |c| c.executions as f64),
     column("edges", "edges", 0, |c| c.stats.edges as f64),
@@ -97,10 +97,10 @@ impl fmt::Display for Spread {
     }
 }
 
-/// An arm over its repeats.
+/// A group over its repeats.
 #[derive(Serialize)]
 struct ArmSummary {
-    arm: String,
+    group: String,
     /// By name of the figure.
     figures: BTreeMap<&'static str, Spread>,
     /// New branches against those of libFuzzer's own mutator, as medians.
@@ -129,37 +129,39 @@ pub(crate) struct Comparison {
     seconds: f64,
     folder: String,
     seeds: Seeds,
-    arms: Vec<ArmSummary>,
+    groups: Vec<ArmSummary>,
 }
 
 impl Comparison {
-    /// Of the campaigns that were run, in the order of `arms`.
+    /// Of the campaigns that were run, in the order of `groups`.
     pub(crate) fn new(
         target: &'static str,
         seconds: f64,
         folder: String,
         seeds: Seeds,
-        arms: &[Arm],
+        groups: &[Group],
         campaigns: &[Campaign],
     ) -> Self {
-        let mut arms: Vec<ArmSummary> =
-            arms.iter().filter_map(|&arm| ArmSummary::new(arm, campaigns)).collect();
-        let new_branches = |arm: &ArmSummary| arm.figures[NEW_BRANCHES].median;
-        let of_libfuzzer = arms.iter().find(|arm| arm.arm == Arm::LibFuzzer.to_string()).map(new_branches);
-        for arm in &mut arms {
-            arm.ratio = of_libfuzzer.filter(|&branches| branches > 0.0).map(|base| new_branches(arm) / base);
+        let mut groups: Vec<ArmSummary> =
+            groups.iter().filter_map(|&group| ArmSummary::new(group, campaigns)).collect();
+        let new_branches = |group: &ArmSummary| group.figures[NEW_BRANCHES].median;
+        let of_libfuzzer =
+            groups.iter().find(|group| group.group == Group::LibFuzzer.to_string()).map(new_branches);
+        for group in &mut groups {
+            group.ratio =
+                of_libfuzzer.filter(|&branches| branches > 0.0).map(|base| new_branches(group) / base);
         }
-        Self { version: 1, target, seconds, folder, seeds, arms }
+        Self { version: 1, target, seconds, folder, seeds, groups }
     }
 
     /// Whether time was not CPU time in any of the campaigns.
     pub(crate) fn has_wall_time(&self) -> bool {
-        self.arms.iter().flat_map(|arm| &arm.campaigns).any(|campaign| campaign.is_wall_time)
+        self.groups.iter().flat_map(|group| &group.campaigns).any(|campaign| campaign.is_wall_time)
     }
 
     /// Cases that ended a process, in all campaigns.
     pub(crate) fn crashes(&self) -> u64 {
-        self.arms.iter().flat_map(|arm| &arm.campaigns).map(|campaign| campaign.crashes).sum()
+        self.groups.iter().flat_map(|group| &group.campaigns).map(|campaign| campaign.crashes).sum()
     }
 
     /// Prints both tables.
@@ -167,16 +169,16 @@ impl Comparison {
         let columns = COUNTS.iter().map(|column| column.title);
         let columns = columns.chain(["times libfuzzer"]).chain(SHARES.iter().map(|column| column.title));
         let columns: Vec<&str> = columns.collect();
-        writeln!(out, "| arm | {} |", columns.join(" | "))?;
+        writeln!(out, "| group | {} |", columns.join(" | "))?;
         writeln!(out, "|---|{}", "---:|".repeat(columns.len()))?;
-        for arm in &self.arms {
+        for group in &self.groups {
             let figures = |columns: &[Column]| -> Vec<String> {
-                let figure = |column: &Column| format!("{:.*}", column.decimals, arm.figures[column.name]);
+                let figure = |column: &Column| format!("{:.*}", column.decimals, group.figures[column.name]);
                 columns.iter().map(figure).collect()
             };
-            let ratio = arm.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+            let ratio = group.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
             let cells = [figures(&COUNTS), vec![ratio], figures(&SHARES)].concat();
-            writeln!(out, "| {} | {} |", arm.arm, cells.join(" | "))?;
+            writeln!(out, "| {} | {} |", group.group, cells.join(" | "))?;
         }
         let Seeds { cases, branches, branches_total } = self.seeds;
         writeln!(
@@ -190,27 +192,28 @@ impl Comparison {
     }
 
     fn print_operators(&self, out: &mut dyn Write) -> Result<()> {
-        let Some(arm) = self.arms.iter().find(|arm| arm.arm == Arm::All.to_string()) else {
+        let Some(group) = self.groups.iter().find(|group| group.group == Group::All.to_string()) else {
             return Ok(());
         };
-        writeln!(out, "\n| operator | turns | new features | new edges | features per 1000 turns |")?;
+        writeln!(out, "\n| operator | uses | new features | new edges | features per 1000 uses |")?;
         writeln!(out, "|---|---:|---:|---:|---:|")?;
-        let rate = |operator: &Yield| 1000.0 * operator.features as f64 / operator.turns.max(1) as f64;
-        let mut operators: Vec<(&String, &Yield)> = arm.operators.iter().collect();
+        let rate = |operator: &Yield| 1000.0 * operator.features as f64 / operator.uses.max(1) as f64;
+        let mut operators: Vec<(&String, &Yield)> = group.operators.iter().collect();
         operators.sort_by(|(_, a), (_, b)| rate(b).total_cmp(&rate(a)));
         for (name, operator) in operators {
-            let Yield { turns, features, edges } = operator;
-            writeln!(out, "| {name} | {turns} | {features} | {edges} | {:.0} |", rate(operator))?;
+            let Yield { uses, features, edges } = operator;
+            writeln!(out, "| {name} | {uses} | {features} | {edges} | {:.0} |", rate(operator))?;
         }
         Ok(())
     }
 }
 
 impl ArmSummary {
-    /// `None` if no campaign of the arm was run.
-    fn new(arm: Arm, campaigns: &[Campaign]) -> Option<Self> {
-        let name = arm.to_string();
-        let own: Vec<Campaign> = campaigns.iter().filter(|campaign| campaign.arm == name).cloned().collect();
+    /// `None` if no campaign of the group was run.
+    fn new(group: Group, campaigns: &[Campaign]) -> Option<Self> {
+        let name = group.to_string();
+        let own: Vec<Campaign> =
+            campaigns.iter().filter(|campaign| campaign.group == name).cloned().collect();
         let mut figures = BTreeMap::new();
         for column in COUNTS.iter().chain(&SHARES) {
             figures.insert(column.name, Spread::of(own.iter().map(column.of).collect())?);
@@ -219,7 +222,7 @@ impl ArmSummary {
         for (operator, count) in own.iter().flat_map(|campaign| &campaign.stats.operators) {
             operators.entry(operator.clone()).or_default().add(count);
         }
-        Some(Self { arm: name, figures, ratio: None, operators, campaigns: own })
+        Some(Self { group: name, figures, ratio: None, operators, campaigns: own })
     }
 }
 
@@ -227,28 +230,28 @@ impl ArmSummary {
 mod tests {
     use super::*;
 
-    fn campaign(arm: Arm, repeat: u32, new_branches: u64) -> Campaign {
-        Campaign { arm: arm.to_string(), repeat, new_branches, ..Campaign::default() }
+    fn campaign(group: Group, repeat: u32, new_branches: u64) -> Campaign {
+        Campaign { group: group.to_string(), repeat, new_branches, ..Campaign::default() }
     }
 
     #[test]
     fn a_ratio_is_of_medians_and_needs_something_to_divide_by() {
         let comparison = |base: u64| {
             let campaigns = [
-                campaign(Arm::LibFuzzer, 1, base),
-                campaign(Arm::All, 1, 10),
-                campaign(Arm::All, 2, 50),
-                campaign(Arm::All, 3, 30),
+                campaign(Group::LibFuzzer, 1, base),
+                campaign(Group::All, 1, 10),
+                campaign(Group::All, 2, 50),
+                campaign(Group::All, 3, 30),
             ];
-            let arms = [Arm::LibFuzzer, Arm::All, Arm::Fixed];
+            let groups = [Group::LibFuzzer, Group::All, Group::Fixed];
             let seeds = Seeds { cases: 1, branches: 2, branches_total: 3 };
-            Comparison::new("sql", 1.0, String::new(), seeds, &arms, &campaigns)
+            Comparison::new("sql", 1.0, String::new(), seeds, &groups, &campaigns)
         };
-        let arms = comparison(15).arms;
-        assert_eq!(arms.len(), 2, "an arm without campaigns has no row");
-        assert_eq!(arms[1].figures[NEW_BRANCHES], Spread { median: 30.0, min: 10.0, max: 50.0 });
-        assert_eq!((arms[0].ratio, arms[1].ratio), (Some(1.0), Some(2.0)));
-        assert_eq!(comparison(0).arms[1].ratio, None);
+        let groups = comparison(15).groups;
+        assert_eq!(groups.len(), 2, "a group without campaigns has no row");
+        assert_eq!(groups[1].figures[NEW_BRANCHES], Spread { median: 30.0, min: 10.0, max: 50.0 });
+        assert_eq!((groups[0].ratio, groups[1].ratio), (Some(1.0), Some(2.0)));
+        assert_eq!(comparison(0).groups[1].ratio, None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What the statements of cases show: names of SQL functions and pragmas in those that ran, and result codes.
+//! Evidence from statements: names of SQL functions and pragmas in those that ran, and result codes.
 //!
-//! A name counts where its statement ran to its end or gave a row. Whether the function was then called is what the
-//! coverage of its code tells; where several names share that code, only this does.
+//! A name counts if its statement ran to the end or returned a row. Whether the function was called is shown by the
+//! coverage of its code; if several names share that code, only this is available.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use tandem::sql::{TokenKind, tokenize};
 
 use crate::replay::report::Done;
 
-/// See the module.
+/// What the statements of cases show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
     /// SQL functions, in lower case.
@@ -116,7 +116,7 @@ mod tests {
             body,
             heap_bytes: None,
             index: 1,
-            kept: None,
+            provenance: None,
             outcome: Outcome { result, harness_error: None },
         });
         evidence

@@ -1,4 +1,4 @@
-//! What llvm-cov says of sqlite3.c, function by function and line by line.
+//! Reads llvm-cov's output for sqlite3.c, function by function and line by line.
 //!
 //! Its JSON has all of this, in 400 MB. The table of `llvm-cov report -show-functions` and the lcov form of `llvm-cov export`
 //! have it in 3 MB. The table counts as the summary does (folded conditions are no branches, macros are), so that
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 
-use super::lane::{Count, Coverage};
+use super::build::{Count, Coverage};
 use super::modules::Modules;
 use super::reached::Module;
 
@@ -49,7 +49,7 @@ impl Detail {
     /// Reads what `llvm-cov report -show-functions` and `llvm-cov export -format=lcov` print of one file.
     ///
     /// # Errors
-    /// A line that is not as it should be, or functions that only one of the two knows.
+    /// A malformed line, or functions that only one of the two knows.
     pub(crate) fn parse(table: &str, lcov: &str) -> Result<Self> {
         let mut detail = Self::default();
         let mut begins = BTreeMap::new();
@@ -88,7 +88,7 @@ impl Detail {
         self.functions.iter().fold(Coverage::default(), |sum, function| plus(sum, function.reached))
     }
 
-    /// Sees that nothing was lost or counted twice.
+    /// Checks that nothing was lost or counted twice.
     ///
     /// # Errors
     /// The sums are not those of `summary`.

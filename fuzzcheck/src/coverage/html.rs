@@ -1,4 +1,4 @@
-//! The source with its counts: an index of modules, and a page for each, that need nothing but themselves.
+//! The source with its counts as HTML: an index of modules and a self-contained page for each.
 //!
 //! llvm-cov has one page for all 270,000 lines of sqlite3.c, on which browsers choke.
 
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::build::{Count, Coverage};
 use super::export::{Branch, Function};
-use super::lane::{Count, Coverage};
 use super::measure::Measured;
 
 /// Marks a folder as ours, which may be replaced.
@@ -37,7 +37,7 @@ ul.missed{columns:18rem;padding-left:1.2rem}
 @media print{pre{overflow:visible}pre span{white-space:pre-wrap;min-width:0}}
 ";
 
-/// Sees that the pages may be put into `folder`.
+/// Checks that the pages may be written to `folder`.
 ///
 /// # Errors
 /// Something else is there.
@@ -46,13 +46,16 @@ pub(crate) fn check_place(folder: &Path) -> Result<()> {
         return Ok(());
     }
     if !folder.is_dir() {
-        bail!("{}: --html needs a folder, and this is a file: name another", folder.display());
+        bail!("{}: --html needs a folder, but this is a file", folder.display());
     }
     let mut entries = std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
     let is_empty = entries.next().is_none();
     let is_ours = || std::fs::read_to_string(folder.join(INDEX)).is_ok_and(|text| text.contains(GENERATOR));
     if !is_empty && !is_ours() {
-        bail!("{}: this folder holds something else than a coverage report: name another", folder.display());
+        bail!(
+            "{}: the folder contains something other than a coverage report: name another",
+            folder.display()
+        );
     }
     Ok(())
 }
@@ -210,7 +213,7 @@ impl<'a> Pages<'a> {
         if count.is_some_and(|&count| count > 0) && missed > 0 {
             let _ = write!(
                 text,
-                "<q>{missed} of {} outcomes never came: {}</q>",
+                "<q>{missed} of {} outcomes never occurred: {}</q>",
                 branches.len(),
                 outcomes(branches)
             );
@@ -279,7 +282,7 @@ mod tests {
         assert!(index.contains("<b>all of sqlite3.c</b>") && index.contains("prefers-color-scheme:dark"));
         let page = std::fs::read_to_string(folder.join("a.c.html")).unwrap();
         let line = "<span id=L3 class=p><a href=\"#L3\">3</a><i>7</i>int first(){ return a&lt;b; }\
-                    <q>1 of 2 outcomes never came: 1 false</q></span>";
+                    <q>1 of 2 outcomes never occurred: 1 false</q></span>";
         assert!(page.contains(line), "{page}");
         let other = std::fs::read_to_string(folder.join("b.c.html")).unwrap();
         assert!(
@@ -297,7 +300,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         std::fs::write(parent.path().join("mine.txt"), "mine").unwrap();
         let error = write(&made(), parent.path()).unwrap_err().to_string();
-        assert!(error.contains("holds something else"), "{error}");
+        assert!(error.contains("contains something other"), "{error}");
         assert!(check_place(&parent.path().join("mine.txt")).unwrap_err().to_string().contains("is a file"));
         assert_eq!(std::fs::read_to_string(parent.path().join("mine.txt")).unwrap(), "mine");
         assert_eq!(

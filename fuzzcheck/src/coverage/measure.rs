@@ -1,4 +1,4 @@
-//! Building, replaying and counting in one, for `coverage` and `coverage gaps`: the replay is what takes minutes.
+//! Builds, replays and measures, for `coverage` and `coverage gaps`.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,15 +7,15 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tandem::targets::{self, Target};
 
+use super::build::{CoverageBuild, Files, cases};
 use super::evidence::Evidence;
 use super::export::Detail;
-use super::lane::{Files, Lane, cases};
 use super::modules::Modules;
 use super::reached::Reached;
 use crate::build::worker::Identity;
 use crate::source::Cases;
 
-/// What is replayed, and in which build.
+/// What to replay.
 pub(crate) struct Order<'a> {
     /// Where the cases are.
     pub sources: &'a [PathBuf],
@@ -23,7 +23,7 @@ pub(crate) struct Order<'a> {
     pub target: Option<&'static Target>,
     /// Workers.
     pub jobs: usize,
-    /// Set when it shall end early.
+    /// Set to stop.
     pub stop: &'a AtomicBool,
 }
 
@@ -54,11 +54,11 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Replays, target by target, so that it can be told which of them reaches what.
+    /// Replays target by target, so that the coverage of each is known.
     ///
     /// # Errors
-    /// As [`Lane::replay`] and [`Lane::detail`]; no case was run; sqlite3.c is not there any more.
-    pub(crate) fn new(lane: &Lane, order: &Order<'_>, mut observer: impl FnMut()) -> Result<Self> {
+    /// As [`CoverageBuild::replay`] and [`CoverageBuild::detail`]; no case was run; sqlite3.c is not there any more.
+    pub(crate) fn new(build: &CoverageBuild, order: &Order<'_>, mut observer: impl FnMut()) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let path = |name: &str| folder.path().join(format!("{name}.profdata"));
         let mut evidence = Evidence::default();
@@ -74,11 +74,12 @@ impl Measured {
             if cases.total == 0 || order.stop.load(Ordering::Relaxed) {
                 continue;
             }
-            let report = lane.replay_observed(cases, order.jobs, order.stop, &path(target.name), |done| {
-                evidence.add(done);
-                corpus.add(done.target.name, &done.body);
-                observer();
-            })?;
+            let report =
+                build.replay_observed(cases, order.jobs, order.stop, &path(target.name), |done| {
+                    evidence.add(done);
+                    corpus.add(done.target.name, &done.body);
+                    observer();
+                })?;
             measured.0 += report.cases;
             measured.1 += report.findings.len();
             measured.2.extend(report.harness_errors);
@@ -88,16 +89,16 @@ impl Measured {
             bail!("no case was run");
         }
         let all = path("all targets");
-        lane.merge(&ran.iter().map(|target| path(target.name)).collect::<Vec<_>>(), &all)?;
-        let files = lane.by_file(&all)?;
-        let detail = lane.detail(&all, &files.source, Some(&files.sqlite))?;
+        build.merge(&ran.iter().map(|target| path(target.name)).collect::<Vec<_>>(), &all)?;
+        let files = build.by_file(&all)?;
+        let detail = build.detail(&all, &files.source, Some(&files.sqlite))?;
         let of = |target: &&'static Target| {
-            Ok((target.name, lane.detail(&path(target.name), &files.source, None)?))
+            Ok((target.name, build.detail(&path(target.name), &files.source, None)?))
         };
         let by_target = ran.iter().map(of).collect::<Result<_>>()?;
         let source = read_source(&files.source)?;
         let (cases, cases_with_findings, harness_errors) = measured;
-        let (modules, identity) = (Modules::of(&source), lane.worker.identity.clone());
+        let (modules, identity) = (Modules::of(&source), build.worker.identity.clone());
         Ok(Self {
             cases,
             cases_with_findings,
@@ -158,7 +159,7 @@ fn of_target(order: &Order<'_>, target: &'static Target) -> Result<Cases> {
 /// sqlite3.c as text; a fork may have names of people in an old encoding.
 fn read_source(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| {
-        format!("{}: the SQLite that was built is not there any more: build it again", path.display())
+        format!("{}: the SQLite that was built no longer exists: build it again", path.display())
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

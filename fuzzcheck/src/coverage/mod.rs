@@ -1,13 +1,13 @@
 //! `fuzzcheck coverage`: what cases reach in SQLite, as llvm-cov counts it.
 //!
-//! A build of this program of its own, the lane, has an SQLite that counts branches and lines and nothing of
+//! A separate build of this program has an SQLite that counts branches and lines and nothing of
 //! libFuzzer's. It is used for its workers alone: what this process does with SQLite, such as reading a corpus,
-//! is not counted. [`tools`] sees to what the build needs, [`lane`] builds, replays and reads the counts.
+//! is not counted. [`tools`] checks what the build needs, [`build`] builds, replays and reads the counts.
 
+pub(crate) mod build;
 pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod html;
-pub(crate) mod lane;
 pub(crate) mod measure;
 pub(crate) mod modules;
 pub(crate) mod reached;

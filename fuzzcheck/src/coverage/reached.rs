@@ -1,10 +1,10 @@
-//! What is reached of sqlite3.c and what is not, as documents have it: those of `coverage`, and the record of a campaign.
+//! Coverage and gaps of sqlite3.c, as in the documents of `coverage` and in the record of a campaign.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lane::Coverage;
+use super::build::Coverage;
 
 /// What is reached of sqlite3.c.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ pub(crate) struct Gap {
     pub kind: GapKind,
     /// Its name.
     pub name: String,
-    /// How many branches, or lines where it has none, are behind it; 0 where that cannot be said.
+    /// How many branches, or lines if it has none, it has; 0 if unknown.
     pub size: u64,
     /// Where it is: the source module, for code.
     pub module: Option<String>,

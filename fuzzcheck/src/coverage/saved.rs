@@ -1,4 +1,4 @@
-//! What a corpus reached, kept in a file, and two of such compared.
+//! Saves what a corpus reached to a file, and compares two such files.
 //!
 //! Outcomes of conditions are named by line and place in the line, which mean something in one build alone: two builds are
 //! never compared. lcov, from which they are, also counts conditions that are constant, so that there are some more
@@ -11,17 +11,17 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::lane::{Count, Coverage};
+use super::build::{Count, Coverage};
 use super::measure::Measured;
 use crate::build::worker::Identity;
 use crate::files;
 
-/// With what a saved file begins, so that it is told from a case.
+/// The first bytes of a saved file, to tell it from a case.
 const FORMAT: &str = "fuzzcheck coverage 1";
 /// Rows of a comparison that are printed for people.
 const ROWS_MAX: usize = 30;
 
-/// See the module.
+/// Saved coverage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Saved {
     format: String,
@@ -81,14 +81,17 @@ impl Saved {
         files::write(path, &serde_json::to_vec(self)?)
     }
 
-    /// Sees that nothing else is at `path`.
+    /// Checks that nothing else is at `path`.
     ///
     /// # Errors
     /// Something else is.
     pub(crate) fn check_place(path: &Path) -> Result<()> {
         files::refuse_special(path)?;
         if path.exists() && !Self::is_at(path)? {
-            bail!("{}: this is no saved coverage, and is not overwritten: name another file", path.display());
+            bail!(
+                "{}: refusing to overwrite a file that is not saved coverage: name another file",
+                path.display()
+            );
         }
         Ok(())
     }
@@ -367,7 +370,7 @@ mod tests {
         assert!(format!("{:#}", Saved::read(&path).unwrap_err()).contains("this program reads"));
         std::fs::write(&path, "SELECT 1").unwrap();
         assert!(!Saved::is_at(&path).unwrap());
-        assert!(Saved::check_place(&path).unwrap_err().to_string().contains("not overwritten"));
+        assert!(Saved::check_place(&path).unwrap_err().to_string().contains("refusing to overwrite"));
         assert!(Saved::check_place(folder.path()).is_err());
     }
 }

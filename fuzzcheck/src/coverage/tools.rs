@@ -17,7 +17,7 @@ pub(crate) struct Tools {
     pub cov: PathBuf,
 }
 
-/// Sees that all is there; installs what is missing if it may.
+/// Checks that everything is there; installs what is missing if allowed.
 ///
 /// # Errors
 /// Names what is missing and the command that installs it.
@@ -35,9 +35,9 @@ pub(crate) fn prepare(project: &Path, may_install: bool) -> Result<Tools> {
 }
 
 fn clang(project: &Path, arguments: &[&str]) -> Result<String, String> {
-    // The compiler of the lane, which also links it.
+    // The compiler of the build, which also links it.
     let mut command = Command::new(project.join(".cargo/cc"));
-    said(command.env("TANDEM_LANE", "coverage").args(arguments))
+    said(command.env("TANDEM_BUILD", "coverage").args(arguments))
 }
 
 fn major(version: &str) -> Option<u32> {
@@ -48,7 +48,7 @@ fn clang_major(project: &Path) -> Option<u32> {
     clang(project, &["-dumpversion"]).ok().as_deref().and_then(major)
 }
 
-/// The tools that belong to the compiler of the lane, if it links a program that counts.
+/// The tools that belong to the compiler of the build, if it links a program that counts.
 ///
 /// # Errors
 /// What is missing.

@@ -1,4 +1,4 @@
-//! What corpora reached night by night, in one file.
+//! The coverage of the corpora night by night, in one file.
 //!
 //! The same corpus on the same build reaches the same: measured again right after itself, it replaces its entry. A build
 //! is its SQLite with its options, a corpus its cases in any order.
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::lane::Count;
+use super::build::Count;
 use super::measure::Measured;
 use super::reached::Night;
 use crate::build::worker::Identity;
@@ -71,7 +71,7 @@ impl Trend {
             Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
         };
         let trend: Self = serde_json::from_slice(&bytes).with_context(|| {
-            format!("{}: this is no trend, or a damaged one: name another file", path.display())
+            format!("{}: not a trend file, or a damaged one: name another file", path.display())
         })?;
         if trend.version > VERSION {
             bail!("{}: of version {}, this program reads {VERSION}", path.display(), trend.version);
@@ -129,7 +129,7 @@ impl Trend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coverage::lane::Coverage;
+    use crate::coverage::build::Coverage;
 
     fn entry(corpus: &str, branches: u64) -> Entry {
         let total = Coverage { branches: Count { covered: branches, total: 100 }, ..Coverage::default() };
@@ -171,7 +171,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         std::fs::write(&path, "mine").unwrap();
-        assert!(format!("{:#}", Trend::read(&path).unwrap_err()).contains("notes.txt: this is no trend"));
+        assert!(format!("{:#}", Trend::read(&path).unwrap_err()).contains("notes.txt: not a trend file"));
         std::fs::write(&path, r#"{"version":9,"nights":[]}"#).unwrap();
         assert!(format!("{:#}", Trend::read(&path).unwrap_err()).contains("version 9"));
         assert!(Trend::read(folder.path()).is_err());

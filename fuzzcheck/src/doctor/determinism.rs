@@ -1,4 +1,4 @@
-//! Whether the same case does the same twice: without that no finding can be reproduced.
+//! Whether cases are deterministic: otherwise, no finding can be reproduced.
 
 use anyhow::{Context, Result};
 use tandem::TestCase;
@@ -9,7 +9,7 @@ use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::replay::{Options, Report, run_all};
 use crate::source::{self, NamedCase};
 
-/// About as many of the shipped cases are run.
+/// Approximate number of shipped cases to run.
 const CASES: usize = 20;
 /// The function is there only where a bug is planted; elsewhere the statement fails, and does so twice.
 const PLANTED: &str = "SELECT planted();";
@@ -19,11 +19,11 @@ const NAME: &str = "double run";
 pub(super) fn double_run(place: &Place<'_>) -> Check {
     let report = match run(place) {
         Ok(report) => report,
-        Err(error) => return Check::wrong(NAME, format!("{error:#}"), "build fuzzcheck again: cargo build"),
+        Err(error) => return Check::error(NAME, format!("{error:#}"), "build fuzzcheck again: cargo build"),
     };
     if let Some((name, message)) = report.harness_errors.first() {
         let found = format!("{name}: a worker failed: {message}");
-        return Check::wrong(NAME, found, "report it: this is a bug in Tandem");
+        return Check::error(NAME, found, "report it: this is a bug in Tandem");
     }
     let bugs = || {
         report
@@ -32,10 +32,10 @@ pub(super) fn double_run(place: &Place<'_>) -> Check {
             .flat_map(|finding| finding.bugs.iter().map(move |bug| (&finding.case.name, bug)))
     };
     if let Some((name, bug)) = bugs().find(|(_, bug)| bug.signature.starts_with("determinism/")) {
-        return Check::wrong(
+        return Check::error(
             NAME,
-            format!("{name} does not do the same twice: {}", bug.signature),
-            "cargo fuzzcheck run --twice, and look for what the case reads beside itself: time, addresses, threads",
+            format!("{name} is not deterministic: {}", bug.signature),
+            "cargo fuzzcheck run --twice, and look for hidden inputs of the case: time, addresses, threads",
         );
     }
     match bugs().next() {
@@ -45,13 +45,13 @@ pub(super) fn double_run(place: &Place<'_>) -> Check {
             "cargo fuzzcheck",
         ),
         None if report.cases == 0 => {
-            Check::wrong(NAME, "no case was run", "name the working copy with --project")
+            Check::error(NAME, "no case was run", "name the working copy with --project")
         }
-        None => Check::well(NAME, format!("{} cases did the same twice", report.cases)),
+        None => Check::ok(NAME, format!("{} cases behaved the same twice", report.cases)),
     }
 }
 
-/// Some of the shipped cases, and one that meets a planted bug.
+/// Some of the shipped cases, and one that triggers a planted bug.
 fn run(place: &Place<'_>) -> Result<Report> {
     let corpus = place.project.join("corpus");
     let shipped = source::open(std::slice::from_ref(&corpus), None)?;
@@ -61,7 +61,7 @@ fn run(place: &Place<'_>) -> Result<Report> {
         target: &DB_SQL,
         case: TestCase::from_sql(PLANTED),
         heap_bytes: None,
-        kept: None,
+        provenance: None,
     };
     let every = shipped.total.div_ceil(CASES).max(1);
     let mut cases = shipped.cases.step_by(every).chain([planted]);

@@ -1,7 +1,7 @@
-//! `fuzzcheck doctor`: whether this machine can fuzz, and what to do where it cannot.
+//! `fuzzcheck doctor`: whether this machine can fuzz, and how to fix what prevents it.
 //!
-//! Each probe tries what fuzzing does, or reads what the kernel says, and answers with one [`Check`]. What it looks at is
-//! in [`Place`], so that a test can put something else there and see it fail.
+//! Each probe tries what fuzzing does, or asks the kernel, and returns one [`Check`]. What it looks at is
+//! in [`Place`], so that a test can make it fail.
 //!
 //! | module | what it looks at |
 //! |---|---|
@@ -35,28 +35,28 @@ pub(crate) struct Place<'p> {
     pub cores: usize,
     /// A planted bug, for the double run.
     pub plant: Option<&'p str>,
-    /// Set when nothing more is to be run.
+    /// Set to stop.
     pub stop: &'p AtomicBool,
 }
 
-/// How it stands with something.
+/// The level of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// As it should be.
-    Well,
-    /// Fuzzing works, and slower or with less than it could.
+    /// Nothing to do.
+    Ok,
+    /// Fuzzing works, but slower or with less than it could.
     Warning,
     /// Fuzzing does not work, or proves nothing.
-    Wrong,
+    Error,
 }
 
-/// What a probe says.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     /// What was looked at.
     pub name: &'static str,
-    /// How it stands.
+    /// Its level.
     pub state: State,
     /// What was found.
     pub found: String,
@@ -66,20 +66,20 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn well(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, state: State::Well, found: found.into(), fix: None }
+    fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, state: State::Ok, found: found.into(), fix: None }
     }
 
     fn warning(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { name, state: State::Warning, found: found.into(), fix: Some(fix.into()) }
     }
 
-    fn wrong(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, state: State::Wrong, found: found.into(), fix: Some(fix.into()) }
+    fn error(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, state: State::Error, found: found.into(), fix: Some(fix.into()) }
     }
 }
 
-/// All probes, in order; `observer` is told of each as it is done.
+/// Runs all probes in order; `observer` gets each result.
 pub(crate) fn examine(place: &Place<'_>, mut observer: impl FnMut(&Check)) -> Vec<Check> {
     const PROBES: [fn(&Place<'_>) -> Check; 16] = [
         toolchain::rust,

@@ -1,6 +1,6 @@
 //! What the system allows: disk, core files, limits, address space, memory, cores.
 //!
-//! All of it is read from `/proc`; what is not there, as elsewhere than on Linux, is not complained of.
+//! Everything is read from `/proc`; what is missing there, as on other systems than Linux, is no error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use super::{Check, Place, targets, toolchain};
 use crate::base::WORKER_MEMORY_MIB;
 use crate::base::text::size;
 
-/// Below this a build of the targets (0.7 GiB) and of a lane (0.5 GiB each) may fail, and with it what is being written.
+/// With less than this, building the targets (0.7 GiB) or workers (0.5 GiB per build) may fail, and so may other writes.
 const DISK_BYTES_MIN: u64 = 2 << 30;
-/// What all lanes, with a coverage build and room for corpora, take.
+/// What all builds, with a coverage build and room for corpora, take.
 const DISK_BYTES_ENOUGH: u64 = 8 << 30;
 /// Stack in KiB for which SQLite's recursion limits are made: the default of Linux.
 const STACK_KIB: u64 = 8 << 10;
@@ -26,7 +26,7 @@ fn read(place: &Place<'_>, path: &str) -> Option<String> {
 }
 
 fn unknown(name: &'static str) -> Check {
-    Check::well(name, "this system does not tell")
+    Check::ok(name, "this system does not report it")
 }
 
 /// Room for builds and corpora.
@@ -42,7 +42,7 @@ pub(super) fn disk(place: &Place<'_>) -> Check {
             Ok(free) if least.as_ref().is_some_and(|(known, _)| *known <= free) => {}
             Ok(free) => least = Some((free, folder)),
             Err(error) => {
-                return Check::wrong(
+                return Check::error(
                     NAME,
                     format!("{}: {error}", folder.display()),
                     "name the working copy with --project",
@@ -53,19 +53,16 @@ pub(super) fn disk(place: &Place<'_>) -> Check {
     let Some((free, folder)) = least else { return unknown(NAME) };
     let found = format!("{} are free in {}", size(free), folder.display());
     let fix = || {
-        format!(
-            "free some, or have CARGO_TARGET_DIR name another disk: {} are enough",
-            size(DISK_BYTES_ENOUGH)
-        )
+        format!("free some, or set CARGO_TARGET_DIR to another disk: {} are enough", size(DISK_BYTES_ENOUGH))
     };
     match free {
-        ..DISK_BYTES_MIN => Check::wrong(NAME, found, fix()),
+        ..DISK_BYTES_MIN => Check::error(NAME, found, fix()),
         DISK_BYTES_MIN..DISK_BYTES_ENOUGH => Check::warning(NAME, found, fix()),
-        _ => Check::well(NAME, found),
+        _ => Check::ok(NAME, found),
     }
 }
 
-/// What a crash costs: a program that takes in its memory, or a file.
+/// Whether crashes write core files or start a program.
 pub(super) fn core_files(place: &Place<'_>) -> Check {
     const NAME: &str = "core files";
     let Some(pattern) = read(place, "sys/kernel/core_pattern") else { return unknown(NAME) };
@@ -74,14 +71,14 @@ pub(super) fn core_files(place: &Place<'_>) -> Check {
         return Check::warning(
             NAME,
             format!(
-                "each crash is piped through {}, which slows it",
+                "each crash is piped through {}, which is slow",
                 handler.split(' ').next().unwrap_or_default()
             ),
             "echo core | sudo tee /proc/sys/kernel/core_pattern",
         );
     }
     match limit(place, "Max core file size") {
-        Some(Limit::Bytes(0)) | None => Check::well(NAME, "none are written"),
+        Some(Limit::Bytes(0)) | None => Check::ok(NAME, "none are written"),
         Some(_) => Check::warning(
             NAME,
             format!("each crash of a worker may write one, named {pattern}"),
@@ -109,8 +106,8 @@ pub(super) fn address_space(place: &Place<'_>) -> Check {
     const NAME: &str = "address space";
     match limit(place, "Max address space") {
         None => unknown(NAME),
-        Some(Limit::None) => Check::well(NAME, "unlimited"),
-        Some(Limit::Bytes(bytes)) => Check::wrong(
+        Some(Limit::None) => Check::ok(NAME, "unlimited"),
+        Some(Limit::Bytes(bytes)) => Check::error(
             NAME,
             format!("limited to {}: AddressSanitizer cannot map its shadow", size(bytes)),
             "ulimit -v unlimited",
@@ -118,18 +115,18 @@ pub(super) fn address_space(place: &Place<'_>) -> Check {
     }
 }
 
-/// SQLite's limits of depth are made for the usual stack: on a smaller one a deep statement is a crash.
+/// SQLite's depth limits assume the usual stack: on a smaller one, a deep statement crashes.
 pub(super) fn stack(place: &Place<'_>) -> Check {
     const NAME: &str = "stack";
     match limit(place, "Max stack size") {
         None => unknown(NAME),
-        Some(Limit::Bytes(bytes)) if bytes < STACK_KIB << 10 => Check::wrong(
+        Some(Limit::Bytes(bytes)) if bytes < STACK_KIB << 10 => Check::error(
             NAME,
-            format!("{}: deep statements overflow it, which is no bug of SQLite", size(bytes)),
+            format!("{}: deep statements overflow it, which is not a bug of SQLite", size(bytes)),
             format!("ulimit -s {STACK_KIB}"),
         ),
-        Some(Limit::Bytes(bytes)) => Check::well(NAME, size(bytes)),
-        Some(Limit::None) => Check::well(NAME, "unlimited"),
+        Some(Limit::Bytes(bytes)) => Check::ok(NAME, size(bytes)),
+        Some(Limit::None) => Check::ok(NAME, "unlimited"),
     }
 }
 
@@ -138,12 +135,12 @@ pub(super) fn overcommit(place: &Place<'_>) -> Check {
     const NAME: &str = "overcommit";
     match read(place, "sys/vm/overcommit_memory").as_deref() {
         None => unknown(NAME),
-        Some("2") => Check::wrong(
+        Some("2") => Check::error(
             NAME,
             "vm.overcommit_memory is 2: AddressSanitizer cannot map its shadow",
             "sudo sysctl vm.overcommit_memory=0",
         ),
-        Some(mode) => Check::well(NAME, format!("vm.overcommit_memory is {mode}")),
+        Some(mode) => Check::ok(NAME, format!("vm.overcommit_memory is {mode}")),
     }
 }
 
@@ -156,10 +153,10 @@ pub(super) fn randomization(place: &Place<'_>) -> Check {
     let found = format!("vm.mmap_rnd_bits is {bits}");
     let llvm = toolchain::llvm_major(place);
     if bits <= RANDOM_BITS_MAX || llvm.is_some_and(|major| major >= LLVM_MAJOR_MIN) {
-        return Check::well(NAME, found);
+        return Check::ok(NAME, found);
     }
     let version = llvm.map_or_else(|| "of an unknown LLVM".to_owned(), |major| format!("of LLVM {major}"));
-    Check::wrong(
+    Check::error(
         NAME,
         format!("{found}: AddressSanitizer {version} does not always start"),
         format!("sudo sysctl vm.mmap_rnd_bits={RANDOM_BITS_MAX}, or a newer Rust"),
@@ -182,9 +179,9 @@ pub(super) fn memory(place: &Place<'_>) -> Check {
     let jobs = place.cores as u64;
     let fix = format!("--jobs {}: a worker may take {}", (free / worker).clamp(1, jobs), size(worker));
     match free {
-        free if free < worker => Check::wrong(NAME, found, format!("end what else runs, or {fix}")),
+        free if free < worker => Check::error(NAME, found, format!("close other programs, or {fix}")),
         free if free < worker * jobs => Check::warning(NAME, format!("{found}, for {jobs} workers"), fix),
-        _ => Check::well(NAME, found),
+        _ => Check::ok(NAME, found),
     }
 }
 
@@ -192,8 +189,8 @@ pub(super) fn memory(place: &Place<'_>) -> Check {
 pub(super) fn cores(place: &Place<'_>) -> Check {
     const NAME: &str = "cores";
     match place.cores {
-        1 => Check::warning(NAME, "1: fuzzing and what runs cases again share it", "a machine with more"),
-        cores => Check::well(NAME, cores.to_string()),
+        1 => Check::warning(NAME, "1: fuzzing and reruns share it", "a machine with more"),
+        cores => Check::ok(NAME, cores.to_string()),
     }
 }
 
@@ -202,9 +199,10 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::doctor::State::{self, Warning, Well, Wrong};
+    use crate::doctor::State;
+    use crate::doctor::State::Warning;
 
-    /// A machine on which all is well.
+    /// A machine without problems.
     const FILES: [(&str, &str); 5] = [
         ("sys/kernel/core_pattern", "core\n"),
         ("sys/vm/overcommit_memory", "0\n"),
@@ -257,15 +255,15 @@ mod tests {
                 "core_pattern",
             ),
             (core_files, ("self/limits", &dumps), Warning, "ulimit -c 0"),
-            (address_space, ("self/limits", &bounded), Wrong, "ulimit -v unlimited"),
-            (stack, ("self/limits", &smaller), Wrong, "ulimit -s 8192"),
-            (overcommit, ("sys/vm/overcommit_memory", "2\n"), Wrong, "overcommit_memory=0"),
-            (memory, ("meminfo", "MemTotal: 900000 kB\nMemAvailable: 800000 kB\n"), Wrong, "--jobs 1"),
+            (address_space, ("self/limits", &bounded), State::Error, "ulimit -v unlimited"),
+            (stack, ("self/limits", &smaller), State::Error, "ulimit -s 8192"),
+            (overcommit, ("sys/vm/overcommit_memory", "2\n"), State::Error, "overcommit_memory=0"),
+            (memory, ("meminfo", "MemTotal: 900000 kB\nMemAvailable: 800000 kB\n"), State::Error, "--jobs 1"),
             (memory, ("meminfo", "MemTotal: 9000000 kB\nMemAvailable: 1100000 kB\n"), Warning, "--jobs 1"),
         ];
         for (probe, change, state, fix) in trials {
             let before = said(probe, FILES[0], u64::MAX);
-            assert_eq!((before.state, before.fix), (Well, None));
+            assert_eq!((before.state, before.fix), (State::Ok, None));
             let check = said(probe, change, u64::MAX);
             assert_eq!(check.state, state, "{check:?}");
             assert!(check.fix.as_ref().unwrap().contains(fix), "{check:?}");
@@ -274,17 +272,21 @@ mod tests {
 
     #[test]
     fn little_disk_is_noticed() {
-        assert_eq!(said(disk, FILES[0], DISK_BYTES_ENOUGH).state, Well);
+        assert_eq!(said(disk, FILES[0], DISK_BYTES_ENOUGH).state, State::Ok);
         assert_eq!(said(disk, FILES[0], DISK_BYTES_ENOUGH - 1).state, Warning);
         let check = said(disk, FILES[0], DISK_BYTES_MIN - 1);
-        assert_eq!((check.state, check.found.starts_with("2.0 GiB are free")), (Wrong, true), "{check:?}");
+        assert_eq!(
+            (check.state, check.found.starts_with("2.0 GiB are free")),
+            (State::Error, true),
+            "{check:?}"
+        );
     }
 
     #[test]
     fn random_addresses_are_too_many_for_an_old_runtime_only() {
-        assert_eq!(said(randomization, FILES[0], 0).state, Well);
+        assert_eq!(said(randomization, FILES[0], 0).state, State::Ok);
         let check = said(randomization, ("sys/vm/mmap_rnd_bits", "32\n"), 0);
-        assert_eq!(check.state, Well, "the LLVM of Rust 1.91 is newer: {check:?}");
+        assert_eq!(check.state, State::Ok, "the LLVM of Rust 1.91 is newer: {check:?}");
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("proc/sys/vm")).unwrap();
         fs::write(root.path().join("proc/sys/vm/mmap_rnd_bits"), "32").unwrap();
@@ -300,7 +302,7 @@ mod tests {
             plant: None,
             stop: &stop,
         };
-        assert_eq!(randomization(&place).state, Wrong);
+        assert_eq!(randomization(&place).state, State::Error);
     }
 
     #[test]
@@ -318,7 +320,7 @@ mod tests {
         };
         for probe in [core_files, address_space, stack, overcommit, randomization, memory] {
             let check = probe(&place);
-            assert_eq!((check.state, check.found.as_str()), (Well, "this system does not tell"));
+            assert_eq!((check.state, check.found.as_str()), (State::Ok, "this system does not report it"));
         }
     }
 }

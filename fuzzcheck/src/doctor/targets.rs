@@ -1,4 +1,4 @@
-//! Whether the targets that are built see SQLite.
+//! Whether the built targets have SQLite's coverage counters.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,12 +17,12 @@ const NAME: &str = "instrumentation";
 pub(super) fn counters(place: &Place<'_>) -> Check {
     let folder = match tools::host(place.project, place.toolchain) {
         Ok(host) => target_folder(place.project).join(host).join("release"),
-        Err(error) => return Check::wrong(NAME, format!("{error:#}"), "rustup update"),
+        Err(error) => return Check::error(NAME, format!("{error:#}"), "rustup update"),
     };
     let built = targets::all().iter().map(|target| (target.name, folder.join(target.name)));
     let built: Vec<(&str, PathBuf)> = built.filter(|(_, program)| program.is_file()).collect();
     if built.is_empty() {
-        return Check::well(NAME, format!("no target is built yet in {}", folder.display()));
+        return Check::ok(NAME, format!("no target is built yet in {}", folder.display()));
     }
     let mut found = Vec::new();
     for (name, program) in built {
@@ -37,11 +37,11 @@ pub(super) fn counters(place: &Place<'_>) -> Check {
             Err(message) => return blind(&program, &message),
         }
     }
-    Check::well(NAME, format!("coverage counters: {}", found.join(", ")))
+    Check::ok(NAME, format!("coverage counters: {}", found.join(", ")))
 }
 
 fn blind(program: &Path, message: &str) -> Check {
-    Check::wrong(
+    Check::error(
         NAME,
         format!("{}: {message}", program.display()),
         "unset CC and CFLAGS, remove that file and run `cargo fuzz build`: .cargo/cc adds the counters",

@@ -1,4 +1,4 @@
-//! Rust, cargo-fuzz, clang, and the runtimes that its lanes link.
+//! Rust, cargo-fuzz, clang, and the runtimes that its builds link.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,9 +14,9 @@ pub(super) fn rust(place: &Place<'_>) -> Check {
     let cargo =
         version(Command::new("cargo").args(place.toolchain.map(|name| format!("+{name}"))).arg("--version"));
     match (checked.and_then(|()| tools::rustc_version(place.project, place.toolchain)), cargo) {
-        (Ok(rustc), Ok(cargo)) => Check::well(NAME, format!("{}, {cargo}", first_line(&rustc))),
-        (Ok(_), Err(error)) => Check::wrong(NAME, error, "install cargo: https://rustup.rs"),
-        (Err(error), _) => Check::wrong(NAME, format!("{error:#}"), "rustup update"),
+        (Ok(rustc), Ok(cargo)) => Check::ok(NAME, format!("{}, {cargo}", first_line(&rustc))),
+        (Ok(_), Err(error)) => Check::error(NAME, error, "install cargo: https://rustup.rs"),
+        (Err(error), _) => Check::error(NAME, format!("{error:#}"), "rustup update"),
     }
 }
 
@@ -25,7 +25,7 @@ pub(super) fn cargo_fuzz(place: &Place<'_>) -> Check {
     let mut command = Command::new("cargo");
     command.args(["fuzz", "--version"]).current_dir(place.project);
     match version(&mut command) {
-        Ok(found) => Check::well(NAME, found),
+        Ok(found) => Check::ok(NAME, found),
         // `fuzzcheck` builds and runs the targets without it.
         Err(error) => Check::warning(
             NAME,
@@ -44,18 +44,16 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
     match tools::runs_with_address_sanitizer(place.project, place.toolchain) {
         Ok(()) if is_replaced => Check::warning(
             NAME,
-            format!(
-                "{} stands in place of .cargo/cc, which adds the coverage counters",
-                compiler(place.project)
-            ),
-            "unset CC, or have it be clang with -fsanitize=fuzzer-no-link in CFLAGS",
+            format!("{} replaces .cargo/cc, which adds the coverage counters", compiler(place.project)),
+            "unset CC, or set it to clang with -fsanitize=fuzzer-no-link in CFLAGS",
         ),
-        Ok(()) => {
-            Check::well(NAME, format!("what {} compiles runs with AddressSanitizer", compiler(place.project)))
-        }
+        Ok(()) => Check::ok(
+            NAME,
+            format!("code compiled by {} runs with AddressSanitizer", compiler(place.project)),
+        ),
         Err(message) => {
             let packages = tools::clang_packages("apt-get").join(" ");
-            Check::wrong(NAME, first_line(&message), format!("install {packages}"))
+            Check::error(NAME, first_line(&message), format!("install {packages}"))
         }
     }
 }
@@ -64,12 +62,12 @@ pub(super) fn clang(place: &Place<'_>) -> Check {
 pub(super) fn cxx(place: &Place<'_>) -> Check {
     const NAME: &str = "c++";
     match tools::runs_cxx(place.project) {
-        Ok(()) => Check::well(NAME, "compiles libFuzzer"),
-        Err(message) => Check::wrong(NAME, first_line(&message), "install g++, or set CXX"),
+        Ok(()) => Check::ok(NAME, "compiles libFuzzer"),
+        Err(message) => Check::error(NAME, first_line(&message), "install g++, or set CXX"),
     }
 }
 
-/// The runtimes of the version of clang, which the lane `ubsan` links. That of AddressSanitizer comes with Rust.
+/// The runtimes of the version of clang, which the `ubsan` build links. That of AddressSanitizer comes with Rust.
 pub(super) fn runtimes(place: &Place<'_>) -> Check {
     const NAME: &str = "sanitizer runtime";
     let clang = compiler(place.project);
@@ -77,13 +75,13 @@ pub(super) fn runtimes(place: &Place<'_>) -> Check {
         .into_iter()
         .try_for_each(|sanitizer| tools::links(place.project, sanitizer))
     {
-        Ok(()) => Check::well(NAME, format!("those of {clang} link and run")),
+        Ok(()) => Check::ok(NAME, format!("those of {clang} link and run")),
         Err(message) => {
             let package = major(&clang)
                 .map_or_else(|| "compiler-rt".to_owned(), |major| format!("libclang-rt-{major}-dev"));
             Check::warning(
                 NAME,
-                format!("the lane ubsan cannot be built: {}", first_line(&message)),
+                format!("the ubsan build cannot be built: {}", first_line(&message)),
                 format!("install {package}, of the same version as clang"),
             )
         }
@@ -94,12 +92,12 @@ pub(super) fn runtimes(place: &Place<'_>) -> Check {
 pub(super) fn coverage_tools(place: &Place<'_>) -> Check {
     const NAME: &str = "coverage tools";
     match coverage::find(place.project) {
-        Ok(tools) => Check::well(NAME, format!("{}, {}", tools.profdata.display(), tools.cov.display())),
+        Ok(tools) => Check::ok(NAME, format!("{}, {}", tools.profdata.display(), tools.cov.display())),
         Err(message) => {
             let packages = coverage::packages("apt-get", major(&compiler(place.project)));
             Check::warning(
                 NAME,
-                format!("coverage cannot be counted: {}", first_line(&message)),
+                format!("coverage cannot be measured: {}", first_line(&message)),
                 format!("install {}", packages.join(" ")),
             )
         }

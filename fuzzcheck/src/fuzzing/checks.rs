@@ -1,4 +1,4 @@
-//! What may be done with every new case of a fuzzer: running it in another lane, comparing it with another build.
+//! Checks of every new case of a fuzzer: running it in another build, comparing two builds.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use tandem::targets::Target;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
-use crate::pairing::{self, Build};
+use crate::differential::{self, Build};
 use crate::replay::client::Client;
 use crate::replay::protocol::Job;
 use crate::replay::{FoundBug, Options, Outcome};
@@ -35,12 +35,12 @@ pub(crate) trait Check: Send {
     /// Runs cases; what they show, each with the index of its case.
     ///
     /// # Errors
-    /// Where the harness fails.
+    /// If the harness fails.
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>>;
 }
 
-/// A lane as a check.
-pub(crate) struct LaneCheck {
+/// Runs cases in another build.
+pub(crate) struct BuildCheck {
     name: String,
     /// What asks for the build.
     words: Vec<String>,
@@ -48,11 +48,11 @@ pub(crate) struct LaneCheck {
     next: u64,
 }
 
-impl LaneCheck {
+impl BuildCheck {
     /// A worker of this build.
     ///
     /// # Errors
-    /// Where no temporary file can be made.
+    /// If no temporary file can be made.
     pub(crate) fn new(worker: &Worker) -> Result<Self> {
         let options = worker.options(Options {
             timeout_ms: TIMEOUT_MS,
@@ -60,12 +60,12 @@ impl LaneCheck {
             ..Options::default()
         });
         let client = Client::new(&worker.program, &options)?;
-        let words = worker.flavor.arguments(Lane::Release);
-        Ok(Self { name: format!("lane {}", worker.flavor.lane), words, client, next: 1 })
+        let words = worker.configuration.arguments(BuildKind::Release);
+        Ok(Self { name: format!("{} build", worker.configuration.build), words, client, next: 1 })
     }
 }
 
-impl Check for LaneCheck {
+impl Check for BuildCheck {
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -94,39 +94,39 @@ impl Check for LaneCheck {
 }
 
 /// A comparison with another build as a check.
-pub(crate) struct PairCheck {
+pub(crate) struct DifferentialCheck {
     name: String,
     /// What `compare engines` calls the two builds.
     builds: [String; 2],
-    pairing: pairing::Follower,
+    runner: differential::Follower,
 }
 
-impl PairCheck {
+impl DifferentialCheck {
     /// Starts workers of both builds.
     ///
     /// # Errors
-    /// Where one does not start.
+    /// If one does not start.
     pub(crate) fn new(names: [String; 2], builds: &[Build; 2]) -> Result<Self> {
-        let pairing = pairing::Follower::new(builds)?;
-        let [a, b] = &pairing.report().identities;
-        Ok(Self { name: format!("pair {a} and {b}"), builds: names, pairing })
+        let runner = differential::Follower::new(builds)?;
+        let [a, b] = &runner.report().identities;
+        Ok(Self { name: format!("{a} against {b}"), builds: names, runner })
     }
 }
 
-impl Check for PairCheck {
+impl Check for DifferentialCheck {
     fn name(&self) -> String {
         self.name.clone()
     }
 
     fn replay(&self, case: &Path, target: &Target) -> String {
-        command_line::pair(&self.builds, &[], target.name, case)
+        command_line::compare_engines(&self.builds, &[], target.name, case)
     }
 
     fn check(&mut self, cases: &[NamedCase]) -> Result<Vec<(usize, Seen)>> {
         let mut bugs = Vec::new();
         for (at, case) in cases.iter().enumerate() {
             // Only what no case before it has shown: one difference may be in every second case.
-            for found in self.pairing.check(case.clone())? {
+            for found in self.runner.check(case.clone())? {
                 let bug = FoundBug { signature: found.signature, message: found.difference.message };
                 bugs.push((at, Seen::Bug(bug)));
             }

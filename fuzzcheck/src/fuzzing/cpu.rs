@@ -1,5 +1,5 @@
-//! CPU time of this process and all that it has started: what a comparison of two ways to fuzz is fair by, on a machine
-//! that others use as well.
+//! CPU time of this process and all its descendants, for fair comparisons on a machine
+//! that others use, too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,15 +12,15 @@ struct Process {
     ticks: u64,
 }
 
-/// CPU time of this process, its descendants, and those among them that have ended and were waited for. `None` where the
-/// system does not tell.
+/// CPU time of this process and its descendants, including those that were waited for. `None` if the
+/// system does not report it.
 pub(crate) fn of_all() -> Option<Duration> {
     let mut processes = BTreeMap::new();
     for entry in fs::read_dir("/proc").ok()?.filter_map(Result::ok) {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        // One that has just ended is its parent's.
+        // A process that has just ended is counted by its parent.
         if let Some(process) =
             fs::read_to_string(entry.path().join("stat")).ok().and_then(|stat| parse(&stat))
         {
@@ -31,7 +31,7 @@ pub(crate) fn of_all() -> Option<Duration> {
     processes.get(&own)?;
     let is_ours = |pid: &u32| {
         let up = std::iter::successors(Some(*pid), |pid| processes.get(pid).map(|process| process.parent));
-        // A parent may end and its number be given to another one while this looks.
+        // A parent may end and its number be reused meanwhile.
         up.take(64).any(|pid| pid == own)
     };
     let ticks: u64 = processes.iter().filter(|(pid, _)| is_ours(pid)).map(|(_, process)| process.ticks).sum();

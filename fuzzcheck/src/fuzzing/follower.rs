@@ -1,8 +1,8 @@
-//! Runs what fuzzing brings again, in slower builds that see more.
+//! Reruns new cases in slower builds that find more.
 //!
-//! A fuzzer that runs without a sanitizer tries several times as many cases. Few of them do something new, and those
-//! it keeps; so the slow lanes run these alone, and a sample of the rest, because what a case reaches is not all that
-//! makes it a bug. [`super::checks`] has what runs them.
+//! A fuzzer without a sanitizer tries several times as many cases. It keeps the few that do something new,
+//! so the slow builds run only these, and a sample of the rest, because coverage is not all that
+//! makes a bug. [`super::checks`] runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -28,20 +28,20 @@ const BATCH: usize = 64;
 /// What a check did so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
-    /// Cases that fuzzing kept.
-    pub kept: u64,
+    /// New cases of the corpus.
+    pub new: u64,
     /// Cases of the sample.
     pub sampled: u64,
     /// Cases that showed a bug.
     pub findings: u64,
 }
 
-/// See the module.
+/// Reruns the new cases of a corpus.
 pub(crate) struct Follower {
     checks: Vec<Box<dyn Check>>,
     target: &'static Target,
     corpus: PathBuf,
-    /// Where the target writes its sample; each file is removed when it was run.
+    /// Where the target writes its sample; each file is removed once it was run.
     sample: PathBuf,
     artifacts: PathBuf,
     seen: BTreeSet<OsString>,
@@ -54,17 +54,17 @@ pub(crate) struct Caught {
     pub check: String,
     /// The command that finds it again.
     pub replay: String,
-    /// What it saw.
+    /// What it found.
     pub seen: Seen,
     /// The case.
     pub path: PathBuf,
 }
 
 impl Follower {
-    /// Follows the corpus of a target from what is in it besides the cases that are `seen`, by name.
+    /// Follows the corpus of a target, except for the cases named in `seen`.
     ///
     /// # Errors
-    /// Where folders cannot be read or made.
+    /// If folders cannot be read or made.
     pub(crate) fn new(
         checks: Vec<Box<dyn Check>>,
         target: &'static Target,
@@ -88,24 +88,24 @@ impl Follower {
         &self.counts
     }
 
-    /// How many cases of the corpus it has not come to.
+    /// How many cases of the corpus it has not run.
     ///
     /// # Errors
-    /// Where the folder cannot be read.
+    /// If the folder cannot be read.
     pub(crate) fn left(&self) -> Result<u64> {
         Ok(names(&self.corpus)?.difference(&self.seen).count() as u64)
     }
 
-    /// The cases of the corpus that it need not run again, by name.
+    /// The cases of the corpus that it need not rerun, by name.
     pub(crate) fn into_seen(self) -> BTreeSet<OsString> {
         self.seen
     }
 
-    /// Follows until `is_over`, then runs what is left; `stop` ends it at the next batch. Tells `caught` of each finding.
+    /// Follows until `is_over`, then runs the rest; `stop` ends it at the next batch. Calls `caught` for each finding.
     /// Others may use the follower between two batches.
     ///
     /// # Errors
-    /// Where the harness fails.
+    /// If the harness fails.
     pub(crate) fn follow(
         this: &Mutex<Self>,
         is_over: &AtomicBool,
@@ -141,11 +141,11 @@ impl Follower {
             .collect();
         let mut cases = Vec::new();
         for path in kept.iter().chain(&sampled) {
-            // libFuzzer replaces cases by smaller ones; one that is gone is no loss.
+            // libFuzzer replaces cases by smaller ones, so some may be gone.
             if let Ok(bytes) = fs::read(path) {
                 let case = (self.target.decode)(&bytes);
                 let name = path.display().to_string();
-                cases.push(NamedCase { name, target: self.target, case, heap_bytes: None, kept: None });
+                cases.push(NamedCase { name, target: self.target, case, heap_bytes: None, provenance: None });
             }
         }
         for path in &sampled {
@@ -154,7 +154,7 @@ impl Follower {
         for check in &mut self.checks {
             let found = check.check(&cases)?;
             let counts = self.counts.entry(check.name()).or_default();
-            counts.kept += kept.len() as u64;
+            counts.new += kept.len() as u64;
             counts.sampled += sampled.len() as u64;
             counts.findings += found.iter().filter(|(_, seen)| matches!(seen, Seen::Bug(_))).count() as u64;
             for (at, seen) in found {
@@ -166,16 +166,16 @@ impl Follower {
         Ok(kept.len() + sampled.len())
     }
 
-    /// What the first check that finds anything in the case of a file finds there: a program without a sanitizer only
+    /// The finding of the first check that has one for the case in a file: a program without a sanitizer only
     /// knows that it died.
     ///
     /// # Errors
-    /// Where the harness fails.
+    /// If the harness fails.
     pub(crate) fn look(&mut self, path: &Path) -> Result<Option<Caught>> {
         let bytes = fs::read(path).with_context(|| format!("{}", path.display()))?;
         let case = (self.target.decode)(&bytes);
         let name = path.display().to_string();
-        let case = [NamedCase { name, target: self.target, case, heap_bytes: None, kept: None }];
+        let case = [NamedCase { name, target: self.target, case, heap_bytes: None, provenance: None }];
         for check in &mut self.checks {
             if let Some((_, seen)) = check.check(&case)?.into_iter().next() {
                 let replay = check.replay(path, self.target);
@@ -186,7 +186,7 @@ impl Follower {
     }
 }
 
-/// Writes a case where libFuzzer writes those that end it.
+/// Writes a case to the folder of libFuzzer's artifacts.
 fn keep(case: &NamedCase, folder: &Path) -> Result<PathBuf> {
     fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
     let path = folder.join(format!("fuzzcheck-{}", case.case.id().short()));
@@ -194,7 +194,7 @@ fn keep(case: &NamedCase, folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The names in a folder; none where it is not there yet.
+/// The names in a folder; none if it does not exist yet.
 pub(crate) fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
     if folder.exists() { files::names_in(folder) } else { Ok(BTreeSet::new()) }
 }
@@ -252,7 +252,7 @@ mod tests {
             Follower::follow(&follower, &over, || false, |caught| found.push(caught)).unwrap();
         }
         let mut follower = follower.into_inner().unwrap();
-        assert_eq!(follower.counts()["planted"], Counts { kept: 101, sampled: 1, findings: 2 });
+        assert_eq!(follower.counts()["planted"], Counts { new: 101, sampled: 1, findings: 2 });
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|caught| caught.path.exists() && caught.seen == planted()));
         assert!(!sample.join("7").exists() && sample.join(".8").exists());

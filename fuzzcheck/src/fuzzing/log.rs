@@ -65,7 +65,7 @@ pub(crate) enum Ending {
     Harness(String),
 }
 
-/// What is said of the case in which this harness failed.
+/// The message for a case in which the harness failed.
 pub(crate) fn harness_error(what: &str) -> String {
     format!("the target failed, which is a bug in Tandem and not in SQLite: {what}; the case is kept")
 }
@@ -89,8 +89,8 @@ pub(crate) fn ending(text: &str) -> Ending {
         return Ending::Harness(what.trim().to_owned());
     }
     let what: Vec<&str> = what.split_ascii_whitespace().take_while(|&word| word != "after").collect();
-    // Our own handler speaks before libFuzzer's.
-    let function = death::culprit(report, false).or_else(|| death::culprit(text, false));
+    // Our own handler runs before libFuzzer's.
+    let function = death::blamed_function(report, false).or_else(|| death::blamed_function(text, false));
     let what = what.join("-").to_ascii_lowercase();
     // What `run` says of it.
     let what = death::told_signal(text).filter(|_| what == "deadly-signal").unwrap_or(&what);

@@ -1,8 +1,8 @@
 //! `fuzzcheck fuzz`: from a machine with Rust to a running fuzzer, and from its output to findings.
 //!
-//! [`crate::tools`] sees to what the build needs, [`plan`] builds, [`session`] keeps libFuzzer going and restarts it
-//! after a crash, [`log`] reads what libFuzzer prints, [`follower`] runs what is new in slower builds,
-//! [`checks`] is what it does there, `cpu` what all of it costs.
+//! [`crate::tools`] checks what the build needs, [`plan`] builds, [`session`] keeps libFuzzer running and restarts it
+//! after a crash, [`log`] reads its output, [`follower`] reruns new cases in slower builds,
+//! [`checks`] are what it does there, and `cpu` measures the cost.
 
 pub(crate) mod checks;
 mod cpu;

@@ -1,4 +1,4 @@
-//! What to fuzz, and the build of it.
+//! What to fuzz, and its build.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,45 +6,45 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tandem::registry;
-use tandem::targets::{TARGETS, focus};
+use tandem::targets::{TARGETS, directed};
 
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::relink::Harness;
+use crate::build_kind::BuildKind;
 use crate::files;
-use crate::lane::Lane;
 use crate::tools;
 use crate::ui::shell_quoted;
 
-/// The lanes in which new cases run again, unless others are asked for. In an SQLite that nobody has fuzzed yet, most of
-/// what there is to be found are assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug
-/// build has; in the bundled one our corpora have been through all lanes.
-pub(crate) fn lanes_that_follow(flavor: &Flavor) -> Vec<Lane> {
-    let is_other = !flavor.what().is_empty() && flavor.lane != Lane::Debug;
-    if is_other { vec![Lane::Debug] } else { Vec::new() }
+/// The builds in which new cases are rerun by default. In an SQLite that nobody has fuzzed yet, most of
+/// what can be found are assertions (29 % of the check-ins that credit dbsqlfuzz name one), which only a debug
+/// build has; on the bundled one, our corpora have been run in all builds.
+pub(crate) fn builds_that_follow(configuration: &Configuration) -> Vec<BuildKind> {
+    let is_other = !configuration.what().is_empty() && configuration.build != BuildKind::Debug;
+    if is_other { vec![BuildKind::Debug] } else { Vec::new() }
 }
 
 /// What to fuzz and for how long.
 pub(crate) struct Plan {
     /// What is fuzzed.
-    pub flavor: Flavor,
+    pub configuration: Configuration,
     /// The working copy.
     pub project: PathBuf,
     /// Name of the target.
     pub target: &'static str,
     /// As in `cargo +TOOLCHAIN`.
     pub toolchain: Option<String>,
-    /// How long; `None` for until it is stopped.
+    /// How long; `None` until stopped.
     pub time: Option<Duration>,
-    /// How much CPU time of all processes; `None` for any.
+    /// CPU time of all processes; `None` for no limit.
     pub cpu_time: Option<Duration>,
-    /// Processes at a time.
+    /// Number of processes at the same time.
     pub jobs: usize,
-    /// Further arguments of libFuzzer.
+    /// Additional arguments of libFuzzer.
     pub arguments: Vec<String>,
-    /// Every how many cases one is left for the lanes that follow; `None` without such.
+    /// One case in how many is sampled for the builds that follow; `None` without such.
     pub sample_every: Option<u32>,
-    /// A file that turns the target towards functions ([`tandem::targets::focus::Order`]).
-    pub focus: Option<PathBuf>,
+    /// A file that directs the target at functions ([`tandem::targets::directed::Order`]).
+    pub directed: Option<PathBuf>,
 }
 
 impl Plan {
@@ -53,14 +53,14 @@ impl Plan {
         self.project.join("fuzz/corpus").join(self.name())
     }
 
-    /// See [`Flavor::name_of`].
+    /// The name of the folders of its inputs ([`Configuration::name_of`]).
     pub(crate) fn name(&self) -> String {
-        self.flavor.name_of(self.target)
+        self.configuration.name_of(self.target)
     }
 
-    /// Where cases that are findings are kept.
+    /// The folder for findings.
     pub(crate) fn artifacts(&self) -> PathBuf {
-        self.flavor.artifacts(&self.project, self.target)
+        self.configuration.artifacts(&self.project, self.target)
     }
 
     /// Where the target leaves a sample of what it runs.
@@ -70,13 +70,13 @@ impl Plan {
 
     /// Where `fuzzcheck corpus merge` measures.
     pub(crate) fn laboratory(&self) -> PathBuf {
-        self.project.join("fuzz/distill").join(self.name())
+        self.project.join("fuzz/merge").join(self.name())
     }
 
     /// Folders of runs with a part of the corpus, which a session that was killed has left behind.
     ///
     /// # Errors
-    /// Where their folder cannot be read.
+    /// If their folder cannot be read.
     pub(crate) fn parts_left(&self) -> Result<Vec<PathBuf>> {
         let all = self.project.join("fuzz/runs");
         let mut parts = if all.is_dir() { files::in_folder(&all)? } else { Vec::new() };
@@ -88,7 +88,7 @@ impl Plan {
         Ok(parts)
     }
 
-    /// What libFuzzer said of each finding.
+    /// libFuzzer's output for each finding.
     pub(crate) fn logs(&self) -> PathBuf {
         self.project.join("fuzz/logs").join(self.name())
     }
@@ -98,20 +98,20 @@ impl Plan {
     /// # Errors
     /// It is not there.
     pub(crate) fn program(&self) -> Result<PathBuf> {
-        if self.flavor.is_harness() {
+        if self.configuration.is_harness() {
             return self.harness();
         }
-        let program = self.flavor.folder(&self.project, true).join(self.target);
+        let program = self.configuration.folder(&self.project, true).join(self.target);
         if program.is_file() {
             Ok(program)
         } else {
-            bail!("there is no {}: it was not built", program.display())
+            bail!("{} does not exist: it was not built", program.display())
         }
     }
 
     /// The program that Cargo builds.
     fn harness(&self) -> Result<PathBuf> {
-        let harness = self.flavor.harness();
+        let harness = self.configuration.harness();
         let target = if harness.is_default_for_fuzzing() {
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
         } else {
@@ -122,15 +122,15 @@ impl Plan {
         if program.is_file() { Ok(program) } else { bail!("Cargo built no {}", program.display()) }
     }
 
-    /// Sees that there is something to build.
+    /// Checks that there is something to build.
     ///
     /// # Errors
-    /// The project is no working copy of Tandem.
+    /// The project is not a working copy of Tandem.
     pub(crate) fn check_project(&self) -> Result<()> {
         if self.project.join("fuzz/Cargo.toml").exists() {
             return Ok(());
         }
-        bail!("{} is no working copy of Tandem: fuzz/Cargo.toml is not there", self.project.display());
+        bail!("{} is not a working copy of Tandem: no fuzz/Cargo.toml", self.project.display());
     }
 
     /// What builds the harness of the target: `cargo build`, called as `cargo fuzz build TARGET` calls it. So there need be
@@ -153,11 +153,11 @@ impl Plan {
             "profile.release.debug=\"line-tables-only\"",
         ]);
         command.args(["--bin", self.target]).current_dir(&self.project);
-        let harness = self.flavor.harness();
+        let harness = self.configuration.harness();
         if !harness.is_default_for_fuzzing() {
             command.arg("--target-dir").arg(harness.folder(&self.project, true));
         }
-        command.env("RUSTFLAGS", rust_flags(&host, harness.lane.has_address_sanitizer()));
+        command.env("RUSTFLAGS", rust_flags(&host, harness.build.has_address_sanitizer()));
         harness.set_environment(&mut command, true);
         Ok(command)
     }
@@ -168,7 +168,7 @@ impl Plan {
     }
 
     fn set_run_environment(&self, command: &mut Command) {
-        let environment = self.flavor.run_environment();
+        let environment = self.configuration.run_environment();
         command.envs(environment.into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
         // A target has options of its own for AddressSanitizer (`tandem::targets::driver`). Names of functions are
         // found by the session, which reads the target's debug information once and not at each finding.
@@ -188,11 +188,11 @@ impl Plan {
     pub(super) fn run(&self, part: Option<&Path>) -> Result<Command> {
         let mut command = Command::new(self.program()?);
         command.current_dir(&self.project);
-        self.flavor.set_environment(&mut command, true);
+        self.configuration.set_environment(&mut command, true);
         self.set_run_environment(&mut command);
         let sample = self.sample_every.map(|every| format!("{}:{every}", self.sample().display()));
         command.envs(sample.map(|sample| ("TANDEM_SAMPLE", sample)));
-        command.envs(self.focus.iter().map(|path| (focus::VARIABLE, path)));
+        command.envs(self.directed.iter().map(|path| (directed::VARIABLE, path)));
         command.arg(part.map_or_else(|| self.corpus(), Path::to_owned));
         command.arg("-print_final_stats=1");
         command.arg(format!("-artifact_prefix={}/", self.artifacts().display()));
@@ -206,14 +206,15 @@ impl Plan {
     pub(crate) fn replay(&self, case: &Path) -> Result<String> {
         let program = self.program()?;
         let program = program.strip_prefix(&self.project).unwrap_or(&program).display().to_string();
-        let environment: String = self.flavor.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
+        let environment: String =
+            self.configuration.vfs.iter().map(|name| format!("TANDEM_VFS={name} ")).collect();
         Ok(format!("{environment}{} {}", shell_quoted(&program), shell_quoted(&case.display().to_string())))
     }
 
     /// Builds the target.
     ///
     /// # Errors
-    /// The build failed; cargo has said why on standard error.
+    /// The build failed; Cargo has reported why on standard error.
     pub(crate) fn build(&self) -> Result<()> {
         let status = self.build_command()?.status().context("cannot run cargo")?;
         if !status.success() {
@@ -222,25 +223,31 @@ impl Plan {
         self.link()
     }
 
-    /// Links the SQLite that is asked for into what [`Plan::build_command`] has built, where it is another.
+    /// Links the requested SQLite, if not the bundled one, into what [`Plan::build_command`] has built.
     ///
     /// # Errors
     /// As [`Harness::with`].
     pub(crate) fn link(&self) -> Result<()> {
-        if self.flavor.is_harness() {
+        if self.configuration.is_harness() {
             return Ok(());
         }
-        let folder = self.flavor.folder(&self.project, true);
-        Harness::of(&self.harness()?)?.with(&self.flavor, &self.project, &folder, self.target, true)?;
+        let folder = self.configuration.folder(&self.project, true);
+        Harness::of(&self.harness()?)?.with(
+            &self.configuration,
+            &self.project,
+            &folder,
+            self.target,
+            true,
+        )?;
         Ok(())
     }
 
     /// What builds the target, or the harness of it that [`Plan::link`] is to link.
     ///
     /// # Errors
-    /// Where the folder of its artifacts cannot be made.
+    /// If the folder of its artifacts cannot be made.
     pub(crate) fn build_command(&self) -> Result<Command> {
-        eprintln!("fuzzcheck: building the target {} with coverage ({})", self.target, self.flavor);
+        eprintln!("fuzzcheck: building the target {} with coverage ({})", self.target, self.configuration);
         std::fs::create_dir_all(self.artifacts())
             .with_context(|| format!("{}", self.artifacts().display()))?;
         let mut command = self.cargo_build()?;

@@ -1,9 +1,9 @@
-//! How a fuzzer that has found something goes on.
+//! How a fuzzer restarts after a finding.
 //!
-//! libFuzzer ends at its first finding, and begins by running all of its corpus: with thousands of cases, and an SQLite that
-//! crashes every minute, that would be all that it does. So only the first run has the whole corpus; a further one
-//! begins with a part of it, another one each time, in a folder of its own (libFuzzer's fork mode does much the
-//! same). What it adds goes to the corpus when it ends. It may be nothing new there: that is for distilling.
+//! libFuzzer ends at its first finding, and starts by running its whole corpus: with thousands of cases, and an SQLite that
+//! crashes every minute, it would do nothing else. So only the first run has the whole corpus; later ones
+//! start with a part of it, a different one each time, in a separate folder (libFuzzer's fork mode does much the
+//! same). What they add is moved to the corpus at the end. It may be nothing new there: merging sorts that out.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -14,10 +14,10 @@ use anyhow::{Context, Result};
 
 use crate::files::names_in;
 
-/// Cases that a further run begins with.
+/// How many cases a later run starts with.
 const CASES_MAX: usize = 300;
 
-/// The folder of a further run.
+/// The folder of a later run.
 #[derive(Debug)]
 pub(super) struct Part {
     folder: PathBuf,
@@ -30,7 +30,7 @@ impl Part {
     /// Takes a part of `corpus` into `folder`: another one for each `round`.
     ///
     /// # Errors
-    /// Where a folder cannot be read or written.
+    /// If a folder cannot be read or written.
     pub(super) fn new(corpus: &Path, folder: PathBuf, round: usize) -> Result<Self> {
         collect(&folder, corpus)?;
         fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
@@ -52,10 +52,10 @@ impl Part {
         &self.folder
     }
 
-    /// Puts what was added into the corpus, and removes the folder.
+    /// Moves what was added to the corpus, and removes the folder.
     ///
     /// # Errors
-    /// Where a folder cannot be read or written.
+    /// If a folder cannot be read or written.
     pub(super) fn end(self) -> Result<()> {
         for name in &self.seeds {
             fs::remove_file(self.folder.join(name)).ok();
@@ -67,7 +67,7 @@ impl Part {
 /// Moves all of a folder, which an earlier session may have left behind, into the corpus, and removes it.
 ///
 /// # Errors
-/// Where a folder cannot be read or written.
+/// If a folder cannot be read or written.
 pub(super) fn collect(folder: &Path, corpus: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());

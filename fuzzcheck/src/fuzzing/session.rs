@@ -1,4 +1,4 @@
-//! Keeps a target going: libFuzzer ends at its first finding, a session only when its time is over.
+//! Keeps a target running: libFuzzer ends at its first finding, a session only when its time is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -25,9 +25,9 @@ use crate::replay::symbols::Symbolizer;
 /// Cases with one signature.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// The command that finds the first one again, where that is not the target.
+    /// The command that reproduces the first one, if that is not the target.
     pub replay: Option<String>,
-    /// The cases, in the order in which they were found.
+    /// The cases, in order of discovery.
     pub cases: Vec<PathBuf>,
 }
 
@@ -47,21 +47,21 @@ pub(crate) struct Progress {
     pub found: BTreeMap<String, Found>,
     /// Cases that were merely slow.
     pub slow: Vec<PathBuf>,
-    /// What the checks of what was new did, by name.
+    /// The results of the checks of new cases, by name.
     pub followed: BTreeMap<String, Counts>,
-    /// New cases that there was no time to run again.
+    /// New cases that there was no time to rerun.
     pub left: u64,
     /// CPU time of all processes.
     pub cpu_time: Option<Duration>,
-    /// Processes that have ended and were begun again.
+    /// Processes that ended and were restarted.
     pub restarts: u64,
     /// Processes in a row that ended with a finding almost at once.
     pub brief_in_a_row: u32,
-    /// Cases in which this harness failed, which are no findings, and what it said.
+    /// Cases in which the harness failed, which are not findings, and the messages.
     pub harness_errors: Vec<(PathBuf, String)>,
-    /// What ended a process other than a finding.
+    /// Why a process ended, if not by a finding.
     pub failure: Option<String>,
-    /// Cases of the corpus that the checks have run or need not run, by name; known at the end.
+    /// Cases of the corpus that the checks have run or need not run, by name; set at the end.
     pub seen: BTreeSet<OsString>,
 }
 
@@ -71,7 +71,7 @@ impl Progress {
         self.jobs.iter().map(|job| job.executions_before + job.status.executions).sum()
     }
 
-    /// The status of the process that has seen most.
+    /// The status of the process with the most coverage.
     pub(crate) fn status(&self) -> Status {
         let best = self.jobs.iter().map(|job| &job.status).max_by_key(|status| status.features);
         best.cloned().unwrap_or_default()
@@ -83,7 +83,7 @@ impl Progress {
     }
 }
 
-/// A session; its processes write into it, whoever shows it reads.
+/// A session, shared between its processes and the progress display.
 pub(crate) struct Session<'a> {
     plan: &'a Plan,
     stop: &'a AtomicBool,
@@ -96,24 +96,24 @@ pub(crate) struct Session<'a> {
     follower: Option<Mutex<Follower>>,
 }
 
-/// How long a process may take to end after it was told to.
+/// How long a process may take to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the lanes that follow may go on with what is left when fuzzing is over.
+/// How long reruns may continue after fuzzing is over.
 fn catching_up_max(fuzzed: Duration) -> Duration {
     Duration::from_secs(10).max(fuzzed / 10)
 }
 
-/// How often the CPU time is looked at, which reads all of `/proc`.
+/// How often CPU time is measured, which reads all of `/proc`.
 const CPU_TIME_INTERVAL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
-/// A process that ends sooner, by a finding, has hardly fuzzed: with a part of the corpus, cargo and libFuzzer need this
-/// long to begin.
+/// A process that ends sooner by a finding has hardly fuzzed: even with a part of the corpus, libFuzzer needs this
+/// long to start.
 const BRIEF: Duration = Duration::from_secs(5);
-/// What is kept of the output of one run, in bytes.
+/// Maximum bytes of the output of a run to remember.
 const LOG_BYTES_MAX: usize = 4 << 20;
 
 impl<'a> Session<'a> {
-    /// A session that ends early once `stop` is set; what it finds is run again by `follower`.
+    /// A session that ends early once `stop` is set; `follower` reruns what it finds.
     pub(crate) fn new(plan: &'a Plan, stop: &'a AtomicBool, follower: Option<Follower>) -> Self {
         let progress = Progress { jobs: vec![Job::default(); plan.jobs], ..Progress::default() };
         let follower = follower.map(Mutex::new);
@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
 
     /// What the checks have done so far.
     pub(crate) fn followed(&self) -> BTreeMap<String, Counts> {
-        // While a batch runs, nobody waits for it.
+        // Do not wait for a running batch.
         let follower = self.follower.as_ref().and_then(|follower| follower.try_lock().ok());
         follower.map(|follower| follower.counts().clone()).unwrap_or_default()
     }
@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// As [`Session::run`]; what ended a process other than a finding is in [`Progress::failure`], beside what was done
+    /// As [`Session::run`], but failures are in [`Progress::failure`], beside what was done
     /// until then.
     ///
     /// # Errors
@@ -163,12 +163,12 @@ impl<'a> Session<'a> {
         let failed = std::thread::scope(|scope| -> Result<()> {
             let jobs: Vec<_> =
                 (0..self.plan.jobs).map(|job| scope.spawn(move || session.keep_fuzzing(job))).collect();
-            // Whether nothing new comes any more, and whether what is left is left.
+            // No new cases will come, and the rest may be skipped.
             let [is_over, is_enough] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
             let following = self.follower.as_ref().map(|follower| {
                 let (is_over, is_enough) = (Arc::clone(&is_over), Arc::clone(&is_enough));
                 scope.spawn(move || {
-                    // What a process does when it is told to end comes later than this.
+                    // Processes write their last cases after this.
                     let stop = || is_enough.load(Ordering::Relaxed) || session.is_stopped();
                     Follower::follow(follower, &is_over, stop, |caught| session.note(caught))
                 })
@@ -210,17 +210,17 @@ impl<'a> Session<'a> {
         Ok((progress, elapsed))
     }
 
-    /// Seconds that are left; `None` for no end.
+    /// Remaining seconds; `None` for no limit.
     fn seconds_left(&self) -> Option<u64> {
         self.plan.time.map(|time| time.saturating_sub(self.elapsed()).as_secs_f64().round() as u64)
     }
 
-    /// Notes how much CPU time all processes have used, and whether that is all.
+    /// Records how much CPU time all processes have used, and whether it is used up.
     fn look_at_cpu_time(&self) {
         let Some((now, before)) = cpu::of_all().zip(self.cpu_before) else {
             return;
         };
-        // A process whose parent has ended first is nobody's, and its time is counted no more.
+        // The time of a process whose parent ended first is no longer counted.
         let used = now.saturating_sub(before).max(self.progress().cpu_time.unwrap_or_default());
         self.progress().cpu_time = Some(used);
         if self.plan.cpu_time.is_some_and(|most| used >= most) {
@@ -228,7 +228,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether processes are to end before their time.
+    /// Whether processes should end early.
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.is_used_up.load(Ordering::Relaxed)
     }
@@ -249,7 +249,7 @@ impl<'a> Session<'a> {
             let mut command = self.plan.run(part.as_ref().map(Part::folder))?;
             command.args(self.seconds_left().map(|seconds| format!("-max_total_time={seconds}")));
             command.args(&self.plan.arguments);
-            // A group of its own, which a Ctrl-C in the terminal does not reach.
+            // A separate group, out of reach of Ctrl-C in the terminal.
             command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
             let started = Instant::now();
             let mut child = command.spawn().context("cannot run the target")?;
@@ -282,7 +282,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Waits for the end of a run; asks for it when the session is stopped.
+    /// Waits for the end of a run; ends it when the session is stopped.
     fn wait(&self, child: &mut Child) {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let kill = |signal| {
@@ -303,7 +303,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Reads what a run prints until it ends: all but status lines, and the files that it wrote.
+    /// Reads the output of a run until it ends: the text without status lines, and the files that it wrote.
     fn read(&self, job: usize, mut stderr: impl BufRead) -> (String, Vec<PathBuf>) {
         let (mut text, mut artifacts, mut line) = (String::new(), Vec::new(), Vec::new());
         while stderr.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
@@ -324,7 +324,7 @@ impl<'a> Session<'a> {
         (text, artifacts)
     }
 
-    /// Notes what a check of a new case found.
+    /// Records what a check of a new case found.
     fn note(&self, caught: Caught) {
         let Caught { check, replay, seen, path } = caught;
         let bug = match seen {
@@ -340,7 +340,7 @@ impl<'a> Session<'a> {
         let text = format!("{check}\n{}\n{}\n", bug.signature, bug.message);
         let mut file = std::fs::OpenOptions::new();
         let written = std::fs::create_dir_all(self.plan.logs())
-            // Behind what libFuzzer said of it.
+            // After libFuzzer's own message.
             .and_then(|()| file.create(true).append(true).open(&log))
             .and_then(|mut file| file.write_all(text.as_bytes()));
         if let Err(error) = written {
@@ -356,17 +356,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What the checks say of a case that ended a run with `signature`, where that may be more: without a sanitizer, all
-    /// that is known of a crash is a signal.
+    /// The signature that the checks give to a case that ended a run with `signature`, if better: without a sanitizer, all
+    /// that is known of a crash is the signal.
     fn look(&self, case: &Path, signature: &str) -> Result<Option<Caught>> {
-        let is_known = self.plan.flavor.lane.has_address_sanitizer() || !signature.starts_with("crash/");
+        let is_known =
+            self.plan.configuration.build.has_address_sanitizer() || !signature.starts_with("crash/");
         let Some(follower) = self.follower.as_ref().filter(|_| !is_known) else {
             return Ok(None);
         };
         follower.lock().unwrap_or_else(PoisonError::into_inner).look(case)
     }
 
-    /// What a run printed with its stacks in words, if it ended with a finding.
+    /// The output of a run with symbolized stacks, if it ended with a finding.
     fn in_words(&self, text: &str, artifacts: &[PathBuf]) -> String {
         match self.plan.program() {
             Ok(program) if artifacts.iter().any(|path| log::is_finding(path)) => {
@@ -411,7 +412,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A case of the corpus that is a finding would end every further run as soon as it is loaded. The artifact has
+/// A case of the corpus that is a finding would end every further run while loading. The artifact has
 /// its bytes.
 pub(crate) fn take_out_of_corpus(artifact: &Path, corpus: &Path) -> Result<()> {
     let Ok(bytes) = std::fs::read(artifact) else {

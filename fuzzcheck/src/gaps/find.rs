@@ -147,7 +147,7 @@ impl Finder<'_> {
                 continue;
             }
             let target = if DENIED_FUNCTIONS.contains(&name.as_str()) {
-                "none: a script may not call it".to_owned()
+                "none: scripts may not call it".to_owned()
             } else if is_named {
                 "sql, db_sql: statements with it ran, without calling it".to_owned()
             } else {
@@ -177,7 +177,7 @@ impl Finder<'_> {
             let is_shared = types.values().filter(|&other| Some(other) == kind).count() > 1;
             let label = labels.iter().find(|label| !is_shared && Some(&label.name) == kind);
             let target = if is_denied_pragma(name) {
-                "none: a script may not run it"
+                "none: scripts may not run it"
             } else {
                 "sql, db_sql: a statement that runs it"
             };
@@ -229,7 +229,7 @@ impl Finder<'_> {
         match self.graph.way(name, is_reached, merit) {
             // How targets call the interface is fixed.
             Ok(Way { from, .. }) if is_api(&self.all()[from].name) => {
-                format!("none yet: needs a target that calls {} in other ways", self.all()[from].name)
+                format!("none yet: needs a target that calls {} differently", self.all()[from].name)
             }
             Ok(Way { from, through }) => {
                 let targets = self.targets_of(from).join(", ");
@@ -243,7 +243,7 @@ impl Finder<'_> {
                 let api: Vec<&str> =
                     roots.iter().map(String::as_str).filter(|root| is_api(root)).take(3).collect();
                 if api.is_empty() {
-                    "none: nothing that is compiled in refers to it".to_owned()
+                    "none: no compiled code refers to it".to_owned()
                 } else {
                     format!("none yet: needs a target that calls {}", api.join(" or "))
                 }
@@ -273,9 +273,9 @@ pub(crate) fn print(gaps: &[Gap], all: usize, out: &mut dyn Write) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coverage::build::{Count, Coverage, Files};
     use crate::coverage::evidence::Evidence;
     use crate::coverage::export::Detail;
-    use crate::coverage::lane::{Count, Coverage, Files};
     use crate::coverage::modules::Modules;
     use crate::gaps::graph::tests as made;
 
@@ -359,7 +359,7 @@ mod tests {
         assert_eq!(target("xMethod"), "sql: refers to it through aModule: start, which is reached");
         assert_eq!(target("viaMacro"), "sql: refers to it: start, which is reached");
         assert_eq!(target("island"), "none yet: needs a target that calls sqlite3_api or sqlite3_circle");
-        assert_eq!(target("sql_trace"), "none: a script may not run it");
+        assert_eq!(target("sql_trace"), "none: scripts may not run it");
         assert_eq!(target("abs"), "sql, db_sql: a statement that calls it");
         assert_eq!(target("SQLITE_IOERR"), "none yet: needs faults: files that fail");
         // Largest first.

@@ -1,7 +1,7 @@
-//! Who refers to whom in an amalgamation: functions, the tables and macros through which they are called, opcodes,
+//! The reference graph of an amalgamation: functions, the tables and macros through which they are called, opcodes,
 //! result codes.
 //!
-//! Read from the text, which finds calls through tables of pointers, too, and code that is not compiled as well.
+//! Read from the source text, which includes calls through tables of pointers, but also code that is not compiled.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,7 +26,7 @@ pub(crate) struct Node {
     pub function: Option<usize>,
 }
 
-/// See the module.
+/// The reference graph.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Graph {
     nodes: Vec<Node>,
@@ -265,7 +265,7 @@ fn scan<'t>(lines: &[&'t str], mut visit: impl FnMut(usize, &'t str) -> bool) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::coverage::lane::Coverage;
+    use crate::coverage::build::Coverage;
 
     pub(crate) const SOURCE: &str = "\
 #define CALL_LEAF(x) leaf(x)

@@ -1,4 +1,4 @@
-//! What no case reaches, and which target could.
+//! Code that no case reaches, and the target that could.
 //!
 //! Strategy: functions and opcodes by their coverage. An SQL function or pragma is reached where its own code ran; where
 //! several names share that code, where a statement with the name ran ([`crate::coverage::evidence`]). Result codes are those with which

@@ -1,4 +1,4 @@
-//! What the text of an amalgamation says of SQL functions, pragmas and result codes: which C code is theirs.
+//! Finds the C code of SQL functions, pragmas and result codes in the text of an amalgamation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +113,7 @@ pub(super) fn result_codes(source: &str) -> BTreeMap<i32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coverage::lane::Coverage;
+    use crate::coverage::build::Coverage;
 
     #[test]
     fn code_of_sql_functions_is_found_in_macros_and_tables() {

@@ -1,6 +1,6 @@
-//! Why some code is not to be reached by any target, where its callers do not tell.
+//! Reasons why no target can reach some code, where its callers do not show it.
 //!
-//! Few, and each with its reason: whatever is not listed is derived from who calls it.
+//! Everything not listed here is derived from the callers.
 
 /// What a reason is about.
 enum About {
@@ -32,7 +32,7 @@ const REASONS: [(About, &str); 21] = [
     (About::Code("SQLITE_LOCKED"), "none yet: needs a second connection with a shared cache"),
     (About::Code("SQLITE_NOTICE"), "none: is passed to sqlite3_log() only"),
     (About::Code("SQLITE_WARNING"), "none: is passed to sqlite3_log() only"),
-    (About::Code("SQLITE_OK_"), "none: is no result of a statement"),
+    (About::Code("SQLITE_OK_"), "none: not a result of a statement"),
     (About::Code("SQLITE_MISUSE"), "none: would be a bug of the target"),
 ];
 

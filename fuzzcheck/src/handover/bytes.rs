@@ -1,4 +1,4 @@
-//! Bytes as text that can stand in a script.
+//! Bytes as text for scripts.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -9,11 +9,11 @@ use tandem::testcase::nonzero_runs;
 const LINE_CHARS: usize = 76;
 /// Bytes of a line of digits.
 const LINE_BYTES: usize = 32;
-/// Bytes of a block of a file that is written or left out as a whole.
+/// Size of the blocks of a file that are written or left out as a whole.
 pub(super) const BLOCK_BYTES: usize = 512;
 
-/// True for text that anything shows and every compiler takes as it is: UTF-8 without control characters, and
-/// without those that turn the direction of what stands behind them.
+/// True for text that every viewer and compiler handles: UTF-8 without control characters, and
+/// without those that change the direction of text.
 pub(super) fn is_plain(bytes: &[u8]) -> bool {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_odd = |c: char| c.is_control() && c != '\n' && c != '\t' || turns(c);

@@ -1,4 +1,4 @@
-//! What a case showed in a build, and what should hold instead.
+//! What a case showed in a build, and what was expected instead.
 
 use tandem::engine::Code;
 
@@ -13,17 +13,17 @@ pub(crate) struct Seen {
     pub version: String,
     /// `sqlite3_sourceid()`.
     pub source_id: String,
-    /// Name of the lane.
-    pub lane: &'static str,
+    /// Name of the build.
+    pub build: &'static str,
     /// Options of the build, without `SQLITE_`.
     pub compile_options: Vec<String>,
-    /// Bugs, the one that is handed over first; empty where nothing was found.
+    /// Bugs, the one that is handed over first; empty if nothing was found.
     pub bugs: Vec<FoundBug>,
     /// What it did, if it came to its end.
     digest: Option<CaseDigest>,
 }
 
-/// What should hold at the end of a run.
+/// What is expected at the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expectation {
     /// It comes to its end.
@@ -45,9 +45,13 @@ impl Seen {
     pub(crate) fn new(worker: &Worker, result: CaseResult) -> Self {
         let bundled = tandem::engine::sqlite::version;
         Self {
-            version: worker.flavor.sqlite.as_ref().map_or_else(bundled, |sqlite| sqlite.title().to_owned()),
+            version: worker
+                .configuration
+                .sqlite
+                .as_ref()
+                .map_or_else(bundled, |sqlite| sqlite.title().to_owned()),
             source_id: worker.identity.source_id.clone(),
-            lane: worker.flavor.lane.name(),
+            build: worker.configuration.build.name(),
             compile_options: worker.identity.compile_options.clone(),
             bugs: result.bugs,
             digest: result.digest,
@@ -66,7 +70,7 @@ impl Seen {
 
     /// The build in words.
     pub(super) fn build(&self) -> String {
-        format!("SQLite {} ({}), lane {}", self.version, self.source_id, self.lane)
+        format!("SQLite {} ({}), {} build", self.version, self.source_id, self.build)
     }
 
     /// What should hold; the second part is what of the finding cannot be asked without Tandem.
@@ -120,7 +124,7 @@ fn title(signature: &str) -> String {
     };
     match (oracle, kind) {
         ("crash", "assert") => format!("Assertion fails{place}"),
-        ("crash", "stack-overflow") => format!("Recursion without end{place}"),
+        ("crash", "stack-overflow") => format!("Infinite recursion{place}"),
         ("crash", kind) => {
             let tools = [
                 ("asan-", "AddressSanitizer: "),
@@ -130,9 +134,9 @@ fn title(signature: &str) -> String {
             let tool = tools.iter().find_map(|(mark, tool)| Some((kind.strip_prefix(mark)?, *tool)));
             tool.map_or_else(|| format!("{kind}{place}"), |(class, tool)| format!("{tool}{class}{place}"))
         }
-        ("hang", _) => format!("Does not end{place}"),
+        ("hang", _) => format!("Does not terminate{place}"),
         ("integrity" | "format", kind) => {
-            format!("A well-formed database is not any more: {}{place}", words(kind))
+            format!("A well-formed database is corrupted: {}{place}", words(kind))
         }
         ("code", kind) => format!("{kind}{place}, which should not be possible"),
         ("memory", _) => "Memory is not freed when the connection is closed".to_owned(),
@@ -154,8 +158,8 @@ mod tests {
             ("crash/assert/sqlite3Utf16to8", "Assertion fails in sqlite3Utf16to8()"),
             ("crash/SIGSEGV/SELECT", "SIGSEGV at SELECT"),
             ("crash/SIGSEGV/-", "SIGSEGV"),
-            ("hang/timeout/SELECT", "Does not end at SELECT"),
-            ("integrity/never-used/VACUUM", "A well-formed database is not any more: never used at VACUUM"),
+            ("hang/timeout/SELECT", "Does not terminate at SELECT"),
+            ("integrity/never-used/VACUUM", "A well-formed database is corrupted: never used at VACUUM"),
             ("code/SQLITE_CORRUPT/DELETE", "SQLITE_CORRUPT at DELETE, which should not be possible"),
             ("something else", "something else"),
             ("new/kind/x", "new/kind/x"),

@@ -1,4 +1,4 @@
-//! A case in forms that someone who does not have Tandem can use.
+//! A case in forms that someone without Tandem can use.
 //!
 //! | form | what it is |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | [`rust`] | a Rust test with `rusqlite` |
 //! | [`report`] | a bug report in Markdown |
 //!
-//! A form cannot carry all that a case holds: the machine that Tandem simulates stays behind. What is lost is said,
-//! in the form and to whoever asked for it.
+//! No form can express everything in a case: the machine that Tandem simulates is lost. Losses are reported,
+//! both in the form and to the user.
 
 mod bytes;
 pub(crate) mod finding;
@@ -33,11 +33,11 @@ use crate::source::NamedCase;
 /// What SQLite says of its database.
 const CHECK: &str = "PRAGMA integrity_check;";
 
-/// A form of a case, and what it lacks of it.
+/// A form of a case, and what it cannot express.
 pub(crate) struct Form {
-    /// What stands in its file.
+    /// The content of its file.
     pub content: Vec<u8>,
-    /// What it cannot carry, a line each.
+    /// What it cannot express, a line each.
     pub losses: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Handed {
     pub budget: Budget,
     /// The statements in the script.
     statements: Vec<Range<usize>>,
-    /// What no form carries.
+    /// What no form can express.
     losses: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ impl Handed {
         // They name folders everywhere else.
         for name in [".", ".."].into_iter().filter_map(FileName::new) {
             if case.files.remove(&name).is_some() {
-                losses.push(format!("the file `{name}` is left out: that is no name for one"));
+                losses.push(format!("the file `{name}` is left out: not a valid name"));
             }
         }
         let text = case.sql.as_bytes();

@@ -56,7 +56,7 @@ pub(crate) fn write(handed: &Handed, context: &Context<'_>) -> Form {
 }
 
 fn build(seen: &Seen, text: &mut String) {
-    put!(text, "SQLite {}, lane {}\n", seen.version, seen.lane);
+    put!(text, "SQLite {}, {} build\n", seen.version, seen.build);
     put!(text, "Source id: `{}`\n", seen.source_id);
     put!(text, "<details><summary>Compile options</summary>\n");
     block("text", &seen.compile_options.join("\n"), text);

@@ -127,8 +127,8 @@ fn head(handed: &Handed, seen: &Seen, losses: &[String], text: &mut String) {
         let flags = flags.split_whitespace().collect::<Vec<_>>().join(" ");
         put!(text, "//! LIBSQLITE3_FLAGS=\"{flags}\" cargo test\n//! ```");
     }
-    if seen.lane != "release" {
-        put!(text, "//! What the lane {} sees, another build may not show.", seen.lane);
+    if seen.build != "release" {
+        put!(text, "//! What the {} build sees, another build may not show.", seen.build);
     }
     losses.iter().for_each(|loss| put!(text, "//! Left out: {loss}."));
 }

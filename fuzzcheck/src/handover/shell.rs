@@ -230,7 +230,7 @@ mod tests {
     fn handed(sql: &str) -> Handed {
         let case = TestCase::from_sql(sql);
         let name = String::new();
-        Handed::new(&NamedCase { name, target: &SQL, case, heap_bytes: None, kept: None }).unwrap()
+        Handed::new(&NamedCase { name, target: &SQL, case, heap_bytes: None, provenance: None }).unwrap()
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) const TRIALS: u32 = 5;
 /// Hears of each smaller case, and of the pass that found it.
 type OnSmaller<'a> = Box<dyn FnMut(&TestCase, &'static str) + 'a>;
 
-/// The bug to keep.
+/// The bug that must remain.
 #[derive(Clone, Copy)]
 pub(crate) struct Bug<'a> {
     /// What its case runs on.
@@ -33,12 +33,12 @@ pub(crate) struct Bug<'a> {
     pub hits: u32,
 }
 
-/// How a smaller case is looked for.
+/// How to search for a smaller case.
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
-    /// Candidates at a time.
+    /// Candidates at the same time.
     pub jobs: usize,
-    /// CPU milliseconds after which a candidate counts as hanging.
+    /// CPU milliseconds after which a candidate counts as a hang.
     pub timeout_ms: u64,
     /// How long.
     pub time: Duration,
@@ -46,7 +46,7 @@ pub(crate) struct Search {
     pub stop: Arc<AtomicBool>,
 }
 
-/// See the module.
+/// Judges candidates.
 pub(crate) struct WorkerJudge<'a> {
     probes: Vec<Probe>,
     target: &'static Target,
@@ -65,7 +65,7 @@ impl<'a> WorkerJudge<'a> {
     /// A judge of what is still this bug, which keeps the best case in `state`.
     ///
     /// # Errors
-    /// Where workers cannot be started.
+    /// If workers cannot be started.
     pub(crate) fn new(
         probes: &Probes,
         bug: Bug<'_>,
@@ -87,11 +87,11 @@ impl<'a> WorkerJudge<'a> {
         })
     }
 
-    /// The newest of the accepted cases that shows the bug in new workers, with the full time; `None` where none of those
+    /// The newest of the accepted cases that shows the bug in new workers, with the full time; `None` if none of those
     /// that are remembered does.
     ///
     /// # Errors
-    /// Where cases cannot be run.
+    /// If cases cannot be run.
     pub(crate) fn confirmed(&mut self, probes: &Probes) -> Result<Option<TestCase>> {
         while let Some(case) = self.history.pop() {
             if shows(&mut probes.start(None)?, &case, self.target, &self.signature, self.repeats)? {
@@ -105,7 +105,7 @@ impl<'a> WorkerJudge<'a> {
     /// Notes the end.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn finish(&mut self, attempts: u64, is_minimal: bool) -> Result<()> {
         self.state.finish(attempts, is_minimal)
     }
@@ -119,7 +119,7 @@ fn repeats(hits: u32) -> u32 {
 /// Whether a case shows the bug in one of so many runs.
 ///
 /// # Errors
-/// Where it cannot be run.
+/// If it cannot be run.
 pub(crate) fn shows(
     probe: &mut Probe,
     case: &TestCase,
@@ -169,7 +169,7 @@ impl Judge for WorkerJudge<'_> {
     }
 
     fn note(&mut self, case: &TestCase, pass: &'static str) -> Result<()> {
-        self.state.best(case).context("the smaller case cannot be kept")?;
+        self.state.best(case).context("the smaller case cannot be saved")?;
         if self.history.len() >= HISTORY_MAX {
             // Every second one of the older ones.
             let mut at = 0;

@@ -1,8 +1,8 @@
-//! Making a case smaller, in worker processes.
+//! Minimizes a case in worker processes.
 //!
-//! [`tandem::minimize`] knows what can be done away with; here is who judges it: a [`Probe`] runs a candidate in a build, or
-//! in two that are compared, and the [`judge`] has several of them. What was found so far is always on disk
-//! ([`state`]), so that an interrupted run goes on where it was.
+//! [`tandem::minimize`] proposes candidates, and this module judges them: a [`Probe`] runs a candidate in one configuration, or
+//! in two that are compared, and the [`judge`] has several of them. The best case so far is always on disk
+//! ([`state`]), so that an interrupted run can resume.
 
 pub(crate) mod arguments;
 pub(crate) mod judge;

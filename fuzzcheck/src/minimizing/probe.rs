@@ -1,4 +1,4 @@
-//! What runs a case and says which bugs it shows.
+//! Runs a case and reports the bugs that it shows.
 
 use std::path::Path;
 
@@ -7,40 +7,40 @@ use tandem::TestCase;
 use tandem::targets::Target;
 
 use crate::base::WORKER_MEMORY_MIB;
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
-use crate::pairing::{self, Build, named};
+use crate::differential::{self, Build, named};
 use crate::replay::client::Client;
 use crate::replay::protocol::Job;
 use crate::replay::{FoundBug, Options};
 use crate::source::NamedCase;
 
-/// A process, or two, that run cases one at a time.
+/// One process, or two, to run single cases.
 pub(crate) enum Probe {
     /// Workers of a build.
-    Lane(Box<Client>),
+    Single(Box<Client>),
     /// Workers of two, which are compared.
-    Pair(Box<pairing::Pairing>),
+    Differential(Box<differential::DifferentialRunner>),
 }
 
 impl Probe {
     /// Lets the next case run in a new process.
     pub(crate) fn renew(&mut self) {
         match self {
-            Self::Lane(client) => client.renew(),
-            Self::Pair(pairing) => pairing.renew(),
+            Self::Single(client) => client.renew(),
+            Self::Differential(runner) => runner.renew(),
         }
     }
 
     /// The bugs that a case shows, most important first.
     ///
     /// # Errors
-    /// Where no worker can be started, or our own code fails.
+    /// If no worker can be started, or our own code fails.
     pub(crate) fn bugs(&mut self, case: &TestCase, target: &'static Target) -> Result<Vec<FoundBug>> {
         match self {
-            Self::Lane(client) => {
+            Self::Single(client) => {
                 let job = Job { index: 1, target, heap_bytes: None, body: case.encode() };
                 let (outcomes, _) = client.run_watched(vec![job])?;
                 let Some(outcome) = outcomes.into_iter().next() else {
@@ -51,11 +51,12 @@ impl Probe {
                 }
                 Ok(outcome.result.bugs)
             }
-            Self::Pair(pairing) => {
+            Self::Differential(runner) => {
                 let name = String::new();
-                let named = NamedCase { name, target, case: case.clone(), heap_bytes: None, kept: None };
-                let checked = pairing.check(named)?;
-                let versions = pairing.versions();
+                let named =
+                    NamedCase { name, target, case: case.clone(), heap_bytes: None, provenance: None };
+                let checked = runner.check(named)?;
+                let versions = runner.versions();
                 let unexplained = checked.comparison.differences.into_iter().filter(|difference| {
                     difference.warning.is_none()
                         && versions.is_none_or(|versions| {
@@ -73,22 +74,22 @@ impl Probe {
     }
 }
 
-/// Where probes come from.
+/// Makes probes.
 #[derive(Debug)]
 pub(crate) struct Probes {
     /// One build, or two that are compared.
     builds: Vec<Build>,
-    /// What asks for them on the command line of `run`, or the names that `compare engines` takes.
+    /// The arguments that select them for `run`, or their names for `compare engines`.
     words: Vec<String>,
 }
 
 impl Probes {
-    /// Of a build, or of a build and another one that it is compared with.
+    /// For one configuration, or for two to compare.
     ///
     /// # Errors
     /// They cannot be built.
     pub(crate) fn new(
-        flavor: &Flavor,
+        configuration: &Configuration,
         other: Option<&str>,
         options: &Options,
         project: &Path,
@@ -97,23 +98,23 @@ impl Probes {
         let options = Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options.clone() };
         if let Some(other) = other {
             let builds = vec![
-                named::of_flavor(flavor, options.clone(), project, may_install)?,
+                named::of_configuration(configuration, options.clone(), project, may_install)?,
                 named::build(other, options, project, may_install)?,
             ];
-            return Ok(Self { builds, words: vec![flavor.name(), other.to_owned()] });
+            return Ok(Self { builds, words: vec![configuration.name(), other.to_owned()] });
         }
-        let worker = Worker::build(flavor, project, may_install)?;
+        let worker = Worker::build(configuration, project, may_install)?;
         let options = worker.options(options);
-        let mut words = flavor.arguments(Lane::Release);
+        let mut words = configuration.arguments(BuildKind::Release);
         words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
         words.extend(options.is_twice.then(|| "--twice".to_owned()));
         Ok(Self { builds: vec![Build { program: worker.program, options }], words })
     }
 
-    /// A new one. `timeout_ms` replaces what a case may take, in CPU milliseconds of the release lane, if given.
+    /// Starts a probe. `timeout_ms` replaces the time limit of a case, in CPU milliseconds of the release build.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub(crate) fn start(&self, timeout_ms: Option<u64>) -> Result<Probe> {
         let timed = |build: &Build| {
             let timeout_ms = timeout_ms.unwrap_or(build.options.timeout_ms);
@@ -122,9 +123,11 @@ impl Probes {
         Ok(match self.builds.as_slice() {
             [build] => {
                 let build = timed(build);
-                Probe::Lane(Box::new(Client::new(&build.program, &build.options)?))
+                Probe::Single(Box::new(Client::new(&build.program, &build.options)?))
             }
-            [a, b] => Probe::Pair(Box::new(pairing::Pairing::new(&[timed(a), timed(b)])?)),
+            [a, b] => {
+                Probe::Differential(Box::new(differential::DifferentialRunner::new(&[timed(a), timed(b)])?))
+            }
             _ => unreachable!("one build or two"),
         })
     }
@@ -134,7 +137,7 @@ impl Probes {
         (&self.builds[0].program, &self.builds[0].options)
     }
 
-    /// What asks for the build on the command line of `run`.
+    /// The arguments that select the build for `run`.
     pub(crate) fn run_words(&self) -> &[String] {
         &self.words
     }
@@ -147,7 +150,7 @@ impl Probes {
     /// The command that shows the bugs of the case in a file.
     pub(crate) fn replay(&self, path: &Path, target: &Target) -> String {
         if self.builds.len() == 2 {
-            return command_line::pair(&self.words, &[], target.name, path);
+            return command_line::compare_engines(&self.words, &[], target.name, path);
         }
         command_line::run(&self.words, target.name, path)
     }

@@ -1,4 +1,4 @@
-//! The best case so far, and what it was made of, on disk at any moment.
+//! The best case so far and its origin, always up to date on disk.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,11 @@ use tandem::testcase::CaseId;
 
 use crate::files;
 
-/// What stands beside the best case, in a file of the same name with `.json` behind it.
+/// The record beside the best case, in a file of the same name plus `.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     version: u32,
-    /// The case that it began with.
+    /// The original case.
     original: String,
     /// The bug.
     signature: String,
@@ -21,11 +21,11 @@ struct Record {
     build: String,
     /// Candidates so far, over all runs.
     attempts: u64,
-    /// Whether nothing more was to be found.
+    /// Whether no smaller case was found.
     is_minimal: bool,
 }
 
-/// See the module.
+/// The state of minimizing.
 #[derive(Debug)]
 pub(crate) struct State {
     path: PathBuf,
@@ -36,7 +36,7 @@ impl State {
     /// The state at `path` for a case, a bug and a build; with the best case of an earlier run, if there is one.
     ///
     /// # Errors
-    /// Where the files cannot be read or written.
+    /// If the files cannot be read or written.
     pub(crate) fn open(
         path: &Path,
         original: &TestCase,
@@ -59,18 +59,15 @@ impl State {
             return Ok((state, Some(case)));
         }
         if path.exists() && state.beside().is_ok_and(|record| record.is_none()) {
-            anyhow::bail!(
-                "{}: is there, and was not made by `minimize`: name another with --to",
-                path.display()
-            );
+            anyhow::bail!("{}: exists, but was not written by `minimize`: use another --to", path.display());
         }
-        // In this order: a case without the record beside it is somebody else's file.
+        // In this order: a case without a record beside it is not ours.
         state.write()?;
         state.best(original)?;
         Ok((state, None))
     }
 
-    /// What an earlier run for the same left.
+    /// The best case of an earlier run for the same bug.
     fn earlier(&self) -> Option<(Record, TestCase)> {
         let record = self.beside().ok()??;
         let same = |record: &Record| {
@@ -101,25 +98,25 @@ impl State {
         self.record.attempts
     }
 
-    /// Whether an earlier run has found that there is nothing more.
+    /// Whether an earlier run found no smaller case.
     pub(crate) fn is_minimal(&self) -> bool {
         self.record.is_minimal
     }
 
-    /// Keeps a better case.
+    /// Saves a better case.
     ///
     /// # Errors
-    /// Where it cannot be written; the one before is still there.
+    /// If it cannot be written; the one before is still there.
     pub(crate) fn best(&self, case: &TestCase) -> Result<()> {
         let bytes = case.encode();
         debug_assert_eq!(CaseId::of_encoded(&bytes), case.id());
         files::write(&self.path, &bytes)
     }
 
-    /// Notes the end of a run.
+    /// Records the end of a run.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn finish(&mut self, attempts: u64, is_minimal: bool) -> Result<()> {
         self.record.attempts += attempts;
         self.record.is_minimal = is_minimal;

@@ -1,4 +1,4 @@
-//! One case made smaller, from the first run to the last confirmation.
+//! Minimizes a case, from the first run to the final confirmation.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,15 +27,15 @@ const HANG_TIMEOUT_MS: u64 = 3000;
 pub(crate) struct Work<'a> {
     /// The builds that show the bug.
     pub probes: &'a Probes,
-    /// How many times as long as in the release lane a case may take there.
+    /// How many times as long as in the release build a case may run there.
     pub slowness: u64,
     /// What may change.
     pub parts: Vec<Part>,
     /// Limits.
     pub limits: SearchArgs,
-    /// Set when the user does not want to wait.
+    /// Set to stop.
     pub stop: Arc<AtomicBool>,
-    /// Begin anew.
+    /// Start over.
     pub is_fresh: bool,
 }
 
@@ -88,14 +88,14 @@ impl Size {
     }
 }
 
-/// A case that was made smaller.
+/// A minimized case.
 #[derive(Clone)]
 pub(crate) struct Smaller {
     /// The bug.
     pub signature: String,
-    /// What the smaller case says of it.
+    /// Its message for the smaller case.
     pub message: String,
-    /// What it runs on now: a battery of statements becomes a script.
+    /// Its target now: a battery of statements becomes a script.
     pub target: &'static Target,
     /// The smaller case.
     pub case: TestCase,
@@ -112,10 +112,10 @@ pub(crate) struct Smaller {
 }
 
 impl Work<'_> {
-    /// Makes a case smaller; the best one so far is at `path` at any moment. `show` hears of each.
+    /// Minimizes a case; the best one so far is always at `path`. Calls `show` for each.
     ///
     /// # Errors
-    /// The case does not show the bug, or cannot be run; where the smaller one cannot be written.
+    /// The case does not show the bug, or cannot be run, or the smaller one cannot be written.
     pub(crate) fn run(
         &self,
         original: &TestCase,
@@ -149,12 +149,12 @@ impl Work<'_> {
         };
         judge.finish(done.attempts, was_minimal || done.end == End::Minimal)?;
         let mut probe = self.probes.start(None)?;
-        // A hang takes all of its time to say what it is; who interrupts does not wait for that.
+        // A hang takes its full time limit; an interruption does not wait for that.
         let is_interrupted = self.stop.load(Ordering::Relaxed);
         let message =
             if is_interrupted { String::new() } else { message(&mut probe, &best, target, &signature)? };
         let may_be_a_plan =
-            ["code/", "integrity/", "pair/"].iter().any(|oracle| signature.starts_with(oracle));
+            ["code/", "integrity/", "differential/"].iter().any(|oracle| signature.starts_with(oracle));
         let off = best.config.get(Setting::OptimizationsOff);
         let mut shows = |off: u32| {
             let config = best.config.with(Setting::OptimizationsOff, off);
@@ -174,7 +174,7 @@ impl Work<'_> {
         })
     }
 
-    /// The bug to keep, and in how many of [`TRIALS`] runs the case shows it, each in a new worker.
+    /// The bug that must remain, and in how many of [`TRIALS`] runs the case shows it, each in a new worker.
     fn first_runs(
         &self,
         case: &TestCase,
@@ -203,8 +203,8 @@ impl Work<'_> {
                 bail!("the case does not show {signature} in {TRIALS} runs, but {shown}")
             }
             None => bail!(
-                "the case shows no bug in {TRIALS} runs of this build: name another with --lane, \
-                           --sqlite-version or --sqlite, or --pair for a difference"
+                "the case shows no bug in {TRIALS} runs of this build: choose another with --build, \
+                           --sqlite-version or --sqlite, or --differential for a difference"
             ),
         }
     }
@@ -241,7 +241,7 @@ impl Work<'_> {
     }
 }
 
-/// What a case says of its bug.
+/// The message of a case for its bug.
 fn message(probe: &mut Probe, case: &TestCase, target: &'static Target, signature: &str) -> Result<String> {
     for _ in 0..TRIALS {
         let bugs = probe.bugs(case, target)?;

@@ -61,7 +61,7 @@ impl Program {
     /// What is wrong with it, in words.
     pub(crate) fn parse(content: &[u8], options: &[String]) -> Result<Self, String> {
         if !content.starts_with(b"\x7fELF") {
-            return Err("this is no ELF program: OSS-Fuzz cannot tell its sanitizer".to_owned());
+            return Err("not an ELF program: OSS-Fuzz cannot tell its sanitizer".to_owned());
         }
         let file = ElfFile64::<Endianness>::parse(content)
             .map_err(|error| format!("a damaged ELF file: {error}"))?;
@@ -93,7 +93,7 @@ impl Program {
 
     /// It runs on x86-64.
     pub(crate) fn machine(&self) -> Result<String, String> {
-        if self.is_x86_64 { Ok("x86-64".to_owned()) } else { Err("this is no x86-64 program".to_owned()) }
+        if self.is_x86_64 { Ok("x86-64".to_owned()) } else { Err("not an x86-64 program".to_owned()) }
     }
 
     /// All but glibc is linked statically.
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(this.calls, Calls::default());
         assert_eq!(this.frames.len(), ORACLES.len());
         assert!(Program::parse(&content[..4000], &[]).is_err());
-        assert!(Program::parse(b"#!/bin/sh\n", &[]).unwrap_err().contains("no ELF"));
+        assert!(Program::parse(b"#!/bin/sh\n", &[]).unwrap_err().contains("not an ELF"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub enum SanitizerArg {
     None,
 }
 
-/// What a check of one target, or of the whole folder, came to.
+/// The result of a check of one target, or of the whole folder.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
     /// The check.

@@ -51,12 +51,12 @@ impl Options {
                 continue;
             }
             let (Some(section), Some((key, value))) = (&section, line.split_once('=')) else {
-                return Err(wrong(format!("`{line}` is no `key = value` in a section")));
+                return Err(wrong(format!("`{line}` is not a `key = value` in a section")));
             };
             let (key, value) = (key.trim(), value.trim());
             if section == "libfuzzer" && !FLAGS.contains(&key) {
                 return Err(wrong(format!(
-                    "`{key}` is no flag of libFuzzer that a target sets; there are {}",
+                    "`{key}` is not a libFuzzer flag that targets set; there are {}",
                     FLAGS.join(", ")
                 )));
             }

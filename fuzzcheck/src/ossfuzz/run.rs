@@ -129,7 +129,7 @@ impl Drop for Copy {
 /// What a target did.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// How it ended; none where it was stopped because its time was over.
+    /// How it ended; none if it was stopped because its time was over.
     pub status: Option<ExitStatus>,
     /// Both its outputs.
     pub output: String,
@@ -148,7 +148,7 @@ impl Ran {
             },
             None => format!("did not end within {} s", self.time.as_secs()),
         };
-        Err(format!("{end}; it said: {}", self.tail()))
+        Err(format!("{end}; output: {}", self.tail()))
     }
 
     /// The number behind `label` at the start of a line.
@@ -177,7 +177,7 @@ impl Target<'_> {
     /// Runs it to its end, or until `limit` is over.
     ///
     /// # Errors
-    /// Where it could not be started, or Ctrl-C was pressed.
+    /// If it could not be started, or Ctrl-C was pressed.
     pub(crate) fn run(&self, args: &[&str], folders: &[&Path], limit: Duration) -> Result<Ran> {
         let program = self.copy.folder().join(self.name);
         let log = tempfile::NamedTempFile::new().context("a temporary file")?;
@@ -202,7 +202,7 @@ impl Target<'_> {
                 kill_process_group(Pid::from_child(&child), Signal::KILL).ok();
                 child.wait().context("waiting for a target")?;
                 if is_stopped {
-                    bail!("stopped while {} ran; nothing is left behind", self.name);
+                    bail!("stopped while running {}", self.name);
                 }
                 break None;
             }
@@ -255,7 +255,7 @@ mod tests {
         let options = Options::default();
         let target = Target { copy: &copy, name: "one", options: &options };
         let error = target.run(&[], &[], Duration::from_secs(100)).unwrap_err();
-        assert!(error.to_string().contains("stopped while one ran"), "{error}");
+        assert!(error.to_string().contains("stopped while running one"), "{error}");
         drop(copy);
         assert!(!folder.exists());
     }

@@ -42,7 +42,7 @@ fn read_inner(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         let mut entry = zip.by_index(i)?;
         let name = entry.name()?.into_owned();
         if entry.is_dir() || name.contains(['/', '\\']) || name == ".." {
-            bail!("`{name}` is in a folder or is one, and seeds lie flat");
+            bail!("`{name}` is a folder or in one, but seed archives are flat");
         }
         let mut content = Vec::new();
         entry.by_ref().take(SEED_BYTES_MAX + 1).read_to_end(&mut content)?;
@@ -52,7 +52,7 @@ fn read_inner(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         files.insert(name, content);
     }
     if files.is_empty() {
-        bail!("there is no seed in it");
+        bail!("it contains no seed");
     }
     Ok(files)
 }

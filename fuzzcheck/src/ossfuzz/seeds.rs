@@ -1,4 +1,4 @@
-//! That seeds, dictionary and options of a target do what they are for.
+//! Checks that seeds, dictionary and options of a target work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,17 +25,17 @@ pub(crate) type Seeds = std::collections::BTreeMap<String, Vec<u8>>;
 /// The seeds of a target, which must fit into what libFuzzer reads: it cuts off the rest without a word.
 pub(crate) fn read(zip: &Path, options: &Options) -> Result<(Seeds, String), String> {
     if !zip.exists() {
-        return Err(format!("{} is not there: fuzzing would begin with nothing", name_of(zip)));
+        return Err(format!("{} is missing: fuzzing would start without seeds", name_of(zip)));
     }
     let seeds = seed_zip::read(zip).map_err(|error| format!("{error:#}"))?;
     let length = options.get("libfuzzer", "max_len").and_then(|text| text.parse().ok());
     if let Some(length) = length
         && let Some((name, content)) = seeds.iter().find(|(_, content)| content.len() > length)
     {
-        return Err(format!("{name} has {} bytes, and max_len = {length} cuts it off", content.len()));
+        return Err(format!("{name} has {} bytes, but max_len = {length} cuts it off", content.len()));
     }
     if let Some((name, _)) = seeds.iter().find(|(_, content)| content.is_empty()) {
-        return Err(format!("{name} is empty, and libFuzzer does not read it"));
+        return Err(format!("{name} is empty, so libFuzzer does not read it"));
     }
     let bytes: usize = seeds.values().map(Vec::len).sum();
     let seen = format!("{} seeds, {bytes} bytes", seeds.len());
@@ -64,7 +64,7 @@ pub(crate) fn run(target: &Target<'_>, seeds: &Seeds, is_fast: bool) -> Result<R
     let memory = ran.number("stat::peak_rss_mb:");
     Ok(ran.succeeded().map_err(|problem| format!("with the seeds: {problem}")).and_then(|()| {
         let (Some(loaded), Some(seconds), Some(memory)) = (loaded, seconds, memory) else {
-            return Err(format!("libFuzzer does not say what it read and needed: {}", ran.tail()));
+            return Err(format!("libFuzzer does not report what it read and used: {}", ran.tail()));
         };
         let seen = format!("{loaded} run, the slowest in {seconds} s, {memory} MB at most");
         if loaded != count {
@@ -106,9 +106,9 @@ pub(crate) fn reads_dictionary(target: &Target<'_>) -> Result<Result<String, Str
     let text = fs::read(&path).with_context(|| format!("{}", path.display()))?;
     let words = match dictionary::count(&String::from_utf8_lossy(&text)) {
         Err((line, text)) => {
-            return Ok(Err(format!("{name}: line {line}: `{text}` is no word for libFuzzer")));
+            return Ok(Err(format!("{name}: line {line}: `{text}` is not a libFuzzer dictionary entry")));
         }
-        Ok(0) => return Ok(Err(format!("{name}: there is no word in it"))),
+        Ok(0) => return Ok(Err(format!("{name}: no entries"))),
         Ok(words) => words as u64,
     };
     let flag = format!("-dict={}", path.display());

@@ -1,4 +1,4 @@
-//! That a target starts, sees SQLite's coverage, and leaves alone what is not its own.
+//! Checks that a target starts, sees SQLite's coverage, and writes nowhere else.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn started(ran: &Ran) -> Result<String, String> {
     if ran.output.contains(&done) {
         Ok(format!("{done} in {} ms", ran.time.as_millis()))
     } else {
-        Err(format!("it does not say `{done}` but: {}", ran.tail()))
+        Err(format!("it does not print `{done}` but: {}", ran.tail()))
     }
 }
 
@@ -51,7 +51,7 @@ fn counters(ran: &Ran) -> Result<String, String> {
         Ok(count) => Err(format!(
             "{count} counters; SQLite alone has {COUNTERS_MIN}: compile it with -fsanitize=fuzzer-no-link"
         )),
-        Err(_) => Err(format!("libFuzzer does not say how many counters there are: {}", ran.tail())),
+        Err(_) => Err(format!("libFuzzer does not report the number of counters: {}", ran.tail())),
     }
 }
 
@@ -89,9 +89,7 @@ pub(crate) fn takes_nothing_else(target: &Target<'_>) -> Result<Result<String, S
             Ok("an empty folder stays empty".to_owned())
         }
         0 => Err(format!("with an empty folder: {}", ran.tail())),
-        _ => Err(format!(
-            "{files} files in a folder that was empty: it took seeds from outside its own folder"
-        )),
+        _ => Err(format!("{files} files in a folder that was empty: it took seeds from elsewhere")),
     })
 }
 
@@ -108,7 +106,7 @@ pub(crate) fn wrote_nothing(
     Ok(if new.is_empty() && gone == 0 {
         Ok("only /tmp was written to".to_owned())
     } else {
-        Err(format!("written where nothing may be: {}; gone: {gone}", new.join(", ")))
+        Err(format!("written to read-only folders: {}; removed: {gone}", new.join(", ")))
     })
 }
 

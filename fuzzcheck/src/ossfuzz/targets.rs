@@ -1,4 +1,4 @@
-//! Which targets are in a folder, and which are to be.
+//! The targets in a folder, compared with the expected ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -87,7 +87,7 @@ pub(crate) fn same_set(
         let name = within.to_string_lossy().into_owned();
         if !wanted.contains(&name) {
             problems.push(format!(
-                "{name} is no [[bin]] of fuzz/Cargo.toml, and OSS-Fuzz would fuzz it: do not copy it"
+                "{name} is not a [[bin]] of fuzz/Cargo.toml, and OSS-Fuzz would fuzz it: do not copy it"
             ));
         }
         names.insert(name);
@@ -158,6 +158,6 @@ mod tests {
         assert_eq!(found.targets, ["elf", "script"].map(|name| folder.path().join(name)));
         let wanted = ["elf", "gone"].map(str::to_owned).into();
         let error = same_set(folder.path(), &found.targets, &wanted).unwrap_err();
-        assert!(error.contains("script is no [[bin]]") && error.contains("gone is not there"), "{error}");
+        assert!(error.contains("script is not a [[bin]]") && error.contains("gone is not there"), "{error}");
     }
 }

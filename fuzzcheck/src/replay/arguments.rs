@@ -1,4 +1,4 @@
-//! What a worker is told on its command line, and the limits among it that a person may set, too.
+//! The command line of a worker, and those limits of it that users may set, too.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use super::protocol::{Limits, Options};
 /// Limits of one run of a case that replace those of its target.
 #[derive(Debug, Args)]
 pub struct LimitArgs {
-    /// Virtual-machine steps of all statements of a case together.
+    /// Virtual-machine steps of all statements of a case.
     #[arg(long, value_name = "STEPS")]
     pub limit_vm_steps: Option<u64>,
-    /// Bytes that SQLite may ask its allocator for during a case.
+    /// Bytes that SQLite may allocate during a case, in total.
     #[arg(long, value_name = "BYTES")]
     pub limit_alloc_bytes: Option<u64>,
-    /// Bytes that SQLite may hold at a time, instead of what the target or the case sets; 0 is no limit.
+    /// Bytes that SQLite may hold at the same time, instead of what the target or the case sets; 0 for no limit.
     #[arg(long, value_name = "BYTES")]
     pub limit_heap_bytes: Option<u64>,
     /// Bytes on the simulated disk.
@@ -24,10 +24,10 @@ pub struct LimitArgs {
     /// Bytes of a string, blob or row.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub limit_length_bytes: Option<u32>,
-    /// Rows of all statements of a case together, instead of what the case sets; 0 is no limit.
+    /// Rows of all statements of a case, instead of what the case sets; 0 for no limit.
     #[arg(long, value_name = "ROWS")]
     pub limit_rows: Option<u64>,
-    /// SQLite's own limits on statements, expressions, programs and LIKE patterns where a case sets none, instead of
+    /// Use SQLite's own limits on statements, expressions, programs and LIKE patterns if a case sets none, instead of
     /// smaller ones.
     #[arg(long)]
     pub sqlite_limits: bool,
@@ -36,10 +36,10 @@ pub struct LimitArgs {
 /// Arguments of `worker`.
 #[derive(Debug, Args)]
 pub struct WorkerArgs {
-    /// File that says at which case the worker is.
+    /// The file to record the current case in.
     #[arg(long)]
     pub progress: PathBuf,
-    /// Say what each case did.
+    /// Report what each case did.
     #[arg(long)]
     pub digests: bool,
     /// Write every statement into the progress file.

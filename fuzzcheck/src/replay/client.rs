@@ -18,23 +18,23 @@ use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
 use super::symbols::Symbolizer;
 use super::watchdog::{self, Slot};
 
-/// Bytes of what a dying worker wrote that are read.
+/// Maximum bytes to read of a dying worker's output.
 const STDERR_BYTES_MAX: u64 = 1 << 20;
-/// Bytes of the statement text that a worker writes behind its progress.
+/// Maximum bytes of statement text that a worker writes after its progress.
 pub(super) const STATEMENT_BYTES: usize = 24;
 /// How often a worker may die before its first case.
 const FAILED_STARTS_MAX: u32 = 3;
 
-/// What became of a case.
+/// The outcome of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What the worker said; for a case that ended it, the crash.
+    /// The worker's result; for a case that ended it, the crash.
     pub result: CaseResult,
-    /// What our own code did wrong, if it did.
+    /// The failure of our own code, if any.
     pub harness_error: Option<String>,
 }
 
-/// A worker process, started when it is needed and again when it died.
+/// A worker process, started on demand and restarted after a death.
 pub struct Client {
     program: PathBuf,
     options: Options,
@@ -55,7 +55,7 @@ impl Client {
     /// A client of workers that are `program worker …`.
     ///
     /// # Errors
-    /// Where no temporary file can be made.
+    /// If no temporary file can be made.
     pub fn new(program: &Path, options: &Options) -> Result<Self> {
         let progress = NamedTempFile::with_prefix("tandem-progress-").context("making a temporary file")?;
         let slot = Arc::new(Slot::new(progress.reopen()?));
@@ -74,11 +74,11 @@ impl Client {
         Arc::clone(&self.slot)
     }
 
-    /// Runs cases, in order, whatever they do to the worker. Outcomes come in the order in which they
+    /// Runs cases in order, whatever they do to the worker. Outcomes come in the order in which they
     /// are known; the counts of oracles are in the second part. After an interruption some may be missing.
     ///
     /// # Errors
-    /// Where no worker can be started, or none gets as far as its first case.
+    /// If no worker can be started, or none gets as far as its first case.
     pub fn run(&mut self, mut jobs: Vec<Job>) -> Result<(Vec<Outcome>, BatchResult)> {
         let mut outcomes = Vec::new();
         while !jobs.is_empty() {
@@ -102,11 +102,11 @@ impl Client {
                         }
                         continue;
                     };
-                    // The others of the batch run again: they have no result yet, and those before the
+                    // The rest of the batch runs again: it has no results yet, and the cases before the
                     // dead one are known to be harmless.
                     let is_alone = jobs.len() == 1;
                     let job = jobs.remove(position);
-                    // Alone, and with its function known, a second run would say nothing new.
+                    // A second run of a single case would say nothing new if its function is known.
                     let is_clear = match cause.fault {
                         Fault::Sqlite => is_alone && cause.function.is_some(),
                         Fault::MemoryLimit => true,
@@ -142,7 +142,7 @@ impl Client {
     /// Ends the worker; the next case gets a new one.
     pub(crate) fn renew(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // A closed pipe is how a worker is told to end.
+            // A closed pipe tells the worker to end.
             drop(process.input.take());
             process.child.wait().ok();
         }
@@ -207,12 +207,12 @@ impl Client {
         }
         let text = Symbolizer::shared().in_words(&String::from_utf8_lossy(&text), &self.program);
         let cause = death::classify(status, &text, kill);
-        // Without a limit it is ours that takes all memory.
+        // Without a limit, it is our fault that memory runs out.
         let is_ours = cause.fault == Fault::MemoryLimit && self.options.worker_memory_mib == 0;
         Ok(Some(Cause { fault: if is_ours { Fault::Harness } else { cause.fault }, ..cause }))
     }
 
-    /// Runs a case that ended its worker once more, alone, to learn at which statement it does so.
+    /// Reruns a case that ended its worker, alone, to learn which statement does so.
     fn diagnose(&mut self, job: &Job, first: Cause) -> Result<Outcome> {
         let process = self.start(true)?;
         self.process = Some(process);

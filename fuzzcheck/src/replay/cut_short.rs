@@ -1,4 +1,4 @@
-//! Cases that a limit cut short: they passed as far as they ran, which says nothing of the rest.
+//! Cases that a limit cut short: they passed only as far as they ran.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What the end of a worker means: which kind of crash, in which function.
+//! Interprets the end of a worker: which kind of crash, in which function.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -10,22 +10,22 @@ use super::symbols::SIGNAL_PREFIX;
 /// Why the parent ended a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kill {
-    /// The case used more CPU time than it may.
+    /// The case exceeded its CPU time.
     CpuTime,
     /// The case used little CPU time, but did not end.
     WallTime,
-    /// The user does not want to wait.
+    /// The user interrupted.
     Interrupt,
 }
 
 /// The cause of a death.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cause {
-    /// What happened, as it stands in a signature: `SIGSEGV`, `asan-heap-buffer-overflow`, `hang`.
+    /// What happened, as in a signature: `SIGSEGV`, `asan-heap-buffer-overflow`, `hang`.
     pub kind: String,
     /// The function in which it happened, where that is known.
     pub function: Option<String>,
-    /// What the worker said last, for a person.
+    /// The last output of the worker, for people.
     pub message: String,
     /// Who is to blame.
     pub fault: Fault,
@@ -38,7 +38,7 @@ pub(super) enum Fault {
     Sqlite,
     /// Our own code.
     Harness,
-    /// The limit on the memory of the worker: our own code did not get what it needed for the case.
+    /// The worker's memory limit: our own code ran out of memory.
     MemoryLimit,
 }
 
@@ -72,25 +72,25 @@ pub(super) fn classify(status: ExitStatus, stderr: &str, kill: Option<Kill>) -> 
     }
     // A sanitizer's handler may come after ours and end the process in another way.
     match told_signal(stderr).or(status.signal().map(signal_name)) {
-        Some(signal) => cause(signal, culprit(stderr, false)),
+        Some(signal) => cause(signal, blamed_function(stderr, false)),
         None => Cause { fault: Fault::Harness, ..cause("exit", None) },
     }
 }
 
-/// What a process says of the fault that ends it: its kind, and the function where that is known. `None` where only a
-/// signal, an exit code or a panic tells.
+/// The fault that a process reports when it dies: its kind, and the function if known. `None` if there is only a
+/// signal, an exit code or a panic.
 pub(crate) fn told(text: &str) -> Option<(String, Option<String>)> {
     if has_overflowed(text) {
-        return Some(("stack-overflow".to_owned(), culprit(text, true)));
+        return Some(("stack-overflow".to_owned(), blamed_function(text, true)));
     }
     let is_out_of_memory = text.contains("memory allocation of ") && text.contains(" failed");
     if is_out_of_memory || text.contains("hard rss limit exhausted") {
-        return Some((OUT_OF_MEMORY.to_owned(), culprit(text, false)));
+        return Some((OUT_OF_MEMORY.to_owned(), blamed_function(text, false)));
     }
     sanitizer(text).or_else(|| Some(("assert".to_owned(), Some(assertion(text)?)))).or_else(|| valgrind(text))
 }
 
-/// The signature of a fault, wherever it is seen: what ends a process is a crash, what does not end is a hang.
+/// The signature of a fault: what ends a process is a crash, what does not end is a hang.
 pub(crate) fn signature(kind: &str, function: Option<&str>) -> String {
     let class = if ["timeout", "blocked"].contains(&kind) { "hang" } else { "crash" };
     format!("{class}/{kind}/{}", function.unwrap_or("-"))
@@ -130,14 +130,14 @@ fn sanitizer(stderr: &str) -> Option<(String, Option<String>)> {
             "allocator" | "out" | "requested" | "allocation-size-too-big" => OUT_OF_MEMORY.to_owned(),
             _ => format!("asan-{class}"),
         };
-        return Some((kind, culprit(report, false)));
+        return Some((kind, blamed_function(report, false)));
     }
     let (_, report) = stderr.split_once(": runtime error: ")?;
     let words = report.split(['\n', ':']).next().unwrap_or_default().split(' ');
     let plain =
         words.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'));
     let class: Vec<&str> = plain.take(4).collect();
-    Some((format!("ubsan-{}", class.join("-")), culprit(report, false)))
+    Some((format!("ubsan-{}", class.join("-")), blamed_function(report, false)))
 }
 
 /// The functions of each stack in a report, innermost first.
@@ -162,9 +162,9 @@ fn stacks(report: &str) -> Vec<Vec<&str>> {
     stacks
 }
 
-/// What the first stack of a report is named after.
-pub(crate) fn culprit(report: &str, is_overflow: bool) -> Option<String> {
-    // A second one tells who freed or allocated the memory.
+/// The function that the first stack of a report is blamed on.
+pub(crate) fn blamed_function(report: &str, is_overflow: bool) -> Option<String> {
+    // A second stack shows who freed or allocated the memory.
     blame(stacks(report).into_iter().next()?, is_overflow)
 }
 

@@ -1,4 +1,4 @@
-//! Several workers over one stream of cases.
+//! Runs a stream of cases on several workers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,7 +62,7 @@ impl<'a> Feed<'a> {
 /// for long.
 ///
 /// # Errors
-/// Where workers cannot be started.
+/// If workers cannot be started.
 pub fn run_all(
     program: &Path,
     options: &Options,
@@ -134,7 +134,7 @@ fn pair((cases, jobs): Batch, outcomes: Vec<Outcome>) -> Vec<Done> {
             heap_bytes: job.heap_bytes,
             body: job.body,
             index: job.index,
-            kept: named.kept,
+            provenance: named.provenance,
         })
     });
     done.collect()

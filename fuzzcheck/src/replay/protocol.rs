@@ -1,5 +1,5 @@
-//! What parent and worker say to each other: batches of cases one way as binary frames, their results
-//! the other way as a line of JSON.
+//! The messages between parent and worker: batches of cases as binary frames in one direction, their results
+//! as a line of JSON in the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -67,17 +67,17 @@ fn read_array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
 /// Sends a batch.
 ///
 /// # Errors
-/// Where the worker is gone.
+/// If the worker is gone.
 pub fn write_batch(jobs: &[Job], out: &mut impl Write) -> io::Result<()> {
     out.write_all(&(jobs.len() as u32).to_le_bytes())?;
     jobs.iter().try_for_each(|job| job.write(out))?;
     out.flush()
 }
 
-/// Receives a batch; `None` where the parent has closed the pipe.
+/// Receives a batch; `None` if the parent has closed the pipe.
 ///
 /// # Errors
-/// Where the pipe breaks in the middle of one.
+/// If the pipe breaks in the middle of one.
 pub fn read_batch(input: &mut impl Read) -> io::Result<Option<Vec<Job>>> {
     let count = match read_array(input) {
         Ok(bytes) => u32::from_le_bytes(bytes),
@@ -96,7 +96,7 @@ pub struct FoundBug {
     pub message: String,
 }
 
-/// What a worker says of one case.
+/// A worker's result for one case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
     /// The case.
@@ -111,7 +111,7 @@ pub struct CaseResult {
     /// The limits that cut it short.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_short: BTreeSet<Limit>,
-    /// What the case did, where that is asked for.
+    /// What the case did, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<CaseDigest>,
     /// What it did, for a comparison with another build ([`Options::is_transcribing`]).
@@ -130,7 +130,7 @@ pub struct CaseDigest {
     pub is_cut_short: bool,
 }
 
-/// See [`CaseDigest`].
+/// What a statement did, for [`CaseDigest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementDigest {
     /// The keyword with which it begins.
@@ -204,7 +204,7 @@ impl OracleCounts {
     }
 }
 
-/// What a worker says of a batch.
+/// A worker's results for a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchResult {
     /// One per case, in order.
@@ -226,21 +226,21 @@ pub struct Options {
     pub is_twice: bool,
     /// A planted bug, by name.
     pub plant: Option<String>,
-    /// Refuse nothing of what leads to a known bug.
+    /// Do not steer around known bugs.
     pub meets_known_bugs: bool,
     /// Send transcripts instead of judging.
     pub is_transcribing: bool,
     /// Limits that replace those of the target.
     pub limits: Limits,
-    /// CPU milliseconds after which a case counts as hanging.
+    /// CPU milliseconds after which a case counts as a hang.
     pub timeout_ms: u64,
-    /// MiB of address space of a worker; 0 is no limit.
+    /// MiB of address space per worker; 0 for no limit.
     pub worker_memory_mib: u64,
-    /// Say what each case did.
+    /// Report what each case did.
     pub has_digests: bool,
     /// Where workers that count what they reach keep it: `LLVM_PROFILE_FILE` of clang.
     pub profile: Option<PathBuf>,
-    /// What workers are run under: a program and its arguments, or nothing.
+    /// The command to run workers under: a program and its arguments, or nothing.
     pub prefix: Vec<String>,
     /// Variables that workers are run with.
     pub environment: Vec<(String, String)>,

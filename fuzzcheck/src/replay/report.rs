@@ -1,4 +1,4 @@
-//! What all runs add up to.
+//! The sum of all results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,9 @@ use tandem::targets::Target;
 use super::client::Outcome;
 use super::cut_short::CutShort;
 use super::protocol::{BatchResult, FoundBug, OracleCounts};
-use crate::source::Kept;
+use crate::source::Provenance;
 
-/// Slowest cases that are remembered.
+/// How many of the slowest cases are remembered.
 const SLOWEST_MAX: usize = 100;
 
 /// A case that was run.
@@ -26,25 +26,25 @@ pub struct Done {
     pub heap_bytes: Option<u64>,
     /// Its place among all cases, from 1.
     pub index: u64,
-    /// What a corpus says of it.
-    pub kept: Option<Kept>,
-    /// What became of it.
+    /// Its entry in a corpus.
+    pub provenance: Option<Provenance>,
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
 impl Done {
-    /// Whether it shows a bug that it is not known for.
+    /// Whether it shows a bug other than its known one.
     pub fn has_unknown_bugs(&self) -> bool {
         self.outcome.result.bugs.iter().any(|bug| !is_known(self.known(), bug))
     }
 
-    /// The signature that it is kept for, if it is known to show a bug.
+    /// The signature of its known bug, if it has one.
     fn known(&self) -> Option<&str> {
-        self.kept.as_ref()?.known()
+        self.provenance.as_ref()?.known()
     }
 }
 
-/// Whether a case that is kept for the signature `known` is expected to show `bug`.
+/// Whether a case whose known bug has the signature `known` is expected to show `bug`.
 pub fn is_known(known: Option<&str>, bug: &FoundBug) -> bool {
     known == Some(&bug.signature)
 }
@@ -69,16 +69,16 @@ pub struct Slow {
     pub vm_steps: u64,
 }
 
-/// A case that does not show the bug that it is kept for.
+/// A case that does not show its known bug.
 #[derive(Debug, Clone)]
 pub struct Silent {
     /// Its name.
     pub case: String,
-    /// What its corpus says of it.
-    pub kept: Kept,
+    /// Its entry in the corpus.
+    pub provenance: Provenance,
 }
 
-/// See the module.
+/// The results of a run.
 #[derive(Default)]
 pub struct Report {
     /// Cases that were run.
@@ -87,9 +87,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Cases in which our own code failed: name and message.
     pub harness_errors: Vec<(String, String)>,
-    /// Cases that show the known bug that they are kept for.
+    /// Cases that show their known bug.
     pub known: Vec<String>,
-    /// Cases that are kept for a known bug and do not show it: it is fixed, or not to be seen in this build.
+    /// Cases that do not show their known bug: it is fixed, or this build cannot show it.
     pub silent: Vec<Silent>,
     /// Cases that a limit cut short, by their place among all: name and limits.
     pub cut_short: BTreeMap<u64, (String, BTreeSet<Limit>)>,
@@ -100,7 +100,7 @@ pub struct Report {
     pub oracles: BTreeMap<String, OracleCounts>,
     /// Statements refused because they lead to a known bug, by its name.
     pub avoided: BTreeMap<String, u64>,
-    /// CPU time of all cases in nanoseconds, without what the workers need besides.
+    /// CPU time of all cases in nanoseconds, without the overhead of the workers.
     pub cpu_ns: u64,
     /// The slowest cases, slowest first.
     pub slowest: Vec<Slow>,
@@ -128,8 +128,10 @@ impl Report {
             self.cut_short.insert(done.index, (done.name.clone(), result.cut_short.clone()));
         }
         if done.known().is_some() && !done.has_unknown_bugs() {
-            match done.kept {
-                Some(kept) if result.bugs.is_empty() => self.silent.push(Silent { case: done.name, kept }),
+            match done.provenance {
+                Some(provenance) if result.bugs.is_empty() => {
+                    self.silent.push(Silent { case: done.name, provenance })
+                }
                 _ => self.known.push(done.name),
             }
         } else if !result.bugs.is_empty() {

@@ -1,4 +1,4 @@
-//! Addresses of a stack into functions, files and lines: what `llvm-symbolizer` does for a sanitizer, within the parent.
+//! Symbolizes stacks: functions, files and lines, as `llvm-symbolizer` does for a sanitizer, but within the parent.
 //! It reads the debug information of a worker once, where a symbolizer would do so at each crash.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use addr2line::Loader;
 use tandem::stack::{LINE_PREFIX, is_ignored};
 
-/// Most bytes of a source file that is read for the opcode at a line.
+/// Largest source file to read for the opcode at a line.
 const SOURCE_BYTES_MAX: u64 = 64 << 20;
 /// Lines before the one of the stack among which an opcode's `case` is looked for.
 const OPCODE_LINES_MAX: usize = 1500;
@@ -21,7 +21,7 @@ const OF_THE_LINKER: [&str; 4] = ["_end", "_edata", "_etext", "__bss_start"];
 /// The function that runs all opcodes; where in it something happened, its name does not say.
 const INTERPRETER: &str = "sqlite3VdbeExec";
 
-/// See the module.
+/// A symbolizer.
 #[derive(Default)]
 pub(crate) struct Symbolizer {
     /// By path; `None` for a file without symbols.
@@ -88,7 +88,7 @@ impl Symbolizer {
         out
     }
 
-    /// Writes those frames of an address that are wanted, as sanitizers do; false where nothing is known of it.
+    /// Writes those frames of an address that are wanted, as sanitizers do; false if nothing is known of it.
     fn write(
         &mut self,
         out: &mut String,

@@ -1,7 +1,7 @@
-//! Ends workers that stay at one case.
+//! Ends workers that hang.
 //!
-//! A hang is CPU time, not time: on a busy machine a worker may stand still for long and be well. Only
-//! where a worker uses none, a generous limit of wall time applies.
+//! A hang is measured in CPU time: on a busy machine, a healthy worker may wait for long. Only
+//! if a worker uses none, a generous limit of wall time applies.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -13,9 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::death::Kill;
 
-/// How often the workers are looked at.
+/// How often the workers are checked.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// What workers have to finish their batches after an interruption.
+/// How long workers may take to finish their batches after an interruption.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How often a worker that hangs is asked where it is, and how long it gets for each answer.
 const SAMPLES: u32 = 7;
@@ -67,8 +67,8 @@ impl Slot {
     }
 }
 
-/// Lets a worker say several times where it is ([`tandem::stack::report_signals`]): what is on its stack each time is
-/// what goes round.
+/// Asks a worker several times where it is ([`tandem::stack::report_signals`]): what is on its stack each time is
+/// the loop.
 fn ask(pid: Pid) {
     for _ in 0..SAMPLES {
         kill_process(pid, Signal::USR2).ok();

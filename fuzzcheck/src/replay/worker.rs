@@ -1,6 +1,6 @@
 //! The worker: reads batches of cases from standard input, runs them, writes results to standard output.
 //!
-//! Before each case it writes the case's index into the progress file, which the parent reads when the
+//! Before each case it writes the index of the case into the progress file, which the parent reads when the
 //! worker dies or seems to hang: a write to a file costs half a microsecond and wakes nobody.
 
 use std::fs::File;
@@ -19,13 +19,13 @@ use tandem::targets::Judged;
 use super::client::STATEMENT_BYTES;
 use super::protocol::{self, BatchResult, CaseDigest, CaseResult, FoundBug, Job, Options};
 
-/// Names the VFS of an extension that is built in, through which cases open their files.
+/// The VFS of a compiled-in extension, through which cases open their files.
 const VFS_VARIABLE: &str = "TANDEM_VFS";
 
 /// Runs until standard input ends.
 ///
 /// # Errors
-/// Where a pipe or the progress file breaks.
+/// If a pipe or the progress file breaks.
 pub fn run(options: &Options, progress: &Path, traces_statements: bool) -> Result<()> {
     let mut runner = Runner::isolated(options)?;
     if options.is_transcribing {
@@ -108,7 +108,7 @@ fn limit_memory(mib: u64) -> Result<()> {
     }
     // With less than it has already, a worker would get as far as the heap that it has freed happens to reach.
     if let Some(bytes) = tandem::stack::address_space_bytes().filter(|&bytes| bytes > mib << 20) {
-        bail!("a worker has {} MiB before its first case, and may have {mib}", bytes >> 20);
+        bail!("a worker needs {} MiB before its first case, but is limited to {mib}", bytes >> 20);
     }
     let maximum = getrlimit(Resource::As).maximum;
     let current = Some(maximum.map_or(mib << 20, |most| most.min(mib << 20)));
@@ -125,7 +125,7 @@ impl Runner {
     /// For a process that does nothing else with SQLite.
     ///
     /// # Errors
-    /// Where the planted bug of the options is unknown.
+    /// If the planted bug of the options is unknown.
     pub fn isolated(options: &Options) -> Result<Self> {
         let mut executor = Executor::isolated();
         if let Some(name) = &options.plant {

@@ -1,7 +1,7 @@
 //! Files with one case.
 //!
-//! What a file is for is said by `--target`, or by the folder that it lies in: one named after a target, as
-//! `fuzz/corpus/db_sql`, or after a target and another build, as `fuzz/corpus/db_sql-3.40.0`. Then its bytes are read
+//! The target of a file is given by `--target`, or by its folder: one named after a target, as
+//! `fuzz/corpus/db_sql`, or after a target and a configuration, as `fuzz/corpus/db_sql-3.40.0`. Then its bytes are read
 //! as that fuzz target reads them, for which any bytes are a case: libFuzzer keeps what its own mutations make of an
 //! envelope, and cuts what is longer than `-max_len`. Elsewhere the form of the file tells, and a damaged envelope is
 //! an error.
@@ -19,7 +19,7 @@ use super::NamedCase;
 /// Reads a file with one case; `target` is as in [`super::open`].
 ///
 /// # Errors
-/// Where it cannot be read or decoded; with its name.
+/// If it cannot be read or decoded; with its name.
 pub(crate) fn single(path: &Path, target: Option<&'static Target>) -> Result<NamedCase> {
     let content = read(path)?;
     let (target, case) = match target.or_else(|| target_of(path)) {
@@ -30,7 +30,7 @@ pub(crate) fn single(path: &Path, target: Option<&'static Target>) -> Result<Nam
             (named.unwrap_or_else(|| suited_to(Form::of(&content))), case)
         }
     };
-    Ok(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
+    Ok(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, provenance: None })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -57,7 +57,7 @@ fn target_of(path: &Path) -> Option<&'static Target> {
     Target::by_name(name).or_else(|| target_named(name).filter(|_| is_of_fuzzing()))
 }
 
-/// The target that names a folder of its inputs, where that is of one build ([`crate::build::flavor::Flavor::name_of`]).
+/// The target that names a folder of its inputs, where that is of one build ([`crate::build::configuration::Configuration::name_of`]).
 pub(crate) fn target_named(folder: &str) -> Option<&'static Target> {
     Target::by_name(folder.split('-').next()?)
 }

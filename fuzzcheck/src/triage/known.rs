@@ -1,8 +1,8 @@
-//! Which signatures are known: those of cases that corpora keep for a bug that is not fixed, and of the bugs that runs
+//! Which signatures are known: those of cases in corpora with a bug that is not fixed, and of the bugs that runs
 //! steer around ([`tandem::known`]).
 //!
-//! A signature is known as a whole or not at all: of a bug of which only the beginning of one is noted, a finding that
-//! begins so is as likely another bug.
+//! Signatures are compared as a whole: if only the beginning of one is known, a finding that
+//! begins the same may well be another bug.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use tandem::known::KNOWN;
 
 use crate::source;
 
-/// What is known of a signature, in words, by signature.
+/// Descriptions of known bugs, by signature.
 pub(crate) struct Known(BTreeMap<String, String>);
 
 impl Known {
     /// All that these corpora know; and the library, whose bugs are those of the bundled SQLite.
     ///
     /// # Errors
-    /// Where a corpus cannot be read.
+    /// If a corpus cannot be read.
     pub(crate) fn all(corpora: &[PathBuf], is_bundled: bool) -> Result<Self> {
         let is_whole = |signature: &str| !signature.ends_with('/');
         let of_library = KNOWN.iter().filter(|bug| is_bundled && is_whole(bug.signature));
@@ -37,7 +37,7 @@ impl Known {
     /// As [`Known::all`], with the corpora of a working copy, where it has any.
     ///
     /// # Errors
-    /// Where a corpus cannot be read.
+    /// If a corpus cannot be read.
     pub(crate) fn of_project(project: &Path, is_bundled: bool) -> Result<Self> {
         let corpora = project.join("corpus");
         Self::all(if corpora.exists() { std::slice::from_ref(&corpora) } else { &[] }, is_bundled)

@@ -1,7 +1,7 @@
-//! From a pile of cases to a list of bugs.
+//! Sorts cases into bugs.
 //!
-//! Cases with the same signature show the same bug; the smallest of them is made smaller still. What is learned is
-//! kept between runs ([`state`]), so that a bug is told from one that was there before, and counted.
+//! Cases with the same signature show the same bug; the smallest of them is minimized. The results are
+//! kept between runs ([`state`]), so that new bugs can be told from old ones.
 
 pub(crate) mod known;
 pub(crate) mod state;

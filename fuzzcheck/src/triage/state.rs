@@ -1,4 +1,4 @@
-//! What is known of each bug, in `triage.json` of a folder, and the smallest case of each beside it.
+//! The state of `triage`: all bugs in `triage.json`, with the smallest case of each beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const NAME_CHARS_MAX: usize = 60;
 /// A bug.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bug {
-    /// When it was seen first and last, in UTC.
+    /// When it was first and last seen, in UTC.
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Identities of the cases that show it.
@@ -29,16 +29,16 @@ pub(crate) struct Bug {
     pub target: String,
     /// Its smallest case, in the folder.
     pub smallest: String,
-    /// Whether nothing smaller was to be found.
+    /// Whether no smaller case was found.
     pub is_minimal: bool,
     /// Optimizations without which it is gone.
     #[serde(default)]
     pub guilty_optimizations: Vec<String>,
-    /// What the smallest case says.
+    /// The message of the smallest case.
     pub message: String,
 }
 
-/// See the module.
+/// The state of `triage`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct State {
     version: u32,
@@ -49,10 +49,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// That of a folder, which may be new.
+    /// Opens that of a folder, which may be new.
     ///
     /// # Errors
-    /// Where it cannot be read, or is of a later format.
+    /// If it cannot be read, or is of a later format.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
         let path = folder.join(FILE);
@@ -62,7 +62,7 @@ impl State {
         let text = std::fs::read(&path).with_context(|| format!("{}", path.display()))?;
         let state: Self = serde_json::from_slice(&text).with_context(|| {
             format!(
-                "{}: this is no state of `triage`: remove it, or name another folder with --state",
+                "{}: not a state of `triage`: remove it, or use another folder with --state",
                 path.display()
             )
         })?;
@@ -75,7 +75,7 @@ impl State {
     /// Writes it.
     ///
     /// # Errors
-    /// Where it cannot be written; the old one is then as it was.
+    /// If it cannot be written; the old one is then unchanged.
     pub(crate) fn save(&self) -> Result<()> {
         files::write(&self.folder.join(FILE), &serde_json::to_vec_pretty(self)?)
     }
@@ -86,7 +86,7 @@ impl State {
     }
 }
 
-/// A name for a file: what can stand in one, and enough of a digest to be its own.
+/// A valid file name, with part of a digest to make it unique.
 pub(crate) fn file_name(signature: &str) -> String {
     let plain = |char: char| if char.is_ascii_alphanumeric() || char == '_' { char } else { '-' };
     let name: String = signature.chars().map(plain).take(NAME_CHARS_MAX).collect();

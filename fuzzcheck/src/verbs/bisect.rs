@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::bisecting::{Bisected, Build, Tried};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::Options;
 use crate::replay::arguments::LimitArgs;
 use crate::replay::cut_short::CutShort;
@@ -21,37 +21,37 @@ use crate::verbs::Verb;
 use crate::verbs::lookup::find;
 use crate::verbs::shared::target_by_name;
 
-/// Say since which release a case shows its bug, and until which.
+/// Find the first and the last release in which a case shows its bug.
 ///
-/// Halves the releases that crates bundle, or your own (--releases DIR). Exit codes: 0 told, 2 wrong
+/// Searches the releases that crates bundle, or your own (--releases DIR). Exit codes: 0 found, 2 wrong
 /// usage, or a case that shows nothing in any release.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with a case, or the id of one in the corpora, or its beginning.
+    /// A file with a case, or the id of one in the corpora, which may be shortened.
     case: String,
     /// Where to look for an id [default: corpus/]
     #[arg(long, value_name = "PATH")]
     corpus: Vec<PathBuf>,
-    /// Run a single file on this target instead of the one that it seems to be for.
+    /// Run a single file on this target instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The finding to look for [default: the most important one of the first release that shows any]
+    /// The signature to look for [default: the most important one of the first release that shows any]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
     /// Limits.
     #[command(flatten)]
     limits: LimitArgs,
-    /// The lane, and what is built in [default lane: debug]. --sqlite-version names a release that shows the bug, which
+    /// The configuration [default: --build debug]. --sqlite-version names a release that shows the bug, which
     /// is then tried first.
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// Refuse nothing of what leads to a known bug of SQLite.
+    configuration: ConfigurationArgs,
+    /// Do not steer around known bugs of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
-    /// CPU milliseconds after which the case counts as hanging.
+    /// CPU milliseconds after which the case counts as a hang.
     #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: u64,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
@@ -59,22 +59,31 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The lanes in which cases are judged; without assertions many an old bug does not show.
-const LANES: [Lane; 6] =
-    [Lane::Debug, Lane::Release, Lane::Asan, Lane::Ubsan, Lane::Memdebug, Lane::Valgrind];
+/// The builds to bisect with; many old bugs do not show without assertions.
+const BUILDS: [BuildKind; 6] = [
+    BuildKind::Debug,
+    BuildKind::Release,
+    BuildKind::Asan,
+    BuildKind::Ubsan,
+    BuildKind::Memdebug,
+    BuildKind::Valgrind,
+];
 
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let target = target_by_name(self.target.as_deref())?;
         let (named, code) = find(&self.case, &self.corpus, target)?;
-        if let Some(folder) = &self.flavor.sqlite {
+        if let Some(folder) = &self.configuration.sqlite {
             bail!(
-                "--sqlite {}: what is bisected are releases, also those of --releases DIR",
+                "--sqlite {}: only releases can be bisected, including those of --releases DIR",
                 folder.display()
             );
         }
-        let hint = self.flavor.sqlite_version.as_deref();
-        let flavor = Flavor::new(&FlavorArgs { sqlite_version: None, ..self.flavor.clone() }, &LANES)?;
+        let hint = self.configuration.sqlite_version.as_deref();
+        let configuration = Configuration::new(
+            &ConfigurationArgs { sqlite_version: None, ..self.configuration.clone() },
+            &BUILDS,
+        )?;
         let options = Options {
             meets_known_bugs: self.meet_known_bugs,
             limits: (&self.limits).into(),
@@ -83,9 +92,9 @@ impl Verb for Args {
             ..Options::default()
         };
         let project = project();
-        let releases = Releases::new(self.flavor.releases.as_deref())?;
+        let releases = Releases::new(self.configuration.releases.as_deref())?;
         let build = Build {
-            flavor: &flavor,
+            configuration: &configuration,
             releases: &releases,
             project: &project,
             may_install: !self.no_install,
@@ -95,13 +104,13 @@ impl Verb for Args {
             let what =
                 self.signature.as_ref().map_or("a finding".to_owned(), |signature| format!("`{signature}`"));
             bail!(
-                "{}: none of the {} releases shows {what} in the lane {}: try another --lane, --meet-known-bugs, or higher limits",
+                "{}: none of the {} releases shows {what} in the {} build: try another --build, --meet-known-bugs, or higher limits",
                 named.name,
                 releases.names().len(),
-                flavor.lane
+                configuration.build
             );
         };
-        let document = Document::new(&named.name, flavor.lane, &bisected);
+        let document = Document::new(&named.name, configuration.build, &bisected);
         if self.json {
             let document = serde_json::to_string_pretty(&document)?;
             ui::line(format_args!("{document}"))?;
@@ -121,12 +130,12 @@ fn print(bisected: &Bisected, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// For machines.
+/// The JSON document.
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
     case: &'a str,
-    lane: &'a str,
+    build: &'a str,
     signature: &'a str,
     since: &'a str,
     until: &'a str,
@@ -146,7 +155,7 @@ struct Release<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(case: &'a str, lane: Lane, bisected: &'a Bisected) -> Self {
+    fn new(case: &'a str, build: BuildKind, bisected: &'a Bisected) -> Self {
         let release = |tried: &'a Tried| {
             let (seen, error) = match &tried.shown {
                 Ok(seen) => (Some(seen), None),
@@ -164,7 +173,7 @@ impl<'a> Document<'a> {
         Self {
             version: 1,
             case,
-            lane: lane.name(),
+            build: build.name(),
             signature: &bisected.signature,
             since: bisected.since(),
             until: bisected.until(),

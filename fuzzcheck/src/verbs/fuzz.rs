@@ -12,20 +12,20 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tandem::corpus::seeding::Beginning;
 use tandem::targets::Target;
-use tandem::targets::focus::Report;
+use tandem::targets::directed::Report;
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::focus::{self, Prepared};
-use crate::fuzzing::checks::{Check, LaneCheck, PairCheck};
+use crate::differential::named;
+use crate::directed::{self, Prepared};
+use crate::fuzzing::checks::{BuildCheck, Check, DifferentialCheck};
 use crate::fuzzing::follower::{self, Counts, Follower};
 use crate::fuzzing::plan::{self, Plan};
 use crate::fuzzing::session::{Progress, Session};
-use crate::lane::Lane;
-use crate::pairing::named;
 use crate::replay::Options;
 use crate::tools;
 use crate::triage::known::Known;
@@ -33,52 +33,52 @@ use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{interrupt_flag, target_by_name};
 
-/// Fuzz one target: from checking the tools to saying what was found.
+/// Fuzz one target, from checking the tools to reporting the findings.
 ///
-/// Installs what it may, writes seeds, keeps libFuzzer going over its crashes. Exit codes: 0 nothing was found, 1 findings,
-/// 2 wrong usage or a failure of our own.
+/// Installs missing tools, writes seeds, restarts libFuzzer after crashes. Exit codes: 0 nothing was found, 1 findings,
+/// 2 wrong usage or an internal error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The target.
     target: String,
-    /// Seconds after which to stop; without, until Ctrl-C.
+    /// Seconds after which to stop [default: at Ctrl-C]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     max_total_time_s: Option<u64>,
-    /// CPU seconds of all processes together after which to stop, those that run cases again included.
+    /// CPU seconds after which to stop, summed over all processes, including those that rerun cases.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     max_cpu_s: Option<u64>,
     /// Processes that fuzz at the same time and share the corpus.
     #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
-    /// The build to fuzz [default lane: asan]
+    /// The build to fuzz [default: asan]
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// Run what is new to the corpus, and a sample of the rest, again in these lanes [default: debug, where another SQLite
+    configuration: ConfigurationArgs,
+    /// Rerun new cases of the corpus, and a sample of the rest, in these builds [default: debug, if another SQLite
     /// than the bundled one is fuzzed]
-    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
-    rerun: Vec<Lane>,
-    /// Run nothing again.
+    #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
+    rerun: Vec<BuildKind>,
+    /// Run nothing in other builds.
     #[arg(long, conflicts_with = "rerun")]
     no_rerun: bool,
-    /// Run the same on another build, too, and compare what both did: `bundled`, a version, a folder, as for `compare engines`.
-    #[arg(long, value_name = "BUILD")]
-    pair: Option<String>,
-    /// With --rerun or --pair: every how many cases one is in the sample.
+    /// Run the same cases in another configuration and compare the results: `bundled`, a version, a folder, as for `compare engines`.
+    #[arg(long, value_name = "CONFIGURATION")]
+    differential: Option<String>,
+    /// With --rerun or --differential: one case in N is in the sample.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     sample_every: u32,
-    /// Where fuzzing is turned to.
+    /// What fuzzing is directed at.
     #[command(flatten)]
-    focus: FocusArgs,
+    directed: DirectedArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document at the end instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
     /// Arguments for libFuzzer.
@@ -86,24 +86,24 @@ pub(crate) struct Args {
     libfuzzer: Vec<String>,
 }
 
-/// Where fuzzing is turned to.
+/// What fuzzing is directed at.
 #[derive(Debug, clap::Args)]
-pub(super) struct FocusArgs {
-    /// Turn to functions of SQLite: by name, by source file (btree.c), or those that a unified diff changes.
+pub(super) struct DirectedArgs {
+    /// Directed fuzzing: the target functions of SQLite, by name, by source file (btree.c) or as a unified diff of them.
     #[arg(long, value_name = "FUNCTION|MODULE|DIFF,...", value_delimiter = ',')]
-    pub(super) focus: Vec<String>,
-    /// Only count how often they are reached, to compare with.
-    #[arg(long, requires = "focus")]
-    pub(super) count_focus_only: bool,
+    pub(super) directed: Vec<String>,
+    /// Only count how often the target functions are reached, as a baseline.
+    #[arg(long, requires = "directed")]
+    pub(super) count_directed_only: bool,
 }
 
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let target = target_by_name(Some(&self.target))?.context("a target is needed")?;
-        let flavor = Flavor::new(&self.flavor, &Lane::FUZZED)?;
-        let rerun = lanes_that_follow(self, &flavor);
+        let configuration = Configuration::new(&self.configuration, &BuildKind::FUZZED)?;
+        let rerun = builds_that_follow(self, &configuration);
         let mut plan = Plan {
-            flavor,
+            configuration,
             project: self.project.clone().unwrap_or_else(project),
             target: target.name,
             toolchain: self.toolchain.clone(),
@@ -111,22 +111,22 @@ impl Verb for Args {
             cpu_time: self.max_cpu_s.map(Duration::from_secs),
             jobs: usize::from(self.jobs),
             arguments: self.libfuzzer.clone(),
-            sample_every: (!rerun.is_empty() || self.pair.is_some()).then_some(self.sample_every),
-            focus: None,
+            sample_every: (!rerun.is_empty() || self.differential.is_some()).then_some(self.sample_every),
+            directed: None,
         };
         plan.check_project()?;
         tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
-        // What is written now is new to the lanes that follow, too.
+        // The builds that follow have not run the seeds either.
         let seen = follower::names(&plan.corpus())?;
-        let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
+        let beginning = if plan.configuration.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         let (count, what) = target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
         eprintln!("fuzzcheck: {count} {what} in {}", plan.corpus().display());
         plan.build()?;
-        let focus = prepare_focus(self, &plan)?;
-        plan.focus = focus.as_ref().map(Prepared::order);
+        let directed = prepare_directed(self, &plan)?;
+        plan.directed = directed.as_ref().map(Prepared::order);
         let follower = follow(self, &rerun, &plan, target, seen)?;
 
-        let known = Known::of_project(&plan.project, plan.flavor.what().is_empty())?;
+        let known = Known::of_project(&plan.project, plan.configuration.what().is_empty())?;
 
         let stop = interrupt_flag()?;
         let mut display = Display::new(plan.time);
@@ -137,7 +137,7 @@ impl Verb for Args {
             bail!("the target {} executed nothing", target.name);
         }
         let mut summary = Summary::new(&plan, &progress, elapsed, &known);
-        summary.focus = focus.map(|focus| focus.report()).transpose()?;
+        summary.directed = directed.map(|directed| directed.report()).transpose()?;
         if self.json {
             let document = serde_json::to_string_pretty(&summary)?;
             ui::line(format_args!("{document}"))?;
@@ -155,48 +155,52 @@ impl Verb for Args {
     }
 }
 
-/// What the target is turned to, if that is asked for.
-fn prepare_focus(args: &Args, plan: &Plan) -> Result<Option<Prepared>> {
-    let words = &args.focus.focus;
+/// Prepares directed fuzzing, if requested.
+fn prepare_directed(args: &Args, plan: &Plan) -> Result<Option<Prepared>> {
+    let words = &args.directed.directed;
     if words.is_empty() {
         return Ok(None);
     }
-    let environment = plan.flavor.run_environment();
-    let prepared = Prepared::new(&plan.program()?, &environment, words, !args.focus.count_focus_only)?;
-    eprintln!("fuzzcheck: focus on {}", prepared.in_words());
+    let environment = plan.configuration.run_environment();
+    let prepared = Prepared::new(&plan.program()?, &environment, words, !args.directed.count_directed_only)?;
+    eprintln!("fuzzcheck: directed at {}", prepared.in_words());
     Ok(Some(prepared))
 }
 
-/// The lanes in which new cases run again.
-fn lanes_that_follow(args: &Args, flavor: &Flavor) -> Vec<Lane> {
-    if args.rerun.is_empty() && !args.no_rerun { plan::lanes_that_follow(flavor) } else { args.rerun.clone() }
+/// The builds in which new cases are rerun.
+fn builds_that_follow(args: &Args, configuration: &Configuration) -> Vec<BuildKind> {
+    if args.rerun.is_empty() && !args.no_rerun {
+        plan::builds_that_follow(configuration)
+    } else {
+        args.rerun.clone()
+    }
 }
 
-/// What runs new cases again, if that is asked for.
+/// What reruns new cases, if anything.
 fn follow(
     args: &Args,
-    rerun: &[Lane],
+    rerun: &[BuildKind],
     plan: &Plan,
     target: &'static Target,
     seen: BTreeSet<OsString>,
 ) -> Result<Option<Follower>> {
     let mut checks: Vec<Box<dyn Check>> = Vec::new();
-    for lane in rerun {
-        if !Lane::JUDGING.contains(lane) {
-            bail!("--rerun: cases are not judged in the lane {lane}");
+    for build in rerun {
+        if !BuildKind::JUDGING.contains(build) {
+            bail!("--rerun: cases are not judged in the {build} build");
         }
-        let worker = Worker::build(&plan.flavor.in_lane(*lane), &plan.project, !args.no_install)?;
-        checks.push(Box::new(LaneCheck::new(&worker)?));
+        let worker = Worker::build(&plan.configuration.with_build(*build), &plan.project, !args.no_install)?;
+        checks.push(Box::new(BuildCheck::new(&worker)?));
     }
-    if let Some(other) = &args.pair {
+    if let Some(other) = &args.differential {
         let options =
             Options { timeout_ms: TIMEOUT_MS, worker_memory_mib: WORKER_MEMORY_MIB, ..Options::default() };
-        let release = plan.flavor.in_lane(Lane::Release);
+        let release = plan.configuration.with_build(BuildKind::Release);
         let builds = [
-            named::of_flavor(&release, options.clone(), &plan.project, !args.no_install)?,
+            named::of_configuration(&release, options.clone(), &plan.project, !args.no_install)?,
             named::build(other, options, &plan.project, !args.no_install)?,
         ];
-        checks.push(Box::new(PairCheck::new([release.name(), other.clone()], &builds)?));
+        checks.push(Box::new(DifferentialCheck::new([release.name(), other.clone()], &builds)?));
     }
     if checks.is_empty() {
         return Ok(None);
@@ -204,7 +208,7 @@ fn follow(
     Follower::new(checks, target, plan.corpus(), seen, plan.artifacts(), plan.sample()).map(Some)
 }
 
-/// Shows how a session goes on.
+/// Shows the progress of a session.
 struct Display {
     ticker: ui::Ticker,
     time: Option<Duration>,
@@ -246,24 +250,24 @@ struct Summary {
     version: u32,
     target: &'static str,
     seconds: f64,
-    /// Of all processes together; `None` where the system does not tell.
+    /// Of all processes together; `None` if the system does not tell.
     cpu_seconds: Option<f64>,
     executions: u64,
     edges: u64,
     features: u64,
     corpus_cases: u64,
     corpus: PathBuf,
-    /// What the lanes that follow did.
+    /// What reruns did, by check.
     rerun: BTreeMap<String, Counts>,
-    /// New cases that there was no time to run in them.
+    /// New cases that there was no time to rerun.
     not_run_again: u64,
     findings: Vec<Finding>,
     /// Cases in which this harness failed.
     harness_errors: Vec<HarnessError>,
     slow: Vec<PathBuf>,
-    /// What came of `--focus`.
+    /// The results of `--directed`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    focus: Option<Report>,
+    directed: Option<Report>,
 }
 
 #[derive(Serialize)]
@@ -275,7 +279,7 @@ struct HarnessError {
 #[derive(Serialize)]
 struct Finding {
     signature: String,
-    /// What it is known as: such a finding is told, and does not count.
+    /// The name of the known bug: such a finding is reported, but does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     known_as: Option<String>,
     cases: Vec<PathBuf>,
@@ -312,11 +316,11 @@ impl Summary {
             findings: findings.collect(),
             harness_errors: progress.harness_errors.iter().map(harness_error).collect(),
             slow: progress.slow.iter().map(|path| short(plan, path)).collect(),
-            focus: None,
+            directed: None,
         }
     }
 
-    /// Findings that are not known.
+    /// New findings.
     fn new_findings(&self) -> usize {
         self.findings.iter().filter(|finding| finding.known_as.is_none()).count()
     }
@@ -335,13 +339,13 @@ impl Summary {
             self.corpus_cases,
             self.corpus.display()
         )?;
-        for (check, Counts { kept, sampled, findings }) in &self.rerun {
-            writeln!(out, "{check}: ran {kept} new cases and a sample of {sampled}: {findings} findings")?;
+        for (check, Counts { new, sampled, findings }) in &self.rerun {
+            writeln!(out, "{check}: ran {new} new cases and a sample of {sampled}: {findings} findings")?;
         }
-        self.focus.as_ref().map_or(Ok(()), |report| focus::print(report, out))?;
+        self.directed.as_ref().map_or(Ok(()), |report| directed::print(report, out))?;
         if self.not_run_again > 0 {
             let (cases, corpus) = (self.not_run_again, self.corpus.display());
-            writeln!(out, "{cases} new cases were not run again: there was no time; they are in {corpus}")?;
+            writeln!(out, "{cases} new cases in {corpus} were not rerun, for lack of time")?;
         }
         for slow in &self.slow {
             writeln!(out, "slow: {}", slow.display())?;
@@ -373,14 +377,14 @@ impl Summary {
 impl Finding {
     fn new(plan: &Plan, signature: &str, replay: Option<&str>, cases: Vec<PathBuf>) -> Self {
         let (target, case) = (plan.target, cases[0].display().to_string());
-        // For the default, the line before has what was fuzzed.
-        let is_default = plan.flavor.is_default_for_fuzzing();
-        let words = if is_default { Vec::new() } else { plan.flavor.arguments(Lane::Release) };
+        // By default, the line before says what was fuzzed.
+        let is_default = plan.configuration.is_default_for_fuzzing();
+        let words = if is_default { Vec::new() } else { plan.configuration.arguments(BuildKind::Release) };
         let by_worker = command_line::run(&words, target, &cases[0]);
         Self {
             signature: signature.to_owned(),
             known_as: None,
-            // What a check saw, the target does not.
+            // The target does not show what a check found.
             replay: replay
                 .map_or_else(|| plan.replay(&cases[0]).unwrap_or_else(|_| by_worker.clone()), str::to_owned),
             replay_without_libfuzzer: replay.map_or(by_worker, str::to_owned),
@@ -400,25 +404,25 @@ fn short(plan: &Plan, path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn followed(words: &[&str]) -> Vec<Lane> {
+    fn followed(words: &[&str]) -> Vec<BuildKind> {
         let args: Args = crate::verbs::parsed(&[&["sql"], words].concat());
-        lanes_that_follow(&args, &Flavor::new(&args.flavor, &Lane::FUZZED).unwrap())
+        builds_that_follow(&args, &Configuration::new(&args.configuration, &BuildKind::FUZZED).unwrap())
     }
 
     const HEADER: &str =
         "#define SQLITE_VERSION \"3.40.0\"\n#define SQLITE_SOURCE_ID \"2022-11-16 12:10:08 0\"\n";
 
     #[test]
-    fn the_debug_lane_follows_where_nobody_has_fuzzed() {
+    fn the_debug_build_follows_where_nobody_has_fuzzed() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("sqlite3.c"), HEADER).unwrap();
         std::fs::write(folder.path().join("sqlite3.h"), HEADER).unwrap();
         let other = format!("--sqlite={}", folder.path().display());
         assert_eq!(followed(&[]), []);
-        assert_eq!(followed(&[&other]), [Lane::Debug]);
+        assert_eq!(followed(&[&other]), [BuildKind::Debug]);
         assert_eq!(followed(&[&other, "--no-rerun"]), []);
-        assert_eq!(followed(&[&other, "--lane", "debug"]), []);
-        assert_eq!(followed(&[&other, "--rerun", "asan,ubsan"]), [Lane::Asan, Lane::Ubsan]);
-        assert_eq!(followed(&["--rerun", "debug"]), [Lane::Debug]);
+        assert_eq!(followed(&[&other, "--build", "debug"]), []);
+        assert_eq!(followed(&[&other, "--rerun", "asan,ubsan"]), [BuildKind::Asan, BuildKind::Ubsan]);
+        assert_eq!(followed(&["--rerun", "debug"]), [BuildKind::Debug]);
     }
 }

@@ -14,15 +14,15 @@ use self::output::{print_json, print_text};
 use super::show;
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::bisecting::{Build, Tried, run_in};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::files;
 use crate::handover::finding::Seen;
 use crate::handover::report::{self, Context};
 use crate::handover::{Form, Handed, pair, posix, rust, shell};
-use crate::lane::Lane;
 use crate::replay::Options;
 use crate::replay::protocol::CaseResult;
 use crate::source::NamedCase;
@@ -33,13 +33,13 @@ use crate::verbs::shared::{check_plant, target_by_name};
 
 /// Write a case for someone without Tandem: report, scripts, files, a Rust test.
 ///
-/// The case is run first: report and test say what it showed. Exit codes: 0 written, 2 wrong usage or a case that
-/// shows nothing, or something else than --signature; then nothing is written. What a form cannot carry is said.
+/// Runs the case first: report and test say what it showed. Exit codes: 0 written, 2 wrong usage or a case that
+/// shows nothing, or something else than --signature; then nothing is written. Says what each form cannot express.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with a case, or the id of one in the corpora, or its beginning.
+    /// A file with a case, or the id of one in the corpora, which may be shortened.
     case: String,
-    /// Folder to write to. A file that is there already must be the same.
+    /// Folder to write to. Existing files must have the same content.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
     /// The forms; case.tandem, the case itself, is always written [default: all]
@@ -48,42 +48,42 @@ pub(crate) struct Args {
     /// Where to look for an id [default: corpus/]
     #[arg(long, value_name = "PATH")]
     corpus: Vec<PathBuf>,
-    /// Run a single file on this target instead of the one that it seems to be for.
+    /// Run a single file on this target instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The finding that is handed over: without it, or where the case shows another, nothing is written [default: the
+    /// The signature to hand over; if the case shows another one, nothing is written [default: the
     /// most important one]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
-    /// Hand over a case that shows no finding, too.
+    /// Hand over a case even if it shows no finding.
     #[arg(long, conflicts_with = "signature")]
     without_finding: bool,
-    /// Run the case on these releases, too, in the same lane, for the table of the report: of each sqlite3.c is compiled
-    /// the first time. `all` for all that `--sqlite-version help` lists.
+    /// Also run the case on these releases, in the same build, for the table of the report; the sqlite3.c of each is compiled
+    /// the first time. `all` stands for all that `--sqlite-version help` lists.
     #[arg(long, value_name = "VERSION,...", value_delimiter = ',')]
     versions: Vec<String>,
-    /// Find out since which release the case shows its bug, and until which, for the report (see `bisect`).
+    /// Find the first and last release with the bug, for the report (see `bisect`).
     #[arg(long)]
     bisect: bool,
-    /// The build in which the case is run [default lane: release]
+    /// The build to run the case in [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// Refuse nothing of what leads to a known bug of SQLite.
+    configuration: ConfigurationArgs,
+    /// Do not steer around known bugs of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
     /// Run the case twice and compare what it did.
     #[arg(long)]
     twice: bool,
-    /// CPU milliseconds after which the case counts as hanging.
+    /// CPU milliseconds after which the case counts as a hang.
     #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: u64,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// Plant a bug by name, to see that it is found (see `doctor selftest`).
+    /// Plant a bug by name, to check that it is found (see `doctor selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     plant: Option<String>,
 }
@@ -110,7 +110,7 @@ const CASE: &str = "case.tandem";
 /// The name of the folder with its files.
 const FILES: &str = "files";
 
-/// A file to write, with what it lacks of the case.
+/// A file to write, with what it cannot express of the case.
 struct Output {
     name: PathBuf,
     form: Form,
@@ -121,15 +121,15 @@ impl Verb for Args {
         check_plant(self.plant.as_deref())?;
         let target = target_by_name(self.target.as_deref())?;
         let (named, code) = find(&self.case, &self.corpus, target)?;
-        let releases = Releases::new(self.flavor.releases.as_deref())?;
+        let releases = Releases::new(self.configuration.releases.as_deref())?;
         let asked = asked(&self.versions, &releases)?;
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
-        let worker = Worker::build(&flavor, &project(), !self.no_install)?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let options = options(self);
         let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, self, &named, &worker)?);
         let (project, options) = (project(), options);
         let build = Build {
-            flavor: &flavor,
+            configuration: &configuration,
             releases: &releases,
             project: &project,
             may_install: !self.no_install,
@@ -137,7 +137,8 @@ impl Verb for Args {
         };
         let others = try_releases(&asked, &build, self, &named, &seen)?;
         let handed = Handed::new(&named)?;
-        let command = run_command(&self.to.join(CASE), named.target, named.heap_bytes, &options, &flavor);
+        let command =
+            run_command(&self.to.join(CASE), named.target, named.heap_bytes, &options, &configuration);
         let outputs = outputs(self, &named, &handed, &seen, &others, &releases, &command)?;
         write_all(&self.to, &outputs)?;
         if self.json {
@@ -149,7 +150,7 @@ impl Verb for Args {
             others.tried.iter().filter_map(|tried| Some((&tried.version, tried.shown.as_ref().err()?)));
         let failed: Vec<String> = failed.map(|(version, why)| format!("{version}: {why}")).collect();
         if !failed.is_empty() {
-            bail!("all is written, but some releases could not be tried: {}", failed.join("; "));
+            bail!("everything is written, but some releases could not be tried: {}", failed.join("; "));
         }
         Ok(code)
     }
@@ -166,7 +167,7 @@ fn options(args: &Args) -> Options {
     }
 }
 
-/// The releases that are asked for, each once; `all` is all of them.
+/// The requested releases, each once; `all` is all of them.
 fn asked<'a>(versions: &'a [String], releases: &'a Releases) -> Result<BTreeSet<&'a str>> {
     if versions.iter().any(|version| version == "all") {
         return Ok(releases.names().collect());
@@ -174,30 +175,31 @@ fn asked<'a>(versions: &'a [String], releases: &'a Releases) -> Result<BTreeSet<
     versions.iter().map(|version| releases.position(version).map(|_| version.as_str())).collect()
 }
 
-/// The result with the bug that is handed over first.
+/// The result, with the bug to hand over first.
 fn expected(mut result: CaseResult, args: &Args, named: &NamedCase, worker: &Worker) -> Result<CaseResult> {
     let found =
         || result.bugs.iter().map(|bug| format!("`{}`", bug.signature)).collect::<Vec<_>>().join(", ");
-    let (case, build) = (&named.name, &worker.flavor);
+    let (case, build) = (&named.name, &worker.configuration);
     if let Some(signature) = &args.signature {
         let at = result.bugs.iter().position(|bug| bug.signature == *signature);
         match at {
             Some(at) => result.bugs[..=at].rotate_right(1),
-            None if result.bugs.is_empty() => bail!("{case} shows nothing in {build}, and not `{signature}`"),
-            None => bail!("{case} shows {} in {build}, and not `{signature}`", found()),
+            None if result.bugs.is_empty() => bail!("{case} shows nothing in {build}, so not `{signature}`"),
+            None => bail!("{case} shows {} in {build}, not `{signature}`", found()),
         }
     } else if result.bugs.is_empty() && !args.without_finding {
-        let kept = named.kept.as_ref().and_then(|kept| kept.signature.as_ref());
-        let kept = kept.map_or(String::new(), |signature| format!("; it is kept for `{signature}`"));
+        let provenance = named.provenance.as_ref().and_then(|provenance| provenance.signature.as_ref());
+        let provenance =
+            provenance.map_or(String::new(), |signature| format!("; the corpus has it for `{signature}`"));
         bail!(
-            "{case} shows no finding in {build}{kept}. Another --lane or --sqlite-version may show one, and so may \
+            "{case} shows no finding in {build}{provenance}. Another --build or --sqlite-version may show one, and so may \
              --meet-known-bugs; --without-finding hands it over as it is"
         );
     }
     Ok(result)
 }
 
-/// What releases show.
+/// What other releases show.
 struct Others {
     /// Those that were tried, oldest first.
     tried: Vec<Tried>,
@@ -205,7 +207,7 @@ struct Others {
     range: Option<String>,
 }
 
-/// What the releases show that are asked for.
+/// What the requested releases show.
 fn try_releases(
     asked: &BTreeSet<&str>,
     build: &Build<'_>,
@@ -215,8 +217,8 @@ fn try_releases(
 ) -> Result<Others> {
     let (mut tried, mut range) = (Vec::new(), None);
     if args.bisect {
-        let bug = seen.bug().context("--bisect: the case shows nothing to look for")?;
-        let bisected = build.bisect(named, Some(&bug.signature), build.flavor.release())?;
+        let bug = seen.bug().context("--bisect: the case shows nothing to search for")?;
+        let bisected = build.bisect(named, Some(&bug.signature), build.configuration.release())?;
         range = Some(match &bisected {
             Some(bisected) => bisected.in_words(),
             None => "in none of the releases".to_owned(),
@@ -276,7 +278,7 @@ fn outputs(
         for (name, content) in handed.case.files.iter() {
             if name.as_str() == pair::SCRIPT {
                 bail!(
-                    "the case has a file {name}, where the statements would be: leave out the form `files`"
+                    "the case has a file {name} itself, where the statements would go: leave out the form `files`"
                 );
             }
             put(Path::new(FILES).join(name.as_str()), whole(content.to_vec()));
@@ -292,7 +294,7 @@ fn outputs(
     Ok(outputs)
 }
 
-/// Writes all files, or none where one is there already and another: it may be all that is left of what someone wrote.
+/// Writes all files, or none if one exists with other content: it may be someone's only copy.
 fn write_all(folder: &Path, outputs: &[Output]) -> Result<()> {
     for Output { name, form } in outputs {
         let path = folder.join(name);
@@ -301,18 +303,18 @@ fn write_all(folder: &Path, outputs: &[Output]) -> Result<()> {
             let there = fs::read(&path).with_context(|| format!("{}", path.display()))?;
             if there != form.content {
                 bail!(
-                    "{}: it is there already, and another: name another folder, or remove it",
+                    "{}: exists already with other content: name another folder, or remove it",
                     path.display()
                 );
             }
         }
     }
-    // A log of another case beside the database would be taken for its own.
+    // SQLite would take the log of another case beside the database for its own.
     let inner = folder.join(FILES);
     if inner.is_dir() && outputs.iter().any(|output| output.name.starts_with(FILES)) {
         let is_ours = |path: &PathBuf| outputs.iter().any(|output| folder.join(&output.name) == *path);
         if let Some(path) = files::in_folder(&inner)?.iter().find(|path| !is_ours(path)) {
-            bail!("{}: it is no file of this case: name another folder, or remove it", path.display());
+            bail!("{}: does not belong to this case: name another folder, or remove it", path.display());
         }
     }
     for Output { name, form } in outputs {

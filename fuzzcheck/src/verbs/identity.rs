@@ -8,7 +8,7 @@ use crate::build::worker::Identity;
 use crate::ui;
 use crate::verbs::Verb;
 
-/// Say which SQLite is in this program.
+/// Print which SQLite is in this program.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args;
 

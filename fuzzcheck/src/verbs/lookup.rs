@@ -1,4 +1,4 @@
-//! One case, by the file that it is in or by its id.
+//! Finds a case by its file or its id.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use tandem::testcase::CaseId;
 use crate::source::{self, NamedCase};
 use crate::verbs::shared::{in_words, paths_or_corpus, tell_skipped};
 
-/// The case of a file, or the only one in the corpora whose id begins as given; the exit code tells
-/// whether all corpora could be searched. `target` overrides what a file seems to be for, and chooses among the
+/// The case in a file, or the only one in the corpora whose id begins as given; the exit code says
+/// whether all corpora could be searched. `target` overrides the target detected, and selects among the
 /// targets that a case of a corpus is for.
 pub(super) fn find(
     text: &str,
@@ -24,7 +24,7 @@ pub(super) fn find(
         let mut all = source::open(&[path.to_owned()], target)?;
         return match (all.total, all.cases.next()) {
             (1, Some(named)) => Ok((named, ExitCode::SUCCESS)),
-            (n, _) => bail!("{text}: {n} cases are in it: give the id of one"),
+            (n, _) => bail!("{text}: contains {n} cases: give the id of one"),
         };
     }
     let paths = paths_or_corpus(corpora);
@@ -42,8 +42,8 @@ pub(super) fn find(
         (1, Some((_, named))) => Ok((named, code)),
         (0, _) => {
             let folders = in_words(&paths);
-            bail!("`{text}` is no file, and no case in {folders} has an id that begins with it")
+            bail!("`{text}` is not a file, and no case in {folders} has an id that begins with it")
         }
-        (n, _) => bail!("{n} cases have an id that begins with `{text}`: give more of it"),
+        (n, _) => bail!("{n} cases have an id that begins with `{text}`: give more digits"),
     }
 }

@@ -13,9 +13,9 @@ use tandem::minimize::{End, Part};
 use tandem::testcase::Readable;
 
 use crate::base::{EXIT_ERROR, TIMEOUT_MS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
-use crate::lane::Lane;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
+use crate::build_kind::BuildKind;
 use crate::minimizing::Probes;
 use crate::minimizing::arguments::SearchArgs;
 use crate::minimizing::judge::TRIALS;
@@ -32,42 +32,42 @@ use crate::verbs::shared::{interrupt_flag, target_by_name};
 /// Statements, expressions, tables, pages, settings.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with a case, or the id of one in the corpora, or its beginning.
+    /// A file with a case, or the id of one in the corpora, which may be shortened.
     case: String,
-    /// What to make smaller: what is left out stays as it is.
+    /// The parts to make smaller; all others stay as they are.
     #[arg(long, value_name = "PART,...", value_enum, value_delimiter = ',', default_value = "all")]
     minimize: Vec<PartArg>,
-    /// The bug to keep, by its signature [default: the first one that the case shows]
+    /// The bug that must remain, by its signature [default: the first one that the case shows]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
     /// Where to write the smaller case [default: minimized-from-ID beside the case, or where `run` saves those of findings]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Begin with the case again, and not where an earlier run for the same bug ended.
+    /// Start over instead of resuming an earlier run for the same bug.
     #[arg(long)]
     fresh: bool,
     /// The limits of the search.
     #[command(flatten)]
     limits: SearchArgs,
-    /// The target of the case, instead of the one that it seems to be for.
+    /// The target of the case, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The build that shows the bug [default lane: release]
+    /// The build that shows the bug [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// For a difference between two builds: the other one, as for `compare engines`.
-    #[arg(long, value_name = "BUILD")]
-    pair: Option<String>,
+    configuration: ConfigurationArgs,
+    /// For a difference between two configurations: the other one, as for `compare engines`.
+    #[arg(long, value_name = "CONFIGURATION")]
+    differential: Option<String>,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Run every candidate twice and compare what it did: for a finding of `run --twice`.
     #[arg(long)]
     twice: bool,
-    /// Plant a bug by name, to see that it is found (see `doctor selftest`).
+    /// Plant a bug by name, to check that it is found (see `doctor selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     plant: Option<String>,
 }
@@ -104,24 +104,30 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let started = Instant::now();
         let (named, code) = lookup::find(&self.case, &[], target_by_name(self.target.as_deref())?)?;
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let options = Options {
             is_twice: self.twice,
             plant: self.plant.clone(),
             timeout_ms: self.limits.timeout_ms.unwrap_or(TIMEOUT_MS),
             ..Options::default()
         };
-        let probes = Probes::new(&flavor, self.pair.as_deref(), &options, &project(), !self.no_install)?;
+        let probes = Probes::new(
+            &configuration,
+            self.differential.as_deref(),
+            &options,
+            &project(),
+            !self.no_install,
+        )?;
         let stop = interrupt_flag()?;
         let path = match &self.to {
             Some(path) => path.clone(),
-            None => default_path(&named, &flavor)?,
+            None => default_path(&named, &configuration)?,
         };
         crate::files::refuse_corpus(&path)?;
         crate::files::refuse_special(&path)?;
         let work = Work {
             probes: &probes,
-            slowness: flavor.lane.slowness(),
+            slowness: configuration.build.slowness(),
             parts: parts(&self.minimize),
             limits: self.limits.clone(),
             stop: std::sync::Arc::clone(&stop),
@@ -143,7 +149,7 @@ impl Verb for Args {
         }
         if stop.load(Ordering::Relaxed) {
             eprintln!(
-                "fuzzcheck: interrupted: the best case so far is {}; the same command goes on from it",
+                "fuzzcheck: interrupted: the best case so far is {}; the same command resumes from it",
                 path.display()
             );
             return Ok(ExitCode::from(EXIT_ERROR));
@@ -160,12 +166,12 @@ fn parts(chosen: &[PartArg]) -> Vec<Part> {
 }
 
 /// Beside the case, under the name that libFuzzer gives to such files.
-fn default_path(named: &NamedCase, flavor: &Flavor) -> Result<PathBuf> {
+fn default_path(named: &NamedCase, configuration: &Configuration) -> Result<PathBuf> {
     let name = format!("minimized-from-{}", named.case.id().short());
     let case = Path::new(&named.name);
     let folder = match case.parent() {
         Some(folder) if case.is_file() => folder.to_owned(),
-        _ => flavor.artifacts(&project(), named.target.name),
+        _ => configuration.artifacts(&project(), named.target.name),
     };
     std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
     Ok(folder.join(name))
@@ -188,7 +194,7 @@ fn in_words(size: &Size) -> String {
     words
 }
 
-/// For machines.
+/// The JSON document.
 #[derive(Serialize)]
 struct Summary {
     version: u32,
@@ -224,9 +230,9 @@ impl Summary {
             attempts_before,
             accepted,
             end: match smaller.end {
-                End::Minimal => "nothing more is to be found",
-                End::Attempts => "the attempts are used up",
-                End::Stopped => "the time is over",
+                End::Minimal => "no smaller case was found",
+                End::Attempts => "out of attempts",
+                End::Stopped => "out of time",
             },
             guilty_optimizations: smaller.guilty.clone(),
             seconds,
@@ -246,7 +252,7 @@ fn print(smaller: &Smaller, summary: &Summary, out: &mut dyn Write) -> Result<()
     if summary.runs_that_showed_it < TRIALS {
         writeln!(
             out,
-            "  flaky:  {} of {TRIALS} runs of the case showed it; candidates ran several times",
+            "  flaky:  {} of {TRIALS} runs of the case showed it; each candidate ran several times",
             summary.runs_that_showed_it
         )?;
     }

@@ -1,4 +1,4 @@
-//! The verbs of the command line, one file each: what it takes, whose documentation is its help, and what it does.
+//! The verbs of the command line, one file each: its arguments, whose doc comments are the help, and what it does.
 //!
 //! A verb is added by its file, with an `Args` that is a [`Verb`], and by one line in [`SECTIONS`], or in the `VERBS` of its
 //! group, beside the `mod` line: parser, help and dispatcher come from that. (The `mod` line is no part of a macro, since
@@ -38,7 +38,7 @@ use crate::ui;
 /// What `--help` shows, in this order: a heading, and what stands below it.
 const SECTIONS: &[(&str, &[Listed])] = &[
     (
-        "Start here",
+        "Getting started",
         &[
             verb::<doctor::Args>("doctor").with(doctor::VERBS),
             verb::<fuzz::Args>("fuzz"),
@@ -58,43 +58,43 @@ const SECTIONS: &[(&str, &[Listed])] = &[
         ],
     ),
     (
-        "Each with verbs of its own",
+        "Groups of verbs",
         &[
-            group("corpus", "The cases that are kept", corpus::VERBS),
-            group("inspect", "A file of SQLite, byte for byte", inspect::VERBS),
-            group("compare", "Whether two do the same, or which does more", compare::VERBS),
+            group("corpus", "Corpus databases", corpus::VERBS),
+            group("inspect", "Look into SQLite's files, byte for byte", inspect::VERBS),
+            group("compare", "Compare builds, engines or mutators", compare::VERBS),
             verb::<coverage::Args>("coverage").with(coverage::VERBS),
-            group("oss-fuzz", "What OSS-Fuzz is given", oss_fuzz::VERBS),
+            group("oss-fuzz", "What OSS-Fuzz builds and runs", oss_fuzz::VERBS),
         ],
     ),
 ];
 
-/// What this program asks of itself, and of its other builds.
+/// What this program runs itself, also in its other builds.
 const HIDDEN: &[Listed] =
     &[verb::<worker::Args>("worker"), verb::<identity::Args>("identity"), verb::<names::Args>("names")];
 
-/// The verb that is meant where none is named.
+/// The verb used if none is given.
 const DEFAULT: &str = "run";
 
-/// What a verb takes from the command line, and what it does.
+/// A verb: its arguments, and what it does.
 pub(crate) trait Verb: clap::Args {
-    /// Does it; the exit code.
+    /// Runs it; returns the exit code.
     ///
     /// # Errors
-    /// A usage or harness error, for exit code 2.
+    /// A usage or harness error: exit code 2.
     fn run(&self) -> Result<ExitCode>;
 }
 
-/// A verb, a group of verbs, or both: what there is to choose from.
+/// A verb, a group of verbs, or both.
 pub(crate) struct Listed {
     name: &'static str,
-    /// Of a group: what its verbs are about.
+    /// What the verbs of a group are about.
     about: Option<&'static str>,
-    /// Adds arguments and documentation of the verb.
+    /// Adds the arguments and help of the verb.
     describe: fn(Command) -> Command,
-    /// Does what the verb does, which a group does not.
+    /// Runs the verb; a group has none.
     run: Option<fn(&ArgMatches) -> Result<ExitCode>>,
-    /// What goes on from it.
+    /// Its own verbs.
     verbs: &'static [Listed],
 }
 
@@ -110,7 +110,7 @@ pub(crate) const fn group(name: &'static str, about: &'static str, verbs: &'stat
 }
 
 impl Listed {
-    /// The verb, and others that go on from it.
+    /// The verb, with further verbs below it.
     pub(crate) const fn with(self, verbs: &'static [Self]) -> Self {
         Self { verbs, ..self }
     }
@@ -133,7 +133,7 @@ impl Listed {
         self.verbs.iter().map(|verb| verb.name).collect::<Vec<_>>().join(", ")
     }
 
-    /// What it does, in a line.
+    /// What it does, in one line.
     fn about(&self) -> String {
         self.command().get_about().map(ToString::to_string).unwrap_or_default()
     }
@@ -174,12 +174,12 @@ pub fn command() -> Command {
     }
     Command::new("fuzzcheck")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Fuzzes SQLite with Tandem, and replays, inspects and keeps what was found")
+        .about("Fuzzes SQLite with Tandem, and replays and inspects what was found")
         .override_usage("fuzzcheck [VERB] [ARGUMENTS]...")
         .help_template(format!(
             "{{about}}\n\n{{usage-heading}} {{usage}}\n{list}\n\
              `fuzzcheck VERB --help` says more. Without a verb, the shipped corpora are run.\n\
-             Exit codes: 0 clean, 1 findings, 2 wrong usage or a failure of our own.\n"
+             Exit codes: 0 clean, 1 findings, 2 wrong usage or an internal error.\n"
         ))
         .max_term_width(100)
         .subcommands(all().map(|one| one.command().hide(HIDDEN.iter().any(|own| own.name == one.name))))
@@ -201,7 +201,7 @@ pub fn main(registry: Registry) -> ExitCode {
     }
 }
 
-/// What stands on a command line; where no verb does, [`DEFAULT`].
+/// Parses a command line; without a verb, [`DEFAULT`].
 fn matches(words: impl IntoIterator<Item = OsString>) -> clap::error::Result<ArgMatches> {
     let matches = command().try_get_matches_from(words)?;
     match matches.subcommand_name() {
@@ -210,7 +210,7 @@ fn matches(words: impl IntoIterator<Item = OsString>) -> clap::error::Result<Arg
     }
 }
 
-/// What a verb makes of these words, for its tests.
+/// What a verb parses from these words, for tests.
 #[cfg(test)]
 pub(crate) fn parsed<V: Verb>(words: &[&str]) -> V {
     let command = V::augment_args(Command::new("verb")).no_binary_name(true);

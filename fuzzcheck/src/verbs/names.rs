@@ -8,7 +8,7 @@ use crate::gaps::Names;
 use crate::ui;
 use crate::verbs::Verb;
 
-/// Say which SQL functions and pragmas are in this program.
+/// Print the SQL functions and pragmas in this program.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args;
 

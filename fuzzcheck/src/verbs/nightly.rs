@@ -16,15 +16,16 @@ use tandem::targets::Target;
 
 use self::choice::Choice;
 use crate::base::EXIT_ERROR;
-use crate::build::arguments::FlavorArgs;
+use crate::build::arguments::ConfigurationArgs;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::campaign::after::After;
 use crate::campaign::after::StepArg;
 use crate::campaign::clock::Real;
 use crate::campaign::findings::Index;
 use crate::campaign::fuzzer::{Built, LibFuzzer};
 use crate::campaign::limits::Disk;
-use crate::campaign::record::{Arm, SittingEnd, StepEnd};
+use crate::campaign::record::{FuzzJob, SessionEnd, StepEnd};
 use crate::campaign::report;
 use crate::campaign::runner::{Done, FuzzEnd, Runner};
 use crate::campaign::schedule::time_for_after;
@@ -33,7 +34,6 @@ use crate::campaign::steps::{self, Ran};
 use crate::campaign::view::View;
 use crate::fuzzing::follower;
 use crate::fuzzing::plan::Plan;
-use crate::lane::Lane;
 use crate::triage::state::State as TriageState;
 use crate::ui;
 use crate::verbs::Verb;
@@ -41,83 +41,83 @@ use crate::verbs::shared::{check_plant, interrupt_flag, positive};
 
 /// Fuzz all targets for a night, then sort, merge and report what was found.
 ///
-/// All of it lies within --budget. Interrupted or killed, the same command goes on where this one was. Exit codes: 0
-/// nothing new was found, 1 a bug that nobody knows, 2 wrong usage, an interruption, or something that failed.
+/// Everything happens within --budget. After an interruption or kill, the same command resumes. Exit codes: 0
+/// nothing new was found, 1 an unknown bug, 2 wrong usage, an interruption, or a failed step.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How long all of it may take, builds included: `20m`, `8h`, `1h30m`, or a number of seconds.
+    /// How long everything may take, including builds: `20m`, `8h`, `1h30m`, or a number of seconds.
     #[arg(long, value_name = "TIME", env = "FUZZ_SECONDS", default_value = "8h", value_parser = time)]
     budget: Duration,
-    /// How much of it fuzzes at most [default: all but what the steps afterwards need]
+    /// How much of the budget to fuzz at most [default: all but what later steps need]
     #[arg(long, value_name = "TIME", value_parser = time)]
     fuzz_time: Option<Duration>,
     /// What to fuzz [default: all targets]
     #[arg(long, value_name = "TARGET,...", value_delimiter = ',')]
     targets: Vec<String>,
-    /// Lanes that fuzz, each with every target [default: asan]
-    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
-    lanes: Vec<Lane>,
-    /// Lanes that run again what is new to the corpus, and a sample of the rest [default: debug, in nights of
-    /// an hour or more, and where another SQLite than the bundled one is fuzzed]
-    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',')]
-    rerun: Vec<Lane>,
-    /// Run nothing again.
+    /// Builds to fuzz, each with every target [default: asan]
+    #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
+    builds: Vec<BuildKind>,
+    /// Builds that rerun new cases of the corpus, and a sample of the rest [default: debug, in nights of
+    /// an hour or more, and if another SQLite than the bundled one is fuzzed]
+    #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
+    rerun: Vec<BuildKind>,
+    /// Run nothing in other builds.
     #[arg(long, conflicts_with = "rerun")]
     no_rerun: bool,
-    /// How the time is shared; a target that is not named has 1 [default: db_sql=6,sql=2,db_file=2]
+    /// Each target's share of the time; targets not named have 1 [default: db_sql=6,sql=2,db_file=2]
     #[arg(long, value_name = "TARGET=N,...", value_delimiter = ',', value_parser = weight)]
     weights: Vec<Weight>,
-    /// Processes that fuzz at the same time and share a corpus; workers of what follows [default: one per core]
+    /// Processes that fuzz at the same time and share a corpus; later, workers [default: one per core]
     #[arg(long, short, value_name = "N", env = "FUZZ_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Seconds after which a single case counts as hanging: libFuzzer's -timeout [default: 60]
+    /// Seconds after which a single case counts as a hang: libFuzzer's -timeout [default: 60]
     #[arg(long, value_name = "S", env = "FUZZ_TIMEOUT_S", value_parser = clap::value_parser!(u32).range(1..))]
     timeout_s: Option<u32>,
-    /// Where progress is printed; with stdout, --json is refused.
+    /// Where to print progress; stdout excludes --json.
     #[arg(long, value_name = "WHERE", env = "FUZZ_LOG", value_enum, default_value = "stderr")]
     log: LogArg,
-    /// GiB of corpora, artifacts, logs and what campaigns leave. Beyond, what can be missed is removed: slow cases, cases
-    /// of one bug beyond 20, logs; then fuzzing ends. Corpora and findings stay.
+    /// GiB that corpora, artifacts, logs and campaigns may take. Beyond that, the least useful is removed: slow cases, cases
+    /// of one bug beyond 20, logs; if that is not enough, fuzzing ends. Corpora and findings are never removed.
     #[arg(long, value_name = "GIB", default_value_t = 20.0, value_parser = positive)]
     max_disk_gib: f64,
-    /// MiB of memory of all fuzzing processes together [default: 2048 for each, libFuzzer's own limit]
+    /// MiB of memory for all fuzzing processes together [default: 2048 each, libFuzzer's own limit]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     max_memory_mib: Option<u64>,
     /// Folder of all campaigns [default: fuzz/nightly]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Begin another campaign, and leave one that is not through.
+    /// Start a new campaign, even if the last one is unfinished.
     #[arg(long)]
     fresh: bool,
-    /// A shell command that is told of each new bug, and of the end: a JSON document on its standard input.
+    /// A shell command to run for each new bug and at the end, with a JSON document on its standard input.
     #[arg(long, value_name = "COMMAND")]
     notify_cmd: Option<String>,
-    /// Where what adds coverage is merged into, a folder with a database per target [default: copies of corpus/, in the
+    /// Folder to merge cases that add coverage into, a database per target [default: copies of corpus/, in the
     /// folder of the campaign]
     #[arg(long, value_name = "DIR")]
     merge_into: Option<PathBuf>,
     /// Merge into corpus/ itself.
     #[arg(long, conflicts_with = "merge_into")]
     update_corpus: bool,
-    /// Folder for what is known of each bug, as for `triage` [default: fuzz/triage]
+    /// Folder for the state of `triage` [default: fuzz/triage]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Leave out these steps.
+    /// Skip these steps.
     #[arg(long, value_name = "STEP,...", value_enum, value_delimiter = ',')]
     without: Vec<StepArg>,
-    /// The SQLite; --lanes says how it is built.
+    /// The SQLite; --builds says how it is built.
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
-    /// Print the record of the campaign at the end, one JSON document, instead of text.
+    /// Print the record of the campaign as one JSON document at the end instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
     /// Plant a bug by name in what runs findings again (see `doctor selftest`).
@@ -128,9 +128,9 @@ pub(crate) struct Args {
 /// Where progress is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogArg {
-    /// As for all commands.
+    /// The default of all verbs.
     Stderr,
-    /// As containers want it.
+    /// For containers.
     Stdout,
 }
 
@@ -151,7 +151,7 @@ impl Verb for Args {
         let stop = interrupt_flag()?;
         check_plant(self.plant.as_deref())?;
         if self.json && self.log == LogArg::Stdout {
-            bail!("--json prints to standard output, and so does --log stdout (or FUZZ_LOG): leave out one");
+            bail!("--json and --log stdout (or FUZZ_LOG) both print to standard output: use one of them");
         }
         let choice = Choice::new(self)?;
         let settings = choice.settings();
@@ -167,8 +167,8 @@ impl Verb for Args {
         begin(&mut runner, self, &choice);
         let after = After {
             project: &choice.project,
-            flavor: &choice.flavor,
-            build: &settings.build,
+            configuration: &choice.configuration,
+            arguments: &settings.arguments,
             targets: &settings.targets,
             triage,
             merge_into: choice.merge_into(self, &runner.state),
@@ -183,12 +183,12 @@ impl Verb for Args {
         fuzz(&mut runner, self, &choice)?;
         after.all(&mut runner)?;
         if runner.is_stopped() {
-            runner.end_sitting(SittingEnd::Interrupted)?;
+            runner.end_session(SessionEnd::Interrupted)?;
             report::write(&runner.state.campaign, &runner.state.folder())?;
             let words: Vec<String> = std::env::args().skip(1).map(|word| ui::shell_quoted(&word)).collect();
             let words: Vec<String> = words.into_iter().filter(|word| word != "--fresh").collect();
             eprintln!(
-                "fuzzcheck: interrupted: all is saved in {}; `cargo fuzzcheck {}` goes on",
+                "fuzzcheck: interrupted: everything is saved in {}; `cargo fuzzcheck {}` resumes",
                 runner.state.folder().display(),
                 words.join(" ")
             );
@@ -209,42 +209,42 @@ impl Verb for Args {
     }
 }
 
-/// Says what is begun or taken up; what may change in between is what the arguments say now.
+/// Says what is started or resumed; what may change in between follows the arguments.
 fn begin(runner: &mut Runner<'_>, args: &Args, choice: &Choice) {
     let folder = runner.state.folder();
     let campaign = &mut runner.state.campaign;
     campaign.budget_s = args.budget.as_secs_f64();
-    for arm in &mut campaign.arms {
-        if let Some(target) = Target::by_name(&arm.target) {
-            arm.weight = choice.weight(target);
+    for job in &mut campaign.jobs {
+        if let Some(target) = Target::by_name(&job.target) {
+            job.weight = choice.weight(target);
         }
     }
     let (id, used, budget) = (campaign.id.clone(), campaign.used_s, campaign.budget_s);
     if runner.state.is_resumed {
         let executions = campaign.executions();
-        let done = format!("{used:.0} of {budget:.0} s are used, {executions} executions done");
-        runner.say(&format!("fuzzcheck: the campaign {id} is taken up: {done}"));
+        let done = format!("{used:.0} of {budget:.0} s used, {executions} executions done");
+        runner.say(&format!("fuzzcheck: resuming campaign {id}: {done}"));
     } else {
         let folder = folder.display();
-        runner.say(&format!("fuzzcheck: the campaign {id} begins, for {budget:.0} s, in {folder}"));
+        runner.say(&format!("fuzzcheck: starting campaign {id}, for {budget:.0} s, in {folder}"));
     }
 }
 
-/// Builds and fuzzes, unless an earlier sitting has done that.
+/// Builds and fuzzes, unless an earlier session has done that.
 fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
     if runner.step_of("fuzz").is_some_and(|step| step.end != StepEnd::Open) {
         return Ok(());
     }
     let until = args.budget.saturating_sub(time_for_after(args.budget));
-    let mut arms = Vec::new();
+    let mut jobs = Vec::new();
     runner.reopen("build");
-    runner.step("build", |runner| build(runner, args, choice, until, &mut arms))?;
+    runner.step("build", |runner| build(runner, args, choice, until, &mut jobs))?;
     let is_built = runner.step_of("build").is_some_and(|step| step.end == StepEnd::Done);
-    let folder = |of: fn(&Plan) -> PathBuf| arms.iter().map(|arm: &Built| of(&arm.plan)).collect();
+    let folder = |of: fn(&Plan) -> PathBuf| jobs.iter().map(|job: &Built| of(&job.plan)).collect();
     let below = |name: &str| choice.project.join("fuzz").join(name);
     let disk = Disk {
         bytes_max: (args.max_disk_gib * GIB) as u64,
-        folders: ["corpus", "artifacts", "logs", "sample", "runs", "distill"]
+        folders: ["corpus", "artifacts", "logs", "sample", "runs", "merge"]
             .map(below)
             .into_iter()
             .chain([runner.state.root().to_owned()])
@@ -252,16 +252,16 @@ fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
         artifacts: folder(Plan::artifacts),
         logs: folder(Plan::logs),
     };
-    let fuzzed: f64 = runner.state.campaign.arms.iter().map(Arm::seconds).sum();
+    let fuzzed: f64 = runner.state.campaign.jobs.iter().map(FuzzJob::seconds).sum();
     let fuzzed = Duration::from_secs_f64(fuzzed.max(0.0));
     let until = args.fuzz_time.map_or(until, |most| until.min(runner.now() + most.saturating_sub(fuzzed)));
-    let mut fuzzer = LibFuzzer::new(arms, runner.state.folder())?;
+    let mut fuzzer = LibFuzzer::new(jobs, runner.state.folder())?;
     runner.step("fuzz", |runner| {
         if !is_built {
             return Ok(Done::Skipped("the targets are not built".to_owned()));
         }
         Ok(match runner.fuzz(&mut fuzzer, until, &disk)? {
-            FuzzEnd::Over => Done::Well,
+            FuzzEnd::Over => Done::Ok,
             FuzzEnd::Stopped => Done::Stopped,
             FuzzEnd::DiskFull => Done::Skipped(format!(
                 "ended early: corpora and findings alone take more than --max-disk-gib {}",
@@ -272,19 +272,19 @@ fn fuzz(runner: &mut Runner<'_>, args: &Args, choice: &Choice) -> Result<()> {
     })
 }
 
-/// Builds all arms; writes the seeds into their corpora.
+/// Builds all jobs; writes the seeds into their corpora.
 fn build(
     runner: &mut Runner<'_>,
     args: &Args,
     choice: &Choice,
     until: Duration,
-    arms: &mut Vec<Built>,
+    jobs: &mut Vec<Built>,
 ) -> Result<Done> {
     let mut rerun = Vec::new();
-    for (target, lane) in choice.arms() {
-        let plan = choice.plan(target, lane, args);
+    for (target, build) in choice.fuzz_jobs() {
+        let plan = choice.plan(target, build, args);
         let seen = follower::names(&plan.corpus())?;
-        let beginning = if plan.flavor.what().is_empty() { Beginning::Seeds } else { Beginning::All };
+        let beginning = if plan.configuration.what().is_empty() { Beginning::Seeds } else { Beginning::All };
         target.write_beginning(&plan.corpus(), beginning).map_err(anyhow::Error::msg)?;
         let left = until.saturating_sub(runner.now());
         let (stop, mut saved) = (runner.stop(), Ok(()));
@@ -305,13 +305,17 @@ fn build(
             Ran::Stopped => return Ok(Done::Stopped),
         }
         runner.save()?;
-        arms.push(Built { plan, target, rerun: Vec::new(), seen });
+        jobs.push(Built { plan, target, rerun: Vec::new(), seen });
     }
-    for lane in &choice.rerun {
-        rerun.push(Worker::build(&choice.flavor.in_lane(*lane), &choice.project, !args.no_install)?);
+    for build in &choice.rerun {
+        rerun.push(Worker::build(
+            &choice.configuration.with_build(*build),
+            &choice.project,
+            !args.no_install,
+        )?);
     }
-    arms.iter_mut().for_each(|arm| arm.rerun.clone_from(&rerun));
-    Ok(Done::Well)
+    jobs.iter_mut().for_each(|job| job.rerun.clone_from(&rerun));
+    Ok(Done::Ok)
 }
 
 /// A time in words, or a number of seconds.

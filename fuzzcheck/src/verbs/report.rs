@@ -10,10 +10,10 @@ use crate::campaign::report::{json, newest, read, write, write_to};
 use crate::ui;
 use crate::verbs::Verb;
 
-/// Write the report of a night once more: report.html, junit.xml, report.json.
+/// Write the report of a night again: report.html, junit.xml, report.json.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folder of a campaign, or its campaign.json [default: the one in fuzz/nightly/ that began last]
+    /// Folder of a campaign, or its campaign.json [default: the latest one in fuzz/nightly/]
     #[arg(value_name = "CAMPAIGN")]
     campaign: Option<PathBuf>,
     /// Folder to write to [default: that of the campaign]
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// Print the JSON Schema of report.json, which describes its fields, and write nothing.
     #[arg(long, conflicts_with_all = ["campaign", "to"])]
     schema: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
 }
@@ -40,7 +40,7 @@ impl Verb for Args {
         let (campaign, folder) = read(&path)?;
         let written = match &self.to {
             None => write(&campaign, &folder)?,
-            Some(to) if to.is_file() => bail!("{}: --to names a file: name a folder", to.display()),
+            Some(to) if to.is_file() => bail!("{}: --to needs a folder, and this is a file", to.display()),
             Some(to) => write_to(&campaign, &folder, to)?,
         };
         ui::print(|out| {

@@ -1,4 +1,4 @@
-//! What verbs share: cases and targets by name, Ctrl-C, numbers.
+//! Shared by the verbs: cases and targets by name, Ctrl-C, numbers.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,10 +15,10 @@ use crate::base::{EXIT_ERROR, project};
 use crate::files;
 use crate::source::Cases;
 
-/// Says which files of folders were no cases; the exit code that stands for it.
+/// Reports which files in folders are not cases; returns the exit code.
 pub(crate) fn tell_skipped(cases: &Cases) -> ExitCode {
     for skipped in &cases.skipped {
-        eprintln!("fuzzcheck: left out: {}", skipped.why);
+        eprintln!("fuzzcheck: skipped: {}", skipped.why);
     }
     if cases.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ERROR) }
 }
@@ -26,7 +26,7 @@ pub(crate) fn tell_skipped(cases: &Cases) -> ExitCode {
 /// Two signals closer than this are one: `timeout` sends its own to the process and to its group.
 const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
-/// A flag that Ctrl-C sets, and what else asks a program to end; a second time ends it at once.
+/// A flag that is set by Ctrl-C or another signal to end; a second signal ends the process at once.
 pub(crate) fn interrupt_flag() -> Result<Arc<AtomicBool>> {
     let [flag, is_asked] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     let (first, second) = (Arc::clone(&flag), Arc::clone(&is_asked));
@@ -63,7 +63,7 @@ pub(crate) fn in_words(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The corpus database that a case of this target is put into.
+/// The corpus database for cases of this target.
 pub(crate) fn corpus_of(target: &Target, into: Option<&Path>) -> PathBuf {
     let shipped = || project().join("corpus").join(format!("{}.db", target.name));
     into.map_or_else(shipped, Path::to_owned)
@@ -82,7 +82,7 @@ pub(crate) fn target_by_name(name: Option<&str>) -> Result<Option<&'static Targe
     .transpose()
 }
 
-/// Sees that there is a planted bug of this name.
+/// Checks that there is a planted bug of this name.
 pub(crate) fn check_plant(name: Option<&str>) -> Result<()> {
     let Some(name) = name.filter(|name| Plant::by_name(name).is_none()) else {
         return Ok(());
@@ -104,5 +104,5 @@ pub(crate) fn every(cases: Cases, nth: u32) -> Cases {
 /// A number above 0.
 pub(crate) fn positive(word: &str) -> Result<f64, String> {
     let number = word.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| format!("`{word}` is no number above 0"))
+    number.ok_or_else(|| format!("`{word}` is not a number above 0"))
 }

@@ -17,7 +17,7 @@ use crate::verbs::lookup::find;
 /// Show a case: settings, files described page by page, SQL.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with a case, or the id of one in the corpora, or its beginning.
+    /// A file with a case, or the id of one in the corpora, which may be shortened.
     case: String,
     /// Where to look for an id [default: corpus/]
     #[arg(long, value_name = "PATH")]

@@ -16,12 +16,12 @@ use tandem::testcase::CaseId;
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
 use crate::bisecting::Build;
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
+use crate::build_kind::BuildKind;
 use crate::command_line;
 use crate::files;
-use crate::lane::Lane;
 use crate::minimizing::Probes;
 use crate::minimizing::arguments::SearchArgs;
 use crate::minimizing::work::Work;
@@ -35,39 +35,39 @@ use crate::ui::{self, Progress};
 use crate::verbs::Verb;
 use crate::verbs::shared::{in_words, interrupt_flag, paths_or_corpus, target_by_name, tell_skipped};
 
-/// Sort a pile of cases by bug, make the smallest of each smaller, tell new from known.
+/// Sort cases by bug, minimize the smallest of each, and tell new bugs from known ones.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A pile of cases: folders, files, corpus databases [default: fuzz/artifacts]
+    /// Cases: folders, files, corpus databases [default: fuzz/artifacts]
     paths: Vec<PathBuf>,
-    /// Folder for what is known of each bug, and its smallest case [default: fuzz/triage]
+    /// Folder for the record of each bug and its smallest case [default: fuzz/triage]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Where the cases of known bugs are [default: corpus/]
     #[arg(long, value_name = "PATH")]
     corpus: Vec<PathBuf>,
-    /// Leave the cases as large as they are.
+    /// Do not minimize.
     #[arg(long)]
     no_minimize: bool,
-    /// Find out since which release each bug that is not known is there, and until which (see `bisect`).
+    /// Find the first and last release with each unknown bug (see `bisect`).
     #[arg(long)]
     bisect: bool,
-    /// The limits of the search for a smaller case, for each bug.
+    /// The limits of minimizing, for each bug.
     #[command(flatten)]
     limits: SearchArgs,
-    /// Run single files on this target instead of the one that they seem to be for.
+    /// Run single files on this target instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The build that shows the bugs [default lane: release]
+    /// The build that shows the bugs [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
-    /// Plant a bug by name, to see that it is found (see `doctor selftest`).
+    /// Plant a bug by name, to check that it is found (see `doctor selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     plant: Option<String>,
 }
@@ -91,21 +91,21 @@ impl Verb for Args {
         }
         let folder = self.state.clone().unwrap_or_else(|| project().join("fuzz/triage"));
         let mut state = State::open(&folder)?;
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
-        let known = Known::all(&paths_or_corpus(&self.corpus), flavor.what().is_empty())?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        let known = Known::all(&paths_or_corpus(&self.corpus), configuration.what().is_empty())?;
         let options = Options { plant: self.plant.clone(), timeout_ms: TIMEOUT_MS, ..Options::default() };
-        let probes = Probes::new(&flavor, None, &options, &project(), !self.no_install)?;
+        let probes = Probes::new(&configuration, None, &options, &project(), !self.no_install)?;
         let stop = interrupt_flag()?;
         let report = run_pile(self, &probes, all, &stop)?;
         let groups = groups(&report);
         let before: BTreeSet<String> = state.bugs.keys().cloned().collect();
         for (signature, group) in &groups {
-            note(&mut state, signature, group, &flavor.to_string())?;
+            note(&mut state, signature, group, &configuration.to_string())?;
             state.save()?;
             if !self.no_minimize && !stop.load(Ordering::Relaxed) {
                 let work = Work {
                     probes: &probes,
-                    slowness: flavor.lane.slowness(),
+                    slowness: configuration.build.slowness(),
                     parts: Part::ALL.to_vec(),
                     limits: self.limits.clone(),
                     stop: Arc::clone(&stop),
@@ -118,8 +118,8 @@ impl Verb for Args {
         let mut summary = Summary::new(&state, &groups, &before, &known, &probes, &report);
         if self.bisect {
             let build = Build {
-                flavor: &flavor,
-                releases: &Releases::new(self.flavor.releases.as_deref())?,
+                configuration: &configuration,
+                releases: &Releases::new(self.configuration.releases.as_deref())?,
                 project: &project(),
                 may_install: !self.no_install,
                 options: &Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options },
@@ -173,7 +173,7 @@ fn groups(report: &Report) -> BTreeMap<String, Group<'_>> {
     groups
 }
 
-/// Puts the cases of a bug into the state; its smallest case changes where a smaller one has come.
+/// Adds the cases of a bug to the state, which keeps the smallest.
 fn note(state: &mut State, signature: &str, group: &Group<'_>, build: &str) -> Result<()> {
     let (now, smallest) = (Timestamp::now(), group.cases[0]);
     let path = state.case_path(signature);
@@ -203,7 +203,7 @@ fn note(state: &mut State, signature: &str, group: &Group<'_>, build: &str) -> R
     Ok(())
 }
 
-/// Makes the smallest case of a bug smaller still, unless that was done.
+/// Minimizes the smallest case of a bug, unless that has been done.
 fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<()> {
     let path = state.case_path(signature);
     let Some(bug) = state.bugs.get_mut(signature).filter(|bug| !bug.is_minimal) else {
@@ -211,8 +211,8 @@ fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<(
     };
     let target = target_by_name(Some(&bug.target))?.context("every bug has a target")?;
     let case = source::single(&path, Some(target))?.case;
-    eprintln!("fuzzcheck: {signature}: {} cases; making the smallest smaller", bug.cases.len());
-    // Beside the case, which is whole until there is something better.
+    eprintln!("fuzzcheck: {signature}: {} cases; minimizing the smallest", bug.cases.len());
+    // Beside the case, which stays until there is a smaller one.
     let to = path.with_extension("min");
     match work.run(&case, target, Some(signature), &to, |_, _| {}) {
         Ok(smaller) => {
@@ -222,8 +222,8 @@ fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<(
             bug.message = smaller.message;
             bug.guilty_optimizations = smaller.guilty.iter().map(|name| (*name).to_owned()).collect();
         }
-        // A bug that does not show any more when its case runs alone is worth a line, not the end of all.
-        Err(error) => eprintln!("fuzzcheck: {signature}: not made smaller: {error:#}"),
+        // A bug that no longer shows when its case runs alone should not end the whole run.
+        Err(error) => eprintln!("fuzzcheck: {signature}: not minimized: {error:#}"),
     }
     for done in [to.clone(), to.with_extension("min.json")] {
         std::fs::remove_file(done).ok();
@@ -233,10 +233,10 @@ fn make_smaller(state: &mut State, signature: &str, work: &Work<'_>) -> Result<(
 
 /// Finds out which releases show a bug, by its smallest case.
 fn bisect(bug: &mut Shown, build: &Build<'_>) -> Result<()> {
-    eprintln!("fuzzcheck: {}: looking for the releases that show it", bug.signature);
+    eprintln!("fuzzcheck: {}: searching for the releases that show it", bug.signature);
     let target = target_by_name(Some(&bug.target))?.context("every bug has a target")?;
     let named = source::single(&bug.smallest, Some(target))?;
-    let bisected = build.bisect(&named, Some(&bug.signature), build.flavor.release())?;
+    let bisected = build.bisect(&named, Some(&bug.signature), build.configuration.release())?;
     bug.releases = Some(match bisected {
         Some(bisected) => bisected.in_words(),
         None => "in none of the releases".to_owned(),
@@ -244,7 +244,7 @@ fn bisect(bug: &mut Shown, build: &Build<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For machines.
+/// The JSON document.
 #[derive(Serialize)]
 struct Summary {
     version: u32,
@@ -268,7 +268,7 @@ struct Shown {
     bytes: u64,
     statements: usize,
     guilty_optimizations: Vec<String>,
-    /// Those that show it, in words, where they were looked for.
+    /// The releases that show it, in words, with --bisect.
     releases: Option<String>,
     message: String,
     target: String,
@@ -329,12 +329,12 @@ impl Summary {
             match (&bug.known, bug.is_new) {
                 (Some(known), _) => writeln!(out, "  known:  {known}")?,
                 (None, true) => writeln!(out, "  new")?,
-                (None, false) => writeln!(out, "  seen before, not known")?,
+                (None, false) => writeln!(out, "  seen before, unknown")?,
             }
             let (here, all) = (bug.cases_here, bug.cases);
             writeln!(
                 out,
-                "  cases:  {here} here, {all} in all; first seen {}, last {}",
+                "  cases:  {here} here, {all} in total; first seen {}, last {}",
                 day(bug.first_seen),
                 day(bug.last_seen)
             )?;

@@ -8,7 +8,7 @@ use crate::replay::arguments::WorkerArgs;
 use crate::replay::{Options, worker};
 use crate::verbs::Verb;
 
-/// A worker process of `run`; speaks a protocol of its own.
+/// A worker process of `run`, with its own protocol.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

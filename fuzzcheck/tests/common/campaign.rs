@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-/// Seconds of the first sitting, after which it was killed, and of the second.
-const SITTINGS_S: [f64; 2] = [8_400.0, 20_100.0];
-/// Seconds between two samples of an arm.
+/// Seconds of the first session, after which it was killed, and of the second.
+const SESSIONS_S: [f64; 2] = [8_400.0, 20_100.0];
+/// Seconds between two samples of a job.
 const SAMPLE_S: f64 = 60.0;
 
-/// Name, lane, edges at the beginning, how they grow, executions per second, cases at the beginning.
-const ARMS: [(&str, &str, f64, f64, f64, f64); 3] = [
+/// Name, build, edges at the beginning, how they grow, executions per second, cases at the beginning.
+const JOBS: [(&str, &str, f64, f64, f64, f64); 3] = [
     ("db_sql", "asan", 27_900.0, 6_800.0, 480.0, 1_821.0),
     ("sql", "release", 24_100.0, 5_200.0, 1_900.0, 2_240.0),
     ("db_file", "asan", 15_700.0, 2_900.0, 610.0, 1_093.0),
@@ -45,7 +45,7 @@ const MODULES: [(&str, u64, f64); 24] = [
 
 fn samples(edges: f64, growth: f64, rate: f64, cases: f64) -> Vec<Value> {
     let (mut executions, mut all) = (0.0, Vec::new());
-    let total = SITTINGS_S[0] + SITTINGS_S[1];
+    let total = SESSIONS_S[0] + SESSIONS_S[1];
     for index in 0..=(total / SAMPLE_S) as u32 {
         let seconds = f64::from(index) * SAMPLE_S;
         let share = (1.0 + 40.0 * seconds / total).ln() / 41.0_f64.ln();
@@ -63,7 +63,7 @@ fn samples(edges: f64, growth: f64, rate: f64, cases: f64) -> Vec<Value> {
     all
 }
 
-fn arms() -> Vec<Value> {
+fn jobs() -> Vec<Value> {
     let found = [
         json!({"integrity/index/missing-row": 3, "crash/SIGSEGV/fts5WriteDlidxClear": 41}),
         json!({}),
@@ -72,24 +72,25 @@ fn arms() -> Vec<Value> {
     let failures = [
         json!([]),
         json!([]),
-        json!(["the lane debug: AddressSanitizer: failed to allocate 0x200000 bytes"]),
+        json!(["the debug build: AddressSanitizer: failed to allocate 0x200000 bytes"]),
     ];
     let mut all = Vec::new();
-    for ((arm, found), failures) in ARMS.into_iter().zip(found).zip(failures) {
-        let (target, lane, edges, growth, rate, cases) = arm;
+    for ((job, found), failures) in JOBS.into_iter().zip(found).zip(failures) {
+        let (target, build, edges, growth, rate, cases) = job;
         let samples = samples(edges, growth, rate, cases);
         let at = |seconds: f64| samples[(seconds / SAMPLE_S) as usize]["executions"].as_u64().unwrap_or(0);
-        let first = at(SITTINGS_S[0]);
+        let first = at(SESSIONS_S[0]);
         let last = samples[samples.len() - 1]["executions"].as_u64().unwrap_or(0);
-        let turn = |seconds: f64, executions: u64, restarts: u64, found: Value| {
+        let slice = |seconds: f64, executions: u64, restarts: u64, found: Value| {
             json!({
                 "seconds": seconds, "cpu_s": seconds * 0.97, "executions": executions, "restarts": restarts,
                 "rerun_cases": executions / 100, "found": found, "harness_errors": [],
             })
         };
-        let turns = [turn(SITTINGS_S[0], first, 2, json!({})), turn(SITTINGS_S[1], last - first, 5, found)];
+        let slices =
+            [slice(SESSIONS_S[0], first, 2, json!({})), slice(SESSIONS_S[1], last - first, 5, found)];
         all.push(json!({
-            "target": target, "lane": lane, "rerun": ["debug"], "weight": 1.0, "sittings": turns,
+            "target": target, "build": build, "rerun": ["debug"], "weight": 1.0, "slices": slices,
             "samples": samples, "failures": failures,
         }));
     }
@@ -110,7 +111,7 @@ fn finding(signature: &str, known_as: Option<&str>, cases: u64, message: &str, s
         "case": "fuzz/artifacts/db_sql/triage-0f3a99d1",
         "case_bytes": 4_310,
         "sql": sql,
-        "replay": "cargo fuzzcheck run fuzz/artifacts/db_sql/triage-0f3a99d1 --lane asan",
+        "replay": "cargo fuzzcheck run fuzz/artifacts/db_sql/triage-0f3a99d1 --build asan",
         "file": known_as.is_none().then_some("findings/integrity index.md"),
     })
 }
@@ -217,7 +218,7 @@ fn gaps() -> Vec<Value> {
 }
 
 fn checks() -> Vec<Value> {
-    let check = |name: &str, lane: &str, passed: u64, failed: u64, skipped: Value| json!({ "name": name, "lane": lane, "passed": passed, "failed": failed, "skipped": skipped });
+    let check = |name: &str, build: &str, passed: u64, failed: u64, skipped: Value| json!({ "name": name, "build": build, "passed": passed, "failed": failed, "skipped": skipped });
     vec![
         check("close", "release", 3_646, 0, json!({"faults are not injected yet": 1})),
         check("code", "release", 1_815, 6, json!({"damaged at start": 1_810, "a limit was met": 16})),
@@ -263,10 +264,10 @@ pub fn campaign() -> Value {
         "started": "2026-11-21T22:01:02Z",
         "ended": "2026-11-22T06:09:20Z",
         "budget_s": 28_800.0,
-        "used_s": SITTINGS_S[0] + SITTINGS_S[1],
-        "sittings": [
-            { "started": "2026-11-21T22:01:02Z", "seconds": SITTINGS_S[0], "end": "killed" },
-            { "started": "2026-11-22T00:34:20Z", "seconds": SITTINGS_S[1], "end": "through" },
+        "used_s": SESSIONS_S[0] + SESSIONS_S[1],
+        "sessions": [
+            { "started": "2026-11-21T22:01:02Z", "seconds": SESSIONS_S[0], "end": "killed" },
+            { "started": "2026-11-22T00:34:20Z", "seconds": SESSIONS_S[1], "end": "finished" },
         ],
         "build": {
             "version": "3.53.2",
@@ -277,7 +278,7 @@ pub fn campaign() -> Value {
             "rustc": "rustc 1.95.0 (59807616e 2026-04-14)",
         },
         "machine": { "cores": 2, "memory_bytes": 8_241_422_336_u64, "system": "Linux 6.12.0 x86_64" },
-        "arms": arms(),
+        "jobs": jobs(),
         "findings": findings(),
         "checks": checks(),
         "cut_short": [{ "limit": "VM steps", "lifted_by": "--limit-vm-steps", "cases": 31 }],

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{COMPILER, RUSTC, Ran, command, file, finish, folder, names_in, read, stand_in};
 
-/// The compiler of the working copy: knows where its tools are, and links the worker of the lane, which is the real one
+/// The compiler of the working copy: knows where its tools are, and links the worker of the build, which is the real one
 /// and says in its profile how many it was; the program counts nothing itself.
 const CC: &str = r#"
 case "$1" in
@@ -96,7 +96,7 @@ impl Stage {
         stage
     }
 
-    /// A coverage lane whose workers do `script` first.
+    /// A coverage build whose workers do `script` first.
     pub fn worker(&self, script: &str) {
         self.program("project/.cargo/cc", &CC.replace("WORKER", script));
     }

@@ -84,7 +84,7 @@ impl Stage {
     }
 
     /// Puts cases into the corpus database of a target.
-    pub fn keep(&self, entries: Vec<Entry>) {
+    pub fn add_to_corpus(&self, entries: Vec<Entry>) {
         let mut corpus = Corpus::default();
         entries.into_iter().for_each(|entry| corpus.put(entry));
         fs::create_dir_all(self.project().join("corpus")).unwrap();

@@ -1,6 +1,6 @@
 //! SQLITE_INTERNAL at SELECT, which should not be possible.
 //!
-//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), lane release.
+//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), release build.
 //! Signature: `code/SQLITE_INTERNAL/SELECT`.
 //! Written by Tandem from its case 5ae379715fbf9be203ec7c9e90e4c3b57495da4f7915ed311ec72ec85e1384c3.
 //!

@@ -1,6 +1,6 @@
-//! A well-formed database is not any more: never used after the connection was closed.
+//! A well-formed database is corrupted: never used after the connection was closed.
 //!
-//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), lane release.
+//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), release build.
 //! Signature: `format/never-used/after-close`.
 //! Written by Tandem from its case 4ce05b4bf38a045a9f5a66c8fae3e7cc572a3d7778bb900306d1999e75c5e15c.
 //!

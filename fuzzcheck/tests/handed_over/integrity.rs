@@ -1,6 +1,6 @@
-//! A well-formed database is not any more: invalid page number at CREATE.
+//! A well-formed database is corrupted: invalid page number at CREATE.
 //!
-//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), lane release.
+//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), release build.
 //! Signature: `integrity/invalid-page-number/CREATE`.
 //! Written by Tandem from its case 0cba0f913a050b3b7f924a019542050dedf7add7dd19dd9703289e280c07911c.
 //!

@@ -1,6 +1,6 @@
 //! Memory is not freed when the connection is closed.
 //!
-//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), lane release.
+//! Seen in SQLite 3.54.1 (2026-10-16 14:45:20 555e07ef33f69a0957d24d8e555b702464a131d6f1607f4c3c1e4551e8e6ca76), release build.
 //! Signature: `memory/leak/sqlite3VdbeExec`.
 //! Written by Tandem from its case 13518e0f4f3c2fc1e51e7f140c51b5c2e1d26985a8f882538c5eee3d238a7103.
 //!

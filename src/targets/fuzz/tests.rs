@@ -11,11 +11,11 @@ impl TargetType for ThisTarget {
     const TARGET: &'static Target = &SQL;
 }
 
-/// Does `work` with a target of this arm; what it counted.
-fn counted(name: &str, arm: Arm, work: impl FnOnce()) -> Stats {
+/// Does `work` with a target of this group; what it counted.
+fn counted(name: &str, group: Group, work: impl FnOnce()) -> Stats {
     let path = std::env::temp_dir().join(format!("tandem-fuzz-{name}-{}.json", std::process::id()));
-    let recorder = Recorder::new(&path, SQL.name, &arm.to_string()).unwrap();
-    let state = State::new(&SQL, Executor::shared(), arm);
+    let recorder = Recorder::new(&path, SQL.name, &group.to_string()).unwrap();
+    let state = State::new(&SQL, Executor::shared(), group);
     STATE.set(Some(State { recorder: Some(recorder), ..state }));
     work();
     with_state(|state| state.recorder.as_mut().unwrap().write()).unwrap();
@@ -44,8 +44,8 @@ fn mutate_and_run(seed: u32) {
 }
 
 #[test]
-fn the_operators_of_the_last_mutation_get_a_turn_and_given_inputs_credit_nobody() {
-    let stats = counted("all", Arm::All, || {
+fn the_operators_of_the_last_mutation_are_counted_and_given_inputs_credit_nobody() {
+    let stats = counted("all", Group::All, || {
         run_text(b"SELECT 1;");
         // libFuzzer may throw a mutation away and ask again: nothing ran.
         let mut data = [b' '; 64];
@@ -54,9 +54,9 @@ fn the_operators_of_the_last_mutation_get_a_turn_and_given_inputs_credit_nobody(
         run_text(b"SELECT 2;");
     });
     assert_eq!((stats.all.runs, stats.mutated.runs), (52, 50));
-    let turns: u64 = stats.operators.values().map(|operator| operator.turns).sum();
-    assert!((50..=200).contains(&turns) && stats.operators.len() > 5, "{stats:?}");
-    assert!(stats.operators.values().all(|operator| operator.turns <= 50), "each once in a mutation");
+    let uses: u64 = stats.operators.values().map(|operator| operator.uses).sum();
+    assert!((50..=200).contains(&uses) && stats.operators.len() > 5, "{stats:?}");
+    assert!(stats.operators.values().all(|operator| operator.uses <= 50), "each once in a mutation");
     assert!(stats.mutation_ns > 0);
     with_state(|state| {
         state.made_by(&["a", "b", "a"]);
@@ -66,7 +66,7 @@ fn the_operators_of_the_last_mutation_get_a_turn_and_given_inputs_credit_nobody(
 
 #[test]
 fn libfuzzers_arm_has_its_mutator_alone() {
-    let stats = counted("libfuzzer", Arm::LibFuzzer, || {
+    let stats = counted("libfuzzer", Group::LibFuzzer, || {
         let mut data = *b"SELECT 1;";
         assert_eq!(mutate::<ThisTarget>(&mut data, 9, 9, 1, flip), 9);
         assert_eq!(&data, b"RELECT 1;");
@@ -76,12 +76,12 @@ fn libfuzzers_arm_has_its_mutator_alone() {
         assert_eq!(crossed.sum::<usize>(), 0);
     });
     assert_eq!(stats.operators.keys().collect::<Vec<_>>(), [RAW]);
-    assert_eq!(stats.operators[RAW].turns, 1);
+    assert_eq!(stats.operators[RAW].uses, 1);
 }
 
 #[test]
-fn what_an_arm_does_without_gets_no_turn_and_crossover_does_elsewhere() {
-    let without = counted("without", Arm::Without(Family::Token), || {
+fn what_a_group_does_without_is_not_applied_and_crossover_does_elsewhere() {
+    let without = counted("without", Group::Without(Family::Token), || {
         let mut crossed = 0;
         for seed in 0..100 {
             mutate_and_run(seed);
@@ -94,8 +94,8 @@ fn what_an_arm_does_without_gets_no_turn_and_crossover_does_elsewhere() {
     let is_token =
         |name: &str| MUTATORS.iter().any(|entry| entry.name == name && entry.family == Family::Token);
     assert!(without.operators.keys().all(|name| !is_token(name)), "{without:?}");
-    assert!(without.operators[CROSSOVER].turns > 5);
-    let stats = counted("crossover", Arm::WithoutCrossover, || {
+    assert!(without.operators[CROSSOVER].uses > 5);
+    let stats = counted("crossover", Group::WithoutCrossover, || {
         let crossed =
             (0..100).map(|seed| crossover::<ThisTarget>(b"SELECT 1;", b"SELECT 2;", &mut [0; 99], seed));
         assert_eq!(crossed.sum::<usize>(), 0);

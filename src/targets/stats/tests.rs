@@ -103,15 +103,15 @@ fn the_file_holds_what_was_noted_and_credits_who_took_part() {
     recorder.write().unwrap();
     let stats: Stats = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     std::fs::remove_file(&path).unwrap();
-    assert_eq!((stats.target.as_str(), stats.arm.as_str()), ("sql", "all"));
+    assert_eq!((stats.target.as_str(), stats.group.as_str()), ("sql", "all"));
     assert_eq!((stats.edges, stats.features), (6, 11));
     assert_eq!((stats.all.runs, stats.mutated.runs, stats.mutated.parser), (3, 2, 2));
-    assert_eq!(stats.operators["one"], Yield { turns: 2, features: 2, edges: 1 });
-    assert_eq!(stats.operators["two"], Yield { turns: 1, features: 2, edges: 1 });
+    assert_eq!(stats.operators["one"], Yield { uses: 2, features: 2, edges: 1 });
+    assert_eq!(stats.operators["two"], Yield { uses: 1, features: 2, edges: 1 });
     assert!(stats.cpu_ns > stats.mutation_ns);
 
     let mut sum = stats.clone();
     sum.add(&stats);
-    assert_eq!((sum.edges, sum.all.runs, sum.operators["one"].turns), (6, 6, 4));
+    assert_eq!((sum.edges, sum.all.runs, sum.operators["one"].uses), (6, 6, 4));
     assert!(Recorder::new(std::path::Path::new("/nonexistent/x"), "sql", "all").is_err());
 }

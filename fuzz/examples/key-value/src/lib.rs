@@ -1,10 +1,10 @@
-//! A crate of one's own on Tandem: a target and an oracle for a layer over SQLite, here a small key-value store.
+//! An example of your own crate on Tandem: a target and an oracle for a layer over SQLite, here a small key-value store.
 //!
-//! * [`KEY_VALUE`] is the target. The bytes of a case are a workload: two bytes are an operation and its key. So any input is
-//!   a case, and all of Tandem's mutations make others of it.
-//! * [`Model`] is the oracle: what the store holds at the end is what a map holds after the same workload. It asks in the
-//!   state that the case has reached, with a run of its own.
-//! * [`registry`] is what the program (`src/main.rs`) and the fuzz target (`fuzz_targets/key_value.rs`) are given.
+//! * [`KEY_VALUE`] is the target. The bytes of a case are a workload: two bytes are an operation and its key. So every input is
+//!   a case, and all mutators of Tandem work on it.
+//! * [`Model`] is the oracle: at the end, the store must hold what a map holds after the same workload. It looks at the
+//!   state that the case has reached, with statements of its own.
+//! * [`registry`] is passed to the program (`src/main.rs`) and the fuzz target (`fuzz_targets/key_value.rs`).
 //!
 //! ```sh
 //! cargo run -p key-value -- fuzz key_value --max-total-time-s 60

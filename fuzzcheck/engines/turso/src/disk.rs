@@ -1,4 +1,4 @@
-//! The machine that Turso sees: files in memory, a clock that stands still, random numbers from a seed.
+//! The machine that Turso sees: files in memory, a stopped clock, random numbers from a seed.
 //!
 //! What could still reach the host is named in [`crate::refusal::reaches_host`].
 
@@ -15,7 +15,7 @@ use turso_core::{
 /// The Julian day of 1970-01-01 00:00, in milliseconds.
 const UNIX_EPOCH_JULIAN_MS: i64 = 210_866_760_000_000;
 
-/// See the module.
+/// The simulated disk.
 pub(crate) struct Disk {
     files: MemoryIO,
     random: Mutex<fastrand::Rng>,

@@ -1,4 +1,4 @@
-//! What a run left: as Turso reads it, and whether SQLite reads the same from the file.
+//! The final state of a run: as Turso reads it, and whether SQLite reads the same from the file.
 
 use tandem::TestCase;
 use tandem::engine::sqlite::{Budget, Executor};
@@ -17,7 +17,7 @@ const SCHEMA: &str = "\
 SELECT type, name, tbl_name, coalesce(sql, '') FROM main.sqlite_master \
 WHERE substr(name, 1, 17) <> '__turso_internal_'";
 
-/// What the connection sees, an open transaction included; `None` where it cannot be read.
+/// What the connection sees, an open transaction included; `None` if it cannot be read.
 pub(crate) fn read(session: &Session<'_>) -> Option<EndState> {
     session.set_budget(READ_VM_STEPS);
     let rows = session.query(SCHEMA)?;

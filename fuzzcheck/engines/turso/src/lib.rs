@@ -15,7 +15,7 @@
 //! in this process, too, reads the file that Turso wrote: what it finds wrong is a problem of Turso's
 //! `integrity_check`.
 //!
-//! A panic in Turso ends the process (`panics`): a worker that dies is how the pair learns of a crash.
+//! A panic in Turso ends the process (`panics`): a worker that dies is how the comparison learns of a crash.
 
 mod disk;
 mod end;

@@ -1,6 +1,6 @@
 //! `tandem-turso`: a worker of fuzzcheck over Turso, for `cargo fuzzcheck compare engines`.
 //!
-//! Exit codes: 0 where the parent has no more cases, 2 for wrong usage or an error of ours, 101 where Turso
+//! Exit codes: 0 if the parent has no more cases, 2 for wrong usage or an error of ours, 101 where Turso
 //! panicked.
 
 use std::process::ExitCode;

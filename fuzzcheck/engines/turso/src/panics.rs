@@ -1,4 +1,4 @@
-//! How a panic of Turso is told.
+//! How a panic of Turso is reported.
 //!
 //! A panic may leave anything behind, locks among it, so the worker ends with it. fuzzcheck then names the
 //! difference after the file of the panic; that is too coarse for files of twenty thousand lines, so the line is

@@ -1,4 +1,4 @@
-//! Planted bugs: what proves that the comparison sees each class of difference.
+//! Planted bugs, which prove that the comparison finds each class of difference.
 
 use tandem::engine::Value;
 use tandem::engine::transcript::{EndState, StatementRecord};

@@ -1,8 +1,8 @@
-//! What Turso refuses, and what is not asked of it.
+//! What Turso refuses, and what it is not given.
 //!
-//! Turso is not finished: that it lacks something is no finding. Most of it shows when a statement is prepared,
-//! and then `EXPLAIN` of it fails as well, which is enough. Some shows only while the statement runs; Turso has no
-//! error kind for that, so its words decide ([`is_missing_feature`]). Wrong words cost a comparison, never a
+//! Turso is unfinished, so missing features are not findings. Most show when a statement is prepared,
+//! and then `EXPLAIN` of it fails as well, which is enough. Some show only while the statement runs; Turso has no
+//! error kind for that, so its messages decide ([`is_missing_feature`]). A misjudged message costs a comparison, but is never a
 //! false finding.
 
 use tandem::testcase::{FileSet, JOURNAL, OpenConfig, Setting, TOGGLE_NAMES};

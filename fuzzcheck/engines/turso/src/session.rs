@@ -61,7 +61,7 @@ pub(crate) struct Settings<'a> {
     pub pragmas: &'a Pragmas,
 }
 
-/// See the module.
+/// A session of one case.
 pub(crate) struct Session<'a> {
     connection: Arc<Connection>,
     budget: Arc<Budget>,
@@ -190,7 +190,7 @@ impl<'a> Session<'a> {
         if self.rows_left == 0 { Ok(()) } else { result }
     }
 
-    /// Runs a statement of our own and returns its rows; `None` where it fails.
+    /// Runs a statement of our own and returns its rows; `None` if it fails.
     pub(crate) fn query(&self, text: &str) -> Option<Vec<Vec<Value>>> {
         let mut rows = Vec::new();
         let mut statement = self.connection.prepare(text).ok()?;
@@ -227,7 +227,7 @@ impl Refusal {
     }
 }
 
-/// True where there is nothing to run: blanks, comments and semicolons.
+/// True if there is nothing to run: blanks, comments and semicolons.
 pub(crate) fn is_blank(text: &[u8]) -> bool {
     let is_empty = |token: &sql::Token| token.kind.is_blank() || &text[token.range.clone()] == b";";
     sql::tokenize(text).iter().all(is_empty)

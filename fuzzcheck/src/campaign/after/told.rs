@@ -1,4 +1,4 @@
-//! Who is told what: files to be filed, messages, the exit code.
+//! Reporting: bug files, notifications, the exit code.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,21 +8,22 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::After;
+use crate::build_kind::BuildKind;
 use crate::campaign::findings::{self, Index, Judge};
 use crate::campaign::notify::{self, Message};
-use crate::campaign::record::{Finding, SittingEnd, StepEnd};
+use crate::campaign::record::{Finding, SessionEnd, StepEnd};
 use crate::campaign::runner::{Done, Runner};
-use crate::lane::Lane;
 use crate::triage::known::Known;
 use crate::triage::state::State as TriageState;
 
 impl After<'_> {
-    /// Names the bugs, writes a file for each that is new, and tells of it.
+    /// Names the bugs, and writes a file and a notification for each new one.
     pub(super) fn findings(&self, runner: &mut Runner<'_>) -> Result<Done> {
         let triage = TriageState::open(&self.triage)?;
-        let known = Known::of_project(self.project, self.flavor.what().is_empty())?;
+        let known = Known::of_project(self.project, self.configuration.what().is_empty())?;
         let mut index = Index::open(&runner.state.root().join("findings"))?;
-        let judge = Judge { triage: &triage, known: &known, build: self.build, project: self.project };
+        let judge =
+            Judge { triage: &triage, known: &known, arguments: self.arguments, project: self.project };
         let mut all = judge.findings(&runner.state.memory, &runner.state.campaign.id, &mut index);
         for finding in &mut all {
             let path = index.update_file(&finding.signature, || {
@@ -40,33 +41,33 @@ impl After<'_> {
         runner.state.campaign.findings = all;
         runner.save()?;
         self.tell(runner)?;
-        Ok(if runner.is_stopped() { Done::Stopped } else { Done::Well })
+        Ok(if runner.is_stopped() { Done::Stopped } else { Done::Ok })
     }
 
-    /// The bug report of `handover`; `None` where there is no time, or the case does not show its bug.
+    /// The bug report of `handover`; `None` if there is no time, or the case does not show its bug.
     fn report(&self, runner: &mut Runner<'_>, finding: &Finding, case: &Path) -> Option<String> {
-        let lane = Lane::that_reports(&finding.signature);
-        if self.why_not(runner, lane).is_some() {
+        let build = BuildKind::that_reports(&finding.signature);
+        if self.why_not(runner, build).is_some() {
             return None;
         }
         let folder = tempfile::tempdir().ok()?;
         let output = self.child(runner, "handover", 0.2, |_| {
-            let mut words = self.words("handover", Some(lane));
+            let mut words = self.words("handover", Some(build));
             words.extend([case.into(), "--to".into(), folder.path().into(), "--form=report".into()]);
             words.extend(["--signature".into(), finding.signature.clone().into()]);
             words.extend(["--target".into(), finding.target.clone().into()]);
             words.extend(self.plant.iter().flat_map(|plant| ["--plant".into(), OsString::from(plant)]));
             words
         });
-        let is_written = output.is_ok_and(|output| matches!(output.done, Done::Well));
+        let is_written = output.is_ok_and(|output| matches!(output.done, Done::Ok));
         let text = fs::read_to_string(folder.path().join("report.md")).ok().filter(|_| is_written)?;
-        // The folder is gone by the time that someone reads this.
+        // The folder will be gone when someone reads this.
         let there = folder.path().join("case.tandem").display().to_string();
         let here = case.strip_prefix(self.project).unwrap_or(case).display().to_string();
         Some(text.replace(&there, &here).replace("Attached: `case.tandem`", &format!("Case: `{here}`")))
     }
 
-    /// Tells of each new bug once.
+    /// Notifies of each new bug once.
     fn tell(&self, runner: &mut Runner<'_>) -> Result<()> {
         let Some(command) = self.notify else {
             return Ok(());
@@ -83,30 +84,30 @@ impl After<'_> {
         state.save()
     }
 
-    /// Ends the campaign: what could not be done, and the exit code.
+    /// Ends the campaign: failures and the exit code.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub(crate) fn end(&self, runner: &mut Runner<'_>) -> Result<(u8, Vec<String>)> {
         let campaign = &mut runner.state.campaign;
         campaign.ended = Some(Timestamp::now());
         let steps = campaign.steps.iter().filter(|step| step.end == StepEnd::Failed);
         let mut failures: Vec<String> =
             steps.map(|step| format!("{}: {}", step.name, step.why.as_deref().unwrap_or("-"))).collect();
-        let idle = campaign.arms.iter().filter(|arm| arm.executions() == 0);
-        failures.extend(idle.map(|arm| {
-            let why = arm.failures.last().map_or("it had no turn", String::as_str);
-            format!("{} in the lane {} executed nothing: {why}", arm.target, arm.lane)
+        let idle = campaign.jobs.iter().filter(|job| job.executions() == 0);
+        failures.extend(idle.map(|job| {
+            let why = job.failures.last().map_or("it got no time", String::as_str);
+            format!("{} in the {} build executed nothing: {why}", job.target, job.build)
         }));
-        let turns = campaign.arms.iter().flat_map(|arm| &arm.sittings);
-        failures.extend(turns.flat_map(|turn| turn.harness_errors.iter().cloned()));
+        let slices = campaign.jobs.iter().flat_map(|job| &job.slices);
+        failures.extend(slices.flat_map(|slice| slice.harness_errors.iter().cloned()));
         let has_news = campaign.findings.iter().any(Finding::is_news);
         let code = if has_news {
             crate::base::EXIT_FINDINGS
         } else {
             u8::from(!failures.is_empty()) * crate::base::EXIT_ERROR
         };
-        runner.end_sitting(SittingEnd::Through)?;
+        runner.end_session(SessionEnd::Finished)?;
         if let Some(command) = self.notify {
             let record = runner.state.record().display().to_string();
             let message = Message::end(&runner.state.campaign, code, failures.clone(), record);

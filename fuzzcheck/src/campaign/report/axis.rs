@@ -1,4 +1,4 @@
-//! Where the ticks of an axis are, and what stands beside them.
+//! The ticks of an axis and their labels.
 
 /// About as many ticks as an axis has.
 const TICKS: f64 = 5.0;
@@ -35,7 +35,7 @@ pub(super) fn ticks(low: f64, high: f64) -> Vec<f64> {
     (0..=(last - first) as u32).map(|index| (first + f64::from(index)) * step).collect()
 }
 
-/// A value as a tick shows it, with as many digits as tell it from one that is `step` further.
+/// The label of a value, with as many digits as distinguish it from the next one, `step` further.
 pub(super) fn short(value: f64, step: f64) -> String {
     let (divisor, suffix) = match value.abs().max(step) {
         1e6.. => (1e6, "M"),

@@ -1,4 +1,4 @@
-//! The bugs, new ones first: what each says, its smallest case, and the command that shows it.
+//! The bugs, new ones first: message, smallest case, and the command to reproduce it.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::html::{empty, link, section as titled};
 use super::text::{count, counted, moment, size};
 use crate::campaign::record::{Campaign, Finding};
 
-/// Bytes of a script that the page shows; the case has the rest.
+/// Maximum bytes of a script on the page; the case has the rest.
 const SQL_SHOWN: usize = 4_000;
 
 /// The section.
@@ -18,7 +18,7 @@ pub(super) fn section(campaign: &Campaign, links: Option<&Path>) -> Markup {
     let note = format!("{} new, {} known", count(new.len() as u64), count(known.len() as u64));
     let content = html! {
         @if campaign.findings.is_empty() {
-            (empty("No findings: no case that was run showed a bug."))
+            (empty("No findings: no case showed a bug."))
         }
         @for finding in new.iter().chain(&known) { (one(finding, links)) }
     };
@@ -66,7 +66,7 @@ fn script(sql: &str) -> Markup {
     }
 }
 
-/// A signature that may be broken behind its slashes.
+/// A signature with line breaks allowed after slashes.
 pub(super) fn breakable(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('/').enumerate() {

@@ -1,4 +1,4 @@
-//! `report.html`: one page, which needs nothing beside itself and runs no script.
+//! `report.html`: one self-contained page without scripts.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::text::{address, count, counted, moment, span, visible};
 use super::{findings, progress, tables};
 use crate::campaign::record::{Campaign, StepEnd};
 
-/// What the page may load: nothing. Its own styles are in it.
+/// The page may load nothing; its styles are inline.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// The page. `links` is the folder that addresses in the record start from, where it is not the page's own.
+/// The page. `links` is the folder that links in the record are relative to, if not that of the page.
 pub(super) fn render(campaign: &Campaign, links: Option<&Path>) -> String {
     let summary = Summary::of(campaign);
     let page = html! {
@@ -39,14 +39,14 @@ pub(super) fn render(campaign: &Campaign, links: Option<&Path>) -> String {
                     (tables::steps(campaign))
                     (tables::made_of(campaign))
                 }
-                footer { p { "Tandem " (campaign.build.tandem) ". The same for machines: report.json, junit.xml." } }
+                footer { p { "Tandem " (campaign.build.tandem) ". Machine-readable: report.json, junit.xml." } }
             }
         }
     };
     visible(&page.into_string())
 }
 
-/// What is asked first: what came out of it, and what it took.
+/// The summary: results and effort.
 fn head(campaign: &Campaign, summary: &Summary) -> Markup {
     let (class, sign) = match summary.verdict {
         Verdict::Failed => ("bad", "\u{2715}"),
@@ -103,9 +103,9 @@ fn speed(summary: &Summary) -> String {
     )
 }
 
-/// Time and sittings in a sentence.
+/// Time and sessions in a sentence.
 fn lead(campaign: &Campaign, summary: &Summary) -> String {
-    let sittings = counted(campaign.sittings.len() as u64, "sitting");
+    let sessions = counted(campaign.sessions.len() as u64, "session");
     let kills = match summary.kills {
         0 => String::new(),
         1 => ", killed once".to_owned(),
@@ -113,8 +113,8 @@ fn lead(campaign: &Campaign, summary: &Summary) -> String {
     };
     let end = campaign
         .ended
-        .map_or_else(|| "not through yet".to_owned(), |ended| format!("through at {}", moment(ended)));
-    format!("{} of {} used in {sittings}{kills}; {end}.", span(campaign.used_s), span(campaign.budget_s))
+        .map_or_else(|| "not finished yet".to_owned(), |ended| format!("finished at {}", moment(ended)));
+    format!("{} of {} used in {sessions}{kills}; {end}.", span(campaign.used_s), span(campaign.budget_s))
 }
 
 /// A section with its heading.
@@ -128,12 +128,12 @@ pub(super) fn section(id: &str, note: &str, content: Markup) -> Markup {
     }
 }
 
-/// Says that there is nothing to show, and why.
+/// States that there is nothing to show, and why.
 pub(super) fn empty(text: &str) -> Markup {
     html! { p.empty { (text) } }
 }
 
-/// Why a step, or a part of it that is called after it and a target, did not do what a section shows.
+/// Why a step, or its part for a target, has no results for a section.
 pub(super) fn why_not(campaign: &Campaign, step: &str) -> String {
     let is_it =
         |name: &str| name.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
@@ -143,11 +143,9 @@ pub(super) fn why_not(campaign: &Campaign, step: &str) -> String {
     };
     let why = step.why.as_deref();
     match step.end {
-        StepEnd::Open => "the step is not through".to_owned(),
-        StepEnd::Done => why.unwrap_or("the step is done and left nothing").to_owned(),
-        StepEnd::Skipped => {
-            why.map_or_else(|| "it was left out".to_owned(), |why| format!("left out: {why}"))
-        }
+        StepEnd::Open => "the step is unfinished".to_owned(),
+        StepEnd::Done => why.unwrap_or("the step is done, without results").to_owned(),
+        StepEnd::Skipped => why.map_or_else(|| "it was skipped".to_owned(), |why| format!("skipped: {why}")),
         StepEnd::Failed => why.map_or_else(|| "it failed".to_owned(), |why| format!("failed: {why}")),
     }
 }
@@ -198,11 +196,11 @@ mod tests {
         });
         let replay = none.steps.iter_mut().find(|step| step.name == "replay sql").unwrap();
         (replay.end, replay.why) = (StepEnd::Failed, Some("no worker".into()));
-        (none.checks, none.slowest, none.gaps, none.trend, none.arms) = Default::default();
+        (none.checks, none.slowest, none.gaps, none.trend, none.jobs) = Default::default();
         let page = render(&none, None);
         for words in [
             "No findings",
-            "Coverage was not measured: left out: clang is missing",
+            "Coverage was not measured: skipped: clang is missing",
             "No case was replayed: failed: no worker",
             "Failed: no case was run",
             "no target was fuzzed",

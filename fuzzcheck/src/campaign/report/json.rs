@@ -1,4 +1,4 @@
-//! `report.json`: the campaign for machines, with what it comes to in front, and the schema of both.
+//! `report.json`: the campaign in machine-readable form, preceded by a summary, and its schema.
 
 use anyhow::Result;
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::summary::Summary;
 use crate::campaign::record::Campaign;
 
-/// Version of the format. New fields do not change it; a field that goes or means something else does.
+/// Version of the format. New fields do not change it; removed or redefined fields do.
 pub(super) const VERSION: u32 = 1;
 
 /// The report of one campaign of fuzzing.
@@ -16,9 +16,9 @@ pub(super) const VERSION: u32 = 1;
 struct Report<'c> {
     /// Version of this format.
     version: u32,
-    /// What the campaign comes to.
+    /// The summary of the campaign.
     summary: Summary,
-    /// All that is recorded of it, as in `campaign.json`.
+    /// The whole record, as in `campaign.json`.
     campaign: &'c Campaign,
 }
 
@@ -103,9 +103,9 @@ mod tests {
         let schema: Value = serde_json::from_str(&schema().unwrap()).unwrap();
         let report: Value = serde_json::from_str(&render(&campaign()).unwrap()).unwrap();
         let mut more = report.clone();
-        more["campaign"]["arms"][0]["surprise"] = 1.into();
+        more["campaign"]["jobs"][0]["surprise"] = 1.into();
         let message = check(&more, &schema, &schema, "report").unwrap_err();
-        assert_eq!(message, "report.campaign.arms.surprise: not documented");
+        assert_eq!(message, "report.campaign.jobs.surprise: not documented");
         let mut other = report;
         other["campaign"]["findings"][0]["cases"] = "many".into();
         assert!(check(&other, &schema, &schema, "report").is_err());

@@ -1,14 +1,14 @@
-//! `junit.xml`, as build servers read it: suites are targets in lanes and checks by lane, a new finding is a failure, a
-//! known one is skipped, what could not run is an error.
+//! `junit.xml` for build servers: suites are jobs, and checks by build; a new finding is a failure, a
+//! known one is skipped, whatever could not run is an error.
 
 use maud::html;
 
 use super::summary::{Summary, Verdict, name, work};
 use super::text::visible;
-use crate::campaign::record::{Arm, Campaign, Check, Finding, Step, StepEnd};
+use crate::campaign::record::{Campaign, Check, Finding, FuzzJob, Step, StepEnd};
 use crate::replay::cut_short::CutShort;
 
-/// What became of a test case.
+/// The outcome of a test case.
 enum Outcome {
     Passed,
     Skipped(String),
@@ -82,60 +82,65 @@ fn one(case: &Case) -> String {
     )
 }
 
-/// Text for an attribute or between tags. A line break in an attribute would be read back as a blank.
+/// Text for an attribute or between tags. Parsers would read a line break in an attribute as a space.
 fn escaped(text: &str) -> String {
     html! { (text) }.into_string().replace('\n', "&#10;").replace('\t', "&#9;")
 }
 
 fn suites(campaign: &Campaign) -> Vec<Suite> {
     let mut suites = vec![Suite { name: "campaign".to_owned(), cases: vec![whole(campaign)] }];
-    suites.extend(campaign.arms.iter().map(|arm| of_arm(campaign, arm)));
-    // What no target found while it fuzzed was there before: the replay shows it.
+    suites.extend(campaign.jobs.iter().map(|job| of_job(campaign, job)));
+    // Findings that no target met while fuzzing come from the replay.
     let rest = campaign.findings.iter().filter(|finding| finder(campaign, finding).is_none());
     let cut_short = campaign.cut_short.iter().map(of_cut_short);
     suites.push(Suite {
         name: "replay".to_owned(),
         cases: rest.map(|finding| of_finding(finding, "replay")).chain(cut_short).collect(),
     });
-    let mut lanes: Vec<&str> = campaign.checks.iter().map(|check| check.lane.as_str()).collect();
-    lanes.sort_unstable();
-    lanes.dedup();
-    for lane in lanes {
-        let checks = campaign.checks.iter().filter(|check| check.lane == lane);
+    let mut builds: Vec<&str> = campaign.checks.iter().map(|check| check.build.as_str()).collect();
+    builds.sort_unstable();
+    builds.dedup();
+    for build in builds {
+        let checks = campaign.checks.iter().filter(|check| check.build == build);
         let cases = checks.map(|check| of_check(campaign, check)).collect();
-        suites.push(Suite { name: format!("checks/{lane}"), cases });
+        suites.push(Suite { name: format!("checks/{build}"), cases });
     }
     suites.push(Suite { name: "steps".to_owned(), cases: campaign.steps.iter().map(of_step).collect() });
     suites.retain(|suite| !suite.cases.is_empty());
     suites
 }
 
-/// Whether the campaign as a whole proves anything.
+/// Whether the campaign as a whole ran.
 fn whole(campaign: &Campaign) -> Case {
     let summary = Summary::of(campaign);
     let is_proof = !matches!(summary.verdict, Verdict::Failed | Verdict::Incomplete);
     let complaints = summary.complaints.join("; ");
     let outcome =
         if is_proof && complaints.is_empty() { Outcome::Passed } else { Outcome::Error(complaints) };
-    Case { name: "all of it ran".to_owned(), class: "campaign".to_owned(), seconds: campaign.used_s, outcome }
+    Case {
+        name: "everything ran".to_owned(),
+        class: "campaign".to_owned(),
+        seconds: campaign.used_s,
+        outcome,
+    }
 }
 
-/// The first arm that met a finding.
-fn finder<'c>(campaign: &'c Campaign, finding: &Finding) -> Option<&'c Arm> {
-    let met = |arm: &&Arm| arm.sittings.iter().any(|turn| turn.found.contains_key(&finding.signature));
-    campaign.arms.iter().find(met)
+/// The first job with a finding.
+fn finder<'c>(campaign: &'c Campaign, finding: &Finding) -> Option<&'c FuzzJob> {
+    let met = |job: &&FuzzJob| job.slices.iter().any(|slice| slice.found.contains_key(&finding.signature));
+    campaign.jobs.iter().find(met)
 }
 
-fn of_arm(campaign: &Campaign, arm: &Arm) -> Suite {
-    let (executions, seconds) = work(arm);
-    let outcome = match (arm.failures.is_empty(), executions) {
-        (false, _) => Outcome::Error(arm.failures.join("; ")),
+fn of_job(campaign: &Campaign, job: &FuzzJob) -> Suite {
+    let (executions, seconds) = work(job);
+    let outcome = match (job.failures.is_empty(), executions) {
+        (false, _) => Outcome::Error(job.failures.join("; ")),
         (true, 0) => Outcome::Error("no case was run".to_owned()),
         (true, _) => Outcome::Passed,
     };
-    let suite = name(arm);
+    let suite = name(job);
     let mut cases = vec![Case { name: "fuzzing".to_owned(), class: suite.clone(), seconds, outcome }];
-    let own = |finding: &&Finding| finder(campaign, finding).is_some_and(|finder| std::ptr::eq(finder, arm));
+    let own = |finding: &&Finding| finder(campaign, finding).is_some_and(|finder| std::ptr::eq(finder, job));
     cases.extend(campaign.findings.iter().filter(own).map(|finding| of_finding(finding, &suite)));
     Suite { name: suite, cases }
 }
@@ -158,7 +163,7 @@ fn of_finding(finding: &Finding, suite: &str) -> Case {
 
 fn of_cut_short(cut: &CutShort) -> Case {
     let CutShort { limit, lifted_by, cases } = cut;
-    let why = format!("{cases} cases were not run to their end; {lifted_by} lifts the limit");
+    let why = format!("{cases} cases were not run to the end; {lifted_by} lifts the limit");
     let (name, class) = (format!("cut short by {limit}"), "replay".to_owned());
     Case { name, class, seconds: 0.0, outcome: Outcome::Skipped(why) }
 }
@@ -174,20 +179,20 @@ fn of_check(campaign: &Campaign, check: &Check) -> Case {
         let message = format!("{} of {} cases failed", check.failed, check.failed + check.passed);
         Outcome::Failed { kind: check.name.clone(), message, body: String::new() }
     } else if check.passed == 0 {
-        Outcome::Skipped(format!("it had nothing to say ({})", skipped.join(", ")))
+        Outcome::Skipped(format!("skipped ({})", skipped.join(", ")))
     } else {
         Outcome::Passed
     };
-    Case { name: check.name.clone(), class: format!("checks/{}", check.lane), seconds: 0.0, outcome }
+    Case { name: check.name.clone(), class: format!("checks/{}", check.build), seconds: 0.0, outcome }
 }
 
 fn of_step(step: &Step) -> Case {
     let why = |otherwise: &str| step.why.clone().unwrap_or_else(|| otherwise.to_owned());
     let outcome = match step.end {
         StepEnd::Done => Outcome::Passed,
-        StepEnd::Skipped => Outcome::Skipped(why("left out")),
+        StepEnd::Skipped => Outcome::Skipped(why("skipped")),
         StepEnd::Failed => Outcome::Error(why("it failed")),
-        StepEnd::Open => Outcome::Error(why("it is not through")),
+        StepEnd::Open => Outcome::Error(why("it is unfinished")),
     };
     Case { name: step.name.clone(), class: "steps".to_owned(), seconds: step.seconds, outcome }
 }
@@ -208,7 +213,7 @@ mod tests {
         document.descendants().find(is_it).unwrap_or_else(|| panic!("{class} {name}"))
     }
 
-    /// What became of a test case, and what it says.
+    /// The outcome of a test case, and its message.
     fn outcome<'d>(document: &'d Document<'d>, class: &str, name: &str) -> (&'d str, &'d str) {
         let inner = find(document, class, name).first_element_child();
         inner.map_or(("passed", ""), |inner| {
@@ -234,9 +239,9 @@ mod tests {
         assert_eq!(outcome(&document, "checks/release", "close").0, "passed");
         assert_eq!(outcome(&document, "checks/release", "integrity").0, "failure");
         assert_eq!(outcome(&document, "checks/release", "format").0, "skipped");
-        assert!(outcome(&document, "checks/debug", "norec").1.starts_with("it had nothing to say"));
+        assert!(outcome(&document, "checks/debug", "norec").1.starts_with("skipped ("));
         assert_eq!(outcome(&document, "steps", "notify"), ("skipped", "no --notify-cmd was given"));
-        assert_eq!(outcome(&document, "campaign", "all of it ran").0, "error", "a lane failed");
+        assert_eq!(outcome(&document, "campaign", "everything ran").0, "error", "a build failed");
     }
 
     #[test]
@@ -273,10 +278,10 @@ mod tests {
     #[test]
     fn a_campaign_that_ran_nothing_is_an_error() {
         let mut none = campaign();
-        (none.arms, none.findings, none.checks, none.steps) = Default::default();
+        (none.jobs, none.findings, none.checks, none.steps) = Default::default();
         let xml = render(&none);
         let document = Document::parse(&xml).unwrap();
-        assert_eq!(outcome(&document, "campaign", "all of it ran").0, "error");
+        assert_eq!(outcome(&document, "campaign", "everything ran").0, "error");
         assert_eq!(document.root_element().attribute("errors"), Some("1"));
     }
 }

@@ -1,12 +1,12 @@
-//! What a campaign leaves to be read: a page, JUnit and JSON, made of its record and of nothing else.
+//! The reports of a campaign: a page, JUnit and JSON, made from its record alone.
 //!
-//! [`summary`] says what it comes to, and all three say the same. Whatever a case brought in is escaped where it is
-//! written, by default; then nothing invisible is left in the whole document ([`text::visible`]).
+//! All three share the [`summary`]. Everything that comes from cases is escaped when it is
+//! written; then invisible characters are replaced in the whole document ([`text::visible`]).
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`summary`] | the verdict and the sums |
-//! | [`text`] | figures in words, invisible characters by name |
+//! | [`text`] | numbers as text, invisible characters by code point |
 //! | `html`, `findings`, `tables` | the page |
 //! | `axis`, `plot`, `progress` | its plots |
 //! | `junit` | `junit.xml` |
@@ -77,7 +77,7 @@ pub(crate) fn read(path: &Path) -> Result<(Campaign, PathBuf)> {
     let file = if path.is_dir() { path.join(RECORD) } else { path.to_owned() };
     let content = std::fs::read(&file)
         .with_context(|| format!("{}: name a folder of fuzz/nightly/ or its {RECORD}", file.display()))?;
-    let what = || format!("{}: this is no record of a campaign", file.display());
+    let what = || format!("{}: not a record of a campaign", file.display());
     let Version { version } = serde_json::from_slice(&content).with_context(what)?;
     if version > record::VERSION {
         bail!(
@@ -136,7 +136,7 @@ mod tests {
     fn a_record_of_before_these_fields_is_read() {
         let mut old = fixture::campaign();
         old.as_object_mut().unwrap().remove("cut_short").unwrap();
-        old["arms"][0]["sittings"][0].as_object_mut().unwrap().remove("harness_errors").unwrap();
+        old["jobs"][0]["slices"][0].as_object_mut().unwrap().remove("harness_errors").unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(RECORD), old.to_string()).unwrap();
         assert!(read(folder.path()).unwrap().0.cut_short.is_empty());
@@ -155,10 +155,7 @@ mod tests {
         let whole = serde_json::to_vec(&made::campaign()).unwrap();
         for content in [b"".as_slice(), b"\0\0", b"{\"version\": 1}", &whole[..whole.len() / 2]] {
             let message = said(content);
-            assert!(
-                message.contains("this is no record of a campaign") && message.contains(RECORD),
-                "{message}"
-            );
+            assert!(message.contains("not a record of a campaign") && message.contains(RECORD), "{message}");
         }
     }
 

@@ -1,7 +1,7 @@
-//! Lines over an axis, drawn as SVG that needs nothing else: no script, no font, no second file.
+//! Line plots as self-contained SVG: no script, no font, no other file.
 //!
-//! A plot is as wide as a phone, so that its text is read there at the size at which it was written; wide screens show
-//! several side by side. A series has a colour, a dash pattern and a mark, so that each alone tells it from others.
+//! A plot is as wide as a phone, so that its text has its natural size there; wide screens show
+//! several side by side. A series has a color, a dash pattern and a mark, each of which alone identifies it.
 
 use maud::{Markup, html};
 
@@ -14,25 +14,25 @@ const LEFT: f64 = 50.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 38.0;
-/// Colours of the style sheet, and the dash patterns that tell series apart when they are used up.
+/// The number of colors in the style sheet, and the dash patterns for when they run out.
 const COLORS: usize = 6;
 const DASHES: [&str; 4] = ["", "7 3", "2 3", "9 3 2 3"];
 /// Stretches of points, each from left to right.
 pub(super) type Stretches = Vec<Vec<(f64, f64)>>;
 
-/// One line. A stretch without points is left open.
+/// One line. A stretch without points is a gap.
 pub(super) struct Series {
-    /// What it is, for the legend.
+    /// Its label in the legend.
     pub label: String,
     /// Its points.
     pub stretches: Stretches,
 }
 
-/// What runs along the horizontal axis.
+/// The horizontal axis.
 pub(super) enum Along {
     /// Seconds of fuzzing.
     Time,
-    /// Nights, with what stands below the first and the last.
+    /// Nights, with the labels of the first and the last.
     Nights(String, String),
 }
 
@@ -45,12 +45,12 @@ pub(super) struct Plot<'p> {
     /// Whether the vertical axis begins at zero; otherwise where the lines begin.
     pub from_zero: bool,
     pub series: &'p [Series],
-    /// Where something happened, by number.
+    /// Where to draw markers.
     pub marks: &'p [f64],
 }
 
 impl Plot<'_> {
-    /// The plot as a figure; words where it has no points.
+    /// The plot as a figure; a text if it has no points.
     pub(super) fn render(&self) -> Markup {
         let points = || self.series.iter().flat_map(|series| series.stretches.iter().flatten());
         html! {
@@ -107,7 +107,7 @@ impl Plot<'_> {
         }
     }
 
-    /// What stands along the horizontal axis.
+    /// The labels of the horizontal axis.
     fn labels(&self, [left, right]: [f64; 2]) -> Vec<(f64, String)> {
         match &self.along {
             Along::Nights(first, last) => vec![(left, first.clone()), (right, last.clone())],
@@ -115,7 +115,7 @@ impl Plot<'_> {
         }
     }
 
-    /// The plot for who does not see it: where each line begins and ends.
+    /// The alternative text: where each line begins and ends.
     fn in_words(&self) -> String {
         let ends = |series: &Series| {
             let mut points = series.stretches.iter().flatten();
@@ -160,7 +160,7 @@ fn dash(index: usize) -> &'static str {
     DASHES[index % DASHES.len()]
 }
 
-/// A small shape: which one goes with the series.
+/// A small shape, chosen by the series.
 fn mark(index: usize, x: f64, y: f64) -> Markup {
     let corners: &[(f64, f64)] = match index % 5 {
         0 => return html! { circle cx=(px(x)) cy=(px(y)) r="3.6" {} },
@@ -173,7 +173,7 @@ fn mark(index: usize, x: f64, y: f64) -> Markup {
     html! { polygon points=(points.join(" ")) {} }
 }
 
-/// What the lines of several plots stand for.
+/// The legend of several plots.
 pub(super) fn legend(labels: impl Iterator<Item = String>) -> Markup {
     let swatch = |index: usize| {
         html! {

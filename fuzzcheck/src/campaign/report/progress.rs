@@ -1,4 +1,4 @@
-//! How a campaign went on: speed, edges and corpus of each arm over time, and the sittings.
+//! The progress of a campaign: speed, edges and corpus of each job over time, and the sessions.
 
 use maud::{Markup, html};
 
@@ -7,20 +7,20 @@ use super::html::{empty, section as titled};
 use super::plot::{Along, Plot, Series, Stretches, legend};
 use super::summary::{name, work};
 use super::text::{count, moment, rate, span};
-use crate::campaign::record::{Arm, Campaign, Sample, SittingEnd};
+use crate::campaign::record::{Campaign, FuzzJob, Sample, SessionEnd};
 
-/// Most samples of an arm that are drawn: more than a plot has pixels is not seen.
+/// Maximum samples per job in a plot: more would not be visible.
 const SAMPLES_DRAWN: usize = 160;
-/// A gap this many times as long as usual between two samples is a pause of the arm, of which no speed is shown.
+/// A gap this many times longer than usual between two samples is a pause, for which no speed is shown.
 const PAUSE: f64 = 4.0;
 
 /// The section.
 pub(super) fn section(campaign: &Campaign) -> Markup {
     let marks = boundaries(campaign);
-    let drawn: Vec<(&Arm, Vec<Sample>)> =
-        campaign.arms.iter().map(|arm| (arm, thinned(&arm.samples))).collect();
+    let drawn: Vec<(&FuzzJob, Vec<Sample>)> =
+        campaign.jobs.iter().map(|job| (job, thinned(&job.samples))).collect();
     let series = |points: &dyn Fn(&[Sample]) -> Stretches| -> Vec<Series> {
-        drawn.iter().map(|(arm, samples)| Series { label: name(arm), stretches: points(samples) }).collect()
+        drawn.iter().map(|(job, samples)| Series { label: name(job), stretches: points(samples) }).collect()
     };
     let speed = series(&speeds);
     let edges = series(&|samples| vec![most(samples, |at| at.edges)]);
@@ -29,31 +29,31 @@ pub(super) fn section(campaign: &Campaign) -> Markup {
         Plot { title, unit, along: Along::Time, from_zero, series, marks: &marks }.render()
     };
     let content = html! {
-        @if campaign.arms.is_empty() {
+        @if campaign.jobs.is_empty() {
             (empty("No target was fuzzed."))
         } @else {
-            (legend(campaign.arms.iter().map(name)))
+            (legend(campaign.jobs.iter().map(name)))
             div.plots {
-                (plot("Speed", "executions a second", &speed, true))
+                (plot("Speed", "executions per second", &speed, true))
                 (plot("Edges", "as libFuzzer counts them", &edges, false))
                 (plot("Corpus", "cases", &cases, false))
             }
             p.note {
-                "Time is time of the campaign, without pauses."
-                @if !marks.is_empty() { " \u{2016} is where it was taken up again." }
+                "Time is campaign time, without pauses."
+                @if !marks.is_empty() { " \u{2016} is where it was resumed." }
             }
-            (arms(campaign))
+            (jobs(campaign))
         }
-        (sittings(campaign))
+        (sessions(campaign))
     };
-    titled("progress", "by target and lane", content)
+    titled("progress", "by target and build", content)
 }
 
-/// Where one sitting ends and the next begins, in seconds without pauses.
+/// Where one session ends and the next begins, in seconds without pauses.
 fn boundaries(campaign: &Campaign) -> Vec<f64> {
     let mut at = 0.0;
-    let ends = campaign.sittings.iter().map(|sitting| {
-        at += sitting.seconds;
+    let ends = campaign.sessions.iter().map(|session| {
+        at += session.seconds;
         at
     });
     let mut ends: Vec<f64> = ends.collect();
@@ -61,7 +61,7 @@ fn boundaries(campaign: &Campaign) -> Vec<f64> {
     ends
 }
 
-/// Few enough samples to be drawn, the last among them.
+/// A reduced number of samples, including the last.
 fn thinned(samples: &[Sample]) -> Vec<Sample> {
     let every = samples.len().div_ceil(SAMPLES_DRAWN).max(1);
     let mut some: Vec<Sample> = samples.iter().copied().step_by(every).collect();
@@ -71,7 +71,7 @@ fn thinned(samples: &[Sample]) -> Vec<Sample> {
     some
 }
 
-/// Executions per second between samples, in stretches between which the arm did nothing.
+/// Executions per second between samples, in stretches between which the job did nothing.
 fn speeds(samples: &[Sample]) -> Stretches {
     let mut lengths: Vec<f64> = samples.windows(2).map(|pair| pair[1].seconds - pair[0].seconds).collect();
     lengths.sort_by(f64::total_cmp);
@@ -90,67 +90,68 @@ fn speeds(samples: &[Sample]) -> Stretches {
     stretches
 }
 
-/// What is said of each arm.
-const COLUMNS: [&str; 7] = ["Executions", "A second", "Edges", "Corpus", "Restarts", "Run again", "Time"];
+/// The table of jobs.
+const COLUMNS: [&str; 7] = ["Executions", "Per second", "Edges", "Corpus", "Restarts", "Rerun", "Time"];
 
-fn arms(campaign: &Campaign) -> Markup {
+fn jobs(campaign: &Campaign) -> Markup {
     html! {
         table.stack {
-            caption { "What each target did" }
+            caption { "Totals by job" }
             thead { tr {
-                th scope="col" { "Target and lane" }
+                th scope="col" { "Target and build" }
                 @for column in COLUMNS { th.n scope="col" { (column) } }
             } }
-            tbody { @for arm in &campaign.arms { (row(arm)) } }
+            tbody { @for job in &campaign.jobs { (row(job)) } }
         }
     }
 }
 
-fn row(arm: &Arm) -> Markup {
-    let (executions, seconds) = work(arm);
+fn row(job: &FuzzJob) -> Markup {
+    let (executions, seconds) = work(job);
     let most = |field: fn(&Sample) -> u64| {
-        arm.samples.iter().map(field).max().map_or_else(|| "\u{2013}".to_owned(), count)
+        job.samples.iter().map(field).max().map_or_else(|| "\u{2013}".to_owned(), count)
     };
-    let sum = |field: fn(&crate::campaign::record::Turn) -> u64| arm.sittings.iter().map(field).sum::<u64>();
+    let sum =
+        |field: fn(&crate::campaign::record::TimeSlice) -> u64| job.slices.iter().map(field).sum::<u64>();
     let speed =
         rate(executions, seconds).map_or_else(|| "\u{2013}".to_owned(), |speed| count(speed.round() as u64));
-    let rerun = if arm.rerun.is_empty() {
+    let rerun = if job.rerun.is_empty() {
         "\u{2013}".to_owned()
     } else {
-        format!("{} in {}", count(sum(|turn| turn.rerun_cases)), arm.rerun.join(", "))
+        format!("{} in {}", count(sum(|slice| slice.rerun_cases)), job.rerun.join(", "))
     };
     html! {
         tr {
-            th scope="row" { (breakable(&name(arm))) }
+            th scope="row" { (breakable(&name(job))) }
             td.n data-label="Executions" { (count(executions)) }
-            td.n data-label="A second" { (speed) }
+            td.n data-label="Per second" { (speed) }
             td.n data-label="Edges" { (most(|at| at.edges)) }
             td.n data-label="Corpus" { (most(|at| at.corpus_cases)) }
-            td.n data-label="Restarts" { (count(sum(|turn| turn.restarts))) }
-            td.n data-label="Run again" { (rerun) }
+            td.n data-label="Restarts" { (count(sum(|slice| slice.restarts))) }
+            td.n data-label="Rerun" { (rerun) }
             td.n data-label="Time" { (span(seconds)) }
         }
-        @for failure in &arm.failures { tr.wide { td colspan="8" { "\u{2715} " (name(arm)) ": " (failure) } } }
+        @for failure in &job.failures { tr.wide { td colspan="8" { "\u{2715} " (name(job)) ": " (failure) } } }
     }
 }
 
-/// The sittings, with the pauses between them.
-fn sittings(campaign: &Campaign) -> Markup {
+/// The sessions, with the pauses between them.
+fn sessions(campaign: &Campaign) -> Markup {
     let word = |end| match end {
-        SittingEnd::Open => "open: it goes on, or was killed and not taken up again",
-        SittingEnd::Killed => "killed",
-        SittingEnd::Interrupted => "interrupted",
-        SittingEnd::Through => "through",
+        SessionEnd::Open => "open: running, or killed and not resumed",
+        SessionEnd::Killed => "killed",
+        SessionEnd::Interrupted => "interrupted",
+        SessionEnd::Finished => "finished",
     };
     let pause = |index: usize| {
-        let (before, next) = (campaign.sittings.get(index)?, campaign.sittings.get(index + 1)?);
+        let (before, next) = (campaign.sessions.get(index)?, campaign.sessions.get(index + 1)?);
         Some(next.started.duration_since(before.started).as_secs_f64() - before.seconds)
     };
     html! {
-        ol.sittings {
-            @for (index, sitting) in campaign.sittings.iter().enumerate() {
+        ol.sessions {
+            @for (index, session) in campaign.sessions.iter().enumerate() {
                 li {
-                    (moment(sitting.started)) ": " (span(sitting.seconds)) ", " (word(sitting.end))
+                    (moment(session.started)) ": " (span(session.seconds)) ", " (word(session.end))
                     @if let Some(pause) = pause(index) { ". Pause \u{2016}" (index + 1) ": " (span(pause)) }
                 }
             }
@@ -158,7 +159,7 @@ fn sittings(campaign: &Campaign) -> Markup {
     }
 }
 
-/// The most so far over time: libFuzzer counts from nothing each time that it is begun, while it reads its corpus.
+/// The running maximum: libFuzzer counts from zero after each start, while it reads its corpus.
 fn most(samples: &[Sample], of: fn(&Sample) -> u64) -> Vec<(f64, f64)> {
     let so_far = samples.iter().scan(0, |most: &mut u64, at| {
         *most = (*most).max(of(at));
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_an_arm_is_no_slow_stretch() {
+    fn a_pause_of_a_job_is_no_slow_stretch() {
         let samples = [(0.0, 0), (10.0, 100), (20.0, 300), (500.0, 300), (510.0, 350)];
         let samples = samples.map(|(seconds, executions)| sample(seconds, executions));
         assert_eq!(speeds(&samples), [vec![(10.0, 10.0), (20.0, 20.0)], vec![(510.0, 5.0)]]);
@@ -201,10 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn sittings_and_the_pauses_between_them_are_shown() {
+    fn sessions_and_the_pauses_between_them_are_shown() {
         let page = section(&campaign()).into_string();
         assert!(page.contains("2 h 20 min, killed. Pause \u{2016}1: 13 min 18 s"), "{page}");
-        assert!(page.contains("<text class=\"mark\"") && page.contains("taken up again"));
+        assert!(page.contains("<text class=\"mark\"") && page.contains("resumed"));
         assert_eq!(boundaries(&campaign()), [8_400.0]);
         assert_eq!(page.matches("<figure").count(), 3);
     }

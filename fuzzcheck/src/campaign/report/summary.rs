@@ -1,31 +1,31 @@
-//! What a campaign comes to, in one word and a few figures.
+//! The result of a campaign, in one word and a few numbers.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::text::rate;
-use crate::campaign::record::{Arm, Campaign, StepEnd};
+use crate::campaign::record::{Campaign, FuzzJob, StepEnd};
 
-/// What a campaign came to. What comes first holds where several would.
+/// The result of a campaign; the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
-    /// It ran no case: it proves nothing.
+    /// It ran no case, which proves nothing.
     Failed,
-    /// There are bugs that nobody knew.
+    /// It found new bugs.
     New,
-    /// It is not through, or a part of it did not run: it proves less than it seems to.
+    /// It is unfinished, or a part of it did not run.
     Incomplete,
-    /// All bugs that it met are known.
+    /// All bugs found are known.
     Known,
-    /// It met no bug.
+    /// It found no bug.
     Clean,
 }
 
 /// The figures.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Summary {
-    /// What it came to.
+    /// The result.
     pub verdict: Verdict,
     /// What is wrong with the campaign itself: why it failed or is incomplete, in words.
     pub complaints: Vec<String>,
@@ -33,13 +33,13 @@ pub(crate) struct Summary {
     pub new_findings: u64,
     /// Signatures that are known.
     pub known_findings: u64,
-    /// Cases that libFuzzer ran, all targets.
+    /// Cases that libFuzzer ran, over all targets.
     pub executions: u64,
-    /// Seconds of fuzzing, all targets: of several at a time, the sum.
+    /// Seconds of fuzzing, summed over all targets.
     pub fuzzing_s: f64,
-    /// Executions per second of fuzzing; absent where no time was fuzzed.
+    /// Executions per second of fuzzing; absent without fuzzing.
     pub executions_per_s: Option<f64>,
-    /// Processes that ended and were begun again.
+    /// Processes that ended and were restarted.
     pub restarts: u64,
     /// How often the campaign was killed.
     pub kills: u64,
@@ -48,11 +48,11 @@ pub(crate) struct Summary {
 impl Summary {
     /// Adds up a campaign.
     pub(crate) fn of(campaign: &Campaign) -> Self {
-        use crate::campaign::record::SittingEnd::Killed;
+        use crate::campaign::record::SessionEnd::Killed;
         let is_new = campaign.findings.iter().filter(|finding| finding.is_new).count() as u64;
-        let turns = || campaign.arms.iter().flat_map(|arm| &arm.sittings);
-        let executions = turns().map(|turn| turn.executions).sum();
-        let fuzzing_s = turns().map(|turn| turn.seconds).sum();
+        let slices = || campaign.jobs.iter().flat_map(|job| &job.slices);
+        let executions = slices().map(|slice| slice.executions).sum();
+        let fuzzing_s = slices().map(|slice| slice.seconds).sum();
         let known_findings = campaign.findings.len() as u64 - is_new;
         let complaints = complaints(campaign, executions);
         let verdict = match (executions, is_new, complaints.is_empty(), known_findings) {
@@ -70,8 +70,8 @@ impl Summary {
             executions,
             fuzzing_s,
             executions_per_s: rate(executions, fuzzing_s),
-            restarts: turns().map(|turn| turn.restarts).sum(),
-            kills: campaign.sittings.iter().filter(|sitting| sitting.end == Killed).count() as u64,
+            restarts: slices().map(|slice| slice.restarts).sum(),
+            kills: campaign.sessions.iter().filter(|session| session.end == Killed).count() as u64,
         }
     }
 
@@ -88,47 +88,44 @@ impl Summary {
     }
 }
 
-/// Name of an arm: target and lane.
-pub(crate) fn name(arm: &Arm) -> String {
-    format!("{}/{}", arm.target, arm.lane)
+/// Name of a job: target and build.
+pub(crate) fn name(job: &FuzzJob) -> String {
+    format!("{}/{}", job.target, job.build)
 }
 
-/// Cases that an arm ran, and the seconds that it took.
-pub(crate) fn work(arm: &Arm) -> (u64, f64) {
-    let executions = arm.sittings.iter().map(|turn| turn.executions).sum();
-    (executions, arm.sittings.iter().map(|turn| turn.seconds).sum())
+/// Cases that a job ran, and the seconds that it took.
+pub(crate) fn work(job: &FuzzJob) -> (u64, f64) {
+    let executions = job.slices.iter().map(|slice| slice.executions).sum();
+    (executions, job.slices.iter().map(|slice| slice.seconds).sum())
 }
 
 fn complaints(campaign: &Campaign, executions: u64) -> Vec<String> {
     let mut all = Vec::new();
-    if campaign.arms.is_empty() {
+    if campaign.jobs.is_empty() {
         all.push("no target was fuzzed".to_owned());
     } else if executions == 0 {
         all.push("no target ran a case".to_owned());
     }
-    for arm in campaign.arms.iter().filter(|arm| work(arm).0 == 0) {
-        let why = arm.failures.last().map_or("it had no turn", String::as_str);
-        all.push(format!("{} ran no case: {why}", name(arm)));
+    for job in campaign.jobs.iter().filter(|job| work(job).0 == 0) {
+        let why = job.failures.last().map_or("it got no time", String::as_str);
+        all.push(format!("{} ran no case: {why}", name(job)));
     }
-    for arm in campaign.arms.iter().filter(|arm| work(arm).0 > 0) {
-        all.extend(arm.failures.iter().map(|why| format!("{}: {why}", name(arm))));
+    for job in campaign.jobs.iter().filter(|job| work(job).0 > 0) {
+        all.extend(job.failures.iter().map(|why| format!("{}: {why}", name(job))));
     }
-    let turns = campaign.arms.iter().flat_map(|arm| &arm.sittings);
-    all.extend(turns.flat_map(|turn| turn.harness_errors.iter().cloned()));
+    let slices = campaign.jobs.iter().flat_map(|job| &job.slices);
+    all.extend(slices.flat_map(|slice| slice.harness_errors.iter().cloned()));
     for step in campaign.steps.iter().filter(|step| step.end == StepEnd::Failed) {
-        let why = step.why.as_deref().unwrap_or("nothing said why");
+        let why = step.why.as_deref().unwrap_or("no reason given");
         all.push(format!("the step {} failed: {why}", step.name));
     }
     let failed: Vec<&str> =
         campaign.checks.iter().filter(|check| check.failed > 0).map(|check| check.name.as_str()).collect();
     if campaign.findings.is_empty() && !failed.is_empty() {
-        all.push(format!("checks failed of which no finding tells: {}", failed.join(", ")));
+        all.push(format!("checks failed without a finding: {}", failed.join(", ")));
     }
     if campaign.ended.is_none() {
-        all.push(
-            "it is not through: it still runs, or was killed; `fuzzcheck nightly` takes it up again"
-                .to_owned(),
-        );
+        all.push("unfinished: it is still running, or was killed; `fuzzcheck nightly` resumes it".to_owned());
     }
     all
 }
@@ -143,11 +140,11 @@ mod tests {
     fn a_campaign_that_ran_nothing_has_failed_whatever_else_it_says() {
         let mut none = campaign();
         none.findings.clear();
-        none.arms.iter_mut().flat_map(|arm| &mut arm.sittings).for_each(|turn| turn.executions = 0);
+        none.jobs.iter_mut().flat_map(|job| &mut job.slices).for_each(|slice| slice.executions = 0);
         let summary = Summary::of(&none);
         assert_eq!(summary.verdict, Verdict::Failed);
         assert!(summary.complaints.iter().any(|why| why.contains("no target ran a case")), "{summary:?}");
-        none.arms.clear();
+        none.jobs.clear();
         let summary = Summary::of(&none);
         assert_eq!((summary.verdict, summary.executions_per_s), (Verdict::Failed, None));
         assert_eq!(summary.complaints[0], "no target was fuzzed");
@@ -159,7 +156,7 @@ mod tests {
         assert_eq!(Summary::of(&whole).verdict, Verdict::New);
         whole.findings.retain(|finding| !finding.is_new);
         whole.steps.iter_mut().for_each(|step| step.end = StepEnd::Done);
-        whole.arms.iter_mut().for_each(|arm| arm.failures.clear());
+        whole.jobs.iter_mut().for_each(|job| job.failures.clear());
         assert_eq!(Summary::of(&whole).verdict, Verdict::Known);
         whole.findings.clear();
         whole.checks.iter_mut().for_each(|check| check.failed = 0);
@@ -167,16 +164,16 @@ mod tests {
         assert_eq!(Summary::of(&whole).complaints, [""; 0]);
 
         let red: [fn(&mut Campaign); 6] = [
-            |made| made.arms[0].sittings[0].harness_errors.push("crash-01: it panicked".to_owned()),
+            |made| made.jobs[0].slices[0].harness_errors.push("crash-01: it panicked".to_owned()),
             |made| made.ended = None,
             |made| made.steps[0].end = StepEnd::Failed,
-            |made| made.arms[1].failures.push("out of memory".to_owned()),
-            |made| made.arms[2].sittings.clear(),
+            |made| made.jobs[1].failures.push("out of memory".to_owned()),
+            |made| made.jobs[2].slices.clear(),
             |made| {
                 let skipped = std::collections::BTreeMap::new();
                 made.checks.push(Check {
                     name: "x".into(),
-                    lane: "asan".into(),
+                    build: "asan".into(),
                     passed: 1,
                     failed: 1,
                     skipped,

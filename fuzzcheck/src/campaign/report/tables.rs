@@ -9,10 +9,10 @@ use super::html::{empty, link, section, why_not};
 use super::plot::{Along, Plot, Series};
 use super::text::{count, counted, percent, size, span};
 use crate::campaign::record::{Campaign, Check, Gap, GapKind, Night, Reached, Step, StepEnd};
-use crate::coverage::lane::Count;
+use crate::coverage::build::Count;
 use crate::replay::cut_short;
 
-/// Gaps that are shown at once.
+/// How many gaps are shown initially.
 const GAPS_SHOWN: usize = 40;
 
 /// What is reached, in total, by module, and from night to night.
@@ -53,7 +53,7 @@ fn reached_now(reached: &Reached, links: Option<&Path>) -> Markup {
             }
         }
         @if let Some(page) = &reached.html { p { (link(page, "The source, line by line", links)) } }
-        @if reached.modules.is_empty() { (empty("It was not counted by module.")) } @else {
+        @if reached.modules.is_empty() { (empty("Modules were not counted.")) } @else {
             table.modules {
                 caption { "By source module, in the order of the amalgamation" }
                 thead { tr {
@@ -91,7 +91,7 @@ fn share(of: Count) -> String {
     if of.total == 0 { "\u{2013}".to_owned() } else { percent(of.percent()) }
 }
 
-/// A bar beside a figure that says the same.
+/// A bar beside a number.
 fn bar(of: Count) -> Markup {
     html! { span.bar aria-hidden="true" { span style=(format!("width:{:.1}%", of.percent().clamp(0.0, 100.0))) {} } }
 }
@@ -110,7 +110,7 @@ fn trend(nights: &[Night]) -> Markup {
     html! {
         h3 { "From night to night" }
         @if nights.len() < 2 {
-            (empty("There is no trend yet: this is the first night whose coverage was kept."))
+            (empty("There is no trend yet: this is the first night with measured coverage."))
         } @else {
             div.plots {
                 (plot("Branches", "%", false, points(&|night| night.total.branches.percent())))
@@ -137,20 +137,20 @@ fn trend(nights: &[Night]) -> Markup {
     }
 }
 
-/// Every check of the replay, and why it had nothing to say.
+/// Every check of the replay, with the reasons for skips.
 pub(super) fn checks(campaign: &Campaign) -> Markup {
     let row = |check: &Check| {
         let silent = check.passed == 0 && check.failed == 0;
         html! {
             tr {
-                th scope="row" { (check.name) " " span.note { (check.lane) } }
+                th scope="row" { (check.name) " " span.note { (check.build) } }
                 td.n data-label="Passed" { (count(check.passed)) }
                 td.n data-label="Failed" {
                     @if check.failed > 0 { strong.failed { "\u{2715} " (count(check.failed)) } } @else { "0" }
                 }
                 td.n data-label="Skipped" { (count(check.skipped.values().sum())) }
                 td.full data-label="Why" {
-                    @if silent { strong { "it never had anything to say. " } }
+                    @if silent { strong { "it was always skipped. " } }
                     @for (index, (why, cases)) in check.skipped.iter().enumerate() {
                         @if index > 0 { "; " }
                         (why) " " span.note { (count(*cases)) }
@@ -172,11 +172,11 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
                 tbody { @for check in &campaign.checks { (row(check)) } }
             }
             @if !campaign.cut_short.is_empty() {
-                p { strong { "Cut short" } ", not run to their end: " (cut_short::in_words(&campaign.cut_short)) "." }
+                p { strong { "Cut short" } ", not run to the end: " (cut_short::in_words(&campaign.cut_short)) "." }
             }
         }
     };
-    section("checks", "in the replay of what is kept", content)
+    section("checks", "in the replay of the corpora", content)
 }
 
 /// The cases that took longest.
@@ -248,16 +248,16 @@ fn gap_table(gaps: &[&Gap]) -> Markup {
     }
 }
 
-/// What was done beside fuzzing.
+/// The steps after fuzzing.
 pub(super) fn steps(campaign: &Campaign) -> Markup {
     let end = |step: &Step| match step.end {
-        StepEnd::Open => "\u{25d0} not through",
+        StepEnd::Open => "\u{25d0} unfinished",
         StepEnd::Done => "\u{2713} done",
         StepEnd::Skipped => "\u{2013} skipped",
         StepEnd::Failed => "\u{2715} failed",
     };
     let content = html! {
-        @if campaign.steps.is_empty() { (empty("Nothing was done beside fuzzing.")) } @else {
+        @if campaign.steps.is_empty() { (empty("There were no steps beside fuzzing.")) } @else {
             table.stack {
                 thead { tr {
                     th scope="col" { "Step" }
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn a_check_that_is_always_silent_is_named() {
         let page = checks(&campaign()).into_string();
-        assert_eq!(page.matches("it never had anything to say").count(), 1);
+        assert_eq!(page.matches("it was always skipped").count(), 1);
         assert!(page.contains("no SELECT with a WHERE") && page.contains("3,647"));
     }
 

@@ -12,12 +12,12 @@ use serde::Serialize;
 use tandem::TestCase;
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::comparison::lanes::{Comparison, compare};
-use crate::lane::Lane;
+use crate::comparison::builds::{Comparison, compare};
 use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::CaseDigest;
 use crate::replay::report::{Done, Report};
@@ -27,37 +27,37 @@ use crate::ui::{self, Progress};
 use crate::verbs::Verb;
 use crate::verbs::shared::{every, in_words, interrupt_flag, paths_or_corpus, target_by_name, tell_skipped};
 
-/// Run cases in several builds of one SQLite and compare what they do there.
+/// Run cases in several builds of one SQLite and compare the results.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// As for `run` [default: corpus/]
     paths: Vec<PathBuf>,
-    /// The lanes; what the first one does is what the others are compared with.
-    #[arg(long, value_name = "LANE,...", value_enum, value_delimiter = ',',
-        default_values_t = [Lane::Release, Lane::Asan, Lane::Debug, Lane::Ubsan, Lane::Memdebug, Lane::Valgrind])]
-    lanes: Vec<Lane>,
-    /// Under valgrind, run every Nth case only.
+    /// The builds; the others are compared with the first.
+    #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',',
+        default_values_t = [BuildKind::Release, BuildKind::Asan, BuildKind::Debug, BuildKind::Ubsan, BuildKind::Memdebug, BuildKind::Valgrind])]
+    builds: Vec<BuildKind>,
+    /// Under valgrind, run only every Nth case.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     valgrind_every: u32,
-    /// In all lanes, run every Nth case only.
+    /// In all builds, run only every Nth case.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
     /// Worker processes [default: one per core]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Run single files on this target instead of the one that they seem to be for.
+    /// Run single files on this target instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The SQLite of all lanes.
+    /// The SQLite of all builds.
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// Do not install anything: say what is missing and stop.
+    configuration: ConfigurationArgs,
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// Plant a bug by name in the last lane, to see that the lanes are seen to differ.
+    /// Plant a bug by name in the last build, to see that the builds are seen to differ.
     #[arg(long, value_name = "NAME", hide = true)]
     plant: Option<String>,
 }
@@ -65,18 +65,18 @@ pub(crate) struct Args {
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 1;
 
-/// What a lane did.
+/// What a build did.
 #[derive(Serialize)]
-struct LaneResult {
-    lane: &'static str,
+struct BuildResult {
+    build: &'static str,
     sqlite: String,
     cases: u64,
     equal: u64,
     excused: BTreeMap<&'static str, u64>,
-    /// Cases that did something else than in the first lane.
+    /// Cases that behaved differently than in the first build.
     different: Vec<Difference>,
     findings: Vec<Finding>,
-    /// Cases that show the bug that they are kept for.
+    /// Cases that show their known bug.
     known: usize,
     harness_errors: Vec<String>,
     /// Cases whose rest was neither judged nor compared, by limit.
@@ -100,38 +100,38 @@ struct Finding {
 #[derive(Serialize)]
 struct Document<'a> {
     version: u32,
-    lanes: &'a [LaneResult],
+    builds: &'a [BuildResult],
 }
 
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
-        if self.flavor.lane.is_some() {
-            bail!("`compare builds` runs several: name them with --lanes");
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        if self.configuration.build.is_some() {
+            bail!("`compare builds` runs several builds: use --builds");
         }
-        let [_, _, ..] = self.lanes[..] else {
-            bail!("two lanes at least are needed, to compare them");
+        let [_, _, ..] = self.builds[..] else {
+            bail!("a comparison needs at least two builds");
         };
         let mut workers = Vec::new();
-        for lane in &self.lanes {
-            if !Lane::JUDGING.contains(lane) {
-                bail!("--lanes: cases are not judged in the lane {lane}");
+        for build in &self.builds {
+            if !BuildKind::JUDGING.contains(build) {
+                bail!("--builds: cases are not judged in the {build} build");
             }
-            workers.push(Worker::build(&flavor.in_lane(*lane), &project(), !self.no_install)?);
+            workers.push(Worker::build(&configuration.with_build(*build), &project(), !self.no_install)?);
         }
         let stop = interrupt_flag()?;
         let mut first = HashMap::new();
         let mut results = Vec::new();
         for (i, worker) in workers.iter().enumerate() {
             let plant = self.plant.clone().filter(|_| i + 1 == workers.len());
-            results.push(in_lane(self, worker, plant, &mut first, &stop)?);
+            results.push(with_build(self, worker, plant, &mut first, &stop)?);
             if stop.load(Ordering::Relaxed) {
                 break;
             }
         }
         if self.json {
             let document =
-                serde_json::to_string_pretty(&Document { version: JSON_VERSION, lanes: &results })?;
+                serde_json::to_string_pretty(&Document { version: JSON_VERSION, builds: &results })?;
             ui::line(format_args!("{document}"))?;
         } else {
             ui::print(|out| print(&results, out))?;
@@ -140,39 +140,39 @@ impl Verb for Args {
     }
 }
 
-fn exit_code(results: &[LaneResult], is_interrupted: bool) -> ExitCode {
+fn exit_code(results: &[BuildResult], is_interrupted: bool) -> ExitCode {
     if is_interrupted {
-        eprintln!("fuzzcheck: interrupted: not all lanes were run");
+        eprintln!("fuzzcheck: interrupted: not all builds were run");
         return ExitCode::from(EXIT_ERROR);
     }
-    for lane in results {
-        for error in &lane.harness_errors {
-            eprintln!("fuzzcheck: lane {}: {error}", lane.lane);
+    for build in results {
+        for error in &build.harness_errors {
+            eprintln!("fuzzcheck: {} build: {error}", build.build);
         }
     }
-    if results.iter().any(|lane| !lane.harness_errors.is_empty()) {
+    if results.iter().any(|build| !build.harness_errors.is_empty()) {
         return ExitCode::from(EXIT_ERROR);
     }
-    let is_clean = results.iter().all(|lane| lane.different.is_empty() && lane.findings.is_empty());
+    let is_clean = results.iter().all(|build| build.different.is_empty() && build.findings.is_empty());
     if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) }
 }
 
-/// Runs the cases in a lane; fills `first` in the first one, compares with it in all others.
-fn in_lane(
+/// Runs the cases in a build; fills `first` in the first one, compares with it in all others.
+fn with_build(
     args: &Args,
     worker: &Worker,
     plant: Option<String>,
     first: &mut HashMap<String, CaseDigest>,
     stop: &AtomicBool,
-) -> Result<LaneResult> {
-    let lane = worker.flavor.lane;
+) -> Result<BuildResult> {
+    let build = worker.configuration.build;
     let target = target_by_name(args.target.as_deref())?;
     let paths = paths_or_corpus(&args.paths);
     let all = source::open(&paths, target)?;
     if tell_skipped(&all) != ExitCode::SUCCESS {
-        bail!("not everything in {} could be read as a case", in_words(&paths));
+        bail!("not every file in {} is a case", in_words(&paths));
     }
-    let sample = if lane == Lane::Valgrind { args.valgrind_every } else { 1 };
+    let sample = if build == BuildKind::Valgrind { args.valgrind_every } else { 1 };
     let mut cases = every(all, args.every.saturating_mul(sample));
     let options = worker.options(Options {
         timeout_ms: TIMEOUT_MS,
@@ -184,7 +184,7 @@ fn in_lane(
     let is_first = first.is_empty();
     let mut compared = Compared::default();
     let mut progress = Progress::new(cases.total);
-    eprintln!("fuzzcheck: lane {lane}: {} cases", cases.total);
+    eprintln!("fuzzcheck: {build} build: {} cases", cases.total);
     let jobs = args.jobs.map_or_else(cores, usize::from);
     let report = run_all(&worker.program, &options, jobs, &mut cases.cases, stop, |done| {
         progress.case_done(done.has_unknown_bugs());
@@ -193,13 +193,13 @@ fn in_lane(
                 first.insert(done.name.clone(), digest.clone());
                 compared.equal += 1;
             }
-            digest => compared.note(done, first.get(&done.name), digest.as_ref(), lane),
+            digest => compared.note(done, first.get(&done.name), digest.as_ref(), build),
         }
     });
     progress.finish();
     let report = report?;
     if report.cases == 0 && !stop.load(Ordering::Relaxed) {
-        bail!("no case was run in the lane {lane}");
+        bail!("no case was run in the {build} build");
     }
     Ok(result(worker, compared, report))
 }
@@ -212,13 +212,19 @@ struct Compared {
 }
 
 impl Compared {
-    fn note(&mut self, done: &Done, first: Option<&CaseDigest>, digest: Option<&CaseDigest>, lane: Lane) {
+    fn note(
+        &mut self,
+        done: &Done,
+        first: Option<&CaseDigest>,
+        digest: Option<&CaseDigest>,
+        build: BuildKind,
+    ) {
         let (Some(first), Some(digest)) = (first, digest) else {
-            // A case that ended its worker is a finding of that lane.
+            // A case that ended its worker is a finding of that build.
             *self.excused.entry("it ended a worker").or_default() += 1;
             return;
         };
-        match compare(&TestCase::decode(&done.body), first, digest, lane) {
+        match compare(&TestCase::decode(&done.body), first, digest, build) {
             Comparison::Equal => self.equal += 1,
             Comparison::Excused(reason) => *self.excused.entry(reason).or_default() += 1,
             Comparison::Different(what) => {
@@ -228,8 +234,8 @@ impl Compared {
     }
 }
 
-fn result(worker: &Worker, mut compared: Compared, report: Report) -> LaneResult {
-    let build = worker.flavor.arguments(Lane::Release);
+fn result(worker: &Worker, mut compared: Compared, report: Report) -> BuildResult {
+    let build = worker.configuration.arguments(BuildKind::Release);
     let findings = report.findings.iter().map(|finding| {
         let name = &finding.case.name;
         // `path:id` is how a case of a corpus is named, and `run` takes the two apart.
@@ -245,8 +251,8 @@ fn result(worker: &Worker, mut compared: Compared, report: Report) -> LaneResult
         }
     });
     compared.different.sort_by(|a, b| a.case.cmp(&b.case));
-    LaneResult {
-        lane: worker.flavor.lane.name(),
+    BuildResult {
+        build: worker.configuration.build.name(),
         sqlite: worker.identity.source_id.clone(),
         cases: report.cases,
         equal: compared.equal,
@@ -264,38 +270,38 @@ fn result(worker: &Worker, mut compared: Compared, report: Report) -> LaneResult
     }
 }
 
-fn print(results: &[LaneResult], out: &mut dyn Write) -> Result<()> {
-    for lane in results {
-        for finding in &lane.findings {
+fn print(results: &[BuildResult], out: &mut dyn Write) -> Result<()> {
+    for build in results {
+        for finding in &build.findings {
             writeln!(
                 out,
                 "{}: {}\n  case:   {}\n  replay: {}",
-                lane.lane, finding.signature, finding.case, finding.replay
+                build.build, finding.signature, finding.case, finding.replay
             )?;
         }
-        for difference in &lane.different {
-            let name = results[0].lane;
-            writeln!(out, "{} differs from {name}: {}\n  {}", lane.lane, difference.case, difference.what)?;
+        for difference in &build.different {
+            let name = results[0].build;
+            writeln!(out, "{} differs from {name}: {}\n  {}", build.build, difference.case, difference.what)?;
         }
     }
-    writeln!(out, "lane       cases   equal excused different findings known CPU seconds")?;
-    for lane in results {
-        let excused: u64 = lane.excused.values().sum();
-        let (different, findings) = (lane.different.len(), lane.findings.len());
-        let LaneResult { lane, cases, equal, known, cpu_seconds, .. } = lane;
+    writeln!(out, "build      cases   equal excused different findings known CPU seconds")?;
+    for build in results {
+        let excused: u64 = build.excused.values().sum();
+        let (different, findings) = (build.different.len(), build.findings.len());
+        let BuildResult { build, cases, equal, known, cpu_seconds, .. } = build;
         writeln!(
             out,
-            "{lane:<9} {cases:>6} {equal:>7} {excused:>7} {different:>9} {findings:>8} {known:>5} {cpu_seconds:>11.1}"
+            "{build:<9} {cases:>6} {equal:>7} {excused:>7} {different:>9} {findings:>8} {known:>5} {cpu_seconds:>11.1}"
         )?;
     }
-    for lane in results {
-        for (reason, count) in &lane.excused {
-            writeln!(out, "{}: excused {count}: {reason}", lane.lane)?;
+    for build in results {
+        for (reason, count) in &build.excused {
+            writeln!(out, "{}: excused {count}: {reason}", build.build)?;
         }
-        if !lane.cut_short.is_empty() {
-            writeln!(out, "{}: {}", lane.lane, cut_short::for_run(&lane.cut_short))?;
+        if !build.cut_short.is_empty() {
+            writeln!(out, "{}: {}", build.build, cut_short::for_run(&build.cut_short))?;
         }
     }
-    writeln!(out, "fuzzcheck: {} lanes of SQLite {}", results.len(), results[0].sqlite)?;
+    writeln!(out, "fuzzcheck: {} builds of SQLite {}", results.len(), results[0].sqlite)?;
     Ok(())
 }

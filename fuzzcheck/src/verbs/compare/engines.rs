@@ -1,4 +1,4 @@
-//! `fuzzcheck compare engines`: see [`crate::pairing`].
+//! `fuzzcheck compare engines`: see [`crate::differential`].
 
 mod output;
 
@@ -10,9 +10,9 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
-use crate::build::flavor::Flavor;
-use crate::lane::Lane;
-use crate::pairing::{Build, Found, PairReport, named, pool};
+use crate::build::configuration::Configuration;
+use crate::build_kind::BuildKind;
+use crate::differential::{Build, DifferentialReport, Found, named, pool};
 use crate::replay::Options;
 use crate::replay::protocol::Limits;
 use crate::source;
@@ -24,20 +24,20 @@ use crate::verbs::shared::{
 
 /// Run cases on two SQLites, or SQLite and Turso, and compare what they did.
 ///
-/// Rows, errors, schema, content. Exit codes: 0 no difference, 1 differences, 2 wrong usage or a failure of our own.
+/// Rows, errors, schema, content. Exit codes: 0 no difference, 1 differences, 2 wrong usage or an internal error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The one build: `bundled`, a published version such as 3.49.1, a folder with another sqlite3.c, each with `:LANE`
-    /// behind it or not; `turso`, an engine of its own; or a program that has a `worker` as this one does.
+    /// The first configuration: `bundled`, a published version such as 3.49.1, or a folder with sqlite3.c, optionally followed
+    /// by `:BUILD`; `turso`, a separate engine; or a program that has a `worker` verb as this one does.
     a: String,
-    /// The other one.
+    /// The second one.
     b: String,
     /// As for `run` [default: corpus/]
     paths: Vec<PathBuf>,
-    /// Pairs of workers at a time [default: one per two cores]
+    /// Pairs of workers at the same time [default: one per two cores]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Run single files on this target instead of the one that they seem to be for.
+    /// Run single files on this target instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// Print one JSON document instead of text.
@@ -46,19 +46,19 @@ pub(crate) struct Args {
     /// Folder for the cases of findings [default: fuzz/artifacts/TARGET]
     #[arg(long, value_name = "DIR")]
     save_dir: Option<PathBuf>,
-    /// CPU milliseconds after which a case counts as hanging.
+    /// CPU milliseconds after which a case counts as a hang.
     #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: u64,
     /// Bytes that SQLite may hold at a time.
     #[arg(long, value_name = "BYTES")]
     limit_heap_bytes: Option<u64>,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Plant a bug by name in the one build, to see that it is found (see `doctor selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     plant_a: Option<String>,
-    /// The same in the other.
+    /// The same in the second.
     #[arg(long, value_name = "NAME", hide = true)]
     plant_b: Option<String>,
 }
@@ -84,9 +84,10 @@ impl Verb for Args {
             .values()
             .map(|Found { example, .. }| {
                 // What two builds do not agree on is neither's alone.
-                let of_neither = || Flavor::bundled(Lane::Release).artifacts(&project(), example.target.name);
+                let of_neither =
+                    || Configuration::bundled(BuildKind::Release).artifacts(&project(), example.target.name);
                 let folder = self.save_dir.clone().unwrap_or_else(of_neither);
-                save_case("pair", &example.name, &example.body, &folder)
+                save_case("differential", &example.name, &example.body, &folder)
             })
             .collect();
         let seconds = started.elapsed().as_secs_f64();
@@ -108,14 +109,14 @@ impl Verb for Args {
     }
 }
 
-/// A comparison of nothing proves nothing.
-fn ensure_something(report: &PairReport, paths: &[PathBuf], stop: &AtomicBool) -> Result<()> {
+/// Fails if nothing was compared.
+fn ensure_something(report: &DifferentialReport, paths: &[PathBuf], stop: &AtomicBool) -> Result<()> {
     let why = if stop.load(Ordering::Relaxed) { "interrupted".to_owned() } else { in_words(paths) };
     ensure!(report.cases > 0, "no case was run: {why}");
     if report.statements == 0 && report.findings.is_empty() {
         let reasons = report.skipped.iter().map(|(reason, count)| format!("{reason}: {count}"));
         let reasons: Vec<String> = reasons.collect();
-        bail!("of {} cases no statement was compared ({}): {why}", report.cases, reasons.join(", "));
+        bail!("no statement of {} cases was compared ({}): {why}", report.cases, reasons.join(", "));
     }
     Ok(())
 }

@@ -6,6 +6,6 @@ mod mutators;
 
 use super::{Listed, verb};
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] =
     &[verb::<builds::Args>("builds"), verb::<engines::Args>("engines"), verb::<mutators::Args>("mutators")];

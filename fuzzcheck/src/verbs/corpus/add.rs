@@ -11,24 +11,24 @@ use tandem::corpus::{self, Corpus, Details, Entry, Kind, VersionRange};
 use tandem::testcase::CaseId;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
 use crate::replay::{FoundBug, Options, run_all};
-use crate::source::{self, Kept, NamedCase};
+use crate::source::{self, NamedCase, Provenance};
 use crate::verbs::Verb;
 use crate::verbs::lookup;
 use crate::verbs::shared::{check_plant, corpus_of, target_by_name};
 use crate::{files, ui};
 
-/// Add the case of a finding, under a name: a bug that is known, or one that is fixed.
+/// Add the case of a finding, known or fixed, under a name.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with the case, or the id of one in the corpora, or its beginning.
+    /// A file with the case, or the id of one in the corpora, which may be shortened.
     case: String,
-    /// What the bug is called: lower-case words with hyphens.
+    /// A name for the bug: lower-case words with hyphens.
     #[arg(long, value_name = "NAME")]
     name: String,
     /// Whether the bug is fixed.
@@ -37,28 +37,28 @@ pub(crate) struct Args {
     /// Where it was reported.
     #[arg(long, value_name = "URL")]
     link: Option<String>,
-    /// The versions of SQLite that have it: 3.31.1..3.44.0, without the last; ..3.45.0; 3.50.0..
+    /// The versions of SQLite that have it: 3.31.1..3.44.0 (the last one excluded); ..3.45.0; 3.50.0..
     #[arg(long, value_name = "RANGE")]
     versions: Option<VersionRange>,
-    /// Why it is known and not reported or not fixed.
+    /// Why it is not reported or not fixed.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// The finding, where this build does not show it [default: what the case shows here]
+    /// The signature, if this build does not show it [default: what the case shows here]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
-    /// Where the case came from, in words [default: what a corpus says, or the name of the file]
+    /// Where the case came from [default: as in its corpus, or the name of the file]
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
-    /// The target, instead of the one that the file seems to be for.
+    /// The target, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// The corpus database to write to [default: corpus/TARGET.db]
     #[arg(long, value_name = "DB")]
     into: Option<PathBuf>,
-    /// The build that shows the bug [default lane: release]
+    /// The build that shows the bug [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// Do not install anything: say what is missing and stop.
+    configuration: ConfigurationArgs,
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
@@ -87,7 +87,7 @@ impl From<BugKind> for Kind {
     }
 }
 
-/// Most bytes of a name.
+/// Maximum length of a name, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
 
 impl Verb for Args {
@@ -101,15 +101,15 @@ impl Verb for Args {
         let into = corpus_of(named.target, self.into.as_deref());
         files::refuse_special(&into)?;
 
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
-        let worker = Worker::build(&flavor, &project(), !self.no_install)?;
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let shown = shown_twice(&named, &worker, self.plant.clone())?;
-        let lane = worker.flavor.lane;
-        let kept = source::load_or_new(&into)?.get(&named.case.id(), named.target.name).map(Kept::from);
-        let kept = kept.or_else(|| named.kept.clone());
-        let said = self.signature.as_deref().or_else(|| kept.as_ref()?.signature.as_deref());
-        let signature = signature(self.kind, &shown, said, &named.name, lane)?;
-        let lane = if shown.is_empty() { Lane::that_reports(&signature) } else { lane };
+        let build = worker.configuration.build;
+        let old = source::load_or_new(&into)?.get(&named.case.id(), named.target.name).map(Provenance::from);
+        let old = old.or_else(|| named.provenance.clone());
+        let said = self.signature.as_deref().or_else(|| old.as_ref()?.signature.as_deref());
+        let signature = signature(self.kind, &shown, said, &named.name, build)?;
+        let build = if shown.is_empty() { BuildKind::that_reports(&signature) } else { build };
 
         let mut entry =
             Entry::new(named.target.name, self.kind.into(), &source_of(&named, self), &named.case);
@@ -119,39 +119,39 @@ impl Verb for Args {
             link: self.link.clone(),
             versions: self.versions,
             reason: self.reason.clone(),
-            lane: Some(lane.name().to_owned()),
+            build: Some(build.name().to_owned()),
         };
-        let kept = keep(&into, &entry)?;
-        tell(&into, &entry, kept, self.json)?;
+        let change = add(&into, &entry)?;
+        tell(&into, &entry, change, self.json)?;
         Ok(code)
     }
 }
 
-/// Sees that name, link and what is said of a known bug make sense.
+/// Checks name, link and reason.
 fn check_words(args: &Args) -> Result<()> {
     let name = &args.name;
     if let Some(what) = wrong_name(name) {
         bail!("--name {name}: {what}");
     }
     if let Some(link) = args.link.as_deref().filter(|link| !is_link(link)) {
-        bail!("--link {link}: a URL is expected, such as https://sqlite.org/forum/forumpost/0123456789");
+        bail!("--link {link}: expected a URL, such as https://sqlite.org/forum/forumpost/0123456789");
     }
     if args.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
         bail!("--reason is empty: say why the bug is known and not fixed");
     }
     if args.kind == BugKind::Known && args.link.is_none() && args.reason.is_none() {
-        bail!("a known bug needs --link, where it was reported, or --reason, why it was not");
+        bail!("a known bug needs --link (where it was reported) or --reason (why it was not)");
     }
     Ok(())
 }
 
-/// What is wrong with a name, if something is.
+/// What is wrong with a name, if anything.
 pub(crate) fn wrong_name(name: &str) -> Option<&'static str> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_word = |word: &str| !word.is_empty();
     let is_good = name.len() <= NAME_BYTES_MAX && name.bytes().all(is_plain) && name.split('-').all(is_word);
     (!is_good).then_some(
-        "a name is at most 64 lower-case letters, digits and single hyphens, as in fts5-like-overread",
+        "a name consists of at most 64 lower-case letters, digits and single hyphens, as in fts5-like-overread",
     )
 }
 
@@ -160,10 +160,10 @@ pub(crate) fn is_link(link: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
 }
 
-/// The signatures that a case shows, in two runs the same.
+/// The signatures that a case shows in each of two runs.
 fn shown_twice(named: &NamedCase, worker: &Worker, plant: Option<String>) -> Result<Vec<String>> {
     let run = || {
-        let case = NamedCase { kept: None, ..named.clone() };
+        let case = NamedCase { provenance: None, ..named.clone() };
         let options = Options { plant: plant.clone(), ..options() };
         let shown = bugs_of(vec![case], worker, options)?.pop().map_or(Vec::new(), |(_, bugs)| bugs);
         let mut signatures: Vec<String> = shown.into_iter().map(|bug| bug.signature).collect();
@@ -174,7 +174,7 @@ fn shown_twice(named: &NamedCase, worker: &Worker, plant: Option<String>) -> Res
     if first != second {
         let words = |shown: &[String]| if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") };
         bail!(
-            "{}: two runs do not show the same: {} and then {}; such a case would fail now and then",
+            "{}: two runs differ: first {}, then {}; such a case would fail intermittently",
             named.name,
             words(&first),
             words(&second)
@@ -187,14 +187,14 @@ pub(crate) fn options() -> Options {
     Options { timeout_ms: TIMEOUT_MS, worker_memory_mib: WORKER_MEMORY_MIB, ..Options::default() }
 }
 
-/// Runs cases, of which nothing is expected; all of them, in their order, each with the bugs that it shows.
+/// Runs cases, whatever they are known for; returns all, in order, each with the bugs that it shows.
 pub(crate) fn bugs_of(
     cases: Vec<NamedCase>,
     worker: &Worker,
     options: Options,
 ) -> Result<Vec<(NamedCase, Vec<FoundBug>)>> {
     let options = worker.options(options);
-    let mut queue = cases.clone().into_iter().map(|case| NamedCase { kept: None, ..case });
+    let mut queue = cases.clone().into_iter().map(|case| NamedCase { provenance: None, ..case });
     let report = run_all(&worker.program, &options, 1, &mut queue, &AtomicBool::new(false), |_| {})?;
     if let Some((name, message)) = report.harness_errors.first() {
         bail!("{name}: a worker failed, which is a bug in Tandem: {message}");
@@ -210,25 +210,31 @@ pub(crate) fn bugs_of(
     Ok(all)
 }
 
-/// The signature under which a case is kept that shows these; `said` is what it shows elsewhere, or showed once.
-fn signature(kind: BugKind, shown: &[String], said: Option<&str>, case: &str, lane: Lane) -> Result<String> {
+/// The signature to record for a case that shows these; `said` is what it shows elsewhere, or showed once.
+fn signature(
+    kind: BugKind,
+    shown: &[String],
+    said: Option<&str>,
+    case: &str,
+    build: BuildKind,
+) -> Result<String> {
     match (kind, shown, said) {
         (BugKind::Known, [], None) => {
             bail!(
-                "{case} shows nothing in the lane {lane}: name the --lane that shows it, or its --signature"
+                "{case} shows nothing in the {build} build: give the --build that shows it, or its --signature"
             )
         }
         (BugKind::Known, [], Some(said)) => {
-            eprintln!("fuzzcheck: {case} shows nothing in the lane {lane}: kept for {said}, as it is said");
+            eprintln!("fuzzcheck: {case} shows nothing in the {build} build: added for {said}, as given");
             Ok(said.to_owned())
         }
         (BugKind::Known, [only], None) => Ok(only.clone()),
         (BugKind::Known, [only], Some(said)) if only == said => Ok(only.clone()),
         (BugKind::Known, [only], Some(said)) => {
-            bail!("{case} shows {only} in the lane {lane}, and not {said}")
+            bail!("{case} shows {only} in the {build} build, not {said}")
         }
         (BugKind::Known, several, _) => bail!(
-            "{case} shows {} bugs, {}: leave one, for the others would be findings in every run",
+            "{case} shows {} bugs, {}: reduce it to one, or the others will be findings in every run",
             several.len(),
             several.join(", ")
         ),
@@ -237,18 +243,18 @@ fn signature(kind: BugKind, shown: &[String], said: Option<&str>, case: &str, la
             bail!("--kind regression needs --signature: what {case} showed before the bug was fixed")
         }
         (BugKind::Regression, shown, _) => bail!(
-            "{case} still shows {} in the lane {lane}: a bug that is not fixed is --kind known",
+            "{case} still shows {} in the {build} build: use --kind known for a bug that is not fixed",
             shown.join(", ")
         ),
     }
 }
 
 fn source_of(named: &NamedCase, args: &Args) -> String {
-    let kept = named.kept.as_ref().map(|kept| &kept.source);
-    args.source.as_ref().or(kept).unwrap_or(&named.name).clone()
+    let provenance = named.provenance.as_ref().map(|provenance| &provenance.source);
+    args.source.as_ref().or(provenance).unwrap_or(&named.name).clone()
 }
 
-/// What keeping a case changed.
+/// What adding a case changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Change {
@@ -257,8 +263,8 @@ enum Change {
     None,
 }
 
-/// Puts a case into a corpus database, in one step: another process sees it as it was or as it is then.
-fn keep(into: &Path, entry: &Entry) -> Result<Change> {
+/// Adds a case to a corpus database atomically.
+fn add(into: &Path, entry: &Entry) -> Result<Change> {
     let _lock = corpus::lock(into).map_err(source::told)?;
     let mut corpus = source::load_or_new(into)?;
     let (entry, change) = compare(&corpus, entry).with_context(|| format!("{}", into.display()))?;
@@ -280,9 +286,9 @@ fn compare(corpus: &Corpus, entry: &Entry) -> Result<(Entry, Change)> {
         return Ok((entry.clone(), Change::New));
     };
     if let Some(other) = old.details.name.as_deref().filter(|other| *other != name) {
-        bail!("the case {id} is kept already, as `{other}`: give that name to change what is said of it");
+        bail!("the case {id} is in the corpus already, as `{other}`: use that name to change its details");
     }
-    // Where a kept case came from is not told by the file that it is kept from again.
+    // The file that a case is added from again does not say where the case came from.
     let source = if old.kind.is_bug() { old.source.clone() } else { entry.source.clone() };
     let entry = Entry { source, ..entry.clone() };
     let change = match old {
@@ -294,7 +300,7 @@ fn compare(corpus: &Corpus, entry: &Entry) -> Result<(Entry, Change)> {
 }
 
 #[derive(Serialize)]
-struct JsonKept<'a> {
+struct JsonAdded<'a> {
     version: u32,
     change: Change,
     into: String,
@@ -303,7 +309,7 @@ struct JsonKept<'a> {
     kind: &'a str,
     name: Option<&'a str>,
     signature: Option<&'a str>,
-    lane: Option<&'a str>,
+    build: Option<&'a str>,
 }
 
 fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
@@ -311,8 +317,8 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
     let (kind, into) = (entry.kind.as_str(), into.display().to_string());
     let (name, signature) = (details.name.as_deref(), entry.signature.as_deref());
     if json {
-        let lane = details.lane.as_deref();
-        let document = JsonKept {
+        let build = details.build.as_deref();
+        let document = JsonAdded {
             version: 1,
             change,
             into,
@@ -321,15 +327,15 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
             kind,
             name,
             signature,
-            lane,
+            build,
         };
         return ui::line(format_args!("{}", serde_json::to_string_pretty(&document)?));
     }
     let (name, signature) = (name.unwrap_or_default(), signature.unwrap_or_default());
     let what = match change {
-        Change::New => "kept",
+        Change::New => "added",
         Change::Changed => "changed",
-        Change::None => "nothing to do: already kept",
+        Change::None => "nothing to do: already in the corpus",
     };
     ui::line(format_args!("{into}: {what}: {name}: {kind}, {signature} ({id})"))?;
     if change != Change::None && entry.kind == Kind::Known {
@@ -338,7 +344,7 @@ fn tell(into: &Path, entry: &Entry, change: Change, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// The command that keeps the case of a file as that of a known bug, which a build of these words shows.
+/// The command that adds the case in a file for a known bug, which a build of these words shows.
 pub(crate) fn command(build: &[String], target: &str, signature: &str, case: &Path) -> String {
     let (name, case) = (name_of(signature), case.display().to_string());
     let rest = ["--target", target, "--name", &name, "--signature", signature];

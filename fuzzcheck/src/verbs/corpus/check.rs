@@ -1,4 +1,4 @@
-//! `fuzzcheck corpus check`: whether all known bugs have their case, are explained, and are still there.
+//! `fuzzcheck corpus check`: whether all known bugs have a case, are explained, and still exist.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,30 +13,30 @@ use tandem::testcase::{Script, TestCase};
 
 use super::add::{bugs_of, is_link, options, wrong_name};
 use crate::base::{EXIT_FINDINGS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::{FoundBug, Options};
-use crate::source::{self, Kept, NamedCase};
+use crate::source::{self, NamedCase, Provenance};
 use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{in_words, paths_or_corpus, target_by_name, tell_skipped};
 
-/// See that every known bug has its case, is explained, and is still there.
+/// Check that every known bug has a case, is explained, and still exists.
 ///
-/// Exit codes: 0 all are, 1 some are not, 2 wrong usage or a failure of our own.
+/// Exit codes: 0 no problems, 1 problems, 2 wrong usage or an internal error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// As for `run` [default: corpus/]
     paths: Vec<PathBuf>,
-    /// The target of single files, instead of the one that they seem to be for.
+    /// The target of single files, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// The build in which they are run [default lane: that of each case]
+    /// The build to run them in [default: that of each case]
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// Do not install anything: say what is missing and stop.
+    configuration: ConfigurationArgs,
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
@@ -67,8 +67,8 @@ struct Checked {
     shown: usize,
     /// Those of other versions than this SQLite.
     out_of_range: usize,
-    /// Those of other lanes than the one that was asked for.
-    other_lanes: usize,
+    /// Those of other builds than the requested one.
+    other_builds: usize,
     /// Bugs that runs steer around and that are still there.
     steered_around: usize,
     problems: Vec<Problem>,
@@ -81,36 +81,36 @@ impl Verb for Args {
         let all = source::open(&paths, target)?;
         let code = tell_skipped(&all);
         let known: Vec<NamedCase> = all.cases.filter(|case| kind_of(case) == Some(Kind::Known)).collect();
-        // What runs steer around is no case: it stands in the program.
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
+        // Bugs that runs steer around have no case, but an entry in the program.
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let steered: &[&KnownBug] =
-            if self.paths.is_empty() && flavor.sqlite.is_none() { &KNOWN } else { &[] };
+            if self.paths.is_empty() && configuration.sqlite.is_none() { &KNOWN } else { &[] };
         if known.is_empty() && steered.is_empty() {
-            bail!("{}: no case is kept for a known bug, so that there is nothing to check", in_words(&paths));
+            bail!("{}: no cases of known bugs: nothing to check", in_words(&paths));
         }
         let mut checked = Checked { version: 1, cases: known.len(), ..Checked::default() };
-        let mut by_lane: BTreeMap<Lane, Vec<NamedCase>> = BTreeMap::new();
+        let mut by_build: BTreeMap<BuildKind, Vec<NamedCase>> = BTreeMap::new();
         for case in known {
             let wrong = what_is_missing(&case);
             checked.problems.extend(wrong.into_iter().map(|what| problem(&case, what)));
-            if let Some(lane) = case.kept.as_ref().and_then(Kept::lane) {
-                by_lane.entry(lane).or_default().push(case);
+            if let Some(build) = case.provenance.as_ref().and_then(Provenance::build) {
+                by_build.entry(build).or_default().push(case);
             }
         }
-        let mut lanes: Vec<Lane> = by_lane.keys().copied().collect();
-        lanes.extend(steered.iter().map(|bug| lane_of(bug)));
-        lanes.sort_unstable();
-        lanes.dedup();
-        for lane in lanes {
-            let cases = by_lane.remove(&lane).unwrap_or_default();
-            if self.flavor.lane.is_some_and(|only| only != lane) {
-                checked.other_lanes += cases.len();
+        let mut builds: Vec<BuildKind> = by_build.keys().copied().collect();
+        builds.extend(steered.iter().map(|bug| build_of(bug)));
+        builds.sort_unstable();
+        builds.dedup();
+        for build in builds {
+            let cases = by_build.remove(&build).unwrap_or_default();
+            if self.configuration.build.is_some_and(|only| only != build) {
+                checked.other_builds += cases.len();
                 continue;
             }
-            let worker = Worker::build(&flavor.in_lane(lane), &project(), !self.no_install)?;
+            let worker = Worker::build(&configuration.with_build(build), &project(), !self.no_install)?;
             let options = Options { plant: self.plant.clone(), ..options() };
             check_cases(&mut checked, cases, &worker, options)?;
-            check_steered(&mut checked, steered.iter().filter(|bug| lane_of(bug) == lane), &worker)?;
+            check_steered(&mut checked, steered.iter().filter(|bug| build_of(bug) == build), &worker)?;
         }
         let has_problems = !checked.problems.is_empty();
         tell(&checked, self.json)?;
@@ -119,22 +119,22 @@ impl Verb for Args {
 }
 
 fn kind_of(case: &NamedCase) -> Option<Kind> {
-    case.kept.as_ref().map(|kept| kept.kind)
+    case.provenance.as_ref().map(|provenance| provenance.kind)
 }
 
 fn problem(case: &NamedCase, what: String) -> Problem {
-    let name = case.kept.as_ref().and_then(|kept| kept.details.name.clone());
+    let name = case.provenance.as_ref().and_then(|provenance| provenance.details.name.clone());
     Problem { bug: name.unwrap_or_else(|| case.case.id().short()), case: case.name.clone(), what }
 }
 
-/// What a known case does not say of its bug.
+/// What is missing in the entry of a known bug.
 fn what_is_missing(case: &NamedCase) -> Vec<String> {
-    let Some(kept) = &case.kept else {
+    let Some(provenance) = &case.provenance else {
         return Vec::new();
     };
-    let details = &kept.details;
+    let details = &provenance.details;
     let mut missing = Vec::new();
-    if kept.signature.is_none() {
+    if provenance.signature.is_none() {
         missing.push("it has no signature".to_owned());
     }
     match details.name.as_deref() {
@@ -142,22 +142,22 @@ fn what_is_missing(case: &NamedCase) -> Vec<String> {
         Some(name) => missing.extend(wrong_name(name).map(|what| format!("`{name}`: {what}"))),
     }
     match details.link.as_deref() {
-        Some(link) if !is_link(link) => missing.push(format!("its link is no URL: {link}")),
+        Some(link) if !is_link(link) => missing.push(format!("its link is not a URL: {link}")),
         None if details.reason.is_none() => {
             missing.push("it has no link to where it was reported, and no reason why it was not".to_owned());
         }
         _ => {}
     }
-    if let (None, Some(name)) = (kept.lane(), &details.lane) {
-        missing.push(format!("no lane is named `{name}`"));
+    if let (None, Some(name)) = (provenance.build(), &details.build) {
+        missing.push(format!("no build is named `{name}`"));
     }
     let advice = |what| {
-        format!("{what}: say it with `cargo fuzzcheck corpus add {} --name …`", case.case.id().short())
+        format!("{what}: add it with `cargo fuzzcheck corpus add {} --name …`", case.case.id().short())
     };
     missing.into_iter().map(advice).collect()
 }
 
-/// Runs the cases of a lane whose version has their bug.
+/// Runs the cases of a build whose version has their bug.
 fn check_cases(
     checked: &mut Checked,
     cases: Vec<NamedCase>,
@@ -165,7 +165,8 @@ fn check_cases(
     options: Options,
 ) -> Result<()> {
     let version = worker.identity.version();
-    let has_it = |case: &NamedCase| case.kept.as_ref().is_some_and(|kept| kept.has_version(version));
+    let has_it =
+        |case: &NamedCase| case.provenance.as_ref().is_some_and(|provenance| provenance.has_version(version));
     let (cases, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(has_it);
     checked.out_of_range += others.len();
     for (case, bugs) in bugs_of(cases, worker, options)? {
@@ -177,7 +178,7 @@ fn check_cases(
     Ok(())
 }
 
-/// What is wrong with a case that was to show `known`.
+/// What is wrong with a case that should show `known`.
 fn verdict(
     known: Option<&str>,
     bugs: &[FoundBug],
@@ -188,24 +189,24 @@ fn verdict(
     if bugs.iter().any(|bug| bug.signature == known) {
         return None;
     }
-    let here = format!("the lane {} of SQLite {}", worker.flavor.lane, worker.identity.version);
+    let here = format!("the {} build of SQLite {}", worker.configuration.build, worker.identity.version);
     Some(match bugs.first() {
-        Some(other) => format!("it shows {} and not {known} in {here}", other.signature),
+        Some(other) => format!("it shows {}, not {known}, in {here}", other.signature),
         None => {
             let until = version.map(|version| format!(", or --versions ..{version}")).unwrap_or_default();
             format!(
-                "it does not show {known} any more in {here}: if that is fixed, keep it with --kind regression{until}"
+                "it no longer shows {known} in {here}: if that is fixed, add it again with --kind regression{until}"
             )
         }
     })
 }
 
-/// The lane that shows a bug that runs steer around.
-fn lane_of(bug: &KnownBug) -> Lane {
-    if bug.needs_asan { Lane::Asan } else { Lane::Release }
+/// The build that shows a bug that runs steer around.
+fn build_of(bug: &KnownBug) -> BuildKind {
+    if bug.needs_asan { BuildKind::Asan } else { BuildKind::Release }
 }
 
-/// Meets the bugs that runs steer around, each by its script.
+/// Triggers the bugs that runs steer around, each by its script.
 fn check_steered<'b>(
     checked: &mut Checked,
     bugs: impl Iterator<Item = &'b &'static KnownBug>,
@@ -215,7 +216,7 @@ fn check_steered<'b>(
     let case = |bug: &&KnownBug| {
         let case = TestCase { files: (bug.files)(), sql: Script::new(bug.script), ..TestCase::default() };
         let name = format!("src/known.rs:{}", bug.name);
-        NamedCase { name, target: &SQL, case, heap_bytes: None, kept: None }
+        NamedCase { name, target: &SQL, case, heap_bytes: None, provenance: None }
     };
     let options = Options { meets_known_bugs: true, ..options() };
     let met = bugs_of(bugs.iter().map(case).collect(), worker, options)?;
@@ -233,7 +234,7 @@ fn check_steered<'b>(
 fn steered_verdict(bug: &KnownBug, found: &[FoundBug]) -> Option<String> {
     let is_met = found.iter().any(|found| found.signature.starts_with(bug.signature));
     (!is_met).then(|| {
-        format!("its script does not show {}… any more: take it out of src/known.rs, so that it is not steered around", bug.signature)
+        format!("its script no longer shows {}…: remove it from src/known.rs, so that runs no longer steer around it", bug.signature)
     })
 }
 
@@ -245,11 +246,11 @@ fn tell(checked: &Checked, json: bool) -> Result<()> {
         for Problem { bug, case, what } in &checked.problems {
             writeln!(out, "{bug}: {what}\n  case: {case}")?;
         }
-        let Checked { cases, shown, out_of_range, other_lanes, steered_around, problems, .. } = checked;
+        let Checked { cases, shown, out_of_range, other_builds, steered_around, problems, .. } = checked;
         writeln!(
             out,
             "fuzzcheck: {} problems with {cases} known cases ({shown} show their bug, {out_of_range} are of other \
-             versions, {other_lanes} of other lanes) and {steered_around} bugs that runs steer around",
+             versions, {other_builds} of other builds) and {steered_around} bugs that runs steer around",
             problems.len()
         )?;
         Ok(())

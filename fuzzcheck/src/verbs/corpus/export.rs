@@ -23,10 +23,10 @@ pub(crate) struct Args {
     /// Only cases of this target.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// Only cases whose name contains this text: an id or its beginning, `sqlid=12`, a file name.
+    /// Only cases whose name contains this text: a file name, `sqlid=12`, (the start of) an id.
     #[arg(long, value_name = "ID")]
     case: Option<String>,
-    /// Where to write to.
+    /// Where to write.
     #[command(flatten)]
     to: ExportTo,
 }
@@ -38,7 +38,7 @@ pub(super) struct ExportTo {
     /// A folder, one file per case named by its id: DIR/TARGET/ID, or DIR/ID with --target.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
-    /// A file for the one case that is left.
+    /// A file, for a single case.
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// A database that SQLite's own fuzzcheck reads.
@@ -61,13 +61,13 @@ impl Verb for Args {
         };
         let chosen: Vec<NamedCase> = cases.cases.filter(is_wanted).collect();
         if chosen.is_empty() {
-            bail!("{}: no case to export, or none that --target and --case leave", in_words(&paths));
+            bail!("{}: no case to export, or none that matches --target and --case", in_words(&paths));
         }
         if let Some(folder) = &self.to.dir {
             to_folder(&chosen, folder, target.is_some())?;
         } else if let Some(file) = &self.to.file {
             let [named] = chosen.as_slice() else {
-                bail!("{} cases are left, and a file holds one: choose it with --case", chosen.len());
+                bail!("{} cases match, but a file holds only one: choose it with --case", chosen.len());
             };
             files::refuse_corpus(file)?;
             files::write(file, &named.case.encode())?;
@@ -104,7 +104,7 @@ fn to_zip(cases: &[NamedCase], file: &Path) -> Result<()> {
     let seeds: BTreeMap<String, Vec<u8>> =
         usable.map(|named| (named.case.id().to_string(), named.case.encode())).collect();
     if seeds.is_empty() {
-        bail!("{}: all {} cases show known bugs: there is none to begin with", file.display(), cases.len());
+        bail!("{}: all {} cases show known bugs: none is left to start with", file.display(), cases.len());
     }
     files::write(file, &seed_zip::write(&seeds)?)?;
     ui::line(format_args!("{}: {} cases in {} files", file.display(), cases.len(), seeds.len()))

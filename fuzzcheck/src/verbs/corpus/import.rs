@@ -22,21 +22,21 @@ pub(crate) struct Args {
     /// The corpus database to write to [default: corpus/TARGET.db of each case]
     #[arg(long, value_name = "DB")]
     into: Option<PathBuf>,
-    /// Why the cases are kept [default: interesting; what a corpus says of its own]
+    /// Why the cases are added [default: interesting; for cases of a corpus, its own]
     #[arg(long, value_enum)]
     kind: Option<KindArg>,
-    /// The finding that the cases show or showed [default: none; what a corpus says of its own]
+    /// The signature that the cases show or showed [default: none; for cases of a corpus, its own]
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
-    /// Where the cases came from, in words [default: the name of each; what a corpus says of its own]
+    /// Where the cases came from [default: the name of each; for cases of a corpus, its own]
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
-    /// The target of single files, instead of the one that they seem to be for.
+    /// The target of single files, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
 }
 
-/// A kind of kept case.
+/// A kind of case.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum KindArg {
     /// Written by hand, or made from what was.
@@ -110,14 +110,15 @@ impl Verb for Args {
     }
 }
 
-/// What is kept of a case: what the arguments say, else what the corpus says from which it comes.
+/// The entry of a case: what the arguments say, else what the corpus says that it comes from.
 fn entry(named: &NamedCase, args: &Args) -> Entry {
-    let kept = named.kept.as_ref();
-    let kind = args.kind.map(Kind::from).or(kept.map(|kept| kept.kind));
-    let source = args.source.as_ref().or(kept.map(|kept| &kept.source)).unwrap_or(&named.name);
+    let provenance = named.provenance.as_ref();
+    let kind = args.kind.map(Kind::from).or(provenance.map(|provenance| provenance.kind));
+    let source =
+        args.source.as_ref().or(provenance.map(|provenance| &provenance.source)).unwrap_or(&named.name);
     let kind = kind.unwrap_or(Kind::Interesting);
     let mut entry = Entry::new(named.target.name, kind, source, &named.case);
-    entry.signature = args.signature.clone().or_else(|| kept?.signature.clone());
-    entry.details = kept.map(|kept| kept.details.clone()).unwrap_or_default();
+    entry.signature = args.signature.clone().or_else(|| provenance?.signature.clone());
+    entry.details = provenance.map(|provenance| provenance.details.clone()).unwrap_or_default();
     entry
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tandem::corpus::Details;
 
-use crate::source::{self, Kept, NamedCase};
+use crate::source::{self, NamedCase, Provenance};
 use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::{paths_or_corpus, tell_skipped};
@@ -34,7 +34,7 @@ struct Row {
     link: Option<String>,
     versions: Option<String>,
     reason: Option<String>,
-    lane: Option<String>,
+    build: Option<String>,
 }
 
 impl Row {
@@ -42,14 +42,14 @@ impl Row {
         let (id, bytes) = (named.case.id().to_string(), named.case.encode().len());
         let target = named.target.name;
         // A corpus says more of its cases than that they are there.
-        let kind = named.kept.as_ref().map(|kept| kept.kind.as_str());
-        let (signature, source, details) = match named.kept {
-            Some(Kept { signature, source, details, .. }) => (signature, source, details),
+        let kind = named.provenance.as_ref().map(|provenance| provenance.kind.as_str());
+        let (signature, source, details) = match named.provenance {
+            Some(Provenance { signature, source, details, .. }) => (signature, source, details),
             None => (None, named.name, Details::default()),
         };
-        let Details { name, link, versions, reason, lane } = details;
+        let Details { name, link, versions, reason, build } = details;
         let versions = versions.map(|range| range.to_string());
-        Self { id, target, kind, bytes, signature, source, name, link, versions, reason, lane }
+        Self { id, target, kind, bytes, signature, source, name, link, versions, reason, build }
     }
 }
 
@@ -68,7 +68,7 @@ impl Verb for Args {
                     let Row { id, target, bytes, source, .. } = &row;
                     let kind = row.kind.unwrap_or("-");
                     write!(out, "{id} {target:8} {kind:11} {bytes:7} {source}")?;
-                    let more = [&row.signature, &row.name, &row.link, &row.versions, &row.lane, &row.reason];
+                    let more = [&row.signature, &row.name, &row.link, &row.versions, &row.build, &row.reason];
                     more.into_iter().flatten().try_for_each(|word| write!(out, " {word}"))?;
                     writeln!(out)?;
                 }

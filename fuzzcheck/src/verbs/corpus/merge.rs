@@ -14,21 +14,21 @@ use tandem::testcase::CaseId;
 
 use self::output::{Crashed, Done, Summary, print_json};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
-use crate::coverage::lane::cases;
-use crate::distilling::choose::{Choice, choose};
-use crate::distilling::measure::{Crash, Laboratory};
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
+use crate::build_kind::BuildKind;
+use crate::coverage::build::cases;
 use crate::fuzzing::log::{Ending, harness_error};
 use crate::fuzzing::plan::Plan;
-use crate::lane::Lane;
+use crate::merging::choose::{Choice, choose};
+use crate::merging::measure::{Crash, Laboratory};
 use crate::source::{self, NamedCase};
 use crate::tools;
 use crate::verbs::Verb;
 use crate::verbs::shared::{interrupt_flag, save_case, target_by_name, tell_skipped};
 use crate::{files, ui};
 
-/// Merge what fuzzing found: what adds coverage, and nothing that is kept for a reason goes.
+/// Merge what fuzzing found: add what brings coverage, drop what no longer does, and leave seeds and bugs alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The target.
@@ -37,31 +37,31 @@ pub(crate) struct Args {
     /// All targets, one after the other.
     #[arg(long, conflicts_with_all = ["target", "into"])]
     all: bool,
-    /// Further cases: folders as libFuzzer has them, or anything that `run` takes, may be repeated.
+    /// More cases: libFuzzer's folders, or anything that `run` takes; may be repeated.
     #[arg(long, value_name = "PATH")]
     from: Vec<PathBuf>,
-    /// The corpus database that is distilled and written to [default: corpus/TARGET.db]
+    /// The corpus database to merge into [default: corpus/TARGET.db]
     #[arg(long, value_name = "DB")]
     into: Option<PathBuf>,
-    /// Most cases of kind `interesting` that are left: those that add most.
+    /// Maximum number of `interesting` cases: those that add most.
     #[arg(long, value_name = "N")]
     max_cases: Option<usize>,
-    /// Say what would be left, and write no corpus database.
+    /// Say what would change, but write no corpus database.
     #[arg(long)]
     dry_run: bool,
-    /// The build that measures [default lane: asan]
+    /// The build that measures [default: asan]
     #[command(flatten)]
-    flavor: FlavorArgs,
+    configuration: ConfigurationArgs,
     /// Toolchain for the targets, as in `cargo +TOOLCHAIN` [default: the active one]
     #[arg(long, value_name = "TOOLCHAIN")]
     toolchain: Option<String>,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
 }
@@ -75,7 +75,7 @@ impl Verb for Args {
         let (mut has_crashes, mut has_failed, mut summaries) = (false, false, Vec::new());
         for target in targets {
             let plan = Plan {
-                flavor: Flavor::new(&self.flavor, &Lane::FUZZED)?,
+                configuration: Configuration::new(&self.configuration, &BuildKind::FUZZED)?,
                 project: self.project.clone().unwrap_or_else(project),
                 target: target.name,
                 toolchain: self.toolchain.clone(),
@@ -84,16 +84,14 @@ impl Verb for Args {
                 jobs: 1,
                 arguments: Vec::new(),
                 sample_every: None,
-                focus: None,
+                directed: None,
             };
             plan.check_project()?;
             tools::prepare(&plan.project, plan.toolchain.as_deref(), !self.no_install)?;
             plan.build()?;
-            let summary = distill(self, &plan, target, &stop)?;
+            let summary = merge(self, &plan, target, &stop)?;
             let Some(summary) = summary else {
-                eprintln!(
-                    "fuzzcheck: interrupted: the corpus is as it was; the same command goes on where this one was"
-                );
+                eprintln!("fuzzcheck: interrupted: the corpus is unchanged; the same command resumes");
                 return Ok(ExitCode::from(EXIT_ERROR));
             };
             has_crashes |= !summary.crashed.is_empty();
@@ -119,7 +117,7 @@ impl Verb for Args {
 struct Inputs {
     /// The corpus database, as it was.
     corpus: Corpus,
-    /// All cases of the target, those of other files with what is said of them there.
+    /// All cases of the target, those of other files with their details.
     all: Corpus,
     /// Cases read, by place.
     places: Vec<(String, usize)>,
@@ -136,7 +134,7 @@ impl Inputs {
         for path in found.into_iter().chain(plan.parts_left()?).chain(args.from.iter().cloned()) {
             let read = cases(std::slice::from_ref(&path), Some(target))?;
             if tell_skipped(&read) != ExitCode::SUCCESS {
-                bail!("{}: see above: take out what is no case, or name what is", path.display());
+                bail!("{}: see above: remove what is not a case, or name only the cases", path.display());
             }
             let place = path.strip_prefix(&plan.project).unwrap_or(&path).display().to_string();
             let mut count = 0;
@@ -147,7 +145,7 @@ impl Inputs {
             places.push((place, count));
         }
         if all.is_empty() {
-            bail!("there are no cases of {}: fuzz first, or name some with --from", target.name);
+            bail!("there are no cases of {}: fuzz first, or give some with --from", target.name);
         }
         Ok(Self { corpus, all, places })
     }
@@ -162,20 +160,22 @@ impl Inputs {
     }
 }
 
-/// What a corpus says of a case, or that it was found.
+/// The entry that a case has in a corpus, or that of a new one.
 fn entry_of(named: &NamedCase, place: &str) -> Entry {
-    let kind = named.kept.as_ref().map_or(Kind::Interesting, |kept| kept.kind);
-    let source =
-        named.kept.as_ref().map_or_else(|| format!("found by fuzzing: {place}"), |kept| kept.source.clone());
+    let kind = named.provenance.as_ref().map_or(Kind::Interesting, |provenance| provenance.kind);
+    let source = named
+        .provenance
+        .as_ref()
+        .map_or_else(|| format!("found by fuzzing: {place}"), |provenance| provenance.source.clone());
     let mut entry = Entry::new(named.target.name, kind, &source, &named.case);
-    if let Some(kept) = &named.kept {
-        (entry.signature, entry.details) = (kept.signature.clone(), kept.details.clone());
+    if let Some(provenance) = &named.provenance {
+        (entry.signature, entry.details) = (provenance.signature.clone(), provenance.details.clone());
     }
     entry
 }
 
-/// Distills the corpus of a target; `None` if it was interrupted.
-fn distill(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool) -> Result<Option<Summary>> {
+/// Merges into the corpus of a target; `None` if it was interrupted.
+fn merge(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool) -> Result<Option<Summary>> {
     let shipped = || plan.project.join("corpus").join(format!("{}.db", target.name));
     let into = args.into.clone().unwrap_or_else(shipped);
     files::refuse_special(&into)?;
@@ -183,19 +183,23 @@ fn distill(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool)
     let laboratory = Laboratory::open(plan.laboratory(), plan.program()?)?;
     let mut features = laboratory.known()?;
     let is_measured = |entry: &Entry| entry.kind != Kind::Known;
-    // A known bug may end the target, and its case is kept whatever it reaches.
+    // A known bug may end the target, and its case stays whatever it reaches.
     let measured: BTreeSet<CaseId> = inputs.of(is_measured).into_iter().map(|(_, id)| id).collect();
     let bodies = inputs.all.iter().filter(|(id, entry)| is_measured(entry) && !features.contains(id));
     let new: BTreeMap<CaseId, &[u8]> = bodies.map(|(id, entry)| (*id, entry.body.as_slice())).collect();
-    eprintln!("fuzzcheck: measuring {} of {} cases; the others were", new.len(), measured.len());
-    let crashes = laboratory.measure(&new, &mut features, &plan.flavor, stop)?;
+    eprintln!(
+        "fuzzcheck: measuring {} of {} cases; the others were measured before",
+        new.len(),
+        measured.len()
+    );
+    let crashes = laboratory.measure(&new, &mut features, &plan.configuration, stop)?;
     if stop.load(Ordering::Relaxed) {
         return Ok(None);
     }
     laboratory.forget_others(&mut features, &measured)?;
     let (crashed, harness_errors) = save_crashes(plan, target, &inputs.all, &crashes)?;
     if crashes.len() == measured.len() {
-        bail!("all {} cases end the target: see {}", crashes.len(), plan.artifacts().display());
+        bail!("all {} cases crash the target: see {}", crashes.len(), plan.artifacts().display());
     }
 
     let kept: Vec<CaseId> =
@@ -208,9 +212,9 @@ fn distill(args: &Args, plan: &Plan, target: &'static Target, stop: &AtomicBool)
     Ok(Some(Summary::new(&done, args.dry_run, new.len(), crashed, harness_errors)))
 }
 
-/// Copies the cases that ended the target to where those of findings are.
+/// Copies the cases that crashed the target to the folder of findings.
 ///
-/// Those in which this harness failed are no findings, and told as an error in the second part.
+/// Those in which the harness failed are not findings, but errors: the second part of the result.
 fn save_crashes(
     plan: &Plan,
     target: &Target,
@@ -241,7 +245,7 @@ fn save_crashes(
     Ok((saved, harness_errors))
 }
 
-/// Writes the corpus database, where that changes it; what is in it then.
+/// Writes the corpus database if it changed; returns its content.
 fn write(
     into: &Path,
     target: &Target,
@@ -251,7 +255,7 @@ fn write(
     is_dry: bool,
 ) -> Result<Corpus> {
     let _lock = corpus::lock(into).map_err(source::told)?;
-    // Another process may have kept a case in the meantime.
+    // Another process may have added a case in the meantime.
     let now = source::load_or_new(into)?;
     let mut after = now.clone();
     let ended: BTreeSet<CaseId> = crashes.iter().map(|crash| crash.id).collect();
@@ -273,7 +277,7 @@ fn write(
     Ok(after)
 }
 
-/// The folder of a path as a message has it.
+/// The folder of a path, for messages.
 fn place(path: &Path) -> PathBuf {
     path.strip_prefix(project()).unwrap_or(path).to_owned()
 }

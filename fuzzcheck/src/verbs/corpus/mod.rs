@@ -1,4 +1,4 @@
-//! `fuzzcheck corpus`: the cases that are kept.
+//! `fuzzcheck corpus`: corpus databases.
 
 pub(crate) mod add;
 mod check;
@@ -10,7 +10,7 @@ mod seed;
 
 use super::{Listed, verb};
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[
     verb::<list::Args>("list"),
     verb::<import::Args>("import"),

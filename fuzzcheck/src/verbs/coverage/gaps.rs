@@ -15,7 +15,7 @@ use crate::gaps;
 use crate::ui;
 use crate::verbs::Verb;
 
-/// List what no case reaches, and the target that could.
+/// List code that no case reaches, and the target that could.
 ///
 /// Functions, opcodes, SQL functions, pragmas, result codes.
 #[derive(Debug, clap::Args)]
@@ -34,16 +34,16 @@ pub(crate) struct Args {
     /// Worker processes [default: one per core]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// The SQLite whose gaps are looked for.
+    /// The SQLite to find gaps in.
     #[command(flatten)]
-    flavor: crate::build::arguments::FlavorArgs,
-    /// Do not install anything: say what is missing and stop.
+    configuration: crate::build::arguments::ConfigurationArgs,
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
 }
@@ -75,13 +75,13 @@ impl KindArg {
     }
 }
 
-/// The gaps, for machines.
+/// The gaps, as JSON.
 #[derive(Serialize)]
 struct Summary {
     version: u32,
     /// Cases that were run.
     cases: u64,
-    /// Gaps of the kinds that were asked for, before `--limit`.
+    /// Gaps of the requested kinds, before `--limit`.
     total: usize,
     /// Largest first.
     gaps: Vec<Gap>,
@@ -93,7 +93,7 @@ impl Verb for Args {
             sources: &self.sources,
             target: self.target.as_deref(),
             jobs: self.jobs,
-            flavor: &self.flavor,
+            configuration: &self.configuration,
             may_install: !self.no_install,
             project: self.project.as_deref(),
         };

@@ -14,74 +14,74 @@ use serde::Serialize;
 use tandem::targets::Target;
 
 use crate::base::{EXIT_ERROR, cores, project};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
+use crate::build_kind::BuildKind;
+use crate::coverage::build::{Count, Coverage, CoverageBuild, cases};
 use crate::coverage::html;
-use crate::coverage::lane::{Count, Coverage, Lane, cases};
 use crate::coverage::measure::{Measured, Order};
 use crate::coverage::reached::{Gap, Reached};
 use crate::coverage::saved::{Saved, compare};
 use crate::coverage::trend::{Entry, Trend};
-use crate::lane::Lane as BuildLane;
 use crate::ui::{self, Progress};
 use crate::verbs::shared::{interrupt_flag, target_by_name, tell_skipped};
 use crate::verbs::{Listed, Verb, verb};
 
-/// Count what cases reach of sqlite3.c: branches, lines, functions, regions.
+/// Measure what cases reach of sqlite3.c: branches, lines, functions, regions.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// As for `run` [default: corpus/, or corpus/TARGET.db with --target]
     sources: Vec<PathBuf>,
-    /// The target of single files. Whatever lies in a folder is then a case of it, as for libFuzzer.
+    /// The target of single files. All files in folders are then taken as cases, as libFuzzer does.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// Worker processes [default: one per core]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// The SQLite whose branches are counted.
+    /// The SQLite to measure.
     #[command(flatten)]
-    flavor: crate::build::arguments::FlavorArgs,
-    /// Do not install anything: say what is missing and stop.
+    configuration: crate::build::arguments::ConfigurationArgs,
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// What else is made of it.
+    /// Further output.
     #[command(flatten)]
     more: CoverageMoreArgs,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
 }
 
-/// What `coverage` makes beside its table.
+/// The output of `coverage` beside its table.
 #[derive(Debug, clap::Args)]
 pub(super) struct CoverageMoreArgs {
     /// Write the source with its counts as HTML: an index and a page per module.
     #[arg(long, value_name = "DIR")]
     pub(super) html: Option<PathBuf>,
-    /// List what nothing reaches, too: in --json as `gaps`.
+    /// Also list what nothing reaches; with --json, as `gaps`.
     #[arg(long)]
     pub(super) gaps: bool,
-    /// Keep what was reached in a file, for --compare.
+    /// Save what was reached to a file, for --compare.
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
-    /// Add the totals to a file of such, and print the last ones with differences. The same corpus on the same build
+    /// Append the totals to a file, and print the latest ones with differences. The same corpus on the same build
     /// replaces its last entry.
     #[arg(long, value_name = "FILE")]
     pub(super) trend: Option<PathBuf>,
-    /// Compare what two reach, by module and function, instead: corpora, or files of --save of the same build.
+    /// Instead, compare what two corpora, or files of --save from the same build, reach, by module and function.
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["sources", "html", "gaps", "save", "trend"])]
     pub(super) compare: Option<Vec<PathBuf>>,
 }
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[verb::<gaps::Args>("gaps")];
 
-/// Gaps that are printed beside the table; `fuzzcheck coverage gaps` has them all.
+/// How many gaps are printed beside the table; `fuzzcheck coverage gaps` lists them all.
 const GAPS_SHOWN: usize = 20;
 
-/// What the cases reach, for machines.
+/// What the cases reach, as JSON.
 #[derive(Serialize)]
 struct Summary<'a> {
     version: u32,
@@ -89,7 +89,7 @@ struct Summary<'a> {
     cases_with_findings: usize,
     #[serde(flatten)]
     coverage: Coverage,
-    /// The same again with the modules, as a campaign keeps it.
+    /// The same with the modules, as campaigns record it.
     reached: Reached,
     /// Whether the source has marks where its files begin.
     has_modules: bool,
@@ -102,18 +102,18 @@ struct Summary<'a> {
 
 /// Where to measure, and with what.
 pub(super) struct Setup {
-    lane: Lane,
+    build: CoverageBuild,
     target: Option<&'static Target>,
     jobs: usize,
     stop: std::sync::Arc<AtomicBool>,
 }
 
 impl Setup {
-    /// Runs the cases of `sources`; the exit code tells of files that were none.
+    /// Runs the cases of `sources`; the exit code says whether some files were not cases.
     pub(super) fn measure(&self, sources: &[PathBuf], total: usize) -> Result<Measured> {
         let mut progress = Progress::new(total);
         let order = Order { sources, target: self.target, jobs: self.jobs, stop: &self.stop };
-        let measured = Measured::new(&self.lane, &order, || progress.case_done(false));
+        let measured = Measured::new(&self.build, &order, || progress.case_done(false));
         progress.finish();
         let measured = measured?;
         if self.stop.load(Ordering::Relaxed) {
@@ -127,7 +127,7 @@ impl Setup {
 
     /// Its program.
     pub(super) fn program(&self) -> &Path {
-        &self.lane.worker.program
+        &self.build.worker.program
     }
 }
 
@@ -136,7 +136,7 @@ pub(super) struct Wanted<'a> {
     pub(super) sources: &'a [PathBuf],
     pub(super) target: Option<&'a str>,
     pub(super) jobs: Option<u16>,
-    pub(super) flavor: &'a crate::build::arguments::FlavorArgs,
+    pub(super) configuration: &'a crate::build::arguments::ConfigurationArgs,
     pub(super) may_install: bool,
     pub(super) project: Option<&'a Path>,
 }
@@ -155,7 +155,7 @@ impl Wanted<'_> {
         self.project.map_or_else(project, Path::to_owned)
     }
 
-    /// Sees that there are cases, before anything is built; how many, and the exit code for files that are none.
+    /// Checks that there are cases before anything is built; their number, and the exit code for files that are not cases.
     pub(super) fn count(&self, sources: &[PathBuf]) -> Result<(usize, ExitCode)> {
         let all = cases(sources, target_by_name(self.target)?)?;
         let skipped = tell_skipped(&all);
@@ -166,12 +166,12 @@ impl Wanted<'_> {
         Ok((all.total, skipped))
     }
 
-    /// Builds the lane.
+    /// Builds for coverage.
     pub(super) fn build(&self) -> Result<Setup> {
-        let flavor = Flavor::new(self.flavor, &[BuildLane::Coverage])?;
-        let lane = Lane::build(&flavor, &self.project(), self.may_install)?;
+        let configuration = Configuration::new(self.configuration, &[BuildKind::Coverage])?;
+        let build = CoverageBuild::build(&configuration, &self.project(), self.may_install)?;
         let jobs = self.jobs.map_or_else(cores, usize::from);
-        Ok(Setup { lane, target: target_by_name(self.target)?, jobs, stop: interrupt_flag()? })
+        Ok(Setup { build, target: target_by_name(self.target)?, jobs, stop: interrupt_flag()? })
     }
 }
 
@@ -181,14 +181,14 @@ impl Verb for Args {
             sources: &self.sources,
             target: self.target.as_deref(),
             jobs: self.jobs,
-            flavor: &self.flavor,
+            configuration: &self.configuration,
             may_install: !self.no_install,
             project: self.project.as_deref(),
         };
         if let Some([a, b]) = self.more.compare.as_deref() {
             return run_compare(self, &wanted, [a, b]);
         }
-        // What cannot be written is known before minutes of work.
+        // Fail before minutes of work if the output cannot be written.
         self.more.html.as_deref().map_or(Ok(()), html::check_place)?;
         self.more.save.as_deref().map_or(Ok(()), Saved::check_place)?;
         let mut trend = self.more.trend.as_deref().map(Trend::read).transpose()?;
@@ -204,7 +204,7 @@ impl Verb for Args {
         }
         if let Some(path) = &self.more.save {
             Saved::of(&measured).write(path)?;
-            eprintln!("fuzzcheck: what was reached is kept in {}, for --compare", path.display());
+            eprintln!("fuzzcheck: what was reached is saved in {}, for --compare", path.display());
         }
         if let (Some(trend), Some(path)) = (&mut trend, &self.more.trend) {
             trend.add(Entry::of(&measured, Timestamp::now()));
@@ -235,7 +235,7 @@ impl Verb for Args {
     }
 }
 
-/// `--compare`: what is a saved file is read, what is not is run.
+/// `--compare`: reads saved files, measures corpora.
 fn run_compare(args: &Args, wanted: &Wanted<'_>, places: [&PathBuf; 2]) -> Result<ExitCode> {
     let mut saved = [None, None];
     let mut totals = [0, 0];
@@ -294,7 +294,7 @@ fn print(summary: &Summary<'_>, out: &mut dyn Write) -> Result<()> {
             )?;
         }
     } else {
-        writeln!(out, "sqlite3.c does not mark where its source files begin: it is one module")?;
+        writeln!(out, "sqlite3.c does not mark where its source files begin, so it counts as one module")?;
     }
     for (name, count) in
         [("branches", branches), ("lines", lines), ("functions", functions), ("regions", regions)]

@@ -16,7 +16,7 @@ use crate::ui;
 use crate::verbs::shared::{check_plant, interrupt_flag};
 use crate::verbs::{Listed, Verb, verb};
 
-/// See whether this machine can fuzz, and what to do where it cannot.
+/// Check whether this machine can fuzz, and say how to fix what prevents it.
 ///
 /// Exit codes: 0 it can, 1 it cannot.
 #[derive(Debug, clap::Args)]
@@ -27,10 +27,10 @@ pub(crate) struct Args {
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
-    /// Look for /proc in this folder.
+    /// The folder to look for /proc in.
     #[arg(long, value_name = "DIR", hide = true, default_value = "/")]
     root: PathBuf,
     /// Plant a bug by name (see `doctor selftest`).
@@ -38,15 +38,15 @@ pub(crate) struct Args {
     plant: Option<String>,
 }
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[verb::<selftest::Args>("selftest")];
 
-/// What was found, for machines.
+/// The results, as JSON.
 #[derive(Serialize)]
 struct Document<'c> {
     version: u32,
-    /// Whether nothing is in the way of fuzzing.
-    is_well: bool,
+    /// Whether fuzzing works.
+    is_ok: bool,
     checks: &'c [Check],
 }
 
@@ -55,7 +55,7 @@ impl Verb for Args {
         check_plant(self.plant.as_deref())?;
         let project = self.project.clone().unwrap_or_else(project);
         if !project.is_dir() {
-            bail!("{}: this is no folder: name the working copy", project.display());
+            bail!("{}: not a folder: name the working copy", project.display());
         }
         let stop = interrupt_flag()?;
         let place = Place {
@@ -78,30 +78,30 @@ impl Verb for Args {
         });
         printed?;
         if stop.load(Ordering::Relaxed) {
-            bail!("interrupted: not everything was looked at");
+            bail!("interrupted: not all checks were run");
         }
-        let wrong = checks.iter().filter(|check| check.state == State::Wrong).count();
+        let errors = checks.iter().filter(|check| check.state == State::Error).count();
         if self.json {
-            let document = Document { version: 1, is_well: wrong == 0, checks: &checks };
+            let document = Document { version: 1, is_ok: errors == 0, checks: &checks };
             ui::line(format_args!("{}", serde_json::to_string_pretty(&document)?))?;
         } else {
             let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
-            let what = if wrong == 0 { "fuzzing works here" } else { "fuzzing does not work here" };
+            let what = if errors == 0 { "fuzzing works here" } else { "fuzzing does not work here" };
             ui::line(format_args!(
-                "fuzzcheck: {what}: {} checks, {wrong} wrong, {warnings} warnings",
+                "fuzzcheck: {what}: {} checks, {errors} errors, {warnings} warnings",
                 checks.len()
             ))?;
         }
-        Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
+        Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FINDINGS) })
     }
 }
 
-/// A line for each check, and one below it for what to do.
+/// A line for each check, and one below it for the fix.
 fn print(check: &Check) -> Result<()> {
     let word = match check.state {
-        State::Well => "well",
+        State::Ok => "ok",
         State::Warning => "warning",
-        State::Wrong => "WRONG",
+        State::Error => "error",
     };
     ui::line(format_args!("{word:<8} {:<18} {}", check.name, visible(&check.found)))?;
     check.fix.as_ref().map_or(Ok(()), |fix| ui::line(format_args!("{:<8} {:<18} fix: {fix}", "", "")))

@@ -1,4 +1,4 @@
-//! `fuzzcheck doctor selftest`: every check is seen to fail.
+//! `fuzzcheck doctor selftest`: shows that every oracle can fail.
 
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -8,36 +8,36 @@ use tandem::TestCase;
 use tandem::targets::DB_SQL;
 
 use crate::base::EXIT_FINDINGS;
-use crate::pairing::{Build, pool};
+use crate::differential::{Build, pool};
 use crate::replay::{Options, run_all};
 use crate::source::NamedCase;
 use crate::ui;
 use crate::verbs::Verb;
 
-/// Plant each known bug and see that it is found.
+/// Plant a bug for each oracle, and check that it is found.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args;
 
-/// Writes enough pages, twice, that a lost or wrong one is in use.
+/// Writes enough pages, twice, for a lost or wrong one to matter.
 const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
     WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
     PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
 const CALLING: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
 
-/// A planted bug, the script that meets it, and what must be found.
+/// A planted bug, the script that triggers it, and the expected signature.
 struct Trial {
     plant: &'static str,
     script: &'static str,
     signature: &'static str,
     is_twice: bool,
-    /// True where only a comparison with a build without the bug shows it.
-    is_pair: bool,
-    /// True where only AddressSanitizer sees the bug. `.ci/run` plants it in the fuzz targets, which have it.
+    /// True if only a comparison with a build without the bug shows it.
+    is_differential: bool,
+    /// True if only AddressSanitizer finds the bug. `.ci/run` plants it in the fuzz targets, which have it.
     needs_sanitizer: bool,
 }
 
 const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
-    Trial { plant, script, signature, is_twice: false, is_pair: false, needs_sanitizer: false }
+    Trial { plant, script, signature, is_twice: false, is_differential: false, needs_sanitizer: false }
 }
 
 /// One trial per plant; `doctor selftest` fails if a plant has none.
@@ -57,7 +57,10 @@ const TRIALS: [Trial; 16] = [
     Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
     trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
-    Trial { is_pair: true, ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "pair/rows/SELECT") },
+    Trial {
+        is_differential: true,
+        ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "differential/rows/SELECT")
+    },
 ];
 
 impl Verb for Args {
@@ -90,7 +93,7 @@ impl Verb for Args {
     }
 }
 
-/// The signatures that a trial gives, with or without the plant. A case after it shows that the run goes
+/// The signatures of a trial, with or without the planted bug. A case after it shows that the run continues
 /// on.
 fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<String>> {
     let options = Options {
@@ -105,12 +108,12 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
         target: &DB_SQL,
         case: TestCase::from_sql(script),
         heap_bytes: None,
-        kept: None,
+        provenance: None,
     };
     let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
     let program = std::env::current_exe().context("finding this program")?;
     let stop = AtomicBool::new(false);
-    if trial.is_pair {
+    if trial.is_differential {
         let sound = Build { program: program.clone(), options: Options { plant: None, ..options.clone() } };
         let builds = [sound, Build { program, options }];
         let report = pool::compare_all(&builds, 1, cases.into_iter(), &stop, |_| {})?;

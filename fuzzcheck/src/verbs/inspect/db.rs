@@ -13,17 +13,17 @@ use super::{exit_code, json, page, put};
 use crate::ui;
 use crate::verbs::Verb;
 
-/// Inspect a database: every page and tree, and everything that is wrong.
+/// Inspect a database: every page and tree, and all damage.
 ///
-/// Exit code 1 where it is damaged.
+/// Exit code 1 if it is damaged.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The database, or the case that has it.
+    /// The database, or a case that contains it.
     file: String,
-    /// Show this page in full: every cell with its record, every byte with what it means.
+    /// Show this page in full: every cell with its record, every byte with its meaning.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     page: Option<u32>,
-    /// Look at what SQLite makes of it with the WAL and the journal beside it.
+    /// Inspect the database after SQLite's recovery from the WAL or journal beside it.
     #[arg(long)]
     recovered: bool,
     /// Which database.

@@ -15,10 +15,10 @@ use crate::verbs::Verb;
 
 /// Compare two databases: header, schema, pages by bytes, rows by key.
 ///
-/// Exit code 1 where they differ.
+/// Exit code 1 if they differ.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The one database, or the case that has it.
+    /// The first database, or a case that contains it.
     a: String,
     /// The other.
     b: String,
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Rows of a tree, and ranges of a page, that are printed; JSON has more.
+/// How many rows of a tree and ranges of a page are printed; JSON has more.
 const ROWS_MAX: usize = 50;
 const RANGES_MAX: usize = 8;
 /// Lengths in which long SQL is shown, in characters.
@@ -82,7 +82,7 @@ fn text(diff: &Diff, out: &mut dyn Write) -> Result<()> {
         put(
             out,
             format_args!(
-                "pages are not compared: they are of {} and {} bytes",
+                "pages are not compared: their sizes are {} and {} bytes",
                 diff.page_bytes[0], diff.page_bytes[1]
             ),
         )?;
@@ -168,7 +168,7 @@ fn rows(tree: &TreeDiff, out: &mut dyn Write) -> Result<()> {
         });
         let columns: Vec<String> = columns.collect();
         let what = if columns.is_empty() {
-            "the same values, stored otherwise".to_owned()
+            "the same values, stored differently".to_owned()
         } else {
             columns.join("; ")
         };

@@ -19,7 +19,7 @@ pub(super) struct InputArgs {
     /// Which file of a case [default: main.db]
     #[arg(long = "file", value_name = "NAME", conflicts_with = "raw")]
     pub(super) name: Option<String>,
-    /// Take the file for a database, whatever it begins with.
+    /// Treat the file as a database, whatever it begins with.
     #[arg(long)]
     pub(super) raw: bool,
     /// Where to look for the id of a case [default: corpus/]
@@ -30,12 +30,12 @@ pub(super) struct InputArgs {
 /// How a WAL or journal is found, and how it is shown.
 #[derive(Debug, clap::Args)]
 pub(super) struct LogArgs {
-    /// The WAL or journal, the database beside which it lies, or the case that has it.
+    /// The WAL or journal, the database that it belongs to, or a case that contains it.
     pub(super) file: String,
     /// Which file of a case [default: that of main.db]
     #[arg(long = "file", value_name = "NAME", conflicts_with = "raw")]
     pub(super) name: Option<String>,
-    /// Take the file for one, whatever it begins with.
+    /// Treat the file as one, whatever it begins with.
     #[arg(long)]
     pub(super) raw: bool,
     /// Where to look for the id of a case [default: corpus/]
@@ -46,7 +46,7 @@ pub(super) struct LogArgs {
     pub(super) json: bool,
 }
 
-/// Longest file that is inspected: all of it is in memory, and what is found out as well.
+/// Largest file to inspect: all of it is in memory, and so are the results.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// A database, with what lies beside it.
@@ -67,7 +67,7 @@ impl Database {
         let name = &self.name;
         ensure!(
             self.log.is_some() || self.journal.is_some(),
-            "{name}: no WAL and no journal lie beside it: leave out --recovered"
+            "{name}: no WAL and no journal beside it: leave out --recovered"
         );
         let recovered = recover::recovered(&self.image, self.log.as_deref(), self.journal.as_deref());
         let Some(recovered) = recovered.map(std::borrow::Cow::into_owned) else {
@@ -89,7 +89,7 @@ pub(super) fn database(name: &str, args: &InputArgs) -> Result<Database> {
     let is_plain = |content: &Vec<u8>| args.raw || content.is_empty() || content.starts_with(MAGIC);
     if let Some(image) = content.filter(is_plain) {
         if let Some(file) = &args.name {
-            bail!("{name}: this is a database and no case, which has no `{file}`: leave out --file");
+            bail!("{name}: this is a database, not a case, and has no `{file}`: leave out --file");
         }
         return Ok(Database {
             name: name.to_owned(),
@@ -109,7 +109,7 @@ pub(super) fn database(name: &str, args: &InputArgs) -> Result<Database> {
         image.is_empty()
             || image.starts_with(MAGIC)
             || !(file.ends_with("-wal") || file.ends_with("-journal")),
-        "{name}: `{file}` is no database: see `fuzzcheck inspect wal` and `fuzzcheck inspect journal`"
+        "{name}: `{file}` is not a database: see `fuzzcheck inspect wal` and `fuzzcheck inspect journal`"
     );
     let beside = |end: &str| case.files.get(&format!("{file}{end}")).map(<[u8]>::to_vec);
     Ok(Database {
@@ -141,7 +141,7 @@ pub(super) const LOG: Kind = Kind {
 pub(super) const JOURNAL: Kind =
     Kind { what: "journal", end: "-journal", begins: |bytes| bytes.starts_with(&journal::MAGIC) };
 
-/// The WAL or journal that a name stands for: what to call it, its bytes, and whether all corpora could be
+/// The WAL or journal of a name: what to call it, its bytes, and whether all corpora could be
 /// searched for it.
 pub(super) fn log(args: &LogArgs, kind: &Kind) -> Result<(String, Vec<u8>, ExitCode)> {
     let (name, path) = (&args.file, Path::new(&args.file));
@@ -150,13 +150,13 @@ pub(super) fn log(args: &LogArgs, kind: &Kind) -> Result<(String, Vec<u8>, ExitC
         let is_one = args.raw || name.ends_with(end) || content.is_empty() || begins(&content);
         if is_one {
             if let Some(file) = &args.name {
-                bail!("{name}: this is a {what} and no case, which has no `{file}`: leave out --file");
+                bail!("{name}: this is a {what}, not a case, and has no `{file}`: leave out --file");
             }
             return Ok((name.clone(), content, ExitCode::SUCCESS));
         }
         if content.starts_with(MAGIC) {
             let found = beside(path, end)?;
-            let found = found.with_context(|| format!("{name}: no {what} lies beside it ({name}{end})"))?;
+            let found = found.with_context(|| format!("{name}: no {what} beside it ({name}{end})"))?;
             return Ok((format!("{name}{end}"), found, ExitCode::SUCCESS));
         }
         if Form::of(&content) == Form::Sql {
@@ -187,18 +187,18 @@ fn of_case(case: &TestCase, name: &str, file: &str) -> Result<Vec<u8>> {
     bail!("{name}: the case has no file `{file}`, but {}: name one with --file", names.join(", "))
 }
 
-/// The content of a file; `None` where there is none of this name, which may be an id.
+/// The content of a file; `None` if there is none of this name, which may be an id.
 fn read_named(path: &Path) -> Result<Option<Vec<u8>>> {
     let shown = path.display();
     let Ok(found) = fs::metadata(path) else {
         return Ok(None);
     };
     ensure!(!found.is_dir(), "{shown}: this is a folder: name a file in it");
-    ensure!(found.is_file(), "{shown}: no regular file: copy what it gives into a file");
+    ensure!(found.is_file(), "{shown}: not a regular file: copy its content into a file");
     let bytes = found.len();
     ensure!(
         bytes <= FILE_BYTES_MAX,
-        "{shown}: {bytes} bytes, and no more than {FILE_BYTES_MAX} are inspected: all of it has to be in memory"
+        "{shown}: {bytes} bytes, but at most {FILE_BYTES_MAX} can be inspected: all of it has to be in memory"
     );
     fs::read(path).with_context(|| format!("{shown}")).map(Some)
 }

@@ -68,7 +68,7 @@ fn journal_text(name: &str, report: &RollbackReport, out: &mut dyn Write) -> Res
     put(
         out,
         format_args!(
-            "hot, if the database has bytes and no-one locks it: SQLite restores {} pages from it",
+            "hot, if the database is not empty and not locked: SQLite restores {} pages from it",
             report.restored
         ),
     )

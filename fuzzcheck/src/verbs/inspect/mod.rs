@@ -1,4 +1,4 @@
-//! `fuzzcheck inspect`: a file in full, and what is wrong with it.
+//! `fuzzcheck inspect`: a file in full, with its damage.
 
 mod db;
 mod diff;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::{Listed, verb};
 use crate::base::EXIT_FINDINGS;
 
-/// See [`super::SECTIONS`].
+/// The verbs of the group, for [`super::SECTIONS`].
 pub(super) const VERBS: &[Listed] = &[
     verb::<db::Args>("db"),
     verb::<wal::Args>("wal"),
@@ -34,7 +34,7 @@ struct Document<'a, R> {
     report: &'a R,
 }
 
-/// The exit code: damage, or, where all is well, what looking for the case said.
+/// The exit code: 1 for damage, else that of the search for the case.
 fn exit_code(is_damaged: bool, otherwise: ExitCode) -> ExitCode {
     if is_damaged { ExitCode::from(EXIT_FINDINGS) } else { otherwise }
 }
@@ -45,7 +45,7 @@ fn json(out: &mut dyn Write, document: &impl Serialize) -> Result<()> {
     Ok(writeln!(out)?)
 }
 
-/// Writes a line. What a damaged file has in the place of names may steer a terminal.
+/// Writes a line, escaped: names in a damaged file may control a terminal.
 fn put(out: &mut dyn Write, text: fmt::Arguments<'_>) -> Result<()> {
     let text = text.to_string();
     if text.contains(char::is_control) {

@@ -1,4 +1,4 @@
-//! What the arguments of `nightly` ask for.
+//! The arguments of `nightly`, resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,36 +10,36 @@ use tandem::targets::{self, Target};
 
 use super::Args;
 use crate::base::{cores, project};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
+use crate::build_kind::BuildKind;
 use crate::campaign::limits::memory_per_process_mib;
 use crate::campaign::place;
-use crate::campaign::record::{self, Arm, Campaign};
+use crate::campaign::record::{self, Campaign, FuzzJob};
 use crate::campaign::state::{Settings, State};
 use crate::fuzzing::plan::{self, Plan};
-use crate::lane::Lane;
 use crate::tools;
 use crate::verbs::shared::target_by_name;
 
-/// Lanes that fuzz, and those that run again what is new, unless others are asked for. In 600 CPU seconds of SQLite 3.31.1
-/// AddressSanitizer alone found 4 signatures and the debug lane behind it 9; the release lane with both behind it 10 in
+/// The builds that fuzz and that rerun new cases by default. In 600 CPU seconds on SQLite 3.31.1,
+/// AddressSanitizer alone found 4 signatures and the debug build behind it 9; the release build with both behind it 10 in
 /// 828, for two builds more. The branches that the corpora reached in the end are within 2 %.
-const LANES: &[Lane] = &[Lane::Asan];
-const RERUN: &[Lane] = &[Lane::Debug];
-/// A shorter night of the bundled SQLite, whose corpora have been through all lanes, is too short for one build more.
+const BUILDS: &[BuildKind] = &[BuildKind::Asan];
+const RERUN: &[BuildKind] = &[BuildKind::Debug];
+/// A shorter night of the bundled SQLite, whose corpora have been through all builds, is too short for one build more.
 const RERUN_BUDGET_MIN: Duration = Duration::from_secs(3600);
-/// How the time is shared, unless something else is asked for.
+/// How the time is shared by default.
 const WEIGHTS: [(&str, f64); 3] = [("db_sql", 6.0), ("sql", 2.0), ("db_file", 2.0)];
-/// With lanes that run again what is new: every how many cases one is in the sample.
+/// With builds that rerun new cases: one case in this many is in the sample.
 const SAMPLE_EVERY: u32 = 100;
 
 /// What the arguments ask for.
 pub(super) struct Choice {
     pub(super) project: PathBuf,
-    /// In the first of the lanes.
-    pub(super) flavor: Flavor,
+    /// In the first of the builds.
+    pub(super) configuration: Configuration,
     pub(super) targets: Vec<&'static Target>,
-    pub(super) lanes: Vec<Lane>,
-    pub(super) rerun: Vec<Lane>,
+    pub(super) builds: Vec<BuildKind>,
+    pub(super) rerun: Vec<BuildKind>,
     pub(super) weights: BTreeMap<String, f64>,
     pub(super) jobs: usize,
     /// For libFuzzer.
@@ -48,8 +48,8 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn new(args: &Args) -> Result<Self> {
-        if args.flavor.lane.is_some() {
-            bail!("nightly may fuzz several lanes: --lanes names them, and not --lane");
+        if args.configuration.build.is_some() {
+            bail!("nightly can fuzz several builds: use --builds instead of --build");
         }
         let named: Vec<&'static Target> = args
             .targets
@@ -58,20 +58,21 @@ impl Choice {
             .collect::<Result<_>>()?;
         let targets =
             if named.is_empty() { targets::all().to_vec() } else { distinct(named, |target| target.name) };
-        let given = if args.lanes.is_empty() { LANES.to_vec() } else { args.lanes.clone() };
-        let lanes = distinct(given, |lane| *lane);
-        if let Some(lane) = lanes.iter().find(|lane| !Lane::FUZZED.contains(lane)) {
-            bail!("--lanes: the lane {lane} cannot be fuzzed");
+        let given = if args.builds.is_empty() { BUILDS.to_vec() } else { args.builds.clone() };
+        let builds = distinct(given, |build| *build);
+        if let Some(build) = builds.iter().find(|build| !BuildKind::FUZZED.contains(build)) {
+            bail!("--builds: the {build} build cannot be fuzzed");
         }
-        let flavor = Flavor::new(&args.flavor, &Lane::FUZZED)?.in_lane(lanes[0]);
+        let configuration =
+            Configuration::new(&args.configuration, &BuildKind::FUZZED)?.with_build(builds[0]);
         let rerun = match (&args.rerun[..], args.no_rerun) {
             (_, true) => Vec::new(),
-            ([], _) if args.budget < RERUN_BUDGET_MIN => plan::lanes_that_follow(&flavor),
+            ([], _) if args.budget < RERUN_BUDGET_MIN => plan::builds_that_follow(&configuration),
             ([], _) => RERUN.to_vec(),
-            (lanes, _) => lanes.to_vec(),
+            (builds, _) => builds.to_vec(),
         };
-        if let Some(lane) = rerun.iter().find(|lane| !Lane::JUDGING.contains(lane)) {
-            bail!("--rerun: cases are not judged in the lane {lane}");
+        if let Some(build) = rerun.iter().find(|build| !BuildKind::JUDGING.contains(build)) {
+            bail!("--rerun: cases are not judged in the {build} build");
         }
         let mut weights: BTreeMap<String, f64> =
             WEIGHTS.iter().map(|&(name, weight)| (name.to_owned(), weight)).collect();
@@ -87,30 +88,30 @@ impl Choice {
         let mut arguments: Vec<String> = memory.iter().map(|mib| format!("-rss_limit_mb={mib}")).collect();
         arguments.extend(args.timeout_s.map(|seconds| format!("-timeout={seconds}")));
         let project = args.project.clone().unwrap_or_else(project);
-        let choice = Self { project, flavor, targets, lanes, rerun, weights, jobs, arguments };
-        choice.plan(choice.targets[0], choice.lanes[0], args).check_project()?;
+        let choice = Self { project, configuration, targets, builds, rerun, weights, jobs, arguments };
+        choice.plan(choice.targets[0], choice.builds[0], args).check_project()?;
         tools::prepare(&choice.project, args.toolchain.as_deref(), !args.no_install)?;
         Ok(choice)
     }
 
     pub(super) fn settings(&self) -> Settings {
-        let names = |lanes: &[Lane]| lanes.iter().map(|lane| lane.name().to_owned()).collect();
+        let names = |builds: &[BuildKind]| builds.iter().map(|build| build.name().to_owned()).collect();
         Settings {
             targets: self.targets.iter().map(|target| target.name.to_owned()).collect(),
-            lanes: names(&self.lanes),
+            builds: names(&self.builds),
             rerun: names(&self.rerun),
-            build: self.flavor.arguments(self.flavor.lane),
+            arguments: self.configuration.arguments(self.configuration.build),
         }
     }
 
-    /// Every target in every lane, the targets of one lane after the other.
-    pub(super) fn arms(&self) -> impl Iterator<Item = (&'static Target, Lane)> {
-        self.lanes.iter().flat_map(|lane| self.targets.iter().map(|target| (*target, *lane)))
+    /// Every target in every build, the targets of one build after the other.
+    pub(super) fn fuzz_jobs(&self) -> impl Iterator<Item = (&'static Target, BuildKind)> {
+        self.builds.iter().flat_map(|build| self.targets.iter().map(|target| (*target, *build)))
     }
 
-    pub(super) fn plan(&self, target: &'static Target, lane: Lane, args: &Args) -> Plan {
+    pub(super) fn plan(&self, target: &'static Target, build: BuildKind, args: &Args) -> Plan {
         Plan {
-            flavor: self.flavor.in_lane(lane),
+            configuration: self.configuration.with_build(build),
             project: self.project.clone(),
             target: target.name,
             toolchain: args.toolchain.clone(),
@@ -119,17 +120,17 @@ impl Choice {
             jobs: self.jobs,
             arguments: self.arguments.clone(),
             sample_every: (!self.rerun.is_empty()).then_some(SAMPLE_EVERY),
-            focus: None,
+            directed: None,
         }
     }
 
     pub(super) fn record(&self, id: String, started: Timestamp, args: &Args) -> Campaign {
-        let arm = |(target, lane): (&'static Target, Lane)| Arm {
+        let job = |(target, build): (&'static Target, BuildKind)| FuzzJob {
             target: target.name.to_owned(),
-            lane: lane.name().to_owned(),
-            rerun: self.rerun.iter().map(|lane| lane.name().to_owned()).collect(),
+            build: build.name().to_owned(),
+            rerun: self.rerun.iter().map(|build| build.name().to_owned()).collect(),
             weight: self.weight(target),
-            sittings: Vec::new(),
+            slices: Vec::new(),
             samples: Vec::new(),
             failures: Vec::new(),
         };
@@ -140,10 +141,10 @@ impl Choice {
             ended: None,
             budget_s: args.budget.as_secs_f64(),
             used_s: 0.0,
-            sittings: Vec::new(),
-            build: place::build(&self.flavor, &self.project, args.toolchain.as_deref()),
+            sessions: Vec::new(),
+            build: place::build(&self.configuration, &self.project, args.toolchain.as_deref()),
             machine: place::machine(),
-            arms: self.arms().map(arm).collect(),
+            jobs: self.fuzz_jobs().map(job).collect(),
             findings: Vec::new(),
             checks: Vec::new(),
             cut_short: Vec::new(),
@@ -169,7 +170,7 @@ impl Choice {
     }
 }
 
-/// Each once, in the order of their first.
+/// Without duplicates, in order of first occurrence.
 fn distinct<T, K: Ord>(all: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     let mut seen = BTreeSet::new();
     all.into_iter().filter(|one| seen.insert(key(one))).collect()

@@ -7,25 +7,25 @@ use anyhow::Result;
 
 use crate::campaign::record::{Campaign, StepEnd};
 
-/// For people.
+/// Prints text.
 pub(super) fn print(
     campaign: &Campaign,
     failures: &[String],
     record: &Path,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let (used, sittings) = (campaign.used_s, campaign.sittings.len());
-    writeln!(out, "campaign {}: {used:.0} of {:.0} s, {sittings} sittings", campaign.id, campaign.budget_s)?;
-    for arm in &campaign.arms {
-        let (executions, seconds) = (arm.executions(), arm.seconds());
-        let last = arm.samples.last();
+    let (used, sessions) = (campaign.used_s, campaign.sessions.len());
+    writeln!(out, "campaign {}: {used:.0} of {:.0} s, {sessions} sessions", campaign.id, campaign.budget_s)?;
+    for job in &campaign.jobs {
+        let (executions, seconds) = (job.executions(), job.seconds());
+        let last = job.samples.last();
         let (edges, cases) = last.map_or((0, 0), |sample| (sample.edges, sample.corpus_cases));
-        let turns = arm.sittings.len();
+        let slices = job.slices.len();
         let rate = executions as f64 / seconds.max(0.001);
         writeln!(
             out,
-            "{:<8} {:<8} {executions} executions in {seconds:.0} s ({rate:.0}/s), {turns} turns, {edges} edges, {cases} cases",
-            arm.target, arm.lane
+            "{:<8} {:<8} {executions} executions in {seconds:.0} s ({rate:.0}/s), {slices} slices, {edges} edges, {cases} cases",
+            job.target, job.build
         )?;
     }
     for check in &campaign.checks {
@@ -69,6 +69,6 @@ pub(super) fn print(
     }
     let new = campaign.findings.iter().filter(|finding| finding.is_news()).count();
     let all = campaign.findings.len();
-    writeln!(out, "fuzzcheck: {new} new of {all} bugs; all of it is in {}", record.display())?;
+    writeln!(out, "fuzzcheck: {new} new of {all} bugs; the record is {}", record.display())?;
     Ok(())
 }

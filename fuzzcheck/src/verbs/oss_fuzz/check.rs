@@ -17,23 +17,23 @@ use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::shared::interrupt_flag;
 
-/// Check a folder that fuzz/build.sh filled as OSS-Fuzz will, and more strictly.
+/// Check the output folder of fuzz/build.sh as OSS-Fuzz will, but more strictly.
 ///
-/// Without docker. Exit codes: 0 all checks passed, 1 some did not, 2 wrong usage or a folder without targets.
+/// Needs no Docker. Exit codes: 0 all checks passed, 1 some failed, 2 wrong usage or a folder without targets.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What fuzz/build.sh filled: OSS-Fuzz's $OUT.
+    /// The output folder of fuzz/build.sh: OSS-Fuzz's $OUT.
     out_dir: PathBuf,
     /// The sanitizer of the build, as OSS-Fuzz names it.
     #[arg(long, value_enum, default_value_t = SanitizerArg::Address)]
     sanitizer: SanitizerArg,
-    /// Run every tenth seed only; all are read.
+    /// Run only every tenth seed; all are read.
     #[arg(long)]
     fast: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// The working copy, where it is not the one that this program was built from.
+    /// The working copy [default: the one that this program was built from]
     #[arg(long, value_name = "DIR", hide = true)]
     project: Option<PathBuf>,
 }
@@ -52,12 +52,12 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let out = fs::canonicalize(&self.out_dir).with_context(|| format!("{}", self.out_dir.display()))?;
         if !out.is_dir() {
-            bail!("{}: this is no folder: name the one that fuzz/build.sh filled", out.display());
+            bail!("{}: not a folder: name the output folder of fuzz/build.sh", out.display());
         }
         let wanted = targets::of_project(&self.project.clone().unwrap_or_else(project))?;
         let listing = targets::found_in(&out)?;
         if listing.targets.is_empty() {
-            bail!("{}: there is no fuzz target: fill it with OUT={0} fuzz/build.sh", out.display());
+            bail!("{}: no fuzz target: fill the folder with OUT={0} fuzz/build.sh", out.display());
         }
         let mut checks = vec![
             Check::new("targets", None, targets::same_set(&out, &listing.targets, &wanted)),
@@ -66,7 +66,7 @@ impl Verb for Args {
         eprintln!("fuzzcheck: copying {} MB to run them elsewhere", listing.bytes / 1_000_000);
         let copy = Copy::of(&out, interrupt_flag()?)?;
         let before = copy.state()?;
-        // Each once, and only what lies where OSS-Fuzz starts it.
+        // Each once, and only where OSS-Fuzz starts it.
         let direct = listing.targets.iter().filter(|path| path.parent() == Some(out.as_path()));
         let names: BTreeSet<String> =
             direct.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
@@ -135,7 +135,7 @@ fn print(checks: &[Check], is_json: bool) -> Result<ExitCode> {
         for check in checks {
             let word = if check.passed { "ok    " } else { "FAILED" };
             let target = check.target.as_deref().unwrap_or("$OUT");
-            // One line each, whatever a target said.
+            // One line each, whatever a target printed.
             let detail = check.detail.replace('\n', " | ");
             writeln!(out, "{word} {target:<10} {:<11} {detail}", check.name)?;
         }

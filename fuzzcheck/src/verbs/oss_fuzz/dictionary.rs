@@ -10,7 +10,7 @@ use crate::ossfuzz::dictionary;
 use crate::verbs::Verb;
 use crate::{files, ui};
 
-/// Write the words of this SQLite as a dictionary for libFuzzer.
+/// Write a libFuzzer dictionary of the words of this SQLite.
 ///
 /// Keywords, functions, pragmas, modules, collations.
 #[derive(Debug, clap::Args)]

@@ -12,10 +12,10 @@ use anyhow::{Result, bail};
 
 use self::output::{print_json, print_text};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, TIMEOUT_MS, WORKER_MEMORY_MIB, cores, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::arguments::LimitArgs;
 use crate::replay::protocol::{BatchResult, Job, Limits};
 use crate::replay::report::{Done, Finding, Report};
@@ -30,7 +30,7 @@ use crate::verbs::shared::{
 
 /// Run cases and judge them: corpora, SQLite's fuzzdataN.db, folders, files.
 ///
-/// Exit codes: 0 nothing was found, 1 findings, 2 wrong usage or a failure of our own.
+/// Exit codes: 0 nothing was found, 1 findings, 2 wrong usage or an internal error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Corpus databases, fuzzdataN.db files, folders or files with one case each [default: corpus/]
@@ -38,16 +38,16 @@ pub(crate) struct Args {
     /// Worker processes [default: one per core]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Run all cases in this process, for a debugger: a crash ends it.
-    #[arg(long, conflicts_with_all = ["jobs", "lane"])]
+    /// Run all cases in this process, for a debugger; a crash ends it.
+    #[arg(long, conflicts_with_all = ["jobs", "build"])]
     in_process: bool,
-    /// Run only cases whose name contains this text: an id or its beginning, `sqlid=12`, a file name.
+    /// Run only cases whose name contains this text: a file name, `sqlid=12`, (the start of) an id.
     #[arg(long, value_name = "ID")]
     case: Option<String>,
-    /// Leave out the first N cases.
+    /// Skip the first N cases.
     #[arg(long, value_name = "N", default_value_t = 0)]
     skip: usize,
-    /// Run single files on this target, read as it reads them, instead of the one that they seem to be for.
+    /// Run single files on this target, and read them as it does, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// Run every case twice and compare what it did.
@@ -63,31 +63,31 @@ pub(crate) struct Args {
     /// compared.
     #[arg(long, requires = "json")]
     digests: bool,
-    /// Folder for the cases of findings [default: where `fuzz` of that build has them, fuzz/artifacts/TARGET or TARGET-BUILD]
+    /// Folder for the cases of findings [default: as for `fuzz`, fuzz/artifacts/TARGET or TARGET-CONFIGURATION]
     #[arg(long, value_name = "DIR")]
     save_dir: Option<PathBuf>,
-    /// CPU milliseconds after which a case counts as hanging.
+    /// CPU milliseconds after which a case counts as a hang.
     #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: u64,
-    /// MiB of address space of a worker; 0 is no limit.
+    /// MiB of address space per worker; 0 for no limit.
     #[arg(long, value_name = "MIB", default_value_t = WORKER_MEMORY_MIB)]
     worker_memory_mib: u64,
     /// Limits.
     #[command(flatten)]
     limits: LimitArgs,
-    /// The build whose workers run the cases [default lane: release]
+    /// The build whose workers run the cases [default: release]
     #[command(flatten)]
-    flavor: FlavorArgs,
-    /// Run every Nth case only: for slow lanes.
+    configuration: ConfigurationArgs,
+    /// Run only every Nth case, for slow builds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
-    /// Do not install anything: say what is missing and stop.
+    /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
-    /// Refuse nothing of what leads to a known bug of SQLite.
+    /// Do not steer around known bugs of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
-    /// Plant a bug by name, to see that it is found (see `doctor selftest`).
+    /// Plant a bug by name, to check that it is found (see `doctor selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     plant: Option<String>,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Args {
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         check_plant(self.plant.as_deref())?;
-        if let Some(versions) = self.flavor.versions()? {
+        if let Some(versions) = self.configuration.versions()? {
             return versions::run(self, &versions);
         }
         let started = Instant::now();
@@ -106,17 +106,17 @@ impl Verb for Args {
         tell_skipped(&all);
         let is_interrupted = interrupt_flag()?;
         let (found, cases) = (all.total, select(all, self));
-        let flavor = Flavor::new(&self.flavor, &Lane::JUDGING)?;
-        if self.in_process && !flavor.is_this_program() {
-            bail!("--in-process runs the SQLite of this program, and {flavor} is asked for");
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        if self.in_process && !configuration.is_this_program() {
+            bail!("--in-process runs the SQLite of this program, which is not {configuration}");
         }
-        let worker = Worker::build(&flavor, &project(), !self.no_install)?;
+        let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let mut report = execute(self, &worker, cases, &is_interrupted)?;
         if report.cases == 0 {
             bail!("no case was run{}", why_none(&paths, self, found, is_interrupted.load(Ordering::Relaxed)));
         }
         simulate_failure(&mut report);
-        let saved = save_all(&report, self, &flavor);
+        let saved = save_all(&report, self, &configuration);
         let seconds = started.elapsed().as_secs_f64();
         let print = if self.json { print_json } else { print_text };
         ui::print(|out| print(&report, &saved, self, &worker, seconds, out))?;
@@ -141,13 +141,13 @@ impl Verb for Args {
     }
 }
 
-/// Why a run without cases, which proves nothing, had none.
+/// Why no case was run.
 fn why_none(paths: &[PathBuf], args: &Args, found: usize, is_interrupted: bool) -> String {
     let places = in_words(paths);
     match (&args.case, args.skip) {
         _ if is_interrupted => ": interrupted".to_owned(),
         _ if found == 0 => format!(": {places}: no cases there; name corpus databases, folders or files"),
-        (None, skip) => format!(": --skip {skip} leaves none of the {found} of {places}"),
+        (None, skip) => format!(": --skip {skip} skips all {found} of {places}"),
         (Some(part), 0) => {
             format!(": none of the {found} of {places} has `{part}` in its name; see `corpus list`")
         }
@@ -157,7 +157,7 @@ fn why_none(paths: &[PathBuf], args: &Args, found: usize, is_interrupted: bool) 
     }
 }
 
-/// Leaves only the cases that the arguments ask for.
+/// Selects the cases that the arguments ask for.
 pub(super) fn select(mut cases: Cases, args: &Args) -> Cases {
     if let Some(part) = &args.case {
         let chosen: Vec<NamedCase> = cases.cases.filter(|named| named.matches(part)).collect();
@@ -172,7 +172,7 @@ pub(super) fn select(mut cases: Cases, args: &Args) -> Cases {
     every(cases, args.every)
 }
 
-/// How the arguments have cases run.
+/// The options with which cases are run.
 pub(super) fn options(args: &Args) -> Options {
     Options {
         is_twice: args.twice,
@@ -218,8 +218,8 @@ fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut
         let result = runner.run(&job, &mut batch);
         report.add_counts(&batch);
         let outcome = Outcome { result, harness_error: None };
-        let NamedCase { name, target, heap_bytes, kept, .. } = named;
-        let done = Done { name, target, body: job.body, heap_bytes, index, kept, outcome };
+        let NamedCase { name, target, heap_bytes, provenance, .. } = named;
+        let done = Done { name, target, body: job.body, heap_bytes, index, provenance, outcome };
         progress.case_done(done.has_unknown_bugs());
         report.add(done);
     }
@@ -241,17 +241,17 @@ fn simulate_failure(report: &mut Report) {
             body: tandem::TestCase::from_sql("SELECT 'TEST_FAILURE=5'").encode(),
             heap_bytes: None,
             index: 0,
-            kept: None,
+            provenance: None,
             outcome,
         };
         report.findings.push(Finding { case, bugs: vec![bug] });
     }
 }
 
-/// Saves the cases of all findings; where that fails, the others are saved all the same.
-fn save_all(report: &Report, args: &Args, flavor: &Flavor) -> Vec<Result<PathBuf>> {
+/// Saves the cases of all findings; one failure does not stop the others.
+fn save_all(report: &Report, args: &Args, configuration: &Configuration) -> Vec<Result<PathBuf>> {
     let save = |Finding { case, .. }: &Finding| {
-        let beside_libfuzzers = || flavor.artifacts(&project(), case.target.name);
+        let beside_libfuzzers = || configuration.artifacts(&project(), case.target.name);
         let folder = args.save_dir.clone().unwrap_or_else(beside_libfuzzers);
         save_case("fuzzcheck", &case.name, &case.body, &folder)
     };

@@ -13,28 +13,28 @@ use tandem::testcase::CaseId;
 use super::Args;
 use super::options;
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
+use crate::build_kind::BuildKind;
 use crate::command_line;
-use crate::lane::Lane;
 use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::{Limits, OracleCounts};
 use crate::replay::report::{Done, Report, Silent};
 use crate::replay::{FoundBug, Options};
-use crate::source::Kept;
+use crate::source::Provenance;
 
-/// Cases that were cut short and are named.
+/// How many of the cases that were cut short are listed.
 const CUT_SHORT_NAMED: usize = 3;
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 2;
 
-/// The command that runs a saved case again, as it ran: with all that changed what it did.
+/// The command that reruns a saved case under the same options.
 pub(crate) fn run_command(
     path: &Path,
     target: &Target,
     heap_bytes: Option<u64>,
     how: &Options,
-    flavor: &Flavor,
+    configuration: &Configuration,
 ) -> String {
     let flag = |is_on: bool, name: &str| is_on.then(|| name.to_owned());
     let option = |name: &str, value: Option<u64>| value.map(|value| format!("{name}={value}"));
@@ -56,13 +56,13 @@ pub(crate) fn run_command(
         option("--timeout-ms", changed(how.timeout_ms, TIMEOUT_MS)),
         option("--worker-memory-mib", changed(how.worker_memory_mib, WORKER_MEMORY_MIB)),
     ];
-    let build = flavor.arguments(Lane::Release);
+    let build = configuration.arguments(BuildKind::Release);
     let words: Vec<String> = build.into_iter().chain(arguments.into_iter().flatten()).collect();
     command_line::run(&words, target.name, path)
 }
 
 fn replay_command(path: &Path, case: &Done, args: &Args, worker: &Worker) -> String {
-    run_command(path, case.target, case.heap_bytes, &options(args), &worker.flavor)
+    run_command(path, case.target, case.heap_bytes, &options(args), &worker.configuration)
 }
 
 pub(super) fn print_text(
@@ -113,21 +113,18 @@ pub(super) fn print_text(
     }
     print_cut_short(report, out)?;
     for (name, count) in &report.avoided {
-        writeln!(out, "avoided      {count} statements that lead to the known bug {name}")?;
+        writeln!(out, "avoided      {count} statements that trigger the known bug {name}")?;
     }
     for name in &report.known {
-        writeln!(out, "known        {name} shows the bug that it is kept for")?;
+        writeln!(out, "known        {name} shows its known bug")?;
     }
     let (silent, elsewhere) = silent(report, worker);
-    for Silent { case, kept } in silent {
-        let about = about(kept);
-        writeln!(out, "silent       {case} does not show the bug that it is kept for{about}: is it fixed?")?;
+    for Silent { case, provenance } in silent {
+        let about = about(provenance);
+        writeln!(out, "silent       {case} does not show its known bug{about}: is it fixed?")?;
     }
     if elsewhere > 0 {
-        writeln!(
-            out,
-            "elsewhere    {elsewhere} cases are kept for bugs of other lanes or versions of SQLite"
-        )?;
+        writeln!(out, "elsewhere    {elsewhere} cases are for bugs of other builds or versions of SQLite")?;
     }
     let signatures = report.signatures();
     if signatures.len() > 1 {
@@ -135,8 +132,8 @@ pub(super) fn print_text(
             .iter()
             .try_for_each(|(signature, cases)| writeln!(out, "{cases:>6} cases  {signature}"))?;
     }
-    if !worker.flavor.is_this_program() {
-        writeln!(out, "{}: {}", worker.flavor, worker.identity.source_id)?;
+    if !worker.configuration.is_this_program() {
+        writeln!(out, "{}: {}", worker.configuration, worker.identity.source_id)?;
     }
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
@@ -149,27 +146,27 @@ fn print_cut_short(report: &Report, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let by_limit = cut_short::in_words(&report.cut_short_by_limit());
-    writeln!(out, "cut short    {cases} cases, not run to their end: {by_limit}")?;
+    writeln!(out, "cut short    {cases} cases, not run to the end: {by_limit}")?;
     for (name, _) in report.cut_short.values().take(CUT_SHORT_NAMED) {
         writeln!(out, "             {name}")?;
     }
     if cases > CUT_SHORT_NAMED {
-        writeln!(out, "             and {} more; --json names all", cases - CUT_SHORT_NAMED)?;
+        writeln!(out, "             and {} more; --json lists all", cases - CUT_SHORT_NAMED)?;
     }
     Ok(())
 }
 
-/// The cases that were to show a bug here and do not; how many are not to.
+/// The cases that should show a bug here but do not; how many are not expected to.
 fn silent<'r>(report: &'r Report, worker: &Worker) -> (Vec<&'r Silent>, usize) {
     let version = worker.identity.version();
-    let is_expected = |silent: &&Silent| silent.kept.is_expected(worker.flavor.lane, version);
+    let is_expected = |silent: &&Silent| silent.provenance.is_expected(worker.configuration.build, version);
     let (here, elsewhere): (Vec<_>, Vec<_>) = report.silent.iter().partition(is_expected);
     (here, elsewhere.len())
 }
 
-/// What is said of a bug, in brackets.
-fn about(kept: &Kept) -> String {
-    let Details { name, link, reason, .. } = &kept.details;
+/// The details of a bug, in brackets.
+fn about(provenance: &Provenance) -> String {
+    let Details { name, link, reason, .. } = &provenance.details;
     let words: Vec<&str> = [name, if link.is_some() { link } else { reason }]
         .into_iter()
         .flatten()
@@ -201,7 +198,7 @@ struct JsonFinding<'a> {
 struct JsonReport<'a> {
     version: u32,
     sqlite: &'a str,
-    lane: &'a str,
+    build: &'a str,
     cases: u64,
     errors: usize,
     harness_errors: usize,
@@ -244,18 +241,18 @@ pub(super) fn print_json(
         replay: saved.as_ref().ok().map(|path| replay_command(path, &finding.case, args, worker)),
     });
     let (silent, elsewhere) = silent(report, worker);
-    let silent = silent.into_iter().map(|Silent { case, kept }| JsonSilent {
+    let silent = silent.into_iter().map(|Silent { case, provenance }| JsonSilent {
         case,
-        name: kept.details.name.as_deref(),
-        link: kept.details.link.as_deref(),
-        reason: kept.details.reason.as_deref(),
-        signature: kept.known(),
+        name: provenance.details.name.as_deref(),
+        link: provenance.details.link.as_deref(),
+        reason: provenance.details.reason.as_deref(),
+        signature: provenance.known(),
     });
     let slowest = report.slowest.iter().take(usize::from(args.slowest));
     let document = JsonReport {
         version: JSON_VERSION,
         sqlite: &worker.identity.source_id,
-        lane: worker.flavor.lane.name(),
+        build: worker.configuration.build.name(),
         cases: report.cases,
         errors: report.findings.len(),
         harness_errors: report.harness_errors.len(),

@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::Args;
 use super::{execute, select};
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
-use crate::build::arguments::FlavorArgs;
-use crate::build::flavor::Flavor;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::Report;
 use crate::replay::cut_short::{self, CutShort};
 use crate::source;
@@ -39,7 +39,7 @@ struct Column {
 #[derive(Serialize)]
 struct Table {
     version: u32,
-    lane: &'static str,
+    build: &'static str,
     versions: Vec<Column>,
     /// By case, what each version shows: a signature, or that it was cut short; `null` for nothing.
     cases: BTreeMap<String, Vec<Option<String>>>,
@@ -50,15 +50,20 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
     let target = target_by_name(args.target.as_deref())?;
     let paths = paths_or_corpus(&args.paths);
     let stop = interrupt_flag()?;
-    let mut table = Table { version: 1, lane: "", versions: Vec::new(), cases: BTreeMap::new() };
+    let mut table = Table { version: 1, build: "", versions: Vec::new(), cases: BTreeMap::new() };
     let mut code = ExitCode::SUCCESS;
     let mut names = Vec::new();
     for version in versions {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let flavor = FlavorArgs { sqlite_version: Some(version.clone()), ..args.flavor.clone() };
-        let worker = Worker::build(&Flavor::new(&flavor, &Lane::JUDGING)?, &project(), !args.no_install)?;
+        let configuration =
+            ConfigurationArgs { sqlite_version: Some(version.clone()), ..args.configuration.clone() };
+        let worker = Worker::build(
+            &Configuration::new(&configuration, &BuildKind::JUDGING)?,
+            &project(),
+            !args.no_install,
+        )?;
         let all = source::open(&paths, target)?;
         if table.versions.is_empty() {
             code = tell_skipped(&all);
@@ -69,7 +74,7 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
         if report.cases == 0 {
             bail!("no case was run: {}", in_words(&paths));
         }
-        table.lane = worker.flavor.lane.name();
+        table.build = worker.configuration.build.name();
         table.add(&worker, &report);
     }
     table.fill(&names);
@@ -109,7 +114,7 @@ impl Table {
             shown.push(Some("cut short".to_owned()));
         }
         self.versions.push(Column {
-            sqlite: worker.flavor.release().unwrap_or(&worker.identity.version).to_owned(),
+            sqlite: worker.configuration.release().unwrap_or(&worker.identity.version).to_owned(),
             source_id: worker.identity.source_id.clone(),
             cases: report.cases,
             errors: report.findings.len(),
@@ -118,7 +123,7 @@ impl Table {
         });
     }
 
-    /// Gives each row what it lacks: nothing was shown.
+    /// Fills up each row: nothing was shown.
     fn fill(&mut self, names: &[String]) {
         if names.len() <= ROWS_WITHOUT_FINDINGS_MAX {
             self.cases.extend(
@@ -149,10 +154,10 @@ impl Table {
                 [] => String::new(),
                 some => format!(", cut short {}", cut_short::in_words(some)),
             };
-            let lane = self.lane;
+            let build = self.build;
             writeln!(
                 out,
-                "fuzzcheck: {sqlite} ({source_id}), lane {lane}: {errors} errors out of {cases} cases{cut_short}"
+                "fuzzcheck: {sqlite} ({source_id}), {build} build: {errors} errors out of {cases} cases{cut_short}"
             )?;
         }
         Ok(())

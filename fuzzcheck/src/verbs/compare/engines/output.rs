@@ -12,7 +12,7 @@ use tandem::testcase::CaseId;
 use super::Args;
 use crate::base::TIMEOUT_MS;
 use crate::command_line;
-use crate::pairing::report::{Found, PairReport};
+use crate::differential::report::{DifferentialReport, Found};
 
 /// Version of the JSON document.
 const JSON_VERSION: u32 = 1;
@@ -29,11 +29,11 @@ fn replay_command(path: &Path, found: &Found, args: &Args) -> String {
         timeout_ms.map(|ms| format!("--timeout-ms={ms}")),
     ];
     let words: Vec<String> = words.into_iter().flatten().collect();
-    command_line::pair(&[args.a.clone(), args.b.clone()], &words, found.example.target.name, path)
+    command_line::compare_engines(&[args.a.clone(), args.b.clone()], &words, found.example.target.name, path)
 }
 
 pub(super) fn print_text(
-    report: &PairReport,
+    report: &DifferentialReport,
     saved: &[Result<PathBuf>],
     args: &Args,
     seconds: f64,
@@ -62,7 +62,7 @@ pub(super) fn print_text(
     writeln!(out, "B            {}", report.identities[1])?;
     writeln!(
         out,
-        "compared     {} statements of {} cases, and what {} cases left",
+        "compared     {} statements of {} cases, and the final state of {} cases",
         report.statements, report.compared_cases, report.ends
     )?;
     let (differences, cases) = (report.findings.len(), report.cases);
@@ -116,7 +116,7 @@ struct JsonReport<'a> {
 }
 
 pub(super) fn print_json(
-    report: &PairReport,
+    report: &DifferentialReport,
     saved: &[Result<PathBuf>],
     args: &Args,
     seconds: f64,

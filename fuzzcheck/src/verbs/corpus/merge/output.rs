@@ -11,10 +11,10 @@ use tandem::targets::Target;
 use tandem::testcase::CaseId;
 
 use super::{Inputs, place};
-use crate::distilling::choose::Choice;
-use crate::distilling::features::Features;
+use crate::merging::choose::Choice;
+use crate::merging::features::Features;
 
-/// A case that ended the target.
+/// A case that crashed the target.
 #[derive(Serialize)]
 pub(super) struct Crashed {
     pub id: String,
@@ -47,7 +47,7 @@ pub(super) struct Summary {
     read: Vec<(String, usize)>,
     /// Different cases.
     different: usize,
-    /// Those that were run now; what was measured before was not.
+    /// Those that were run now, not measured before.
     measured: usize,
     kinds: BTreeMap<&'static str, Change<Amount>>,
     /// Before: the corpus database as it was.
@@ -56,7 +56,7 @@ pub(super) struct Summary {
     /// Of all cases that were read.
     features_of_all: usize,
     pub(super) crashed: Vec<Crashed>,
-    /// Cases in which this harness failed, in words.
+    /// Cases in which the harness failed, with messages.
     pub(super) harness_errors: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ fn reached<'i>(features: &Features, ids: impl Iterator<Item = &'i CaseId>) -> BT
     ids.flat_map(|id| features.of(id)).collect()
 }
 
-/// What a distillation had and made.
+/// Cases and bytes before and after a merge.
 pub(super) struct Done<'a> {
     pub target: &'static Target,
     pub into: &'a Path,
@@ -158,7 +158,7 @@ impl Summary {
         };
         writeln!(
             out,
-            "fuzzcheck: {}: {what}; {} cases ended the target",
+            "fuzzcheck: {}: {what}; {} cases crashed the target",
             self.into.display(),
             self.crashed.len()
         )?;

@@ -1,4 +1,4 @@
-//! From a unified diff to the functions that it changes.
+//! Finds the functions that a unified diff changes.
 //!
 //! The SQLite that is fuzzed may be what the diff begins with or what it leads to, and the diff may be of `sqlite3.c` or of a
 //! source file such as `btree.c`, whose lines have other numbers. So a hunk is looked for by its text: the place where all of
@@ -27,17 +27,14 @@ struct Side<'t> {
 pub(super) fn functions(diff: &str, sqlite: &Sqlite) -> Result<BTreeSet<String>> {
     let hunks = hunks(diff)?;
     if hunks.is_empty() {
-        bail!("it has no hunks: a unified diff is needed, as `diff -u` or `git diff` write it");
+        bail!("it has no hunks: expected a unified diff, as of `diff -u` or `git diff`");
     }
     let text: Vec<&str> = sqlite.text.lines().map(bare).collect();
     let mut found = BTreeSet::new();
     for [old, new] in &hunks {
         let place = [new, old].into_iter().find_map(|side| Some((side, place(&text, side)?)));
         let (side, at) = place.with_context(|| {
-            format!(
-                "the hunk at line {} is neither before nor after it in the SQLite that is fuzzed",
-                new.first
-            )
+            format!("neither side of the hunk at line {} is in the SQLite to fuzz", new.first)
         })?;
         for changed in &side.changed {
             let line = (at + changed + 1) as u32;
@@ -45,7 +42,7 @@ pub(super) fn functions(diff: &str, sqlite: &Sqlite) -> Result<BTreeSet<String>>
         }
     }
     if found.is_empty() {
-        bail!("it changes no function that is compiled in and counted");
+        bail!("it changes no instrumented function");
     }
     Ok(found)
 }
@@ -153,7 +150,7 @@ mod tests {
     #[test]
     fn what_changes_no_function_says_so() {
         let outside = "@@ -1,2 +1,1 @@\n-/* gone */\n /************** Begin file a.c ***********************************************/\n";
-        assert!(format!("{:#}", found(outside).unwrap_err()).contains("changes no function"));
+        assert!(format!("{:#}", found(outside).unwrap_err()).contains("changes no instrumented function"));
         assert!(format!("{:#}", found(INNER).unwrap_err()).contains("cut short"));
         assert!(format!("{:#}", found("@@ -x +y @@\n").unwrap_err()).contains("what is"));
     }

@@ -1,4 +1,4 @@
-//! What is built: a lane, an SQLite, and what is built into it.
+//! What is built: which SQLite, how, and with what built in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,48 +8,48 @@ use sha2::{Digest, Sha256};
 
 use super::amalgamation::Sqlite;
 use super::releases::Releases;
-use crate::build::arguments::FlavorArgs;
-use crate::lane::Lane;
+use crate::build::arguments::ConfigurationArgs;
+use crate::build_kind::BuildKind;
 
-/// See the module.
+/// A configuration of SQLite.
 #[derive(Debug, Clone)]
-pub(crate) struct Flavor {
+pub(crate) struct Configuration {
     /// How it is built.
-    pub lane: Lane,
+    pub build: BuildKind,
     /// Which SQLite; `None` for the one that is bundled.
     pub sqlite: Option<Sqlite>,
-    /// Further flags of the C compiler, behind all others.
+    /// Additional C compiler flags, after all others.
     flags: Vec<String>,
     extra: Option<Extra>,
-    /// The VFS through which cases open their files, where it is not our own alone.
+    /// The VFS through which cases open their files, if not just our own.
     pub vfs: Option<String>,
 }
 
-/// C files that are built in, and the entry point of the extension that they are.
+/// C files that are compiled in, and the entry point of their extension.
 #[derive(Debug, Clone)]
 struct Extra {
     files: Vec<PathBuf>,
     init: Option<String>,
 }
 
-impl Flavor {
-    /// This lane of the bundled SQLite.
-    pub(crate) fn bundled(lane: Lane) -> Self {
-        Self { lane, sqlite: None, flags: Vec::new(), extra: None, vfs: None }
+impl Configuration {
+    /// The bundled SQLite, built this way.
+    pub(crate) fn bundled(build: BuildKind) -> Self {
+        Self { build, sqlite: None, flags: Vec::new(), extra: None, vfs: None }
     }
 
-    /// What the command line and `TANDEM_SQLITE` ask for.
+    /// From the command line and `TANDEM_SQLITE`.
     ///
-    /// The lane is one of `lanes`, the first of them unless another is asked for.
+    /// The build must be one of `builds`; the first is the default.
     ///
     /// # Errors
-    /// Another lane, a folder without an amalgamation, one that is too old, a release that is not there, as a folder or a
-    /// crate, a file that is not.
-    pub(crate) fn new(args: &FlavorArgs, lanes: &[Lane]) -> Result<Self> {
-        let lane = args.lane.unwrap_or(lanes[0]);
-        if !lanes.contains(&lane) {
-            let names: Vec<&str> = lanes.iter().map(|lane| lane.name()).collect();
-            bail!("--lane {lane} is not for this: there are {}", names.join(", "));
+    /// Another build, a folder without an amalgamation, one that is too old, a missing release, whether as a folder or a
+    /// crate, a missing file.
+    pub(crate) fn new(args: &ConfigurationArgs, builds: &[BuildKind]) -> Result<Self> {
+        let build = args.build.unwrap_or(builds[0]);
+        if !builds.contains(&build) {
+            let names: Vec<&str> = builds.iter().map(|build| build.name()).collect();
+            bail!("--build {build} is not possible here: choose from {}", names.join(", "));
         }
         let from_environment = std::env::var_os("TANDEM_SQLITE").filter(|folder| !folder.is_empty());
         let releases = Releases::new(args.releases.as_deref())?;
@@ -57,44 +57,44 @@ impl Flavor {
             (Some(folder), ..) => Some(Sqlite::in_folder(folder)?),
             (None, Some(version), _) => Some(releases.sqlite(version)?),
             (None, None, Some(folder)) => {
-                Some(Sqlite::in_folder(Path::new(&folder)).context("TANDEM_SQLITE is set")?)
+                Some(Sqlite::in_folder(Path::new(&folder)).context("in TANDEM_SQLITE")?)
             }
             (None, None, None) => None,
         };
         let extra = Extra::new(&args.extra_c, args.init.as_deref())?;
         let flags: Vec<String> = args.sqlite_flags.split_ascii_whitespace().map(str::to_owned).collect();
         if let Some(word) = flags.iter().find(|flag| !flag.starts_with('-')) {
-            bail!("--sqlite-flags: `{word}` is no flag of a C compiler, such as -DSQLITE_OMIT_TRIGGER");
+            bail!("--sqlite-flags: `{word}` is not a C compiler flag, such as -DSQLITE_OMIT_TRIGGER");
         }
-        Ok(Self { lane, sqlite, flags, extra, vfs: args.vfs.clone() })
+        Ok(Self { build, sqlite, flags, extra, vfs: args.vfs.clone() })
     }
 
-    /// The release that it is.
+    /// Its release, if it is one.
     pub(crate) fn release(&self) -> Option<&str> {
         self.sqlite.as_ref()?.release.as_deref()
     }
 
-    /// The same, built in another way.
-    pub(crate) fn in_lane(&self, lane: Lane) -> Self {
-        Self { lane, ..self.clone() }
+    /// The same SQLite in another build.
+    pub(crate) fn with_build(&self, build: BuildKind) -> Self {
+        Self { build, ..self.clone() }
     }
 
-    /// The same, of a release.
+    /// The same with another release.
     ///
     /// # Errors
-    /// As [`Flavor::new`].
+    /// As [`Configuration::new`].
     pub(crate) fn of_release(&self, releases: &Releases, name: &str) -> Result<Self> {
         Ok(Self { sqlite: Some(releases.sqlite(name)?), ..self.clone() })
     }
 
-    /// The flavor that a name stands for: `bundled`, a version, a folder, each with `:LANE` behind it or not.
+    /// The configuration of this name: `bundled`, a version or a folder, optionally followed by `:BUILD`.
     ///
     /// # Errors
-    /// As [`Flavor::new`].
+    /// As [`Configuration::new`].
     pub(crate) fn named(name: &str) -> Result<Self> {
-        let lane = |word: &str| <Lane as clap::ValueEnum>::from_str(word, false).ok();
-        let (name, lane) = match name.rsplit_once(':') {
-            Some((name, word)) if lane(word).is_some() => (name, lane(word)),
+        let build = |word: &str| <BuildKind as clap::ValueEnum>::from_str(word, false).ok();
+        let (name, build) = match name.rsplit_once(':') {
+            Some((name, word)) if build(word).is_some() => (name, build(word)),
             _ => (name, None),
         };
         let sqlite = if name == "bundled" {
@@ -104,62 +104,62 @@ impl Flavor {
         } else {
             Some(Sqlite::in_folder(Path::new(name))?)
         };
-        Ok(Self { sqlite, ..Self::bundled(lane.unwrap_or(Lane::Release)) })
+        Ok(Self { sqlite, ..Self::bundled(build.unwrap_or(BuildKind::Release)) })
     }
 
-    /// What [`Flavor::named`] takes for it; extra C has no name.
+    /// Its name for [`Configuration::named`]; extra C has none.
     pub(crate) fn name(&self) -> String {
         let sqlite = self.sqlite.as_ref().map_or("bundled".to_owned(), Sqlite::name);
-        if self.lane == Lane::Release { sqlite } else { format!("{sqlite}:{}", self.lane) }
+        if self.build == BuildKind::Release { sqlite } else { format!("{sqlite}:{}", self.build) }
     }
 
-    /// The build that Cargo makes, and into which another SQLite is linked ([`super::relink`]): its Rust is that of this
+    /// The configuration that Cargo builds and another SQLite is linked into ([`super::relink`]): its Rust is that of this
     /// one.
     pub(crate) fn harness(&self) -> Self {
-        Self::bundled(if self.lane.has_address_sanitizer() { Lane::Asan } else { Lane::Release })
+        Self::bundled(if self.build.has_address_sanitizer() { BuildKind::Asan } else { BuildKind::Release })
     }
 
-    /// Whether it is such a build itself.
+    /// Whether it is one that Cargo builds.
     pub(crate) fn is_harness(&self) -> bool {
-        self.lane.built_as() == self.harness().lane && self.what().is_empty()
+        self.build.built_as() == self.harness().build && self.what().is_empty()
     }
 
-    /// Whether this program itself is such a build.
+    /// Whether it is that of this program.
     pub(crate) fn is_this_program(&self) -> bool {
-        self.is_harness() && self.lane != Lane::Asan
+        self.is_harness() && self.build != BuildKind::Asan
     }
 
-    /// Whether it is what `cargo fuzz build` makes by itself.
+    /// Whether it is what a plain `cargo fuzz build` makes.
     pub(crate) fn is_default_for_fuzzing(&self) -> bool {
-        self.is_harness() && self.lane == Lane::Asan
+        self.is_harness() && self.build == BuildKind::Asan
     }
 
-    /// Flags of the C compiler behind those with which the bundled SQLite is built.
+    /// C compiler flags after those of the bundled SQLite.
     pub(super) fn compiler_flags(&self) -> &[String] {
         &self.flags
     }
 
-    /// C files that are built in.
+    /// C files that are compiled in.
     pub(super) fn extra_files(&self) -> impl Iterator<Item = &PathBuf> {
         self.extra.iter().flat_map(|extra| &extra.files)
     }
 
-    /// The entry point of what they define.
+    /// The entry point of the extra C.
     pub(super) fn init(&self) -> Option<String> {
         self.extra.as_ref().and_then(|extra| extra.init.clone())
     }
 
-    /// What names its folders: the lane, then what differs from the bundled SQLite.
+    /// The name of its folders: the build, then the difference to the bundled SQLite.
     pub(crate) fn key(&self) -> String {
         let what = self.what();
-        let lane = self.lane.built_as();
-        if what.is_empty() { lane.to_string() } else { format!("{lane}-{what}") }
+        let build = self.build.built_as();
+        if what.is_empty() { build.to_string() } else { format!("{build}-{what}") }
     }
 
-    /// What differs from the bundled SQLite, as it stands in names of folders; empty for nothing.
+    /// The difference to the bundled SQLite, for names of folders; empty for none.
     pub(crate) fn what(&self) -> String {
         let sqlite = self.sqlite.as_ref().map(|sqlite| {
-            // A published release is what its version says; a folder may hold anything.
+            // The version identifies a published release; a folder may contain anything.
             let path = sqlite.argument.starts_with("--sqlite=").then(|| digest(&sqlite.argument));
             [Some(sqlite.version.clone()), path].into_iter().flatten().collect::<Vec<_>>().join("-")
         });
@@ -168,14 +168,14 @@ impl Flavor {
         [sqlite, flags, extra].into_iter().flatten().collect::<Vec<_>>().join("-")
     }
 
-    /// What names the folders of a target's inputs: the target, and the SQLite where it is another: what crashes one
-    /// would end every run of its fuzzer, and is a good case for all others.
+    /// The name of the folders for inputs of a target: the target, and the SQLite if not the bundled one: what crashes one
+    /// would end every run of its fuzzer, but is a good case for all others.
     pub(crate) fn name_of(&self, target: &str) -> String {
         let what = self.what();
         if what.is_empty() { target.to_owned() } else { format!("{target}-{what}") }
     }
 
-    /// Where cases of a target that are findings in this build are kept.
+    /// The folder for findings of a target.
     pub(crate) fn artifacts(&self, project: &Path, target: &str) -> PathBuf {
         project.join("fuzz/artifacts").join(self.name_of(target))
     }
@@ -183,16 +183,16 @@ impl Flavor {
     /// Its target directory, below that of the project.
     pub(crate) fn folder(&self, project: &Path, is_fuzzed: bool) -> PathBuf {
         let prefix = if is_fuzzed { "fuzz-" } else { "" };
-        project.join("target/lanes").join(format!("{prefix}{}", self.key()))
+        project.join("target/builds").join(format!("{prefix}{}", self.key()))
     }
 
-    /// Sets what `.cargo/cc` and the programs read, for a fuzz target or for workers.
+    /// Sets the variables that `.cargo/cc` and the programs read, for a fuzz target or for workers.
     pub(crate) fn set_environment(&self, command: &mut Command, is_fuzzed: bool) {
-        // What plain `cargo fuzz build` does is the same build only in the same environment.
+        // Only in the same environment is this the build of a plain `cargo fuzz build`.
         if self.is_default_for_fuzzing() && is_fuzzed {
-            command.env_remove("TANDEM_LANE");
+            command.env_remove("TANDEM_BUILD");
         } else {
-            command.env("TANDEM_LANE", self.lane.built_as().name());
+            command.env("TANDEM_BUILD", self.build.built_as().name());
         }
         let folder = self.sqlite.as_ref().map(|sqlite| sqlite.folder.as_path());
         let (files, init) =
@@ -214,16 +214,16 @@ impl Flavor {
     /// The variables that its programs are run with.
     pub(crate) fn run_environment(&self) -> Vec<(String, String)> {
         let vfs = self.vfs.as_deref().map(|name| ("TANDEM_VFS", name));
-        let all = self.lane.environment().iter().copied().chain(vfs);
+        let all = self.build.environment().iter().copied().chain(vfs);
         all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// The words of a command line that asks for it.
-    pub(crate) fn arguments(&self, default: Lane) -> Vec<String> {
-        let lane = (self.lane != default).then(|| format!("--lane={}", self.lane));
+    /// The command-line arguments that select it.
+    pub(crate) fn arguments(&self, default: BuildKind) -> Vec<String> {
+        let build = (self.build != default).then(|| format!("--build={}", self.build));
         let sqlite = self.sqlite.as_ref().map(|sqlite| sqlite.argument.clone());
         let flags = (!self.flags.is_empty()).then(|| format!("--sqlite-flags={}", self.flags.join(" ")));
-        let mut words: Vec<String> = [lane, sqlite, flags].into_iter().flatten().collect();
+        let mut words: Vec<String> = [build, sqlite, flags].into_iter().flatten().collect();
         if let Some(extra) = &self.extra {
             words.extend(extra.files.iter().map(|file| format!("--extra-c={}", file.display())));
             words.extend(extra.init.iter().map(|init| format!("--init={init}")));
@@ -233,10 +233,10 @@ impl Flavor {
     }
 }
 
-impl std::fmt::Display for Flavor {
+impl std::fmt::Display for Configuration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let version = self.sqlite.as_ref().map_or("bundled", Sqlite::title);
-        write!(f, "SQLite {version}, lane {}", self.lane)?;
+        write!(f, "SQLite {version}, {} build", self.build)?;
         if !self.flags.is_empty() {
             write!(f, ", {}", self.flags.join(" "))?;
         }
@@ -253,19 +253,19 @@ impl Extra {
             return if init.is_none() {
                 Ok(None)
             } else {
-                bail!("--init needs --extra-c: the file that defines it")
+                bail!("--init needs --extra-c with the file that defines it")
             };
         }
         let whole = |file: &PathBuf| {
             if file.extension().is_none_or(|end| end != "c") {
                 bail!(
-                    "{}: --extra-c takes files that end in .c; put other arguments before it",
+                    "{}: --extra-c takes files ending in .c; put other arguments before it",
                     file.display()
                 );
             }
             let path = file.canonicalize().with_context(|| format!("{}", file.display()))?;
             if path.to_string_lossy().contains([':', ' ']) {
-                bail!("{}: the path of extra C may hold no blank and no colon", path.display());
+                bail!("{}: the path of extra C must not contain spaces or colons", path.display());
             }
             Ok(path)
         };
@@ -284,31 +284,44 @@ mod tests {
 
     #[test]
     fn what_is_built_names_its_folder_and_its_arguments() {
-        let bundled = Flavor::bundled(Lane::Debug);
+        let bundled = Configuration::bundled(BuildKind::Debug);
         assert_eq!(
-            (bundled.key().as_str(), bundled.arguments(Lane::Asan)),
-            ("debug", vec!["--lane=debug".to_owned()])
+            (bundled.key().as_str(), bundled.arguments(BuildKind::Asan)),
+            ("debug", vec!["--build=debug".to_owned()])
         );
-        assert_eq!(bundled.in_lane(Lane::Valgrind).key(), "release");
+        assert_eq!(bundled.with_build(BuildKind::Valgrind).key(), "release");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.c");
         std::fs::write(&file, "").unwrap();
-        let extra = FlavorArgs { extra_c: vec![file], init: Some("f".to_owned()), ..FlavorArgs::default() };
-        let flavor = Flavor::new(&extra, &Lane::FUZZED).unwrap();
-        assert!(flavor.key().starts_with("asan-with-") && !flavor.is_default_for_fuzzing());
-        let artifacts = |flavor: &Flavor| flavor.artifacts(Path::new("x"), "sql");
+        let extra = ConfigurationArgs {
+            extra_c: vec![file],
+            init: Some("f".to_owned()),
+            ..ConfigurationArgs::default()
+        };
+        let configuration = Configuration::new(&extra, &BuildKind::FUZZED).unwrap();
+        assert!(configuration.key().starts_with("asan-with-") && !configuration.is_default_for_fuzzing());
+        let artifacts = |configuration: &Configuration| configuration.artifacts(Path::new("x"), "sql");
         assert_eq!(artifacts(&bundled), Path::new("x/fuzz/artifacts/sql"));
-        assert_eq!(artifacts(&flavor), Path::new("x/fuzz/artifacts").join(format!("sql-{}", flavor.what())));
-        assert_eq!(crate::source::target_named(&flavor.name_of("sql")).unwrap().name, "sql");
-        let error = |args: FlavorArgs| format!("{:#}", Flavor::new(&args, &Lane::FUZZED).unwrap_err());
-        assert!(
-            error(FlavorArgs { init: Some("f".to_owned()), ..FlavorArgs::default() }).contains("--extra-c")
+        assert_eq!(
+            artifacts(&configuration),
+            Path::new("x/fuzz/artifacts").join(format!("sql-{}", configuration.what()))
         );
-        assert!(error(FlavorArgs { extra_c: vec!["corpus".into()], ..FlavorArgs::default() }).contains(".c"));
-        let ubsan = Flavor::named("bundled:ubsan").unwrap();
+        assert_eq!(crate::source::target_named(&configuration.name_of("sql")).unwrap().name, "sql");
+        let error = |args: ConfigurationArgs| {
+            format!("{:#}", Configuration::new(&args, &BuildKind::FUZZED).unwrap_err())
+        };
+        assert!(
+            error(ConfigurationArgs { init: Some("f".to_owned()), ..ConfigurationArgs::default() })
+                .contains("--extra-c")
+        );
+        assert!(
+            error(ConfigurationArgs { extra_c: vec!["corpus".into()], ..ConfigurationArgs::default() })
+                .contains(".c")
+        );
+        let ubsan = Configuration::named("bundled:ubsan").unwrap();
         assert_eq!((ubsan.key().as_str(), ubsan.name().as_str()), ("ubsan", "bundled:ubsan"));
-        let refused = FlavorArgs { lane: Some(Lane::Valgrind), ..FlavorArgs::default() };
-        assert!(error(refused).contains("--lane valgrind is not for this"));
-        assert!(Flavor::named("nothing").is_err());
+        let refused = ConfigurationArgs { build: Some(BuildKind::Valgrind), ..ConfigurationArgs::default() };
+        assert!(error(refused).contains("--build valgrind is not possible here"));
+        assert!(Configuration::named("nothing").is_err());
     }
 }

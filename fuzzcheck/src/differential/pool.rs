@@ -1,11 +1,11 @@
-//! Several pairs of workers over one stream of cases.
+//! Runs a stream of cases on several pairs of workers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use anyhow::Result;
 
-use super::{Build, Checked, PairReport, Pairing, scripted};
+use super::{Build, Checked, DifferentialReport, DifferentialRunner, scripted};
 use crate::replay::pool::Feed;
 use crate::source::NamedCase;
 
@@ -13,24 +13,25 @@ use crate::source::NamedCase;
 /// shows something new. Stops early, without an error, when `stop` is set.
 ///
 /// # Errors
-/// Where workers cannot be started.
+/// If workers cannot be started.
 pub fn compare_all(
     builds: &[Build; 2],
     jobs: usize,
     cases: impl Iterator<Item = NamedCase> + Send,
     stop: &AtomicBool,
     mut observer: impl FnMut(bool),
-) -> Result<PairReport> {
-    let mut pairings = (0..jobs.max(1)).map(|_| Pairing::new(builds)).collect::<Result<Vec<_>>>()?;
-    let mut report = PairReport::new(pairings[0].identities().clone());
+) -> Result<DifferentialReport> {
+    let mut runners =
+        (0..jobs.max(1)).map(|_| DifferentialRunner::new(builds)).collect::<Result<Vec<_>>>()?;
+    let mut report = DifferentialReport::new(runners[0].identities().clone());
     let mut cases = cases.map(scripted);
     let feed = Feed::new(&mut cases, stop);
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        for pairing in &mut pairings {
+        for runner in &mut runners {
             let sender = sender.clone();
             let feed = &feed;
-            scope.spawn(move || work(pairing, feed, &sender));
+            scope.spawn(move || work(runner, feed, &sender));
         }
         drop(sender);
         let mut failure = None;
@@ -48,9 +49,9 @@ pub fn compare_all(
     Ok(report)
 }
 
-fn work(pairing: &mut Pairing, feed: &Feed<'_>, sender: &mpsc::Sender<Result<Vec<Checked>>>) {
+fn work(runner: &mut DifferentialRunner, feed: &Feed<'_>, sender: &mpsc::Sender<Result<Vec<Checked>>>) {
     while let Some(batch) = feed.next() {
-        let done = pairing.check_batch(batch);
+        let done = runner.check_batch(batch);
         let has_failed = done.is_err();
         // The receiver is gone only where the program ends.
         if sender.send(done).is_err() || has_failed {

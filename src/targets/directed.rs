@@ -1,8 +1,8 @@
-//! Turning a target towards functions of SQLite.
+//! Directed fuzzing: steering a target towards functions of SQLite.
 //!
-//! Strategy: a run that brings something new within the functions is remembered with its case, and half of all mutations
-//! begin with one of those instead of the input that libFuzzer chose. As long as nothing reaches the functions, those that
-//! call them stand in for them, level by level. Operators are credited for news there above all.
+//! A case that reaches something new within the target functions is remembered, and half of all mutations start from a
+//! remembered case instead of the input that libFuzzer chose. As long as nothing reaches the target functions, their
+//! callers stand in for them, level by level. Operators earn more credit for new features there than elsewhere.
 //!
 //! Which counters belong to a function is read from the program's own debug information, so that one that was inlined
 //! is found in whatever it was inlined into.
@@ -18,29 +18,29 @@ use crate::engine::sqlite::instrumentation;
 use crate::testcase::TestCase;
 
 /// Names a file with an [`Order`].
-pub const VARIABLE: &str = "TANDEM_FOCUS";
+pub const VARIABLE: &str = "TANDEM_DIRECTED";
 /// Names a file to write an [`Inventory`] to instead of fuzzing.
-pub const LIST_VARIABLE: &str = "TANDEM_FOCUS_LIST";
-/// Mutations that begin with a case that is remembered, of 100.
-pub const TURNED_PERCENT: u32 = 50;
-/// How much more a feature within the functions counts for an operator than one elsewhere.
+pub const LIST_VARIABLE: &str = "TANDEM_DIRECTED_LIST";
+/// Mutations that start from a remembered case, of 100.
+pub const STEERED_PERCENT: u32 = 50;
+/// How much more a feature within the target functions counts for an operator than one elsewhere.
 pub const CREDIT: u64 = 16;
 
-/// Cases that are remembered of each level, and bytes of one.
+/// Maximum number of remembered cases, and of bytes of each.
 const CASES_MAX: usize = 64;
 const CASE_BYTES_MAX: usize = 200_000;
-/// How many runs lie between two writes of the report.
+/// Runs between two writes of the report.
 const RUNS_PER_WRITE: u64 = 128;
-/// What is no function of any level.
+/// The level of everything else.
 const ELSEWHERE: u8 = u8::MAX;
 
-/// What to turn to.
+/// What to fuzz.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// The functions; then those that call them; then those that call these.
     pub levels: Vec<BTreeSet<String>>,
     /// False to count only, for a comparison.
-    pub turns: bool,
+    pub steers: bool,
     /// A folder for reports, one per process.
     pub reports: PathBuf,
 }
@@ -52,8 +52,8 @@ pub struct Report {
     pub runs: u64,
     /// Those that reached a function of the first level.
     pub reached: u64,
-    /// Mutations that began with a case that was remembered.
-    pub turned: u64,
+    /// Mutations that started from a remembered case.
+    pub steered: u64,
     /// By function of the first level.
     pub functions: BTreeMap<String, Reached>,
 }
@@ -74,7 +74,7 @@ impl Report {
     pub fn add(&mut self, other: &Self) {
         self.runs += other.runs;
         self.reached += other.reached;
-        self.turned += other.turned;
+        self.steered += other.steered;
         for (name, other) in &other.functions {
             let own = self.functions.entry(name.clone()).or_default();
             own.edges = own.edges.max(other.edges);
@@ -155,9 +155,9 @@ struct Kept {
     bytes: Vec<u8>,
 }
 
-/// The state of a target that is turned.
+/// The state of directed fuzzing.
 #[derive(Debug)]
-pub(super) struct Focus {
+pub(super) struct Directed {
     order: Order,
     names: Vec<String>,
     places: Vec<Place>,
@@ -168,7 +168,7 @@ pub(super) struct Focus {
     path: PathBuf,
 }
 
-impl Focus {
+impl Directed {
     /// Reads an order.
     ///
     /// # Errors
@@ -177,14 +177,14 @@ impl Focus {
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
         let order: Order = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         let frames = frames().map(|(_, frames)| frames.into_iter().map(|frame| frame.name).collect());
-        let focus = Self::new(order, frames);
-        let missing = focus.report.functions.iter().find(|(_, reached)| reached.edges == 0);
+        let directed = Self::new(order, frames);
+        let missing = directed.report.functions.iter().find(|(_, reached)| reached.edges == 0);
         if let Some((name, _)) = missing {
-            return Err(format!("{name} is no function of this program that is counted"));
+            return Err(format!("{name} is not an instrumented function of this program"));
         }
-        std::fs::create_dir_all(&focus.order.reports).map_err(|error| error.to_string())?;
-        focus.write().map_err(|error| format!("{}: {error}", focus.path.display()))?;
-        Ok(focus)
+        std::fs::create_dir_all(&directed.order.reports).map_err(|error| error.to_string())?;
+        directed.write().map_err(|error| format!("{}: {error}", directed.path.display()))?;
+        Ok(directed)
     }
 
     /// With the names of the functions of each counter.
@@ -213,7 +213,7 @@ impl Focus {
         Self { order, names, places, seen, kept: Vec::new(), report, path }
     }
 
-    /// Looks at SQLite's counters after a run of `case`; how many features of the nearest level that it reached are new.
+    /// Reads SQLite's counters after a run of `case`; returns how many features of the nearest level that it reached are new.
     pub(super) fn look(&mut self, case: &TestCase, is_mutated: bool) -> io::Result<u64> {
         let mut hits = Vec::new();
         let places = &self.places;
@@ -257,7 +257,7 @@ impl Focus {
             }
         }
         // What is farther off than what is known already leads nowhere new.
-        if news > 0 && self.order.turns && self.kept.iter().all(|kept| kept.level >= level) {
+        if news > 0 && self.order.steers && self.kept.iter().all(|kept| kept.level >= level) {
             let bytes = encode();
             if bytes.len() <= CASE_BYTES_MAX {
                 self.keep(Kept { level, bytes });
@@ -275,10 +275,10 @@ impl Focus {
         self.kept.push(kept);
     }
 
-    /// Puts a case that is remembered in the place of `data[..size]`, in half of all turns; the size.
-    pub(super) fn turn(&mut self, data: &mut [u8], size: usize, max_size: usize, seed: u64) -> usize {
+    /// Half of the time, replaces `data[..size]` with a remembered case; returns the size.
+    pub(super) fn steer(&mut self, data: &mut [u8], size: usize, max_size: usize, seed: u64) -> usize {
         let mut rng = fastrand::Rng::with_seed(seed);
-        if self.kept.is_empty() || max_size < size || rng.u32(0..100) >= TURNED_PERCENT {
+        if self.kept.is_empty() || max_size < size || rng.u32(0..100) >= STEERED_PERCENT {
             return size;
         }
         let bytes = &self.kept[rng.usize(0..self.kept.len())].bytes;
@@ -286,7 +286,7 @@ impl Focus {
             return size;
         }
         data[..bytes.len()].copy_from_slice(bytes);
-        self.report.turned += 1;
+        self.report.steered += 1;
         bytes.len()
     }
 
@@ -302,46 +302,49 @@ impl Focus {
 mod tests {
     use super::*;
 
-    fn focus(turns: bool) -> Focus {
+    fn directed(steers: bool) -> Directed {
         let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let order =
-            Order { levels: vec![set(&["deep", "other"]), set(&["caller"])], turns, reports: PathBuf::new() };
+        let order = Order {
+            levels: vec![set(&["deep", "other"]), set(&["caller"])],
+            steers,
+            reports: PathBuf::new(),
+        };
         // The second edge of `deep` was inlined into its caller.
         let counters = [&["main"][..], &["caller"], &["deep"], &["deep", "caller"], &["other"]];
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        Focus::new(order, counters.map(names).into_iter())
+        Directed::new(order, counters.map(names).into_iter())
     }
 
     #[test]
     fn callers_stand_in_until_a_case_gets_there() {
-        let mut focus = focus(true);
-        assert_eq!(focus.note(&[(1, 1)], true, || b"near".to_vec()), 1);
+        let mut directed = directed(true);
+        assert_eq!(directed.note(&[(1, 1)], true, || b"near".to_vec()), 1);
         let mut data = [0; 16];
-        let turned = |focus: &mut Focus, data: &mut [u8]| {
-            (0..100).filter(|&seed| focus.turn(data, 3, 16, seed) == 4).count()
+        let steered = |directed: &mut Directed, data: &mut [u8]| {
+            (0..100).filter(|&seed| directed.steer(data, 3, 16, seed) == 4).count()
         };
-        assert!((30..70).contains(&turned(&mut focus, &mut data)) && data.starts_with(b"near"));
+        assert!((30..70).contains(&steered(&mut directed, &mut data)) && data.starts_with(b"near"));
         // One that gets there takes the place of what was only near, and nothing that is near again gets its own.
-        assert_eq!(focus.note(&[(1, 1), (3, 1)], true, || b"deep".to_vec()), 1);
-        assert_eq!(focus.note(&[(1, 200)], true, || b"none".to_vec()), 1);
-        assert!(turned(&mut focus, &mut data) > 0 && data.starts_with(b"deep"));
-        assert_eq!(focus.kept.len(), 1);
+        assert_eq!(directed.note(&[(1, 1), (3, 1)], true, || b"deep".to_vec()), 1);
+        assert_eq!(directed.note(&[(1, 200)], true, || b"none".to_vec()), 1);
+        assert!(steered(&mut directed, &mut data) > 0 && data.starts_with(b"deep"));
+        assert_eq!(directed.kept.len(), 1);
         // Smaller is smaller: libFuzzer asks for it.
-        assert_eq!((0..100).filter(|&seed| focus.turn(&mut data, 3, 2, seed) != 3).count(), 0);
+        assert_eq!((0..100).filter(|&seed| directed.steer(&mut data, 3, 2, seed) != 3).count(), 0);
     }
 
     #[test]
     fn runs_and_edges_of_each_function_are_counted() {
-        let mut focus = focus(false);
-        focus.note(&[(2, 1)], false, Vec::new);
-        focus.note(&[(2, 1), (3, 9)], true, Vec::new);
-        focus.note(&[(1, 1)], true, Vec::new);
-        let report = focus.report.clone();
-        assert_eq!((report.runs, report.reached, report.turned), (2, 1, 0));
+        let mut directed = directed(false);
+        directed.note(&[(2, 1)], false, Vec::new);
+        directed.note(&[(2, 1), (3, 9)], true, Vec::new);
+        directed.note(&[(1, 1)], true, Vec::new);
+        let report = directed.report.clone();
+        assert_eq!((report.runs, report.reached, report.steered), (2, 1, 0));
         let deep = &report.functions["deep"];
         assert_eq!((deep.edges, deep.seen.len(), deep.runs), (2, 2, 1));
         assert_eq!(report.functions["other"], Reached { edges: 1, ..Reached::default() });
-        assert!(focus.kept.is_empty(), "only counts");
+        assert!(directed.kept.is_empty(), "only counts");
         let mut sum = report.clone();
         sum.add(&report);
         assert_eq!((sum.runs, sum.functions["deep"].seen.len(), sum.functions["deep"].runs), (4, 2, 2));

@@ -1,16 +1,16 @@
-//! The builds that a name stands for.
+//! Configurations by name.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::{Build, turso};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::replay::Options;
 
-/// The build of this name: `bundled`, a published version, a folder with an amalgamation, each with `:LANE` behind it
-/// or not; or a program that has a `worker` as this one does, by its path.
+/// Builds the configuration of this name: `bundled`, a published version or a folder with an amalgamation, each
+/// optionally followed by `:BUILD`; or a program that has a `worker` as this one does, by its path.
 ///
 /// # Errors
 /// There is none, or it cannot be built.
@@ -24,26 +24,26 @@ pub(crate) fn build(name: &str, options: Options, project: &Path, may_install: b
         let program = path.canonicalize().with_context(|| format!("finding `{name}`"))?;
         return Ok(Build { program, options });
     }
-    let flavor = Flavor::named(name).with_context(|| {
+    let configuration = Configuration::named(name).with_context(|| {
         format!(
-            "no build is named `{name}`: `bundled` is, a version, a folder with sqlite3.c, each with :LANE behind it \
-             or not, `turso`, and a program with a `worker`, by its path"
+            "`{name}` is no configuration: expected `bundled`, a version or a folder with sqlite3.c, optionally followed by \
+             :BUILD, or `turso`, or the path of a program with a `worker` verb"
         )
     })?;
-    of_flavor(&flavor, options, project, may_install)
+    of_configuration(&configuration, options, project, may_install)
 }
 
-/// The build of a flavor.
+/// Builds a configuration.
 ///
 /// # Errors
 /// It cannot be built.
-pub(crate) fn of_flavor(
-    flavor: &Flavor,
+pub(crate) fn of_configuration(
+    configuration: &Configuration,
     options: Options,
     project: &Path,
     may_install: bool,
 ) -> Result<Build> {
-    let worker = Worker::build(flavor, project, may_install)?;
+    let worker = Worker::build(configuration, project, may_install)?;
     let options = worker.options(options);
     Ok(Build { program: worker.program, options })
 }

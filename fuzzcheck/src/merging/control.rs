@@ -10,7 +10,7 @@
 //! COV 0 1 3           edges that no file before it had
 //! STARTED 1 20        no FT: the file ended the process
 //! ```
-//! It is written on by the target alone, whatever becomes of this program; what is complete in it is never measured
+//! Only the target writes it, even if this program dies; complete entries are never measured
 //! again.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! The features of cases, as one program measured them, in a file.
+//! A file with the features of cases, as measured by one program.
 //!
 //! ```text
 //! magic, SHA-256 of the program, u64 counters                 all numbers little-endian
@@ -20,7 +20,7 @@ const DIGEST_BYTES: usize = 32;
 /// Values of a counter that are told apart: libFuzzer's feature is the counter's number times this, plus the bucket.
 const BUCKETS: u32 = 8;
 
-/// See the module.
+/// The features of cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Features {
     /// SHA-256 of the program that measured.
@@ -37,12 +37,12 @@ impl Features {
         Self { program, counters: 0, cases: BTreeMap::new() }
     }
 
-    /// What this program has measured before; nothing where another did, or where the file is damaged.
+    /// What this program has measured before; nothing if another did, or where the file is damaged.
     pub(crate) fn load(path: &Path, program: [u8; DIGEST_BYTES]) -> Self {
         let read = std::fs::read(path).ok();
         let parsed = read.as_deref().and_then(Self::parse);
         if read.is_some() && parsed.is_none() {
-            eprintln!("fuzzcheck: {}: damaged; all cases are measured again", path.display());
+            eprintln!("fuzzcheck: {}: damaged; measuring all cases again", path.display());
         }
         parsed.filter(|features| features.program == program).unwrap_or_else(|| Self::new(program))
     }
@@ -71,7 +71,7 @@ impl Features {
     /// Writes them in the place of what was there.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(self.program);
@@ -106,7 +106,7 @@ impl Features {
         self.cases.contains_key(id)
     }
 
-    /// The features of a case; none where it was not measured.
+    /// The features of a case; none if it was not measured.
     pub(crate) fn of(&self, id: &CaseId) -> impl Iterator<Item = u32> {
         let mut bytes = self.cases.get(id).map_or(&[][..], Vec::as_slice).iter();
         let mut last = 0;

@@ -1,4 +1,4 @@
-//! Running cases in a fuzz target to learn their features.
+//! Runs cases in a fuzz target to measure their features.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use tandem::testcase::{CASE_BYTES_MAX, CaseId};
 
 use super::control::Reader;
 use super::features::Features;
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::files::{self, Held};
 use crate::fuzzing::log::{self, Ending, UNKNOWN};
 use crate::fuzzing::session;
@@ -29,7 +29,7 @@ const CONTROL: &str = "control-";
 /// What is read of the output of the target.
 const LOG_BYTES_MAX: u64 = 4 << 20;
 
-/// A case that ended the target.
+/// A case that crashed the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Crash {
     /// The case.
@@ -54,14 +54,14 @@ impl Laboratory {
     /// Opens the folder, which may hold what was measured before.
     ///
     /// # Errors
-    /// Where it cannot be written, where the program cannot be read, and where another process uses it.
+    /// If it cannot be written, where the program cannot be read, and where another process uses it.
     pub(crate) fn open(folder: PathBuf, program: PathBuf) -> Result<Self> {
         let cases = folder.join("cases");
         fs::create_dir_all(&cases).with_context(|| format!("{}", cases.display()))?;
         let lock = File::open(&folder).with_context(|| format!("{}", folder.display()))?;
         if lock.try_lock().is_err() {
             bail!(
-                "{}: another `fuzzcheck corpus merge` is at work there: wait for it, or end it",
+                "{}: another `fuzzcheck corpus merge` is running there: wait for it, or end it",
                 folder.display()
             );
         }
@@ -81,7 +81,7 @@ impl Laboratory {
     /// What is known already: what was kept, and what control files hold that an interruption left behind.
     ///
     /// # Errors
-    /// Where files cannot be read, written or removed.
+    /// If files cannot be read, written or removed.
     pub(crate) fn known(&self) -> Result<Features> {
         let mut features = Features::load(&self.features_path(), self.digest);
         let mut remains = files::in_folder(&self.folder)?;
@@ -111,7 +111,7 @@ impl Laboratory {
         &self,
         cases: &BTreeMap<CaseId, &[u8]>,
         features: &mut Features,
-        flavor: &Flavor,
+        configuration: &Configuration,
         stop: &AtomicBool,
     ) -> Result<Vec<Crash>> {
         let mut rest: Vec<CaseId> = cases.keys().copied().collect();
@@ -125,7 +125,7 @@ impl Laboratory {
         let mut progress = ui::Progress::new(rest.len());
         while !rest.is_empty() && !stop.load(Ordering::Relaxed) {
             let control = self.write_control(&rest)?;
-            let done = self.attempt(&control, features, flavor, stop, &mut progress);
+            let done = self.attempt(&control, features, configuration, stop, &mut progress);
             // Before the control file goes, and whatever happened.
             features.save(&self.features_path())?;
             fs::remove_file(&control).with_context(|| format!("{}", control.display()))?;
@@ -164,7 +164,7 @@ impl Laboratory {
         &self,
         control: &Path,
         features: &mut Features,
-        flavor: &Flavor,
+        configuration: &Configuration,
         stop: &AtomicBool,
         progress: &mut ui::Progress,
     ) -> Result<Option<Crash>> {
@@ -172,9 +172,9 @@ impl Laboratory {
         let mut output =
             tempfile::tempfile_in(&self.folder).context("making a file for the target's output")?;
         let mut command = Command::new(&self.program);
-        flavor.set_environment(&mut command, true);
+        configuration.set_environment(&mut command, true);
         // A target has options of its own for AddressSanitizer (`tandem::targets::driver`).
-        command.envs(flavor.run_environment().into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
+        command.envs(configuration.run_environment().into_iter().filter(|(name, _)| name != "ASAN_OPTIONS"));
         command.arg("-merge_inner=2").arg(format!("-merge_control_file={}", control.display()));
         // Nothing is cut off, and this program keeps the artifacts.
         command.arg(format!("-max_len={CASE_BYTES_MAX}")).arg("-exact_artifact_path=/dev/null");
@@ -215,7 +215,7 @@ impl Laboratory {
     /// Forgets what is not asked for any more.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub(crate) fn forget_others(&self, features: &mut Features, wanted: &BTreeSet<CaseId>) -> Result<()> {
         let is_less = features.retain(|id| wanted.contains(id));
         if is_less { features.save(&self.features_path()) } else { Ok(()) }

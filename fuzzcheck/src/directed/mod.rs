@@ -1,8 +1,7 @@
-//! `--focus`: from the words of a command line to functions, their callers, and what came of it.
+//! `--directed`: resolves the words of a command line to functions and their callers, and reports the results.
 //!
-//! The target itself says which functions it counts ([`Inventory`]): those that are compiled in, the inlined ones among
-//! them. Modules and diffs are resolved against the text of the SQLite that it was built from; callers are read from the
-//! same text. What the target then does is in [`tandem::targets::focus`].
+//! The target itself lists its instrumented functions ([`Inventory`]), including inlined ones. Modules and diffs are resolved against the text of the SQLite that it was built from; callers are read from the
+//! same text. What the target then does is in [`tandem::targets::directed`].
 
 mod choose;
 mod diff;
@@ -13,18 +12,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use tandem::targets::focus::{Inventory, LIST_VARIABLE, Order, Report};
+use tandem::targets::directed::{Inventory, LIST_VARIABLE, Order, Report};
 use tempfile::TempDir;
 
+use crate::coverage::build::Coverage;
 use crate::coverage::export::Function;
-use crate::coverage::lane::Coverage;
 use crate::coverage::modules::Modules;
 use crate::files;
 use crate::gaps::graph::Graph;
 
 /// How far from the functions callers are looked for.
 const LEVELS_MAX: usize = 3;
-/// Functions with fewer edges reached are named in the summary, so many of them.
+/// How many functions the summary lists, those with most unreached edges first.
 const FUNCTIONS_SHOWN: usize = 10;
 
 /// The text of an SQLite, with the functions that a target counts.
@@ -66,7 +65,7 @@ impl Sqlite {
     }
 }
 
-/// A focus that is prepared: a file for the target, and a folder for its reports.
+/// Prepared directed fuzzing: a file for the target, and a folder for its reports.
 pub(crate) struct Prepared {
     folder: TempDir,
     levels: Vec<BTreeSet<String>>,
@@ -82,7 +81,7 @@ impl Prepared {
         program: &Path,
         environment: &[(String, String)],
         words: &[String],
-        turns: bool,
+        steers: bool,
     ) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let inventory = inventory(program, environment, folder.path())?;
@@ -90,7 +89,7 @@ impl Prepared {
             .with_context(|| format!("{}: the SQLite that was built", inventory.source.display()))?;
         let sqlite = Sqlite::new(String::from_utf8_lossy(&bytes).into_owned(), &inventory);
         let levels = sqlite.levels(choose::functions(words, &sqlite)?);
-        let order = Order { levels: levels.clone(), turns, reports: folder.path().join("reports") };
+        let order = Order { levels: levels.clone(), steers, reports: folder.path().join("reports") };
         let prepared = Self { folder, levels };
         files::write(&prepared.order(), &serde_json::to_vec(&order)?)?;
         Ok(prepared)
@@ -101,7 +100,7 @@ impl Prepared {
         self.folder.path().join("order.json")
     }
 
-    /// What is turned to, in a line.
+    /// The target functions, in a line.
     pub(crate) fn in_words(&self) -> String {
         let count = |level: usize| self.levels.get(level).map_or(0, BTreeSet::len);
         format!("{} functions, {} that call them, {} that call these", count(0), count(1), count(2))
@@ -114,7 +113,8 @@ impl Prepared {
     pub(crate) fn report(&self) -> Result<Report> {
         let mut sum = Report::default();
         let folder = self.folder.path().join("reports");
-        let paths = files::in_folder(&folder).context("the target wrote no report of its focus")?;
+        let paths =
+            files::in_folder(&folder).context("the target wrote no report of its directed fuzzing")?;
         for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
             let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
             sum.add(&serde_json::from_slice(&bytes).with_context(|| format!("{}", path.display()))?);
@@ -137,29 +137,30 @@ fn inventory(program: &Path, environment: &[(String, String)], folder: &Path) ->
     let inventory: Inventory =
         serde_json::from_slice(&bytes).context("reading the functions of the target")?;
     if inventory.functions.is_empty() {
-        bail!("{} has no debug information of sqlite3.c: --focus needs it", program.display());
+        bail!("{} has no debug information for sqlite3.c, which --directed needs", program.display());
     }
     Ok(inventory)
 }
 
-/// Prints what came of a focus.
+/// Prints the results of directed fuzzing.
 pub(crate) fn print(report: &Report, out: &mut dyn Write) -> Result<()> {
     let share = 100.0 * report.reached as f64 / report.runs.max(1) as f64;
     let seen: usize = report.functions.values().map(|reached| reached.seen.len()).sum();
     let edges: u64 = report.functions.values().map(|reached| reached.edges).sum();
     writeln!(
         out,
-        "focus: {} of {} mutated inputs reached it ({share:.2} %), {seen} of {edges} edges; {} began with a case that had",
-        report.reached, report.runs, report.turned
+        "directed: {} of {} mutated inputs reached the target functions ({share:.2} %), {seen} of {edges} edges; {} were \
+         mutated from a case that had",
+        report.reached, report.runs, report.steered
     )?;
     let mut all: Vec<_> = report.functions.iter().collect();
     all.sort_by_key(|(_, reached)| std::cmp::Reverse(reached.edges - reached.seen.len() as u64));
     for (name, reached) in all.iter().take(FUNCTIONS_SHOWN) {
         let (seen, edges, runs) = (reached.seen.len(), reached.edges, reached.runs);
-        writeln!(out, "focus: {name}: {seen} of {edges} edges, {runs} inputs")?;
+        writeln!(out, "directed: {name}: {seen} of {edges} edges, {runs} inputs")?;
     }
     if let Some(more) = all.len().checked_sub(FUNCTIONS_SHOWN).filter(|&more| more > 0) {
-        writeln!(out, "focus: and {more} more functions: --json has them all")?;
+        writeln!(out, "directed: and {more} more functions: --json has them all")?;
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
-//! Two builds that run the same cases, and whether they did the same.
+//! Differential fuzzing: runs the same cases in two configurations, and compares.
 //!
-//! Each build runs in worker processes of its own, which send a transcript of each case
+//! Each configuration runs in its own worker processes, which send a transcript of each case
 //! ([`crate::replay::worker::serve`]); [`tandem::difference`] compares the two. A worker that dies is a
-//! difference like any other, and the run goes on.
+//! difference like any other, and the run continues.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | here | one worker of each build: a case, or a batch of them |
-//! | `named` | which builds there are |
+//! | `named` | configurations by name |
 //! | [`pool`] | several such pairs over one stream of cases |
-//! | [`report`] | what all of it adds up to |
+//! | [`report`] | the sum of all results |
 //!
-//! A fuzz session holds a [`Follower`] and gives it what is new in its corpus.
+//! A fuzz session has a [`Follower`], which gets the new cases of its corpus.
 
 pub(crate) mod named;
 pub mod pool;
@@ -36,7 +36,7 @@ use crate::replay::pool::Batch;
 use crate::replay::protocol::Job;
 use crate::replay::{Options, Outcome};
 use crate::source::NamedCase;
-pub use report::{Found, PairReport};
+pub use report::{DifferentialReport, Found};
 
 /// One of the two builds.
 #[derive(Debug, Clone)]
@@ -63,17 +63,17 @@ pub struct Checked {
 }
 
 /// A worker of each build.
-pub struct Pairing {
+pub struct DifferentialRunner {
     clients: [Client; 2],
     identities: [String; 2],
     policy: Policy,
 }
 
-impl Pairing {
-    /// Starts both, and asks who they are.
+impl DifferentialRunner {
+    /// Starts both, and asks for their identities.
     ///
     /// # Errors
-    /// Where a program cannot be started or does not speak the protocol.
+    /// If a program cannot be started or does not speak the protocol.
     pub fn new(builds: &[Build; 2]) -> Result<Self> {
         let start = |build: &Build| -> Result<(Client, String)> {
             let options = Options { is_transcribing: true, ..build.options.clone() };
@@ -108,7 +108,7 @@ impl Pairing {
     /// Runs a case on both.
     ///
     /// # Errors
-    /// Where no worker can be started any more.
+    /// If no worker can be started any more.
     pub fn check(&mut self, named: NamedCase) -> Result<Checked> {
         let named = scripted(named);
         let job =
@@ -171,7 +171,7 @@ fn introduce(client: &mut Client) -> Result<String> {
     let job = Job { index: u64::MAX, target: &DB_SQL, heap_bytes: None, body };
     let (outcomes, batch) = client.run_watched(vec![job])?;
     let error = outcomes.iter().find_map(|outcome| outcome.harness_error.as_deref());
-    ensure!(error.is_none(), "its worker fails: {}", error.unwrap_or_default());
+    ensure!(error.is_none(), "its worker failed: {}", error.unwrap_or_default());
     ensure!(!batch.engine.is_empty(), "its worker sends no transcripts");
     Ok(batch.engine)
 }
@@ -231,34 +231,34 @@ fn death(ends: &[Option<End>; 2]) -> Option<Difference> {
     })
 }
 
-/// A pairing with its report, for a fuzz session: what is new in its corpus goes to both builds.
+/// A runner with its report, for a fuzz session: both builds run the new cases of its corpus.
 pub struct Follower {
-    pairing: Pairing,
-    report: PairReport,
+    runner: DifferentialRunner,
+    report: DifferentialReport,
 }
 
 impl Follower {
-    /// As [`Pairing::new`].
+    /// As [`DifferentialRunner::new`].
     ///
     /// # Errors
-    /// As [`Pairing::new`].
+    /// As [`DifferentialRunner::new`].
     pub fn new(builds: &[Build; 2]) -> Result<Self> {
-        let pairing = Pairing::new(builds)?;
-        let report = PairReport::new(pairing.identities().clone());
-        Ok(Self { pairing, report })
+        let runner = DifferentialRunner::new(builds)?;
+        let report = DifferentialReport::new(runner.identities().clone());
+        Ok(Self { runner, report })
     }
 
     /// Runs a case on both; the findings that no case before it has shown.
     ///
     /// # Errors
-    /// As [`Pairing::check`].
+    /// As [`DifferentialRunner::check`].
     pub fn check(&mut self, named: NamedCase) -> Result<Vec<Found>> {
-        let checked = self.pairing.check(named)?;
+        let checked = self.runner.check(named)?;
         Ok(self.report.add(checked))
     }
 
     /// What all cases so far add up to.
-    pub fn report(&self) -> &PairReport {
+    pub fn report(&self) -> &DifferentialReport {
         &self.report
     }
 }

@@ -1,4 +1,4 @@
-//! What all compared cases add up to.
+//! The sum of all comparisons.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Found {
     pub also: Vec<(String, String)>,
 }
 
-/// Cases that are kept of a finding.
+/// How many cases of a finding are listed.
 const ALSO_MAX: usize = 50;
 
 /// A difference that is most likely harmless.
@@ -34,8 +34,8 @@ pub struct Warned {
     pub example: String,
 }
 
-/// See the module.
-pub struct PairReport {
+/// The report of a comparison.
+pub struct DifferentialReport {
     /// Name and version of both engines.
     pub identities: [String; 2],
     /// Cases that both ran.
@@ -44,7 +44,7 @@ pub struct PairReport {
     pub compared_cases: u64,
     /// Statements whose results were compared.
     pub statements: u64,
-    /// Cases of which was compared what they left.
+    /// Cases whose final state was compared.
     pub ends: u64,
     /// What was not compared, by reason.
     pub skipped: BTreeMap<String, u64>,
@@ -58,7 +58,7 @@ pub struct PairReport {
     versions: Option<[Version; 2]>,
 }
 
-impl PairReport {
+impl DifferentialReport {
     /// An empty report on two engines.
     pub fn new(identities: [String; 2]) -> Self {
         let versions = match identities.each_ref().map(|identity| version_of(identity)) {
@@ -148,14 +148,15 @@ mod tests {
         Checked { name: name.to_owned(), target: &SQL, body: vec![0; bytes], heap_bytes: None, comparison }
     }
 
-    fn report() -> PairReport {
-        PairReport::new(["SQLite 3.54.1, x".to_owned(), "SQLite 3.49.1, y".to_owned()])
+    fn report() -> DifferentialReport {
+        DifferentialReport::new(["SQLite 3.54.1, x".to_owned(), "SQLite 3.49.1, y".to_owned()])
     }
 
     #[test]
     fn a_known_difference_is_no_finding_and_one_that_does_not_show_is_named() {
         let mut report = report();
-        let silent = |report: &PairReport| report.silent().map(|known| known.name).collect::<Vec<_>>();
+        let silent =
+            |report: &DifferentialReport| report.silent().map(|known| known.name).collect::<Vec<_>>();
         assert_eq!(silent(&report).len(), report.known.len());
         assert!(silent(&report).contains(&"unistr"));
         assert!(report.add(checked("a", "SELECT unistr('x')", [101, 1], 9)).is_empty());
@@ -163,7 +164,7 @@ mod tests {
         assert!(!silent(&report).contains(&"unistr") && silent(&report).contains(&"percentile"));
         // The other way round it is none.
         assert_eq!(report.add(checked("b", "SELECT unistr('x')", [1, 101], 9)).len(), 1);
-        let equal = PairReport::new(["SQLite 3.54.1, x".to_owned(), "SQLite 3.54.1, x".to_owned()]);
+        let equal = DifferentialReport::new(["SQLite 3.54.1, x".to_owned(), "SQLite 3.54.1, x".to_owned()]);
         assert_eq!(equal.known.len(), 0);
     }
 

@@ -1,13 +1,13 @@
-//! Whether lanes agree: the same case must do the same in every build of the same SQLite.
+//! Compares builds: a case must behave the same in every build of the same SQLite.
 //!
 //! What is compared is the [`CaseDigest`]: result codes and rows of each statement, then the files. A difference
-//! between lanes that do not change SQLite is undefined behaviour at work, in SQLite or in the harness, or a sanitizer
-//! that looks at the stack or the heap of a case that SQLite let grow. What may differ is excused, with the reason.
+//! between builds that do not change SQLite means undefined behavior, in SQLite or in the harness, or a sanitizer
+//! that checks the stack or the heap of a case that SQLite let grow. Expected differences are excused, with the reason.
 //!
-//! In every lane: what tells of the compile options tells of another compiler. Where SQLITE_DEBUG is set, which does
+//! In every build, statements that show compile options show another compiler. With SQLITE_DEBUG, which does
 //! change SQLite:
 //! 1. `EXPLAIN` and the tables and functions that show bytecode have comments in a debug build;
-//! 2. what tells of the build tells of another one;
+//! 2. statements that depend on the build differ;
 //! 3. structures are larger, so that limits on memory are reached elsewhere;
 //! 4. a page of a damaged database is looked at more closely, and what lies behind it is not made zero
 //!    (`engine::sqlite`'s page cache cannot stand before one that asserts page sizes).
@@ -16,15 +16,15 @@ use tandem::TestCase;
 use tandem::dbfile::damage::{Assessment, assess_with};
 use tandem::testcase::{JOURNAL, WAL};
 
-use crate::lane::Lane;
+use crate::build_kind::BuildKind;
 use crate::replay::protocol::{CaseDigest, StatementDigest};
 
-/// What comparing a case gives.
+/// The result of comparing a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Comparison {
     /// Both did the same.
     Equal,
-    /// They may differ, for this reason; nothing behind that was compared.
+    /// They may differ, for this reason; nothing after that was compared.
     Excused(&'static str),
     /// They differ.
     Different(String),
@@ -32,7 +32,7 @@ pub(crate) enum Comparison {
 
 /// Words of statements that show with which compiler SQLite was built.
 const TELLS_OF_THE_COMPILER: [&str; 2] = ["compile_options", "compileoption"];
-/// Words of statements that show what a debug build does otherwise.
+/// Words of statements that show what a debug build does differently.
 const TELLS_OF_THE_BUILD: [&str; 12] = [
     "pragma_list",
     "function_list",
@@ -50,21 +50,26 @@ const TELLS_OF_THE_BUILD: [&str; 12] = [
 /// `SQLITE_NOMEM`, whatever the extended code.
 const NOMEM: i32 = 7;
 
-/// Compares what a case did in a lane with what it did in the first one.
-pub(crate) fn compare(case: &TestCase, first: &CaseDigest, other: &CaseDigest, lane: Lane) -> Comparison {
+/// Compares what a case did in a build with what it did in the first one.
+pub(crate) fn compare(
+    case: &TestCase,
+    first: &CaseDigest,
+    other: &CaseDigest,
+    build: BuildKind,
+) -> Comparison {
     if first == other {
         return Comparison::Equal;
     }
     let script = case.sql.as_bytes();
-    // What one statement may show otherwise is no reason not to look at the next.
+    // An excused statement does not excuse the next one.
     let mut excused = None;
     for (a, b) in first.statements.iter().zip(&other.statements).filter(|(a, b)| a != b) {
         let sql = script.get(a.sql.clone()).unwrap_or_default();
-        match excuse_statement(sql, a, b, lane) {
+        match excuse_statement(sql, a, b, build) {
             Some(reason) => _ = excused.get_or_insert(reason),
             None => {
                 let what = format!("{}: {} against {}", text(script, a), shown(a), shown(b));
-                return excuse_case(case, first, other, lane).unwrap_or(Comparison::Different(what));
+                return excuse_case(case, first, other, build).unwrap_or(Comparison::Different(what));
             }
         }
     }
@@ -74,11 +79,11 @@ pub(crate) fn compare(case: &TestCase, first: &CaseDigest, other: &CaseDigest, l
     let what = if first.statements.len() != other.statements.len() {
         format!("{} statements against {}", first.statements.len(), other.statements.len())
     } else if first.files != other.files {
-        "the files that are left differ".to_owned()
+        "the final files differ".to_owned()
     } else {
         "the budget ended one of the runs".to_owned()
     };
-    excuse_case(case, first, other, lane).unwrap_or(Comparison::Different(what))
+    excuse_case(case, first, other, build).unwrap_or(Comparison::Different(what))
 }
 
 /// Why one statement may have another result there.
@@ -86,13 +91,13 @@ fn excuse_statement(
     sql: &[u8],
     a: &StatementDigest,
     b: &StatementDigest,
-    lane: Lane,
+    build: BuildKind,
 ) -> Option<&'static str> {
     if mentions(sql, &TELLS_OF_THE_COMPILER) {
         return Some("a statement asks for the compile options");
     }
     let is_out_of_memory = |statement: &StatementDigest| statement.code & 0xff == NOMEM;
-    match lane.changes_semantics() {
+    match build.changes_semantics() {
         true if a.verb == "EXPLAIN" || mentions(sql, &TELLS_OF_THE_BUILD) => {
             Some("a statement asks for what a debug build does otherwise")
         }
@@ -101,9 +106,14 @@ fn excuse_statement(
     }
 }
 
-/// Why a case may do something else in a lane with SQLITE_DEBUG.
-fn excuse_case(case: &TestCase, first: &CaseDigest, other: &CaseDigest, lane: Lane) -> Option<Comparison> {
-    if !lane.changes_semantics() {
+/// Why a case may do something else in a build with SQLITE_DEBUG.
+fn excuse_case(
+    case: &TestCase,
+    first: &CaseDigest,
+    other: &CaseDigest,
+    build: BuildKind,
+) -> Option<Comparison> {
+    if !build.changes_semantics() {
         return None;
     }
     if first.is_cut_short || other.is_cut_short {
@@ -115,7 +125,7 @@ fn excuse_case(case: &TestCase, first: &CaseDigest, other: &CaseDigest, lane: La
     // A view or a trigger may ask for it where the statement does not.
     let is_told = mentions(case.sql.as_bytes(), &TELLS_OF_THE_BUILD);
     is_told.then_some(Comparison::Excused(
-        "a view, a trigger or a table holds what a debug build does otherwise",
+        "a view, a trigger or a table contains something that differs in a debug build",
     ))
 }
 
@@ -125,7 +135,7 @@ fn mentions(text: &[u8], words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }
 
-/// Whether the database of a case is not well-formed at the start, as far as can be told.
+/// Whether the database of a case is damaged at the start, as far as can be told.
 fn is_damaged(case: &TestCase) -> bool {
     let image = case.files.main().unwrap_or_default();
     let assessment =
@@ -158,17 +168,17 @@ mod tests {
         let (one, two) = (digest(101, 5, 1), digest(101, 6, 1));
         let script = |text: &str| TestCase::from_sql(format!("{text:<22}"));
         let select = script("SELECT 1");
-        let compared = |text: &str, lane| compare(&script(text), &one, &two, lane);
-        assert_eq!(compare(&select, &one, &one, Lane::Asan), Comparison::Equal);
+        let compared = |text: &str, build| compare(&script(text), &one, &two, build);
+        assert_eq!(compare(&select, &one, &one, BuildKind::Asan), Comparison::Equal);
         let expected =
             "SELECT 1: code 101, 1 rows (0000000000000005) against code 101, 1 rows (0000000000000006)";
-        for lane in [Lane::Asan, Lane::Debug] {
-            assert_eq!(compared("SELECT 1", lane), Comparison::Different(expected.to_owned()));
+        for build in [BuildKind::Asan, BuildKind::Debug] {
+            assert_eq!(compared("SELECT 1", build), Comparison::Different(expected.to_owned()));
         }
-        assert!(matches!(compared("PRAGMA compile_options", Lane::Asan), Comparison::Excused(_)));
+        assert!(matches!(compared("PRAGMA compile_options", BuildKind::Asan), Comparison::Excused(_)));
         let asks = "EXPLAIN SELECT 1";
-        assert!(matches!(compared(asks, Lane::Asan), Comparison::Different(_)));
-        assert!(matches!(compared(asks, Lane::Debug), Comparison::Excused(_)));
+        assert!(matches!(compared(asks, BuildKind::Asan), Comparison::Different(_)));
+        assert!(matches!(compared(asks, BuildKind::Debug), Comparison::Excused(_)));
         // What follows such a statement is looked at all the same.
         let twice = |first: &CaseDigest, values| {
             let mut both = first.clone();
@@ -181,23 +191,27 @@ mod tests {
             });
             both
         };
-        let behind = compare(&script("PRAGMA vdbe_trace"), &twice(&one, 1), &twice(&two, 2), Lane::Debug);
+        let behind =
+            compare(&script("PRAGMA vdbe_trace"), &twice(&one, 1), &twice(&two, 2), BuildKind::Debug);
         assert!(matches!(
             behind,
-            Comparison::Excused("a view, a trigger or a table holds what a debug build does otherwise")
+            Comparison::Excused(
+                "a view, a trigger or a table contains something that differs in a debug build"
+            )
         ));
-        let behind = compare(&script("PRAGMA compile_options"), &twice(&one, 1), &twice(&two, 2), Lane::Asan);
+        let behind =
+            compare(&script("PRAGMA compile_options"), &twice(&one, 1), &twice(&two, 2), BuildKind::Asan);
         assert!(matches!(behind, Comparison::Different(_)));
-        let out_of_memory = compare(&select, &one, &digest(7, 5, 1), Lane::Memdebug);
+        let out_of_memory = compare(&select, &one, &digest(7, 5, 1), BuildKind::Memdebug);
         assert_eq!(out_of_memory, Comparison::Excused("a limit on memory was reached"));
-        let files = compare(&select, &one, &digest(101, 5, 2), Lane::Debug);
-        assert_eq!(files, Comparison::Different("the files that are left differ".to_owned()));
+        let files = compare(&select, &one, &digest(101, 5, 2), BuildKind::Debug);
+        assert_eq!(files, Comparison::Different("the final files differ".to_owned()));
         let short = CaseDigest { is_cut_short: true, ..one.clone() };
-        assert!(matches!(compare(&select, &one, &short, Lane::Debug), Comparison::Excused(_)));
-        assert!(matches!(compare(&select, &one, &short, Lane::Ubsan), Comparison::Different(_)));
+        assert!(matches!(compare(&select, &one, &short, BuildKind::Debug), Comparison::Excused(_)));
+        assert!(matches!(compare(&select, &one, &short, BuildKind::Ubsan), Comparison::Different(_)));
         let mut damaged = select;
         damaged.files.insert(tandem::testcase::FileName::main(), vec![7; 1024]);
-        assert!(matches!(compare(&damaged, &one, &two, Lane::Debug), Comparison::Excused(_)));
-        assert!(matches!(compare(&damaged, &one, &two, Lane::Asan), Comparison::Different(_)));
+        assert!(matches!(compare(&damaged, &one, &two, BuildKind::Debug), Comparison::Excused(_)));
+        assert!(matches!(compare(&damaged, &one, &two, BuildKind::Asan), Comparison::Different(_)));
     }
 }

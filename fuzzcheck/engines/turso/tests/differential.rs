@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use fuzzcheck::NamedCase;
-use fuzzcheck::pairing::{Build, PairReport, pool};
+use fuzzcheck::differential::{Build, DifferentialReport, pool};
 use fuzzcheck::replay::Options;
 
 fn build(plant: Option<&str>) -> Build {
@@ -25,7 +25,7 @@ fn program() -> PathBuf {
 }
 
 /// Two workers, of which the second has the plant, over a file with a script.
-fn pair(sql: &str, plant: Option<&str>) -> PairReport {
+fn differential(sql: &str, plant: Option<&str>) -> DifferentialReport {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), sql).unwrap();
     let cases = fuzzcheck::open(&[file.path().to_owned()], None).unwrap().cases;
@@ -39,15 +39,15 @@ const SQL: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT a, 'plante
 
 #[test]
 fn a_worker_serves_cases() {
-    let report = pair(SQL, None);
+    let report = differential(SQL, None);
     assert!(report.identities[0].starts_with("Turso "), "{:?}", report.identities);
     assert_eq!((report.statements, report.ends, report.findings.len()), (3, 1, 0));
 }
 
 #[test]
 fn a_panic_is_a_difference_with_its_place() {
-    let report = pair(SQL, Some("turso-panic"));
+    let report = differential(SQL, Some("turso-panic"));
     let signatures: Vec<&String> = report.findings.keys().collect();
     assert_eq!(signatures.len(), 1);
-    assert!(signatures[0].starts_with("pair/panic/b-plant.rs-"), "{signatures:?}");
+    assert!(signatures[0].starts_with("differential/panic/b-plant.rs-"), "{signatures:?}");
 }

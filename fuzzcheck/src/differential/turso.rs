@@ -8,14 +8,14 @@ use anyhow::{Context, Result, ensure};
 /// Its name.
 pub(super) const TURSO: &str = "turso";
 
-/// Builds its worker in `target/turso`; the program.
+/// Builds its worker in `target/turso` and returns its path.
 ///
 /// # Errors
-/// The build failed: cargo has said why on standard error.
+/// The build failed: Cargo has reported why on standard error.
 pub(super) fn build(project: &Path) -> Result<PathBuf> {
     let (manifest, folder) =
         (project.join("fuzzcheck/engines/turso/Cargo.toml"), project.join("target/turso"));
-    eprintln!("fuzzcheck: building Turso in {}, which takes minutes for the first time", folder.display());
+    eprintln!("fuzzcheck: building Turso in {}, which takes minutes the first time", folder.display());
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--locked", "--package", "tandem-turso", "--manifest-path"]);
     command.arg(manifest).arg("--target-dir").arg(&folder);

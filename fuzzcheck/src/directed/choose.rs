@@ -1,4 +1,4 @@
-//! From words to functions.
+//! Resolves words to functions.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Sqlite, diff};
 
-/// Names that are shown for one that is not there.
+/// How many similar names are shown for an unknown one.
 const NEAR_MAX: usize = 5;
 
 /// The functions that `words` mean: names of functions or modules, or files with a diff.
@@ -26,19 +26,19 @@ pub(super) fn functions(words: &[String], sqlite: &Sqlite) -> Result<BTreeSet<St
         } else if Path::new(word).is_file() {
             let bytes = std::fs::read(word).with_context(|| word.to_owned())?;
             let found = diff::functions(&String::from_utf8_lossy(&bytes), sqlite);
-            let found = found.with_context(|| format!("--focus {word}"))?;
+            let found = found.with_context(|| format!("--directed {word}"))?;
             eprintln!("fuzzcheck: {word} changes {}", found.iter().cloned().collect::<Vec<_>>().join(", "));
             chosen.extend(found);
         } else {
             let near = near(word, sqlite);
             bail!(
-                "--focus {word}: no function or module of this SQLite that is counted, and no file; near are {}",
+                "--directed {word}: neither an instrumented function or module of this SQLite nor a file; similar names: {}",
                 near.join(", ")
             );
         }
     }
     if chosen.is_empty() {
-        bail!("--focus names nothing");
+        bail!("--directed names nothing");
     }
     Ok(chosen)
 }
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(chosen(&["leaf", "top"]).unwrap(), ["leaf", "top"]);
         assert_eq!(chosen(&["a.c"]).unwrap(), ["leaf", "middle"]);
         let error = chosen(&["Midle"]).unwrap_err().to_string();
-        assert!(error.contains("near are middle, "), "{error}");
+        assert!(error.contains("similar names: middle, "), "{error}");
         assert!(chosen(&[""]).is_err());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.diff");

@@ -1,4 +1,4 @@
-//! The build that counts, and what it counts.
+//! The coverage build, and its counts.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::export::Detail;
 use super::tools::{Tools, prepare};
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
-use crate::build::flavor::Flavor;
+use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::files;
 use crate::replay::report::Done;
 use crate::replay::{Options, Report, run_all};
 use crate::source::{Cases, NamedCase};
 
-/// How many of a kind of thing there are, and how many ran.
+/// How many items of a kind exist, and how many ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Count {
     /// Those that ran.
@@ -90,35 +90,35 @@ impl Files {
                 extra.insert(filename, summary);
             }
         }
-        let (source, sqlite) = sqlite.context("the coverage build counts nothing in sqlite3.c")?;
+        let (source, sqlite) = sqlite.context("the coverage build has no counts for sqlite3.c")?;
         Ok(Self { sqlite, source, extra })
     }
 }
 
 /// The build.
-pub(crate) struct Lane {
+pub(crate) struct CoverageBuild {
     /// Its program.
     pub worker: Worker,
     folder: PathBuf,
     tools: Tools,
 }
 
-impl Lane {
-    /// Builds the SQLite of a flavor so that it counts.
+impl CoverageBuild {
+    /// Builds the SQLite of a configuration with counters.
     ///
     /// # Errors
-    /// What it needs is missing, or the build failed: cargo has said why on standard error.
-    pub(crate) fn build(flavor: &Flavor, project: &Path, may_install: bool) -> Result<Self> {
+    /// What it needs is missing, or the build failed: Cargo has reported why on standard error.
+    pub(crate) fn build(configuration: &Configuration, project: &Path, may_install: bool) -> Result<Self> {
         let tools = prepare(project, may_install)?;
-        let flavor = flavor.in_lane(crate::lane::Lane::Coverage);
-        let worker = Worker::build(&flavor, project, may_install)?;
-        Ok(Self { worker, folder: flavor.folder(project, false), tools })
+        let configuration = configuration.with_build(crate::build_kind::BuildKind::Coverage);
+        let worker = Worker::build(&configuration, project, may_install)?;
+        Ok(Self { worker, folder: configuration.folder(project, false), tools })
     }
 
     /// Runs cases and writes the profile of what they reach to `profile`.
     ///
     /// # Errors
-    /// Where no case was run, or a worker cannot be started, or nothing was counted.
+    /// If no case was run, or a worker cannot be started, or nothing was counted.
     pub(crate) fn replay(
         &self,
         cases: Cases,
@@ -130,10 +130,10 @@ impl Lane {
         self.replay_observed(cases, jobs, stop, profile, |_| observer())
     }
 
-    /// The same; `observer` sees what each case did, with a digest of it.
+    /// The same; `observer` gets what each case did, with a digest.
     ///
     /// # Errors
-    /// As [`Lane::replay`].
+    /// As [`CoverageBuild::replay`].
     pub(crate) fn replay_observed(
         &self,
         mut cases: Cases,
@@ -158,7 +158,7 @@ impl Lane {
         }
         let raw = files::in_folder(counts.path())?;
         if raw.is_empty() {
-            bail!("{} counted nothing: it is no coverage build", self.worker.program.display());
+            bail!("{} counted nothing: it is not a coverage build", self.worker.program.display());
         }
         self.merge(&raw, profile)?;
         Ok(report)
@@ -213,7 +213,7 @@ impl Lane {
 /// decoded as the target decodes, however damaged.
 ///
 /// # Errors
-/// Where a path cannot be read.
+/// If a path cannot be read.
 pub(crate) fn cases(paths: &[PathBuf], target: Option<&'static tandem::targets::Target>) -> Result<Cases> {
     let mut all = Cases::default();
     for path in paths {
@@ -234,7 +234,7 @@ fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<
             match std::fs::symlink_metadata(&path) {
                 Ok(kind) if kind.is_dir() => folders.push(path),
                 Ok(kind) if kind.is_file() => found.push(path),
-                // Links are passed over: they may lead round in circles.
+                // Links are skipped: they may form cycles.
                 _ => {}
             }
         }
@@ -242,10 +242,10 @@ fn raw_cases(folder: &Path, target: &'static tandem::targets::Target) -> Result<
     found.sort();
     let total = found.len();
     let read = move |path: PathBuf| {
-        // One that went away meanwhile is no case.
+        // A file may have disappeared meanwhile.
         let bytes = std::fs::read(&path).ok()?;
         let case = (target.decode)(&bytes);
-        Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, kept: None })
+        Some(NamedCase { name: path.display().to_string(), target, case, heap_bytes: None, provenance: None })
     };
     let mut cases = Cases::default();
     cases.push(total, found.into_iter().filter_map(read));

@@ -1,10 +1,10 @@
-//! The lanes: ways to build SQLite that see different bugs.
+//! The ways to build SQLite, each of which finds different bugs.
 
 use clap::ValueEnum;
 
 /// A way to build and run SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
-pub enum Lane {
+pub enum BuildKind {
     /// No sanitizer: the fastest.
     Release,
     /// AddressSanitizer.
@@ -21,12 +21,12 @@ pub enum Lane {
     Valgrind,
 }
 
-impl Lane {
-    /// The lanes in which cases are judged, the default first; coverage is for counting.
+impl BuildKind {
+    /// The builds in which cases are judged, the default first; coverage is for counting.
     pub const JUDGING: [Self; 6] =
         [Self::Release, Self::Asan, Self::Debug, Self::Ubsan, Self::Memdebug, Self::Valgrind];
 
-    /// The lanes that can be fuzzed, the default first: under valgrind no case would come to its end in time.
+    /// The builds that can be fuzzed, the default first: valgrind is too slow.
     pub const FUZZED: [Self; 5] = [Self::Asan, Self::Release, Self::Debug, Self::Ubsan, Self::Memdebug];
 
     /// Its name on the command line.
@@ -42,7 +42,7 @@ impl Lane {
         }
     }
 
-    /// What `TANDEM_LANE` is for `.cargo/cc`: valgrind runs what the release lane builds.
+    /// What `TANDEM_BUILD` is for `.cargo/cc`: valgrind runs the release build.
     pub(crate) fn built_as(self) -> Self {
         if self == Self::Valgrind { Self::Release } else { self }
     }
@@ -62,7 +62,7 @@ impl Lane {
         !self.has_address_sanitizer() && self != Self::Valgrind
     }
 
-    /// How many times as long as in the release lane a case may take.
+    /// How many times as long as in the release build a case may run.
     pub(crate) fn slowness(self) -> u64 {
         match self {
             Self::Release => 1,
@@ -73,7 +73,7 @@ impl Lane {
         }
     }
 
-    /// The lane in which a finding has this signature: that of a sanitizer or an assertion is seen nowhere else.
+    /// The build that reports findings with this signature: only one has that sanitizer or those assertions.
     pub(crate) fn that_reports(signature: &str) -> Self {
         let kinds = [
             ("crash/asan-", Self::Asan),
@@ -82,16 +82,16 @@ impl Lane {
             ("crash/assert/", Self::Debug),
         ];
         let found = kinds.into_iter().find(|(begin, _)| signature.starts_with(begin));
-        found.map_or(Self::Release, |(_, lane)| lane)
+        found.map_or(Self::Release, |(_, build)| build)
     }
 
-    /// Whether SQLite itself is another one there, with pragmas, EXPLAIN columns and sizes of its own.
+    /// Whether SQLite itself behaves differently, with its own pragmas, EXPLAIN columns and sizes.
     pub(crate) fn changes_semantics(self) -> bool {
         matches!(self, Self::Debug | Self::Memdebug)
     }
 
-    /// The variables that its programs are run with. Sanitizers say all that they know and stop at the first error;
-    /// leaks are the memory oracle's, names of functions the parent's, which knows them sooner.
+    /// The environment of its programs. Sanitizers report in full and stop at the first error;
+    /// leaks are for the memory oracle, and function names for the parent, which is faster.
     pub(crate) fn environment(self) -> &'static [(&'static str, &'static str)] {
         const ASAN: &str = "symbolize=0:detect_leaks=0:detect_odr_violation=0:malloc_context_size=12:quarantine_size_mb=16:\
                             allocator_may_return_null=1:max_allocation_size_mb=1024:hard_rss_limit_mb=4096";
@@ -102,7 +102,7 @@ impl Lane {
         }
     }
 
-    /// What its programs are run under.
+    /// The command that its programs run under.
     pub(crate) fn prefix(self) -> &'static [&'static str] {
         match self {
             // The first error ends the worker, as a sanitizer's does.
@@ -112,7 +112,7 @@ impl Lane {
     }
 }
 
-impl std::fmt::Display for Lane {
+impl std::fmt::Display for BuildKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
@@ -124,16 +124,16 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_command_line() {
-        for lane in Lane::value_variants() {
-            assert_eq!(Lane::from_str(lane.name(), false), Ok(*lane));
-            assert!(Lane::JUDGING.contains(lane) || *lane == Lane::Coverage);
+        for build in BuildKind::value_variants() {
+            assert_eq!(BuildKind::from_str(build.name(), false), Ok(*build));
+            assert!(BuildKind::JUDGING.contains(build) || *build == BuildKind::Coverage);
         }
     }
 
     #[test]
-    fn signatures_tell_of_their_lane() {
-        assert_eq!(Lane::that_reports("crash/assert/sqlite3Step"), Lane::Debug);
-        assert_eq!(Lane::that_reports("crash/ubsan-shift/f"), Lane::Ubsan);
-        assert_eq!(Lane::that_reports("code/SQLITE_CORRUPT/SELECT"), Lane::Release);
+    fn signatures_tell_of_their_build() {
+        assert_eq!(BuildKind::that_reports("crash/assert/sqlite3Step"), BuildKind::Debug);
+        assert_eq!(BuildKind::that_reports("crash/ubsan-shift/f"), BuildKind::Ubsan);
+        assert_eq!(BuildKind::that_reports("code/SQLITE_CORRUPT/SELECT"), BuildKind::Release);
     }
 }

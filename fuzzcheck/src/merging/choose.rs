@@ -1,4 +1,4 @@
-//! Which cases are left: a pure function of what was measured.
+//! Chooses the cases to keep: a pure function of the measured features.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -7,19 +7,19 @@ use tandem::testcase::CaseId;
 
 use super::features::Features;
 
-/// What is left.
+/// The chosen cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {
-    /// The candidates that are left.
+    /// The chosen candidates.
     pub cases: BTreeSet<CaseId>,
-    /// What they reach with the cases that are kept anyway.
+    /// What they reach together with the cases that are kept anyway.
     pub features: BTreeSet<u32>,
 }
 
 /// Of `candidates`, those that add a feature to the cases before them: first those that are kept anyway, then the
 /// candidates, smallest first, by identity where two are of one size. `max` of them at most: those that add most.
 ///
-/// What is left is left again, whatever others of the candidates are there the next time: a case that was not chosen
+/// Chosen cases are chosen again, whichever other candidates are there the next time: a case that was not chosen
 /// added nothing, and without it all others add the same.
 pub(crate) fn choose(
     features: &Features,

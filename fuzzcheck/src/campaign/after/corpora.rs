@@ -1,4 +1,4 @@
-//! What is kept: corpora, what their cases do, what they reach.
+//! The corpora: merges them, replays them, measures their coverage.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,24 +11,24 @@ use tandem::corpus::Corpus;
 use tandem::targets;
 
 use super::{After, Output, parse};
+use crate::build_kind::BuildKind;
 use crate::campaign::after::StepArg;
 use crate::campaign::record::{Check, Gap, Night, Reached, Slow};
 use crate::campaign::runner::{Done, Runner};
 use crate::campaign::state::Case;
-use crate::coverage::lane::Coverage;
+use crate::coverage::build::Coverage;
 use crate::files;
-use crate::lane::Lane;
 use crate::replay::FoundBug;
 use crate::replay::cut_short::CutShort;
 use crate::replay::protocol::OracleCounts;
 
-/// The folder with the source and what is reached of it, in that of the campaign.
+/// The folder of the HTML coverage report, within that of the campaign.
 const PAGES: &str = "coverage";
-/// Slow cases in the record.
+/// Number of slow cases in the record.
 const SLOWEST: usize = 20;
 
 impl After<'_> {
-    /// The corpus database of a target that is written to; a copy of the shipped one where there is none yet.
+    /// The corpus database of a target to write to; at first, a copy of the shipped one.
     fn database(&self, target: &str) -> Result<PathBuf> {
         let name = format!("{target}.db");
         let (into, shipped) = (self.merge_into.join(&name), self.project.join("corpus").join(&name));
@@ -42,24 +42,24 @@ impl After<'_> {
     pub(super) fn merge(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
         let into = self.database(target)?;
         let ahead = self.targets.iter().skip_while(|other| *other != target).count();
-        // What is not counted afterwards leaves its time to merging.
+        // Without the coverage step, merging gets its time.
         let is_counted =
-            !self.without.contains(&StepArg::Coverage) && self.why_not(runner, Lane::Coverage).is_none();
+            !self.without.contains(&StepArg::Coverage) && self.why_not(runner, BuildKind::Coverage).is_none();
         let share = if is_counted { 0.45 } else { 0.8 };
         let Output { done, json } = self.child(runner, name, share / ahead.max(1) as f64, |_| {
-            let mut words = self.words("corpus merge", Some(self.flavor.lane));
+            let mut words = self.words("corpus merge", Some(self.configuration.build));
             words.extend([target.into(), "--into".into(), into.into()]);
             words.extend(["--project".into(), self.project.into()]);
             words.extend(self.toolchain.iter().flat_map(|name| ["--toolchain".into(), OsString::from(name)]));
             words
         })?;
-        if matches!(done, Done::Well) {
+        if matches!(done, Done::Ok) {
             self.note_crashed(runner, target, &json)?;
         }
         Ok(done)
     }
 
-    /// Cases that ended the target while they were measured are findings like others.
+    /// Cases that crashed the target during measuring are ordinary findings.
     fn note_crashed(&self, runner: &mut Runner<'_>, target: &str, json: &[u8]) -> Result<()> {
         #[derive(Deserialize)]
         struct Document {
@@ -75,13 +75,13 @@ impl After<'_> {
             saved: PathBuf,
         }
         let document: Document = parse("corpus merge", json)?;
-        let lane = self.flavor.lane.name().to_owned();
+        let build = self.configuration.build.name().to_owned();
         for crashed in document.targets.into_iter().flat_map(|summary| summary.crashed) {
             runner.state.memory.cases.insert(Case {
                 path: self.project.join(crashed.saved),
                 signature: crashed.signature,
                 target: target.to_owned(),
-                lane: lane.clone(),
+                build: build.clone(),
                 message: None,
             });
         }
@@ -91,9 +91,9 @@ impl After<'_> {
     pub(super) fn replay(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
         let database = self.database(target)?;
         if !database.exists() {
-            return Ok(Done::Skipped(format!("{} is not there", database.display())));
+            return Ok(Done::Skipped(format!("{} does not exist", database.display())));
         }
-        if let Some(why) = self.why_not(runner, Lane::Release) {
+        if let Some(why) = self.why_not(runner, BuildKind::Release) {
             return Ok(Done::Skipped(why));
         }
         let folder = runner.state.folder().join("replay");
@@ -104,7 +104,7 @@ impl After<'_> {
             words.extend(self.plant.iter().flat_map(|plant| ["--plant".into(), OsString::from(plant)]));
             words
         })?;
-        // One that was cut off says what it did until then.
+        // A run that was cut off reports what it did until then.
         if !json.is_empty() && !matches!(done, Done::Stopped) {
             self.note_replay(runner, target, &json)?;
         }
@@ -114,7 +114,7 @@ impl After<'_> {
     fn note_replay(&self, runner: &mut Runner<'_>, target: &str, json: &[u8]) -> Result<()> {
         #[derive(Deserialize)]
         struct Document {
-            lane: String,
+            build: String,
             findings: Vec<Found>,
             oracles: BTreeMap<String, OracleCounts>,
             cut_short: Vec<CutShort>,
@@ -132,15 +132,15 @@ impl After<'_> {
             cpu_ns: u64,
             vm_steps: u64,
         }
-        let Document { lane, findings, oracles, cut_short, slowest } = parse("run", json)?;
+        let Document { build, findings, oracles, cut_short, slowest } = parse("run", json)?;
         let campaign = &mut runner.state.campaign;
         for (name, counts) in oracles {
-            let is_it = |check: &&mut Check| check.name == name && check.lane == lane;
+            let is_it = |check: &&mut Check| check.name == name && check.build == build;
             if campaign.checks.iter_mut().find(is_it).is_none() {
                 let (passed, failed, skipped) = (0, 0, BTreeMap::new());
                 campaign.checks.push(Check {
                     name: name.clone(),
-                    lane: lane.clone(),
+                    build: build.clone(),
                     passed,
                     failed,
                     skipped,
@@ -166,21 +166,24 @@ impl After<'_> {
             let (Some(path), Some(bug)) = (saved, bugs.into_iter().next()) else {
                 continue;
             };
-            let (signature, message, lane) = (bug.signature, Some(bug.message), lane.clone());
-            runner.state.memory.cases.insert(Case { path, signature, target, lane, message });
+            let (signature, message, build) = (bug.signature, Some(bug.message), build.clone());
+            runner.state.memory.cases.insert(Case { path, signature, target, build, message });
         }
         Ok(())
     }
 
     pub(super) fn coverage(&self, runner: &mut Runner<'_>, name: &str) -> Result<Done> {
-        if let Some(why) = self.why_not(runner, Lane::Coverage) {
+        if let Some(why) = self.why_not(runner, BuildKind::Coverage) {
             return Ok(Done::Skipped(why));
         }
         let mut databases: Vec<PathBuf> =
             targets::all().iter().map(|target| self.database(target.name)).collect::<Result<_>>()?;
         databases.retain(|path| path.exists());
         if databases.is_empty() {
-            return Ok(Done::Skipped(format!("no corpus database is in {}", self.merge_into.display())));
+            return Ok(Done::Skipped(format!(
+                "there is no corpus database in {}",
+                self.merge_into.display()
+            )));
         }
         let pages = runner.state.folder().join(PAGES);
         let Output { done, json } = self.child(runner, name, 1.0, |_| {
@@ -190,7 +193,7 @@ impl After<'_> {
             words.extend(databases.into_iter().map(OsString::from));
             words
         })?;
-        if matches!(done, Done::Well) {
+        if matches!(done, Done::Ok) {
             let (mut reached, gaps) = reached(&json)?;
             reached.html = Some(format!("{PAGES}/index.html"));
             runner.state.campaign.coverage = Some(reached);
@@ -203,7 +206,7 @@ impl After<'_> {
         let campaign = &runner.state.campaign;
         let Some(reached) = &campaign.coverage else {
             runner.state.campaign.trend = runner.state.trend()?;
-            return Ok(Done::Skipped("what the corpora reach was not counted tonight".to_owned()));
+            return Ok(Done::Skipped("coverage was not measured tonight".to_owned()));
         };
         let mut corpus_cases = 0;
         for target in targets::all().iter().map(|target| target.name) {
@@ -219,11 +222,11 @@ impl After<'_> {
             new_findings: campaign.findings.iter().filter(|finding| finding.is_news()).count() as u64,
         };
         runner.state.add_night(night)?;
-        Ok(Done::Well)
+        Ok(Done::Ok)
     }
 }
 
-/// What `coverage --json` says: all of it, and what nothing reaches where it was asked for that.
+/// The output of `coverage --json`, with gaps if requested.
 fn reached(json: &[u8]) -> Result<(Reached, Vec<Gap>)> {
     #[derive(Deserialize)]
     struct Document {
