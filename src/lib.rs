@@ -44,6 +44,7 @@
 //!
 //! # Words
 //! * **case**: everything that one run starts from; **script**: its SQL text.
+//! * **operation**: a step of a case beyond running its script on one connection, such as opening another.
 //! * **image**: the bytes of a database file.
 //! * **budget**: what a run may use, in VM steps and bytes, never in time.
 //! * **trace**: what a run did: result codes, rows, digests of the files that are left.

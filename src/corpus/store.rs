@@ -12,7 +12,7 @@
 //! ```
 //! `application_id` and `user_version` mark the format. A body is an encoded case. One case may be there for several
 //! targets, which see different things in it; format 1 could keep it for one only. `finding` has a row for each case of
-//! which more is said than its signature ([`Details`]); format 2 had no such table. It is a table of its own, and the
+//! which more is said than its signature ([`Details`]); format 2 had no such table, and in format 3 `build` was `lane`. It is a table of its own, and the
 //! last one, so that what is said of a few cases moves none of the others in the file. The tables are not STRICT, as
 //! STYLE.md has it: a target that is built with an SQLite before 3.37 reads its seeds from here. The file is written whole, rows in the order of their keys, without times, so that the
 //! same content gives the same bytes and `git diff` shows only what changed.
@@ -31,9 +31,11 @@ use crate::testcase::{CaseId, TestCase};
 /// `application_id` of a corpus database: `TDMc`.
 pub const APPLICATION_ID: u32 = 0x5444_4d63;
 /// `user_version` of the format.
-pub const FORMAT_VERSION: u32 = 3;
-/// The first format with the table `finding`.
+pub const FORMAT_VERSION: u32 = 4;
+/// The first format with the table `finding`, in which `build` had another name.
 const FORMAT_WITH_FINDINGS: u32 = 3;
+/// The first format with the column `build`.
+const FORMAT_WITH_BUILD: u32 = 4;
 const PAGE_BYTES: u32 = 1024;
 const README: &str = "Cases of Tandem, a fuzzer for SQLite. Replay: cargo fuzzcheck run FILE. \
     Look at one: cargo fuzzcheck show ID. The body of a row is an encoded case; sha256 is that of the body.";
@@ -118,7 +120,7 @@ impl Corpus {
             })
             .map_err(CorpusError::sqlite(path))?;
         let mut details = match version {
-            FORMAT_WITH_FINDINGS.. => load_details(&connection, path)?,
+            FORMAT_WITH_FINDINGS.. => load_details(&connection, path, version)?,
             _ => BTreeMap::new(),
         };
         let mut corpus = Self::default();
@@ -210,10 +212,12 @@ fn damaged_row(path: &Path, key: &[u8], what: &str) -> CorpusError {
 fn load_details(
     connection: &Connection,
     path: &Path,
+    format: u32,
 ) -> Result<BTreeMap<(Vec<u8>, String), Details>, CorpusError> {
     let error = CorpusError::sqlite(path);
-    let query = "SELECT sha256, target, name, link, versions, reason, build FROM finding";
-    let mut statement = connection.prepare(query).map_err(&error)?;
+    let build = if format < FORMAT_WITH_BUILD { "lane" } else { "build" };
+    let query = format!("SELECT sha256, target, name, link, versions, reason, {build} FROM finding");
+    let mut statement = connection.prepare(&query).map_err(&error)?;
     let rows = statement.query_map((), |row| {
         let key = (row.get::<_, Vec<u8>>(0)?, row.get(1)?);
         let (name, link, reason, build) = (row.get(2)?, row.get(3)?, row.get(5)?, row.get(6)?);

@@ -154,22 +154,31 @@ fn save_old(path: &Path, version: u32) -> TestCase {
          {options};"
     );
     connection.execute_batch(&tables).unwrap();
+    if version == 3 {
+        let finding = "CREATE TABLE finding(sha256, target, name, link, versions, reason, lane)";
+        connection.execute_batch(finding).unwrap();
+    }
     let id = case.id();
     let row = params![id.as_bytes(), "sql", "known", "code/X/Y", "long ago", case.encode()];
     connection.execute("INSERT INTO \"case\" VALUES(?,?,?,?,?,?)", row).unwrap();
+    if version == 3 {
+        let said = params![id.as_bytes(), "sql", "debug"];
+        let insert = "INSERT INTO finding(sha256, target, lane) VALUES(?,?,?)";
+        connection.execute(insert, said).unwrap();
+    }
     case
 }
 
 #[test]
 fn older_formats_are_read_and_a_newer_one_is_refused() {
     let folder = folder("formats");
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let path = folder.join(format!("{version}.db"));
         let case = save_old(&path, version);
         let mut corpus = Corpus::load(&path).unwrap();
         let mut entry = corpus.get(&case.id(), "sql").unwrap().clone();
         assert_eq!((entry.kind, entry.signature.as_deref()), (Kind::Known, Some("code/X/Y")));
-        assert!(entry.details.is_empty());
+        assert_eq!(entry.details.build.as_deref(), (version == 3).then_some("debug"));
         entry.details = details(63);
         corpus.put(entry);
         corpus.save(&path).unwrap();

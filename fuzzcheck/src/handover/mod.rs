@@ -111,6 +111,9 @@ fn machine_losses(case: &TestCase) -> Vec<String> {
     if !case.faults.is_empty() {
         losses.push("the planned faults are left out".to_owned());
     }
+    if !case.operations.is_empty() || !case.schedules.is_empty() {
+        losses.push("operations and schedules are left out: all statements run on one connection".to_owned());
+    }
     for (spec, value) in case.config.changed() {
         if matches!(spec.setting, Setting::SectorLog2 | Setting::DeviceCharacteristics) {
             losses.push(format!("the setting {} = {value} is left out: it is the disk's", spec.name));

@@ -56,6 +56,8 @@ pub(crate) struct Size {
     pub log_pages: usize,
     /// Settings that are not the default.
     pub settings: usize,
+    /// Operations.
+    pub operations: usize,
     /// Planned faults.
     pub faults: usize,
 }
@@ -83,6 +85,7 @@ impl Size {
             log_pages: dbfile::wal::frames(file(FileName::wal())).len()
                 + dbfile::journal::records(file(FileName::journal())).len(),
             settings: case.config.changed().count(),
+            operations: case.operations.list().len(),
             faults: case.faults.faults().len(),
         }
     }

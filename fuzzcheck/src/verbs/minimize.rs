@@ -79,7 +79,9 @@ pub(super) enum PartArg {
     Sql,
     /// Database, WAL and journal.
     Db,
-    /// The fault plan.
+    /// The operations.
+    Operations,
+    /// The fault plan and the schedules.
     Faults,
     /// How the connection is opened.
     Settings,
@@ -93,6 +95,7 @@ impl PartArg {
         match self {
             Self::Sql => &[Part::Sql],
             Self::Db => &[Part::Db],
+            Self::Operations => &[Part::Operations],
             Self::Faults => &[Part::Faults],
             Self::Settings => &[Part::Settings],
             Self::All => &Part::ALL,
@@ -187,6 +190,9 @@ fn in_words(size: &Size) -> String {
     }
     if size.log_pages > 0 {
         words += &format!(", {} pages in WAL and journal", size.log_pages);
+    }
+    if size.operations > 0 {
+        words += &format!(", {} operations", size.operations);
     }
     if size.settings + size.faults > 0 {
         words += &format!(", {} settings, {} faults", size.settings, size.faults);
