@@ -113,7 +113,7 @@ fn fresh(case: &TestCase, words: &str) -> String {
 fn the_rust_tests_here_are_what_is_written() {
     for (name, case, words) in written_tests() {
         let kept = text(&project().join("fuzzcheck/tests").join(name));
-        let advice = "run `cargo test -p fuzzcheck --test handover -- --ignored`";
+        let advice = "run `cargo test -p fuzzcheck --test suite write_the_rust_tests -- --ignored`";
         assert!(fresh(&case, words) == kept, "{name} is another now: {advice}");
     }
 }

@@ -18,6 +18,7 @@ mod layout;
 mod merge;
 mod minimize;
 mod nightly;
+mod operations;
 mod oss_fuzz;
 mod presubmit;
 mod releases;

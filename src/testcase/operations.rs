@@ -304,7 +304,7 @@ impl Operations {
     }
 }
 
-/// Seeds of schedules under which a case is run, one after the other, at most [`SCHEDULES_MAX`]. A case without any runs its
+/// Seeds of schedules under which a case is run, one after the other, at most `SCHEDULES_MAX`. A case without any runs its
 /// operations in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schedules(Vec<u64>);
@@ -313,7 +313,7 @@ pub struct Schedules(Vec<u64>);
 pub const SCHEDULES_MAX: usize = 16;
 
 impl Schedules {
-    /// Of these seeds; those beyond [`SCHEDULES_MAX`] are left out.
+    /// Of these seeds; those beyond `SCHEDULES_MAX` are left out.
     pub fn new(seeds: impl IntoIterator<Item = u64>) -> Self {
         Self(seeds.into_iter().take(SCHEDULES_MAX).collect())
     }
