@@ -52,14 +52,6 @@ fn every_target_has_a_corpus_with_enough_seeds() {
 }
 
 #[test]
-fn the_readme_names_every_target() {
-    let readme = String::from_utf8(read(&project().join("README.md"))).expect("UTF-8");
-    for target in targets() {
-        assert!(readme.contains(&format!("`{target}`")), "README.md says nothing of `{target}`");
-    }
-}
-
-#[test]
 fn a_file_is_for_the_target_after_which_its_folder_is_named() {
     let folder = folder();
     for target in targets() {

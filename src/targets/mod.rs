@@ -5,7 +5,7 @@
 //!
 //! # Adding one
 //! A file with its `TARGET`, and that file's name in two lines here. `cargo fuzzcheck corpus seed` then makes its binary in
-//! `fuzz/` and its corpus; a row of the README says what it is for.
+//! `fuzz/`, its corpus and its line of the README.
 
 mod adaptive;
 pub mod arena;

@@ -40,7 +40,7 @@ pub struct Execution<'c> {
     /// What closing a connection said where it failed.
     close: Code,
     trace: Trace,
-    pub(super) is_utf16: bool,
+    is_utf16: bool,
     /// Rows that may still come.
     rows_left: u64,
     pub(super) executor: &'c Executor,
@@ -164,6 +164,7 @@ impl<'c> Execution<'c> {
             return None;
         }
         let (prepare, held) = HeldStatement::prepare(self.connection(), text, self.is_utf16);
+        self.watch.phase.set(Phase::Own);
         if prepare == Code::OK && held.is_none() {
             return None;
         }
@@ -216,7 +217,12 @@ impl<'c> Execution<'c> {
 
     /// Runs on this connection from here on; without one, the run is over.
     pub(super) fn use_connection(&mut self, connection: Result<Rc<Connection<'c>>, Code>) {
-        self.connection = connection;
+        let is_same = matches!((&self.connection, &connection), (Ok(old), Ok(new)) if Rc::ptr_eq(old, new));
+        if !is_same {
+            // Another connection may see another schema.
+            self.schema_refusals = 0;
+            self.connection = connection;
+        }
     }
 
     /// What all connections of the run share.

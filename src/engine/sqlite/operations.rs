@@ -5,6 +5,8 @@
 //! something is bound to it, a patchset is not inverted. All else SQLite is asked to do, and what it answers is part of the
 //! trace: SQLITE_BUSY, too.
 
+mod calls;
+
 use std::ffi::CString;
 use std::ops::Range;
 use std::rc::Rc;
@@ -14,15 +16,9 @@ use rusqlite::ffi;
 use super::execution::{Execution, Held, query};
 use super::executor::MAIN_PATH;
 use super::ffi::Connection;
-use super::ffi::held::{self, Backup, Blob, Session};
+use super::ffi::held::{Backup, Blob, Session};
 use crate::engine::{Code, Taint, Value};
 use crate::testcase::{CONNECTIONS_MAX, FileName, MAIN_DB, Operation, Operations, STATEMENTS_MAX};
-
-/// Most bytes that are read of a blob at a time.
-const BLOB_READ_BYTES_MAX: usize = 1 << 16;
-/// Pages, or as many bytes as a page has, that are copied for what a hundred VM steps cost.
-const PAGES_PER_TICK: u64 = 16;
-const PAGE_BYTES: u64 = 1024;
 
 /// Does the operations; each that takes a statement takes the next of `statements`. The connection 0 is left, open to the
 /// main database.
@@ -85,7 +81,7 @@ impl<'e, 'c> State<'e, 'c> {
         if !operation.takes_statement() {
             self.execution.tell_observer(operation.to_string().as_bytes());
         }
-        let next = if operation.takes_statement() { statements.next() } else { None };
+        let next = operation.takes_statement().then(|| statements.next()).flatten();
         // What an operation is about that does not exist: nothing is to be done.
         let _: Option<()> = match operation {
             Operation::Run { connection } => next.and_then(|at| self.run_statement(*connection, at)),
@@ -110,14 +106,7 @@ impl<'e, 'c> State<'e, 'c> {
             Operation::Deserialize { connection, is_read_only } => {
                 self.deserialize(*connection, *is_read_only)
             }
-            Operation::Checkpoint { connection, mode } => self.on(*connection).map(|()| {
-                let watch = Rc::clone(self.execution.watch());
-                self.execution.call("CHECKPOINT", false, |connection| {
-                    let (code, frames) = connection.checkpoint(*mode);
-                    watch.charge_ticks(frames / PAGES_PER_TICK);
-                    (code, frames.to_le_bytes().to_vec())
-                });
-            }),
+            Operation::Checkpoint { connection, mode } => self.checkpoint(*connection, *mode),
             Operation::SessionStart { .. }
             | Operation::SessionTake { .. }
             | Operation::SessionInvert
@@ -260,183 +249,6 @@ impl<'e, 'c> State<'e, 'c> {
         self.execution.note_close(code);
     }
 
-    fn backup_operation(&mut self, operation: &Operation) -> Option<()> {
-        match operation {
-            Operation::BackupStart { from, to } => {
-                let (source, destination) = (self.get(*from)?, self.get(*to)?);
-                // Used for something else, the destination would be misused.
-                self.backups[index(*from)] = None;
-                self.blobs[index(*to)] = None;
-                self.execution.use_connection(Ok(Rc::clone(&destination)));
-                let slot = &mut self.backups[index(*to)];
-                self.execution.call("BACKUP", false, |_| match Backup::start(&source, &destination) {
-                    Ok(backup) => {
-                        *slot = Some(backup);
-                        (Code::OK, Vec::new())
-                    }
-                    Err(code) => (code, Vec::new()),
-                });
-            }
-            Operation::BackupStep { to, pages } => {
-                let slot = &mut self.backups[index(*to)];
-                let backup = slot.as_mut()?;
-                let connection = Rc::clone(&self.connections[index(*to)].as_ref()?.connection);
-                let watch = Rc::clone(self.execution.watch());
-                self.execution.use_connection(Ok(connection));
-                self.execution.call("BACKUP", false, |_| {
-                    let (code, count) = backup.step(*pages);
-                    let copied = u64::try_from(*pages).map_or(count, |pages| pages.min(count));
-                    watch.charge_ticks(1 + copied / PAGES_PER_TICK);
-                    (code, count.to_le_bytes().to_vec())
-                });
-            }
-            Operation::BackupFinish { to } => {
-                let backup = self.backups[index(*to)].take()?;
-                self.on(*to)?;
-                self.execution.call("BACKUP", false, |_| (backup.finish(), Vec::new()));
-            }
-            _ => {}
-        }
-        Some(())
-    }
-
-    fn blob_operation(&mut self, operation: &Operation) -> Option<()> {
-        let (Operation::BlobOpen { connection, .. }
-        | Operation::BlobRead { connection, .. }
-        | Operation::BlobWrite { connection, .. }
-        | Operation::BlobReopen { connection, .. }
-        | Operation::BlobClose { connection }) = operation
-        else {
-            return None;
-        };
-        self.on(*connection)?;
-        let connection = Rc::clone(self.execution.connection());
-        let slot =
-            &mut self.blobs[self.connections.iter().position(|slot| is(slot.as_ref(), &connection))?];
-        let none = Vec::new();
-        match operation {
-            Operation::BlobOpen { table, column, row, is_writable, .. } => {
-                *slot = None;
-                self.execution.call("BLOB", true, |_| {
-                    match Blob::open(&connection, table, column, *row, *is_writable) {
-                        Ok(blob) => {
-                            *slot = Some(blob);
-                            (Code::OK, none)
-                        }
-                        Err(code) => (code, none),
-                    }
-                });
-            }
-            Operation::BlobRead { offset, bytes, .. } => {
-                let blob = slot.as_mut()?;
-                let mut out = vec![0; usize::try_from(*bytes).unwrap_or(0).min(BLOB_READ_BYTES_MAX)];
-                let watch = Rc::clone(self.execution.watch());
-                self.execution.call("BLOB", true, |_| {
-                    watch.charge_ticks(out.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
-                    (blob.read(*offset, &mut out), out)
-                });
-            }
-            Operation::BlobWrite { offset, content, .. } => {
-                let blob = slot.as_mut()?;
-                self.execution.call("BLOB", false, |_| (blob.write(*offset, content), none));
-            }
-            Operation::BlobReopen { row, .. } => {
-                let blob = slot.as_mut()?;
-                self.execution.call("BLOB", true, |_| (blob.reopen(*row), none));
-            }
-            _ => {
-                let blob = slot.take()?;
-                self.execution.call("BLOB", true, |_| (blob.close(), none));
-            }
-        }
-        Some(())
-    }
-
-    fn serialize(&mut self, connection: u8) -> Option<()> {
-        self.on(connection)?;
-        let watch = Rc::clone(self.execution.watch());
-        let image = &mut self.image;
-        self.execution.call("SERIALIZE", true, |connection| {
-            *image = connection.serialize();
-            let bytes = image.clone().unwrap_or_default();
-            watch.charge_ticks(bytes.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
-            (Code::OK, bytes)
-        });
-        Some(())
-    }
-
-    fn deserialize(&mut self, connection: u8, is_read_only: bool) -> Option<()> {
-        let image = self.image.take()?;
-        let at = index(connection);
-        self.on(connection)?;
-        self.blobs[at] = None;
-        self.sessions[at] = None;
-        self.connections[at].as_mut()?.is_home = false;
-        let watch = Rc::clone(self.execution.watch());
-        self.execution.call("DESERIALIZE", true, |connection| {
-            watch.charge_ticks(image.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
-            (connection.deserialize(&image, is_read_only), Vec::new())
-        });
-        self.image = Some(image);
-        Some(())
-    }
-
-    fn session_operation(&mut self, operation: &Operation) -> Option<()> {
-        match operation {
-            Operation::SessionStart { connection } => {
-                self.on(*connection)?;
-                let connection = Rc::clone(self.execution.connection());
-                let at = self.connections.iter().position(|slot| is(slot.as_ref(), &connection))?;
-                self.sessions[at] = None;
-                let slot = &mut self.sessions[at];
-                self.execution.call("SESSION", true, |_| match Session::start(&connection) {
-                    Ok(session) => {
-                        *slot = Some(session);
-                        (Code::OK, Vec::new())
-                    }
-                    Err(code) => (code, Vec::new()),
-                });
-            }
-            Operation::SessionTake { connection, is_patchset } => {
-                let at = index(*connection);
-                self.sessions[at].as_ref()?;
-                self.on(*connection)?;
-                let session = self.sessions[at].as_mut()?;
-                let (changes, is_patchset) = (&mut self.changes, *is_patchset);
-                self.execution.call("SESSION", true, |_| match session.take(is_patchset) {
-                    Ok(bytes) => {
-                        *changes = Some((bytes.clone(), is_patchset));
-                        (Code::OK, bytes)
-                    }
-                    Err(code) => (code, Vec::new()),
-                });
-            }
-            Operation::SessionInvert => {
-                self.changes.as_ref().filter(|(_, is_patchset)| !is_patchset)?;
-                self.on(0)?;
-                let (changes, _) = self.changes.as_mut()?;
-                self.execution.call("CHANGESET", true, |_| match held::invert(changes) {
-                    Ok(inverse) => {
-                        changes.clone_from(&inverse);
-                        (Code::OK, inverse)
-                    }
-                    Err(code) => (code, Vec::new()),
-                });
-            }
-            Operation::SessionApply { connection, on_conflict } => {
-                self.changes.as_ref()?;
-                self.on(*connection)?;
-                let (changes, _) = self.changes.as_ref()?;
-                self.execution.call("CHANGESET", false, |connection| {
-                    (connection.apply(changes, *on_conflict), Vec::new())
-                });
-            }
-            Operation::SessionEnd { connection } => self.sessions[index(*connection)] = None,
-            _ => {}
-        }
-        Some(())
-    }
-
     /// All connections are gone, and nothing that closing them does reaches the disk.
     fn cut_power(&mut self) -> Option<()> {
         let connections = self.connections.iter().zip(&self.backups);
@@ -457,6 +269,7 @@ impl<'e, 'c> State<'e, 'c> {
         };
         (0..self.connections.len()).for_each(|at| self.let_go(at));
         executor.vfs.machine().disk.replace_named(&files);
+        (self.image, self.changes) = (None, None);
         None
     }
 

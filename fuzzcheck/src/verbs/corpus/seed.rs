@@ -13,7 +13,7 @@ use crate::base::project;
 use crate::verbs::Verb;
 use crate::{files, source, ui};
 
-/// Write the hand-written seeds into the corpus databases, and the binaries of targets that have none.
+/// Write the hand-written seeds into the corpus databases; for a new target, also its binary and its line of the README.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder of the corpus databases [default: corpus/]
@@ -21,6 +21,8 @@ pub(crate) struct Args {
     into: Option<PathBuf>,
 }
 
+/// How the table of targets in the README begins.
+const TABLE: &str = "| Target | Fuzzes |\n|---|---|\n";
 /// How the source of a hand-written seed begins.
 const SOURCE: &str = "seed: ";
 
@@ -48,9 +50,24 @@ impl Verb for Args {
         }
         if self.into.is_none() {
             TARGETS.iter().try_for_each(|target| write_binary(target, &project().join("fuzz")))?;
+            let path = project().join("README.md");
+            let readme = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+            let new = with_table(&readme).with_context(|| format!("{}: no table of targets", path.display()))?;
+            if new != readme {
+                files::write(&path, new.as_bytes())?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The README with its table of targets as it should be; `None` if it has none.
+fn with_table(readme: &str) -> Option<String> {
+    let begin = readme.find(TABLE)? + TABLE.len();
+    let end = begin + readme[begin..].find("\n\n")? + 1;
+    let row = |target: &&Target| format!("| `{}` | {} |\n", target.name, target.about);
+    let rows: String = TARGETS.iter().map(row).collect();
+    Some([&readme[..begin], &rows, &readme[end..]].concat())
 }
 
 /// Writes the binary of a target and its section of the manifest, where they are missing.
@@ -77,6 +94,14 @@ fn write_binary(target: &Target, fuzz: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_readme_lists_the_targets() {
+        let readme = fs::read_to_string(project().join("README.md")).unwrap();
+        assert_eq!(with_table(&readme).unwrap(), readme, "run `cargo fuzzcheck corpus seed`");
+        let stale = readme.replacen("| `sql` |", "| `gone` |", 1);
+        assert_eq!(with_table(&stale).unwrap(), readme);
+    }
 
     /// What is in `fuzz/` is what this makes.
     #[test]
