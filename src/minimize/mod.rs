@@ -1,16 +1,17 @@
 //! Makes a case smaller without losing its bug.
 //!
 //! # Strategy
-//! What a person reads is what is reduced: statements, clauses, expressions, names; tables, rows, pages; frames of a log;
-//! settings; operations; faults. Each [pass](passes) knows places that can be done away with. Those that come in rows are cut out by
-//! halves, quarters and so on down to single ones (Zeller and Hildebrandt, *Simplifying and Isolating
-//! Failure-Inducing Input*, TSE 2002), the others one by one; passes take turns until none of them finds anything more.
-//! Where a case has a database, the first try is to do without: its content as SQL.
+//! It reduces what a person reads: statements, clauses, expressions, names; tables, rows, pages; frames of a log;
+//! settings; operations; faults. Each [pass](passes) lists places that can be removed. Where several can go at once,
+//! halves are tried, then quarters and so on down to single ones (Zeller and Hildebrandt, *Simplifying and Isolating
+//! Failure-Inducing Input*, TSE 2002); other places are tried one by one. The passes take turns until none of them finds anything more.
+//! If a case has a database, the first attempt is to replace it with its content as SQL.
 //!
 //! # Invariants
-//! * A candidate takes the place of the case only where the [`Judge`] says that it shows the same bug. This module
+//! * A candidate replaces the case only if the [`Judge`] says that it shows the same bug. This module
 //!   knows no oracle and runs nothing.
-//! * No candidate is judged twice, so that it ends; and it is the same every time, however many are judged at a time.
+//! * No candidate is judged twice, so minimization terminates; and its result is always the same, however many
+//!   candidates are judged at once.
 
 pub mod passes;
 
@@ -39,69 +40,69 @@ impl Part {
     pub const ALL: [Self; 5] = [Self::Sql, Self::Db, Self::Operations, Self::Faults, Self::Settings];
 }
 
-/// What a [`Judge`] says.
+/// A [`Judge`]'s answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The candidate of this index is the first that shows the bug.
+    /// The candidate at this index is the first that shows the bug.
     Kept(usize),
-    /// None shows it.
+    /// No candidate shows it.
     Lost,
-    /// It is time to stop.
+    /// Minimization should stop.
     Stop,
 }
 
-/// Who knows whether a case still shows the bug.
+/// Decides whether a case still shows the bug.
 pub trait Judge {
-    /// Why judging may fail.
+    /// Why judging can fail.
     type Error;
 
     /// The first of these candidates that shows the bug, or none.
     ///
     /// # Errors
-    /// Where candidates cannot be run.
+    /// If candidates cannot be run.
     fn first(&mut self, candidates: &[TestCase]) -> Result<Answer, Self::Error>;
 
-    /// Candidates that it judges at a time, at least 1.
+    /// Number of candidates it judges at once, at least 1.
     fn width(&self) -> usize;
 
-    /// Hears of each smaller case, and of the pass that found it.
+    /// Called with each smaller case and the pass that found it.
     ///
     /// # Errors
-    /// Where it cannot be kept.
+    /// If the case cannot be saved.
     fn note(&mut self, case: &TestCase, pass: &'static str) -> Result<(), Self::Error>;
 }
 
-/// Why it ended.
+/// Why minimization ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// No pass finds anything more.
     Minimal,
     /// The attempts are used up.
     Attempts,
-    /// The judge wanted to stop.
+    /// The judge asked to stop.
     Stopped,
 }
 
-/// What became of a case.
+/// The result of minimizing a case.
 #[derive(Debug, Clone)]
 pub struct Minimized {
-    /// The smallest case that was found.
+    /// The smallest case found.
     pub case: TestCase,
-    /// Candidates that were judged.
+    /// Number of candidates judged.
     pub attempts: u64,
-    /// Those among them that took the place of the case.
+    /// Number of those that replaced the case.
     pub accepted: u64,
-    /// Why it ended.
+    /// Why minimization ended.
     pub end: End,
 }
 
-/// Most rounds of all passes; far more than any case needs.
+/// Maximum number of rounds of all passes; far more than any case needs.
 const ROUNDS_MAX: u32 = 40;
 
-/// Makes `case`, which shows the bug, smaller in these parts, with at most so many candidates.
+/// Makes these parts of `case`, which shows the bug, smaller, judging at most this many candidates.
 ///
 /// # Errors
-/// Those of the judge.
+/// The judge's errors.
 pub fn minimize<J: Judge>(
     case: TestCase,
     parts: &[Part],
@@ -138,7 +139,7 @@ struct Run<'j, J> {
 }
 
 impl<J: Judge> Run<'_, J> {
-    /// Cuts with one pass, from all of its places at once down to one at a time; why all has to end, if it has.
+    /// Cuts with one pass, from all of its places at once down to one at a time; returns why minimization must end, if so.
     fn pass(&mut self, pass: &dyn Pass) -> Result<Option<End>, J::Error> {
         let mut size = if pass.is_divisible() { pass.count(&self.case) } else { 1 };
         while size > 0 {
@@ -152,7 +153,7 @@ impl<J: Judge> Run<'_, J> {
                 let cases: Vec<TestCase> = candidates.iter().map(|(_, case)| case.clone()).collect();
                 match self.judge(&cases)? {
                     Answer::Kept(at) => {
-                        // What follows moves up into the place.
+                        // What follows moves up into this place.
                         let (place, case) = candidates.into_iter().nth(at).expect("the judge got so many");
                         self.accepted += 1;
                         self.case = case;
@@ -171,7 +172,7 @@ impl<J: Judge> Run<'_, J> {
         Ok(None)
     }
 
-    /// Candidates for the judge from the place `start` on, and the place behind them.
+    /// Candidates for the judge from place `start` on, and the place after them.
     fn candidates(
         &mut self,
         pass: &dyn Pass,
@@ -195,7 +196,7 @@ impl<J: Judge> Run<'_, J> {
             return Ok(Answer::Lost);
         }
         let answer = self.judge.first(cases)?;
-        // Those behind it were judged for nothing, or not at all: only what decides counts, whatever the width.
+        // Those after it were judged for nothing, or not at all: count only the deciding ones, whatever the width.
         self.attempts += match answer {
             Answer::Kept(at) => at as u64 + 1,
             Answer::Lost | Answer::Stop => cases.len() as u64,

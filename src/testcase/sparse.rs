@@ -1,15 +1,15 @@
-//! File content with its runs of zeros left out.
+//! File content without its runs of zeros.
 //!
 //! Database files are mostly zeros (a fresh page of 64 KiB holds a few dozen bytes), and every byte
 //! of a case is copied, hashed and mutated many times. Layout, all numbers in LEB128:
-//! `length (zeros count bytes)*`; what is missing at the end is zeros.
+//! `length (zeros count bytes)*`; anything missing at the end is zeros.
 
 use std::ops::Range;
 
 use super::envelope::Reader;
 use super::{DecodeError, FILE_BYTES_MAX};
 
-/// A shorter run of zeros costs more as a gap than as bytes.
+/// A run of zeros shorter than this costs more as a gap than as bytes.
 const GAP_BYTES_MIN: usize = 8;
 
 /// Appends `content` to `out`.
@@ -24,7 +24,7 @@ pub(super) fn write(content: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Where `content` holds more than zeros, in order; shorter runs of zeros than eight bytes are left inside.
+/// The ranges of `content` that are not zeros, in order; runs of fewer than eight zeros are left inside.
 pub fn nonzero_runs(content: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -34,14 +34,14 @@ pub fn nonzero_runs(content: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Reads all of `reader`. A lenient reader cuts what does not fit.
+/// Reads all of `reader`. A lenient reader truncates what does not fit.
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
     let claimed = reader.varint("length of a file")?;
     let length = usize::try_from(claimed).unwrap_or(usize::MAX).min(FILE_BYTES_MAX);
     if length as u64 != claimed {
         reader.tolerate("a file is larger than a case may hold")?;
     }
-    // All of it at once, of memory that is zero already: zeros are most of it, and replays read whole corpora.
+    // Allocated at once and already zeroed: most of it is zeros, and replays read whole corpora.
     let (mut content, mut end) = (vec![0; length], 0_usize);
     while !reader.is_empty() {
         let zeros = reader.varint("run of zeros")?;
@@ -79,7 +79,7 @@ fn first_nonzero(content: &[u8], mut from: usize) -> Option<usize> {
     rest[words..].iter().position(|&byte| byte != 0).map(|i| from + words + i)
 }
 
-/// End of the bytes at `start` up to the next run of at least [`GAP_BYTES_MIN`] zeros.
+/// End of the bytes from `start` up to the next run of at least [`GAP_BYTES_MIN`] zeros.
 fn end_of_run(content: &[u8], start: usize) -> usize {
     let mut end = start;
     loop {

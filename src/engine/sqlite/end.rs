@@ -1,4 +1,4 @@
-//! What a connection sees when a case has run: schema and tables, for a comparison with another engine.
+//! What a connection sees after a case has run: schema and tables, for comparison with another engine.
 
 use super::execution::query;
 use super::ffi::Connection;
@@ -7,15 +7,15 @@ use crate::engine::Value;
 use crate::engine::transcript::{EndState, RowsDigest, TableDigest};
 use crate::sql;
 
-/// VM steps and bytes that reading the schema and all tables may take: generous, for it is no part of the case.
+/// VM steps and bytes that reading the schema and all tables may take: generous, because it is not part of the case.
 const READ_VM_STEPS: u64 = 2_000_000;
 const READ_BYTES: u64 = 1 << 30;
 
 const SCHEMA: &str = "SELECT type, name, tbl_name, ifnull(sql, '') FROM main.sqlite_master";
 
-/// What the connection sees, an open transaction included.
+/// What the connection sees, including an open transaction.
 ///
-/// `integrity` is what [`health::integrity`] said, which lifts the limits of the case: reading the tables needs that.
+/// `integrity` is the result of [`health::integrity`], which lifts the case's limits; reading the tables requires that.
 pub(super) fn state(connection: &Connection<'_>, integrity: Option<Vec<String>>) -> Option<EndState> {
     connection.watch().set_budget(READ_VM_STEPS, READ_BYTES);
     let mut schema: Vec<[String; 4]> = query(connection, SCHEMA)?

@@ -19,49 +19,49 @@ use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
 
-/// What a statement says that [`Plant::WrongRows`] changes.
+/// Marks the statements that [`Plant::WrongRows`] changes.
 const MARK: &[u8] = b"planted";
 
-/// Rows are hashed when so many bytes of them are waiting.
+/// Rows are hashed once this many bytes of them are waiting.
 const HASH_BLOCK_BYTES: usize = 1 << 16;
 
-/// After so many refusals in a row no statement is tried that needs the schema: SQLite would read all of
-/// it again, only to find the same damage.
+/// After this many refusals in a row, statements that need the schema are skipped: SQLite would read the whole
+/// schema again, only to find the same damage.
 const SCHEMA_REFUSALS_MAX: u32 = 2;
 /// Statements that work without a schema.
 const NEEDS_NO_SCHEMA: [&str; 9] =
     ["PRAGMA", "ATTACH", "DETACH", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
 
-/// Runs statements on the open connection of a case and writes down what they did.
+/// Runs statements on a case's open connection and records what they did.
 pub struct Execution<'c> {
-    /// The connection on which statements run; what SQLite said where there is none that could be opened.
+    /// The connection on which statements run, or SQLite's code if it could not be opened.
     connection: Result<Rc<Connection<'c>>, Code>,
     watch: Rc<Watch>,
-    /// What closing a connection said where it failed.
+    /// The code with which closing a connection failed.
     close: Code,
     trace: Trace,
     is_utf16: bool,
-    /// Rows that may still come.
+    /// Number of rows still allowed.
     rows_left: u64,
     pub(super) executor: &'c Executor,
     pub(super) case: &'c TestCase,
     pub(super) budget: &'c Budget,
     asked: Asked,
-    /// True if statements that say so return a row more ([`Plant::WrongRows`]).
+    /// True if statements containing the mark return an extra row ([`Plant::WrongRows`]).
     is_wrong: bool,
     /// See [`Observation::cut_short`].
     cut_short: BTreeSet<Limit>,
     /// True once a statement mentioned the trigram tokenizer.
     script_mentions_trigrams: bool,
-    /// Whether a file of the case does; found out when it counts.
+    /// Whether a file of the case mentions it; computed when needed.
     files_mention_trigrams: OnceCell<bool>,
-    /// See [`known::has_all_pages`]; found out when it counts.
+    /// See [`known::has_all_pages`]; computed when needed.
     files_have_all_pages: OnceCell<bool>,
-    /// Statements in a row that could not be prepared because the schema is damaged.
+    /// Number of consecutive statements that could not be prepared because the schema is damaged.
     schema_refusals: u32,
     /// See [`crate::engine::Observation::refused_by_parser`].
     refused_by_parser: u64,
-    /// Rows not yet hashed; kept between statements for its memory.
+    /// Rows not yet hashed; kept between statements to reuse its memory.
     row_bytes: Vec<u8>,
 }
 
@@ -99,32 +99,32 @@ impl<'c> Execution<'c> {
         }
     }
 
-    /// Keeps the rows of the statements from here on: [`Asked::has_values`].
+    /// Keeps the rows of all further statements: [`Asked::has_values`].
     pub fn keep_values(&mut self) {
         self.asked.has_values = true;
     }
 
-    /// True when nothing more runs: the budget or the number of rows is used up, or there is no connection.
+    /// True if nothing more will run: the budget or the row limit is used up, or there is no connection.
     pub fn is_over(&self) -> bool {
         self.connection.is_err() || self.is_used_up()
     }
 
-    /// True when the budget or the number of rows is used up.
+    /// True if the budget or the row limit is used up.
     pub(super) fn is_used_up(&self) -> bool {
         self.rows_left == 0 || self.watch.exhausted.get().is_some()
     }
 
-    /// Notes what SQLite said when a connection was closed before the end.
+    /// Notes SQLite's code for closing a connection before the end.
     pub(super) fn note_close(&mut self, code: Code) {
         if code != Code::OK {
             self.close = code;
         }
     }
 
-    /// Runs the statements of `text`, which is normally one: text that is cut into statements by
-    /// [`sql::statements`] may still hold more than one where the cut rests on a word that is no
-    /// keyword there. What follows a statement that cannot be prepared is not run.
-    /// `at` is where the text stands in the script.
+    /// Runs the statements of `text`, normally just one: a piece cut out by [`sql::statements`]
+    /// can still hold several if the cut relied on a word that is not a
+    /// keyword there. Nothing after a statement that cannot be prepared is run.
+    /// `at` is the position of the text in the script.
     pub fn run(&mut self, text: &[u8], at: Range<usize>) {
         let mut read = 0;
         while read < text.len() && !self.is_over() {
@@ -157,7 +157,7 @@ impl<'c> Execution<'c> {
         self.watch.phase.set(Phase::Own);
     }
 
-    /// Prepares the first statement of `text`, to be kept; `None` where there is none, or it leads to a known bug.
+    /// Prepares the first statement of `text` and returns it; `None` if there is none or it triggers a known bug.
     pub(super) fn prepare_held(&mut self, text: &[u8], at: Range<usize>) -> Option<Held<'c>> {
         let verb = verb(text);
         if !self.may_prepare(text, verb) {
@@ -178,7 +178,7 @@ impl<'c> Execution<'c> {
         Some(Held { statement: held, verb, sql: at })
     }
 
-    /// Steps a statement for so many rows.
+    /// Steps a statement for this many rows.
     pub(super) fn step_held(&mut self, held: &mut Held<'c>, rows: u64) {
         self.use_connection(Ok(Rc::clone(held.statement.connection())));
         let statement = held.statement.statement();
@@ -192,8 +192,8 @@ impl<'c> Execution<'c> {
         self.watch.phase.set(Phase::Own);
     }
 
-    /// Calls a function of SQLite's interface on the connection and writes down what came of it: its code, and bytes that
-    /// stand for the rest. `verb` stands for it in signatures.
+    /// Calls a function of SQLite's interface on the connection and records the result: its code, and bytes that
+    /// represent the rest. `verb` represents the call in signatures.
     pub(super) fn call(
         &mut self,
         verb: &'static str,
@@ -203,7 +203,7 @@ impl<'c> Execution<'c> {
         let refused_before = alloc::counts().refused;
         let mut trace = self.new_trace(Code::OK, 0..0, verb);
         trace.is_read_only = is_read_only;
-        // What SQLite prepares for it is judged as if the script had said it.
+        // Statements that SQLite prepares for the call are judged as if they were in the script.
         self.watch.phase.set(Phase::Prepare);
         (trace.step, self.row_bytes) = call(self.connection());
         self.watch.phase.set(Phase::Own);
@@ -215,7 +215,7 @@ impl<'c> Execution<'c> {
         code
     }
 
-    /// Runs on this connection from here on; without one, the run is over.
+    /// Uses this connection from now on; without one, the run is over.
     pub(super) fn use_connection(&mut self, connection: Result<Rc<Connection<'c>>, Code>) {
         let is_same = matches!((&self.connection, &connection), (Ok(old), Ok(new)) if Rc::ptr_eq(old, new));
         if !is_same {
@@ -230,12 +230,12 @@ impl<'c> Execution<'c> {
         &self.watch
     }
 
-    /// The connection on which statements run. Asked for only where the run is not over.
+    /// The connection on which statements run. Must not be called once the run is over.
     pub(super) fn connection(&self) -> &Rc<Connection<'c>> {
         self.connection.as_ref().expect("a run without a connection is over")
     }
 
-    /// Whether a statement is to be prepared at all. If so, the connection is ready for it.
+    /// Whether to prepare a statement at all. If so, the connection is ready for it.
     fn may_prepare(&mut self, text: &[u8], verb: &str) -> bool {
         let is_hopeless = self.schema_refusals >= SCHEMA_REFUSALS_MAX && !NEEDS_NO_SCHEMA.contains(&verb);
         if is_hopeless || self.avoids_known_bug(text, verb) {
@@ -246,7 +246,7 @@ impl<'c> Execution<'c> {
         true
     }
 
-    /// Tells whoever watches what comes next.
+    /// Tells the observer what comes next.
     pub(super) fn tell_observer(&self, text: &[u8]) {
         if let Some(observer) = &self.executor.on_statement {
             observer(self.trace.statements.len() as u64 + 1, text);
@@ -258,13 +258,13 @@ impl<'c> Execution<'c> {
         self.refused_by_parser += u64::from(is_parser_error(self.connection(), code));
     }
 
-    /// Runs a statement of the executor's own, unbudgeted and untraced, and returns its rows; `None`
-    /// where it fails.
+    /// Runs one of the executor's own statements, unbudgeted and untraced, and returns its rows; `None`
+    /// if it fails.
     pub fn query(&self, text: &str) -> Option<Vec<Vec<Value>>> {
         query(self.connection.as_ref().ok()?, text)
     }
 
-    /// True if the statement leads to a known bug, which is then noted.
+    /// True if the statement triggers a known bug, which is then noted.
     fn avoids_known_bug(&mut self, text: &[u8], verb: &str) -> bool {
         let watch = Rc::clone(&self.watch);
         self.script_mentions_trigrams |= known::mentions_trigrams(text);
@@ -286,7 +286,7 @@ impl<'c> Execution<'c> {
         if matches!(prepare.0, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB) {
             self.schema_refusals += 1;
         } else if prepare != Code::OK || !NEEDS_NO_SCHEMA.contains(&verb) || verb == "PRAGMA" {
-            // Something else got through, or what keeps SQLite from the schema may have changed.
+            // Something else got through, or whatever keeps SQLite from reading the schema may have changed.
             self.schema_refusals = 0;
         }
     }
@@ -341,7 +341,7 @@ impl<'c> Execution<'c> {
         record.verb = trace.verb.to_owned();
         record.code = code.0;
         record.is_read_only = trace.is_read_only;
-        // EXPLAIN prepares the statement, and what SQLite prepares it explains.
+        // EXPLAIN prepares the statement, and anything that SQLite prepares can be explained.
         record.explain_fails = trace.prepare != Code::OK;
         record.taints = self.watch.taint.get().names().map(str::to_owned).collect();
         if !code.is_success() {
@@ -385,7 +385,7 @@ impl<'c> Execution<'c> {
         }
     }
 
-    /// The row of [`Plant::WrongRows`].
+    /// The extra row of [`Plant::WrongRows`].
     fn add_wrong_row(&mut self) {
         if let Some(mut trace) = self.trace.statements.pop() {
             trace.rows += 1;
@@ -399,10 +399,10 @@ impl<'c> Execution<'c> {
         self.row_bytes.clear();
     }
 
-    /// Ends the run; returns the connection that is left, if any is.
+    /// Ends the run; returns the connection that is left, if any.
     ///
     /// # Errors
-    /// What SQLite said when the connection was to be opened.
+    /// SQLite's code, if the connection could not be opened.
     pub(super) fn finish(mut self, observation: &mut Observation) -> Result<Connection<'c>, Code> {
         let exhausted = self.watch.exhausted.get();
         self.trace.is_cut_short = exhausted.is_some();
@@ -418,11 +418,11 @@ impl<'c> Execution<'c> {
     }
 }
 
-/// A statement that is kept.
+/// A prepared statement that is kept.
 pub(super) struct Held<'c> {
     pub statement: HeldStatement<'c>,
     verb: &'static str,
-    /// Where it stands in the script.
+    /// Its position in the script.
     sql: Range<usize>,
 }
 
@@ -449,8 +449,8 @@ pub(super) fn query(
     }
 }
 
-/// Whether the statement that was just refused with `code` did not get past tokenizer and grammar. What comes
-/// after them, such as a table that does not exist, has the same result code: the message tells. For statistics,
+/// Whether the tokenizer or the grammar rejected the statement that just failed with `code`. Later errors,
+/// such as a missing table, have the same result code: only the message tells them apart. For statistics,
 /// never for a verdict.
 fn is_parser_error(connection: &Connection<'_>, code: Code) -> bool {
     if code != Code(ffi::SQLITE_ERROR) {

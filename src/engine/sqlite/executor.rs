@@ -1,4 +1,4 @@
-//! One case from an empty disk to an [`Observation`].
+//! Takes one case from an empty disk to an [`Observation`].
 
 use std::cell::OnceCell;
 use std::ffi::CStr;
@@ -22,28 +22,28 @@ use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
 
 pub(super) const MAIN_PATH: &CStr = c"main.db";
-/// What one run may use. All of it is counted, none of it is measured.
+/// What one run may use. Everything is counted; nothing is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Virtual-machine steps of all statements together; rounded up to hundreds.
+    /// Virtual-machine steps of all statements together; rounded up to a multiple of 100.
     pub vm_steps: u64,
-    /// Bytes that SQLite asks its allocator for, all together.
+    /// Total bytes that SQLite requests from its allocator.
     pub alloc_bytes: u64,
-    /// Bytes that SQLite may hold at a time (`sqlite3_hard_heap_limit64`).
+    /// Bytes that SQLite may hold at once (`sqlite3_hard_heap_limit64`).
     pub heap_bytes: u64,
     /// Bytes on the simulated disk.
     pub disk_bytes: usize,
-    /// Bytes of a string, blob or row (`SQLITE_LIMIT_LENGTH`), where the case does not set its own.
+    /// Bytes of a string, blob or row (`SQLITE_LIMIT_LENGTH`), unless the case sets its own.
     pub length_bytes: u32,
-    /// Rows of all statements together, 0 for any number; `None` for what the case sets.
+    /// Rows of all statements together, 0 for no limit; `None` to use the case's setting.
     pub rows: Option<u64>,
-    /// Whether a case that sets none has the other limits of SQLite's own fuzzcheck (`sqlite3_limit`); else it has the
-    /// largest.
+    /// Whether the other limits (`sqlite3_limit`), if the case sets none, are those of SQLite's own fuzzcheck; otherwise
+    /// they are the largest possible.
     pub has_small_limits: bool,
 }
 
 impl Budget {
-    /// No limit that a database of a few pages reaches.
+    /// No limit that a database of a few pages can reach.
     pub const UNLIMITED: Self = Self {
         vm_steps: u64::MAX,
         alloc_bytes: u64::MAX,
@@ -55,7 +55,7 @@ impl Budget {
     };
 }
 
-/// When the files of a machine are taken.
+/// When a machine's files are captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// After the connection was closed.
@@ -64,13 +64,13 @@ pub enum Moment {
     PowerCut,
 }
 
-/// What a target runs on the connection of a case.
+/// What a target runs on a case's connection.
 pub trait Program {
     /// Runs it.
     fn run(&self, case: &TestCase, execution: &mut Execution<'_>);
 
-    /// The same as a script, as far as it can be told without an engine, for a comparison of two; `None` where
-    /// it is the script of the case.
+    /// The program as a script, as far as that is known without an engine, for comparing two engines; `None` if
+    /// it is the case's script.
     fn script(&self, _case: &TestCase) -> Option<String> {
         None
     }
@@ -95,7 +95,7 @@ impl Program for ScriptProgram {
     }
 }
 
-/// Runs cases, one after the other, on a VFS of its own.
+/// Runs cases, one after the other, on its own VFS.
 pub struct Executor {
     pub(super) vfs: Vfs,
     pub(super) plant: Option<Plant>,
@@ -129,18 +129,18 @@ impl Executor {
         }
     }
 
-    /// Lets cases open their files through the VFS `name` of an extension that is built in.
+    /// Lets cases open their files through the VFS `name` of a built-in extension.
     ///
     /// # Errors
-    /// The extension registers no VFS of that name.
+    /// If the extension registers no VFS of that name.
     pub fn open_through(&mut self, name: &str) -> Result<(), String> {
-        // An extension registers itself with the first connection.
+        // An extension registers itself when the first connection is opened.
         self.prepare_machine(&FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
         Connection::open(&self.vfs, MAIN_PATH).map_err(|code| code.to_string())?.close();
         self.vfs.open_through(name)
     }
 
-    /// Refuses nothing of what leads to a known bug ([`crate::known`]).
+    /// Allows statements that trigger a known bug ([`crate::known`]).
     pub fn meet_known_bugs(&mut self) {
         self.meets_known_bugs = true;
     }
@@ -150,12 +150,12 @@ impl Executor {
         self.plant = Some(plant);
     }
 
-    /// Runs `program` on `case`, and tells what the oracles judge every run by.
+    /// Runs `program` on `case` and observes what the oracles need to judge any run.
     pub fn run(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
         self.run_asking(case, program, budget, Asked::VERDICTS)
     }
 
-    /// Runs `program` on `case`, and tells what is asked for.
+    /// Runs `program` on `case` and observes what is asked for.
     pub fn run_asking(
         &mut self,
         case: &TestCase,
@@ -189,8 +189,8 @@ impl Executor {
         observation
     }
 
-    /// The function that asked for what `case` leaks: it runs again, and each allocation is noted. `None` where that
-    /// cannot be told.
+    /// The function that allocated what `case` leaks: the case runs again, and each allocation is noted. `None` if it
+    /// cannot be determined.
     pub fn leak_site(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Option<String> {
         let _exclusive = super::exclusive();
         let start = health::assess_start(&case.files, case.config.lock_byte());
@@ -204,8 +204,8 @@ impl Executor {
         stack::blame_allocation(functions.iter().map(String::as_str))
     }
 
-    /// Whether the database was sound before the first statement, by our reading and by SQLite's: each of the two sees
-    /// what the other does not. `observation` is what a run of `case` showed.
+    /// Whether the database was sound before the first statement, according to both our checks and SQLite's: each finds
+    /// things the other misses. `observation` is from a run of `case`.
     pub fn is_healthy_at_start(
         &mut self,
         case: &TestCase,
@@ -216,11 +216,11 @@ impl Executor {
         observation.start == Some(Assessment::Sound) && self.is_healthy_to_sqlite(case, budget)
     }
 
-    /// Before the first case that asks for the rich schema.
+    /// Must be called before the first case that asks for the rich schema.
     pub(super) fn build_rich_image(&self, config: &OpenConfig) {
         if config.is_on(Setting::RichSchema) {
             self.rich_image.get_or_init(|| {
-                // An older SQLite lacks functions and clauses: it gets the rest.
+                // An older SQLite lacks some functions and clauses: it gets the rest.
                 let (files, _) =
                     self.build_files(&OpenConfig::default(), RICH_SCHEMA.as_bytes(), Moment::Closed);
                 files.main().unwrap_or_default().to_vec()
@@ -228,7 +228,7 @@ impl Executor {
         }
     }
 
-    /// The words of this build.
+    /// This build's vocabulary.
     pub fn vocabulary(&self) -> Vocabulary {
         let _exclusive = super::exclusive();
         self.prepare_machine(&FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
@@ -249,7 +249,7 @@ impl Executor {
         };
         let functions: Vec<Function> = match functions {
             Some(rows) => rows.into_iter().filter_map(function).collect(),
-            // Before 3.30 their names are all that is told.
+            // Before 3.30, SQLite reports only their names.
             None => names("function")
                 .into_iter()
                 .map(|name| Function { name, arguments: None, kind: 's' })
@@ -281,9 +281,9 @@ impl Executor {
         self.vfs.install(machine);
     }
 
-    /// The files that `sql` leaves on an empty disk: after the connection was closed, or as they are
-    /// with the connection, and possibly a transaction, still open, which is what a machine without
-    /// power leaves.
+    /// The files that `sql` leaves on an empty disk: after the connection was closed, or while
+    /// the connection, and possibly a transaction, is still open, as after a power
+    /// loss.
     ///
     /// # Errors
     /// The statement that failed, with SQLite's message.
@@ -300,7 +300,7 @@ impl Executor {
         }
     }
 
-    /// The files, and the first statement that failed.
+    /// The files, and the error of the first statement that failed.
     fn build_files(&self, config: &OpenConfig, sql: &[u8], moment: Moment) -> (FileSet, Option<String>) {
         self.prepare_machine(&FileSet::default(), config, &Budget::UNLIMITED);
         let connection = match Connection::open(&self.vfs, MAIN_PATH) {
@@ -323,7 +323,7 @@ impl Executor {
         (while_open.unwrap_or_else(|| named_files(&machine)), error)
     }
 
-    /// The connection of a case, with its settings and its budget, on the machine that is prepared.
+    /// A case's connection, with its settings and budget, on the prepared machine.
     pub(super) fn open(&self, case: &TestCase, budget: &Budget) -> Result<Connection<'_>, Code> {
         let watch = Rc::new(Watch::new());
         let connection = self.open_another(case, budget, MAIN_PATH, false, &watch)?;
@@ -332,7 +332,7 @@ impl Executor {
         Ok(connection)
     }
 
-    /// A further connection of a case, perhaps only to read, which shares the state of the others.
+    /// Another connection of a case, possibly read-only, which shares the others' state.
     pub(super) fn open_another(
         &self,
         case: &TestCase,
@@ -350,8 +350,8 @@ impl Executor {
         Ok(connection)
     }
 
-    /// A case with operations is looked at through a fresh connection: FTS5 of SQLite 3.54.1 checks a table against what its
-    /// connection last knew of it, and finds damage where another connection wrote since.
+    /// A case with operations is inspected through a fresh connection: FTS5 of SQLite 3.54.1 checks a table against what its
+    /// connection last knew of it, and reports damage if another connection has written since.
     fn observe(
         &self,
         case: &TestCase,
@@ -408,14 +408,14 @@ impl Executor {
         observation
     }
 
-    /// Whether SQLite finds the database of the case well-formed before anything is run on it.
+    /// Whether SQLite considers the case's database well-formed before anything runs on it.
     pub fn is_healthy(&self, case: &TestCase) -> bool {
         let _exclusive = super::exclusive();
         self.is_healthy_to_sqlite(case, &Budget::UNLIMITED)
     }
 
-    /// As [`Executor::is_healthy`], with journal and WAL as they are, on a disk of its own. What SQLite
-    /// recovers from them is looked at, too.
+    /// Like [`Executor::is_healthy`], with journal and WAL unchanged, on its own disk. What SQLite
+    /// recovers from them is checked too.
     pub(super) fn is_healthy_to_sqlite(&self, case: &TestCase, budget: &Budget) -> bool {
         self.prepare_machine(&case.files, &case.config, budget);
         let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
@@ -450,7 +450,7 @@ impl Engine for Executor {
     }
 }
 
-/// The files of a machine whose names can stand in a case.
+/// The machine's files whose names are allowed in a case.
 fn named_files(machine: &Machine) -> FileSet {
     let mut files = FileSet::default();
     for (name, content) in machine.disk.named_files() {

@@ -1,4 +1,4 @@
-//! The SQLite that is linked into this process: rusqlite's bundled one, or whatever took its place.
+//! The SQLite linked into this process: rusqlite's bundled one, or whatever replaces it.
 //!
 //! [`Executor`] runs a case: a fresh connection on a fresh simulated disk, statement by statement,
 //! within a [`Budget`] of VM steps and bytes. Nothing depends on the clock, the host's files, its time
@@ -7,8 +7,8 @@
 //! # Processes
 //! * [`isolate`]d (fuzz targets, fuzzcheck's workers): the process runs cases and nothing else. SQLite
 //!   has no mutexes and no VFS that reaches the host.
-//! * otherwise (tests, `--in-process`): corpus databases are opened beside it. [`exclusive`] keeps the
-//!   two apart, because some of SQLite's settings are global: a case takes it alone, users of ordinary
+//! * otherwise (tests, `--in-process`): corpus databases are opened alongside. [`exclusive`] keeps the
+//!   two apart, because some of SQLite's settings are global: a case holds it exclusively, users of ordinary
 //!   connections share it.
 
 mod end;
@@ -31,12 +31,12 @@ pub use settings::{limits, pragmas, switches};
 
 static USE: RwLock<()> = RwLock::new(());
 
-/// Held while cases run; see the module.
+/// Held while cases run; see the module documentation.
 pub fn exclusive() -> RwLockWriteGuard<'static, ()> {
     USE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Held while ordinary connections are open; see the module.
+/// Held while ordinary connections are open; see the module documentation.
 pub fn shared() -> RwLockReadGuard<'static, ()> {
     initialize();
     USE.read().unwrap_or_else(PoisonError::into_inner)

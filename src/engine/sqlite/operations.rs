@@ -1,9 +1,9 @@
-//! Does the operations of a case, in the order in which they are written, on several connections.
+//! Performs a case's operations, in the order written, on several connections.
 //!
-//! What cannot be done does nothing: an operation on a statement that was never prepared, for example. What SQLite forbids
-//! is not asked of it: the destination of a backup is used only after the backup, a statement is reset before
-//! something is bound to it, a patchset is not inverted. All else SQLite is asked to do, and what it answers is part of the
-//! trace: SQLITE_BUSY, too.
+//! An operation that cannot be performed does nothing, for example one on a statement that was never prepared. What SQLite
+//! forbids is never attempted: the destination of a backup is used only after the backup, a statement is reset before
+//! something is bound to it, a patchset is not inverted. Everything else is passed to SQLite, and its result is part of the
+//! trace, including SQLITE_BUSY.
 
 mod calls;
 
@@ -20,8 +20,8 @@ use super::ffi::held::{Backup, Blob, Session};
 use crate::engine::{Code, Taint, Value};
 use crate::testcase::{CONNECTIONS_MAX, FileName, MAIN_DB, Operation, Operations, STATEMENTS_MAX};
 
-/// Does the operations; each that takes a statement takes the next of `statements`. The connection 0 is left, open to the
-/// main database.
+/// Performs the operations; each that takes a statement takes the next of `statements`. Afterwards only connection 0 is
+/// left, open on the main database.
 pub(super) fn run<'c>(
     operations: &Operations,
     statements: &mut dyn Iterator<Item = Range<usize>>,
@@ -40,23 +40,23 @@ pub(super) fn run<'c>(
 /// A connection of a case.
 struct Slot<'c> {
     connection: Rc<Connection<'c>>,
-    /// True if it is open to the main database, to write.
+    /// True if it is open on the main database for writing.
     is_home: bool,
 }
 
-/// What there is between two operations.
+/// The state between two operations.
 struct State<'e, 'c> {
     execution: &'e mut Execution<'c>,
-    // What needs a connection stands before it, and is dropped before it.
+    // Fields that need a connection are declared before it, so they are dropped first.
     statements: [Option<Held<'c>>; STATEMENTS_MAX as usize],
     /// By destination.
     backups: [Option<Backup<'c>>; CONNECTIONS_MAX as usize],
     blobs: [Option<Blob<'c>>; CONNECTIONS_MAX as usize],
     sessions: [Option<Session<'c>>; CONNECTIONS_MAX as usize],
     connections: [Option<Slot<'c>>; CONNECTIONS_MAX as usize],
-    /// The database that was serialized.
+    /// The serialized database.
     image: Option<Vec<u8>>,
-    /// The changes that were taken, and whether they are a patchset.
+    /// The changes taken from a session, and whether they are a patchset.
     changes: Option<(Vec<u8>, bool)>,
 }
 
@@ -82,7 +82,7 @@ impl<'e, 'c> State<'e, 'c> {
             self.execution.tell_observer(operation.to_string().as_bytes());
         }
         let next = operation.takes_statement().then(|| statements.next()).flatten();
-        // What an operation is about that does not exist: nothing is to be done.
+        // `None` means that the operation's object does not exist: there is nothing to do.
         let _: Option<()> = match operation {
             Operation::Run { connection } => next.and_then(|at| self.run_statement(*connection, at)),
             Operation::Prepare { connection, statement } => {
@@ -120,7 +120,7 @@ impl<'e, 'c> State<'e, 'c> {
         };
     }
 
-    /// The connection, which is opened where it is not; the destination of a backup is no longer that afterwards.
+    /// The connection, opened if necessary; if it is the destination of a backup, that backup is ended.
     fn get(&mut self, id: u8) -> Option<Rc<Connection<'c>>> {
         let at = index(id);
         self.backups[at] = None;
@@ -131,7 +131,7 @@ impl<'e, 'c> State<'e, 'c> {
         self.connections[at].as_ref().map(|slot| Rc::clone(&slot.connection))
     }
 
-    /// Lets what comes next run on a connection.
+    /// Makes whatever comes next run on this connection.
     fn on(&mut self, id: u8) -> Option<()> {
         let connection = self.get(id)?;
         self.execution.use_connection(Ok(connection));
@@ -195,7 +195,7 @@ impl<'e, 'c> State<'e, 'c> {
     fn open(&mut self, id: u8, file: &FileName, is_read_only: bool) -> Option<()> {
         let at = index(id);
         self.let_go(at);
-        // As with ATTACH: what belongs to another database is none.
+        // As with ATTACH: a file that belongs to another database is not a database itself.
         let result = if file.as_str().contains('-') {
             Err(Code(ffi::SQLITE_AUTH))
         } else {
@@ -229,7 +229,7 @@ impl<'e, 'c> State<'e, 'c> {
         Some(())
     }
 
-    /// Closes a connection and what it has open.
+    /// Closes a connection and everything it has open.
     fn let_go(&mut self, at: usize) {
         let Some(slot) = &self.connections[at] else {
             return;
@@ -243,17 +243,17 @@ impl<'e, 'c> State<'e, 'c> {
         }
         (self.backups[at], self.blobs[at], self.sessions[at]) = (None, None, None);
         self.connections[at] = None;
-        // Until an operation says on which connection it is, there is none.
+        // There is no current connection until an operation names one.
         self.execution.use_connection(Err(Code::OK));
         let code = Rc::into_inner(connection).expect("nothing else uses it").close();
         self.execution.note_close(code);
     }
 
-    /// All connections are gone, and nothing that closing them does reaches the disk.
+    /// Drops all connections; nothing that closing them does reaches the disk.
     fn cut_power(&mut self) -> Option<()> {
         let connections = self.connections.iter().zip(&self.backups);
         let is_at_risk = |(slot, backup): (&Option<Slot<'c>>, &Option<Backup<'c>>)| {
-            // The destination of a backup cannot be asked.
+            // The destination of a backup cannot be queried.
             let is_safe = |slot: &Slot<'c>| !slot.connection.may_be_writing() || has_journal_on_disk(slot);
             backup.is_some() || !slot.as_ref().is_none_or(is_safe)
         };
@@ -273,7 +273,7 @@ impl<'e, 'c> State<'e, 'c> {
         None
     }
 
-    /// Lets go of everything but connection 0, which is then open to the main database.
+    /// Drops everything except connection 0, which is then open on the main database.
     fn end(mut self) {
         (1..self.connections.len()).for_each(|at| self.let_go(at));
         self.statements = [const { None }; STATEMENTS_MAX as usize];
@@ -289,7 +289,7 @@ impl<'e, 'c> State<'e, 'c> {
     }
 }
 
-/// Whether the journal of a transaction is on the disk when power is lost.
+/// Whether a transaction's journal is on the disk when power is lost.
 fn has_journal_on_disk(slot: &Slot<'_>) -> bool {
     let rows = query(&slot.connection, "PRAGMA main.journal_mode").unwrap_or_default();
     let modes: [&[u8]; 4] = [b"delete", b"truncate", b"persist", b"wal"];

@@ -1,4 +1,4 @@
-//! A database as SQL that makes the like of it: what can be read of a damaged one, too.
+//! A database as SQL that recreates it; of a damaged one, whatever can be read.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use crate::dbfile::schema::{self, SchemaRow};
 use crate::dbfile::{Geometry, describe, header, rows};
 use crate::sql;
 
-/// Most rows of a table.
+/// Maximum number of rows per table.
 const ROWS_MAX: usize = 200;
-/// Most bytes of the whole.
+/// Maximum total size in bytes.
 const BYTES_MAX: usize = 400_000;
 
-/// The script; `None` where there is nothing to write. Indexes, views and triggers come when the rows are there.
+/// The script; `None` if there is nothing to write. Indexes, views and triggers come after the rows.
 pub(super) fn script(image: &[u8], has_rows: bool) -> Option<Vec<u8>> {
     let all = schema::rows(image);
     let mut out = settings(image);
@@ -39,7 +39,7 @@ fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("writing to a String does not fail");
 }
 
-/// What the header says that a script can say as well.
+/// The settings in the header that a script can express too.
 fn settings(image: &[u8]) -> String {
     let mut out = String::new();
     match header::ENCODING.get(image) {
@@ -57,7 +57,7 @@ fn settings(image: &[u8]) -> String {
     out
 }
 
-/// Whether SQLite makes the table for another one: `sqlite_sequence` and its kin, tables that belong to a virtual one.
+/// Whether SQLite creates the table on behalf of another: `sqlite_sequence` and the like, shadow tables of virtual ones.
 fn is_made_by_another(row: &SchemaRow, all: &[SchemaRow]) -> bool {
     let owner = |other: &&SchemaRow| {
         other.is_virtual() && row.name.strip_prefix(&other.name).is_some_and(|rest| rest.starts_with('_'))
@@ -65,7 +65,7 @@ fn is_made_by_another(row: &SchemaRow, all: &[SchemaRow]) -> bool {
     row.name.starts_with("sqlite_") || all.iter().any(|other| owner(&other))
 }
 
-/// The rows of a table. Those of a full-text table stand in another one, behind their id.
+/// The rows of a table. Those of a full-text table are in another table, after their id.
 fn table(out: &mut String, image: &[u8], row: &SchemaRow, all: &[SchemaRow]) {
     let geometry = Geometry::of(image);
     let content = format!("{}_content", row.name);
@@ -85,7 +85,7 @@ fn table(out: &mut String, image: &[u8], row: &SchemaRow, all: &[SchemaRow]) {
     }
 }
 
-/// A value as it stands in SQL.
+/// A value as an SQL literal.
 fn literal(value: &Value, encoding: u32) -> String {
     match value {
         Value::Null => "NULL".to_owned(),

@@ -1,11 +1,11 @@
-//! Planned faults and seeds of schedules.
+//! Planned faults and schedule seeds.
 
 use std::ops::Range;
 
 use super::{Part, Pass};
 use crate::testcase::{Fault, FaultPlan, Lasts, TestCase};
 
-/// A list without what stands at these places.
+/// A list without the items at these places.
 pub(super) fn without<T: Clone>(list: &[T], places: &Range<usize>) -> Vec<T> {
     [&list[..places.start], &list[places.end..]].concat()
 }
@@ -32,7 +32,7 @@ impl Pass for Faults {
     }
 }
 
-/// Seeds of schedules.
+/// Schedule seeds.
 pub(super) struct Schedules;
 
 impl Pass for Schedules {
@@ -54,10 +54,10 @@ impl Pass for Schedules {
     }
 }
 
-/// A fault that strikes more often than once, or on particular files.
+/// A fault that occurs more than once, or only on particular files.
 pub(super) struct Details;
 
-/// Each fault that can be simpler, with its place.
+/// Each fault that can be simplified, with its place.
 fn simpler(case: &TestCase) -> Vec<(usize, Fault)> {
     let mut places = Vec::new();
     for (at, &fault) in case.faults.faults().iter().enumerate() {

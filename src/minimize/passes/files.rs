@@ -1,4 +1,4 @@
-//! Files: a database as SQL, a log applied, a file left out.
+//! Files: turns a database into SQL, applies a log, drops a file.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::{Part, Pass, dump};
 use crate::dbfile::recover;
 use crate::testcase::{FileName, FileSet, JOURNAL, Script, TestCase, WAL};
 
-/// The database as SQL in front of the script, with its rows, or with its schema alone; or nothing of it.
+/// Replaces the database with SQL before the script, with its rows or only its schema; or with nothing.
 pub(super) struct AsSql;
 
 impl Pass for AsSql {
@@ -39,7 +39,7 @@ impl Pass for AsSql {
     }
 }
 
-/// WAL and journal done away with by applying them.
+/// Removes the WAL and the journal by applying them.
 pub(super) struct Recovered;
 
 impl Pass for Recovered {

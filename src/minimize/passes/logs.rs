@@ -1,4 +1,4 @@
-//! Frames of the WAL and records of the rollback journal; checksums are made right for what is left.
+//! Frames of the WAL and records of the rollback journal; checksums are recomputed for what is left.
 
 use std::ops::Range;
 
@@ -69,7 +69,7 @@ impl Pass for Records {
 /// Runs of bytes in the pages of WAL and journal.
 pub(super) struct FrameBytes;
 
-/// Both files with their runs behind the first header.
+/// Both files with their runs after the first header.
 fn runs(case: &TestCase) -> Vec<(FileName, Range<usize>)> {
     let files = [(FileName::wal(), wal::HEADER_BYTES), (FileName::journal(), journal::HEADER_BYTES)];
     let each = files.into_iter().flat_map(|(name, skip)| {

@@ -1,17 +1,17 @@
-//! What can be done away with.
+//! The passes, and the places each can remove.
 //!
 //! | pass | places |
 //! |---|---|
-//! | `files` | the files of the case, all of them for SQL; WAL and journal applied to the database |
+//! | `files` | the files of the case, replaced by SQL all at once; WAL and journal, applied to the database |
 //! | `statements` | statements of the script |
 //! | `settings` | settings, switches, optimizations |
 //! | `operations` | operations; their connections, numbers and bytes |
-//! | `faults` | planned faults, seeds of schedules; how long faults last, and on which files |
+//! | `faults` | planned faults, schedule seeds; how long faults last, and on which files |
 //! | `tables` | objects of the schema with their b-trees, rows, values |
-//! | `schema_sql` | what stands in the schema's SQL |
+//! | `schema_sql` | parts of the schema's SQL |
 //! | `logs` | frames of the WAL, records of the journal |
-//! | `pages` | pages, cells, runs of bytes, fields of the header; derived fields made right |
-//! | `syntax` | clauses, items of lists, expressions |
+//! | `pages` | pages, cells, runs of bytes, fields of the header; derived fields are corrected |
+//! | `syntax` | clauses, list items, expressions |
 //! | `tokens` | tokens, literals, names, white space |
 
 mod dump;
@@ -32,27 +32,27 @@ use std::ops::Range;
 use super::Part;
 use crate::testcase::{FileName, Script, TestCase};
 
-/// See the module.
+/// A pass; see the module documentation.
 pub(super) trait Pass: Sync {
-    /// Its name, for whoever watches.
+    /// Its name, for progress reports.
     fn name(&self) -> &'static str;
 
     /// The part of a case that it reduces.
     fn part(&self) -> Part;
 
-    /// Places that it could do away with.
+    /// Number of places it could remove.
     fn count(&self, case: &TestCase) -> usize;
 
-    /// The case without these places; `None` where that cannot be.
+    /// The case without these places; `None` if that is impossible.
     fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase>;
 
-    /// Whether several places can go at once. Where not, each place is an edit of its own.
+    /// Whether several places can go at once. If not, each place is a separate edit.
     fn is_divisible(&self) -> bool {
         true
     }
 }
 
-/// All passes, in the order in which they take turns: what takes most away first.
+/// All passes, in the order they take turns: those that remove most come first.
 pub(super) const PASSES: &[&dyn Pass] = &[
     &files::AsSql,
     &files::Recovered,
@@ -92,12 +92,12 @@ fn with_sql(case: &TestCase, sql: Vec<u8>) -> TestCase {
     case
 }
 
-/// The case with another main database; `None` where it has none, or `edit` gives up.
+/// The case with another main database; `None` if it has none or `edit` gives up.
 fn with_main(case: &TestCase, edit: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<TestCase> {
     with_file(case, &FileName::main(), edit)
 }
 
-/// The same of any file.
+/// The same for any file.
 fn with_file(
     case: &TestCase,
     name: &FileName,

@@ -5,11 +5,11 @@ use std::ops::Range;
 use super::{Part, Pass};
 use crate::testcase::{Bound, Operation, TestCase};
 
-/// What a statement does that no operation takes, it does on this connection.
+/// Statements that no operation takes run on this connection.
 const PLAIN: Operation = Operation::Run { connection: 0 };
 
-/// Operations, from all of them down to one. One that takes a statement leaves it to connection 0, so that the statements
-/// behind it stay where they are; the statement itself is another pass's.
+/// Operations, from all of them down to one. If a removed operation takes a statement, connection 0 runs that statement
+/// instead, so the statements after it keep their places; removing the statement itself is left to another pass.
 pub(super) struct Operations;
 
 impl Pass for Operations {
@@ -41,7 +41,7 @@ impl Pass for Operations {
     }
 }
 
-/// The case with other operations; `None` where they are the same.
+/// The case with other operations; `None` if they are the same.
 fn with_operations(case: &TestCase, operations: Vec<Operation>) -> Option<TestCase> {
     if operations == case.operations.list() {
         return None;
@@ -52,7 +52,7 @@ fn with_operations(case: &TestCase, operations: Vec<Operation>) -> Option<TestCa
 /// An operation in a simpler form.
 pub(super) struct Details;
 
-/// Each operation that can be simpler, with its place.
+/// Each operation that can be simplified, with its place.
 fn simpler(case: &TestCase) -> Vec<(usize, Operation)> {
     let list = case.operations.list();
     let new = list.iter().enumerate().flat_map(|(at, operation)| forms(operation).map(move |new| (at, new)));

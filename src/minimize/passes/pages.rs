@@ -1,5 +1,5 @@
-//! The database as bytes: pages, cells, runs of bytes; and what can be derived made right, so that of many lies the one is
-//! left that matters.
+//! The database as bytes: pages, cells, runs of bytes. Derived fields are corrected, so that of many corruptions only the
+//! one that matters is left.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::dbfile::page::{self, BtreePage};
 use crate::dbfile::{Geometry, header, read_be, space, write_be};
 use crate::testcase::TestCase;
 
-/// Most runs of bytes that are tried; those of a larger file are longer.
+/// Maximum number of runs of bytes to try; a larger file has longer runs.
 const RUNS_MAX: usize = 4096;
 /// Shortest run in bytes.
 pub(super) const RUN_BYTES: usize = 16;
@@ -35,7 +35,7 @@ impl Pass for Tail {
     }
 
     fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase> {
-        // Only the last ones are at the end.
+        // Only the last pages are at the end.
         let is_last = places.start == 0;
         let pages = Geometry::of(image(case)).pages.checked_sub(places.end as u32)?;
         with_main(case, |image| {
@@ -49,7 +49,7 @@ impl Pass for Tail {
 /// Pages filled with zeros.
 pub(super) struct Pages;
 
-/// Numbers of the pages behind the first that hold anything.
+/// Numbers of the pages after the first that hold anything.
 fn filled(image: &[u8]) -> Vec<u32> {
     let geometry = Geometry::of(image);
     (2..=geometry.pages).filter(|&page| geometry.page(image, page).iter().any(|&byte| byte != 0)).collect()
@@ -79,10 +79,10 @@ impl Pass for Pages {
     }
 }
 
-/// Cells: their pointers go, their bytes stay, as does all else that may be wrong with a page.
+/// Cells: their pointers go, but their bytes stay, as does anything else that may be wrong with the page.
 pub(super) struct Cells;
 
-/// Page, and index of the cell, of all cells that pages claim to have and have room for.
+/// Page and cell index of every cell that a page claims to have and has room for.
 fn cells(image: &[u8]) -> Vec<(u32, usize)> {
     let geometry = Geometry::of(image);
     let mut cells = Vec::new();
@@ -125,10 +125,10 @@ impl Pass for Cells {
     }
 }
 
-/// Things that follow from others: freelist, page count and pointer map; fields of the header; the layout of a page.
+/// Derived data: freelist, page count and pointer map; fields of the header; the layout of a page.
 pub(super) struct Lies;
 
-/// What the fields are in a new database, where that is the same in all of them.
+/// The fields' values in a new database, where all new databases have the same.
 const FIELDS: [(header::Field, u32); 14] = [
     (header::FREELIST_TRUNK, 0),
     (header::FREELIST_COUNT, 0),
@@ -190,7 +190,7 @@ impl Pass for Lies {
 /// Runs of bytes filled with zeros.
 pub(super) struct Bytes;
 
-/// Runs that hold anything, behind the first `skip` bytes.
+/// Runs that hold anything, after the first `skip` bytes.
 pub(super) fn runs(content: &[u8], skip: usize) -> Vec<Range<usize>> {
     let length = RUN_BYTES.max((content.len() / RUNS_MAX).next_power_of_two());
     let all =

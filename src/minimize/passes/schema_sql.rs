@@ -1,4 +1,4 @@
-//! The SQL of the schema, as [`super::syntax`] does with the script.
+//! Reduces the SQL of the schema as [`super::syntax`] reduces the script.
 
 use std::ops::Range;
 
@@ -10,12 +10,12 @@ use crate::dbfile::{Geometry, header, rows};
 use crate::sql::tree;
 use crate::testcase::TestCase;
 
-/// The column of `sqlite_schema` with the SQL.
+/// The column of `sqlite_schema` that holds the SQL.
 const SQL: usize = 4;
 
 pub(super) struct SchemaSql;
 
-/// The rows of the schema with what could be made of their SQL.
+/// The rows of the schema, each with the possible reductions of its SQL.
 fn places(case: &TestCase) -> Vec<(SchemaRow, String)> {
     let mut places = Vec::new();
     for row in schema::rows(case.files.main().unwrap_or_default()) {

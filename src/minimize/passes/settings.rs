@@ -26,10 +26,10 @@ impl Pass for AllSettings {
     }
 }
 
-/// A setting; of those that are sets of switches, one switch.
+/// One setting, or one switch of a setting that is a set of switches.
 pub(super) struct Settings;
 
-/// What is left of each place: the setting, and its value without it.
+/// What removing each place leaves: the setting, and its value without that place.
 fn places(case: &TestCase) -> Vec<(Setting, u32)> {
     let mut places = Vec::new();
     for (spec, value) in case.config.changed() {

@@ -1,4 +1,4 @@
-//! Clauses, items of lists and expressions, on the syntax tree.
+//! Clauses, list items and expressions, on the syntax tree.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::sql;
 use crate::sql::tree::{self, Kind, Node, Part as Piece};
 use crate::testcase::TestCase;
 
-/// Most descendants that may take the place of a node.
+/// Maximum number of descendants tried in place of a node.
 const HOISTED_MAX: usize = 6;
 
 pub(super) struct Syntax;
@@ -45,7 +45,7 @@ impl Pass for Syntax {
     }
 }
 
-/// The statements that have a tree, and where they stand.
+/// The statements that have a tree, and their positions.
 fn trees(case: &TestCase) -> Vec<(Range<usize>, Node)> {
     let text = case.sql.as_bytes();
     sql::statements(text).filter_map(|range| Some((range.clone(), tree::parse(&text[range])?))).collect()
@@ -60,19 +60,19 @@ fn with_statement(case: &TestCase, range: Range<usize>, statement: &str) -> Test
 /// A way to make a statement smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edit {
-    /// The statement gives way to a query in it.
+    /// The statement is replaced by a query in it.
     Query(usize),
-    /// The clause goes.
+    /// The clause is removed.
     Absent(usize),
-    /// Items of the list go.
+    /// List items are removed.
     Items(usize, usize, usize),
-    /// The node gives way to one of its kind below.
+    /// The node is replaced by a descendant of its kind.
     Hoist(usize, usize),
-    /// The expression gives way to a literal.
+    /// The expression is replaced by a literal.
     Literal(usize, &'static str),
 }
 
-/// The ways to make a tree smaller, those that take most away first.
+/// The ways to make a tree smaller, those that remove most first.
 pub(super) fn edits(tree: &Node) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut index = 0;
@@ -115,7 +115,7 @@ fn items(index: usize, count: usize) -> Vec<Edit> {
     edits
 }
 
-/// The nearest nodes of the kind of `node` below it.
+/// The nearest descendants of `node` that are of its kind.
 fn below(node: &Node) -> Vec<&Node> {
     fn collect<'n>(node: &'n Node, kind: Kind, found: &mut Vec<&'n Node>) {
         for child in node.children() {

@@ -1,4 +1,4 @@
-//! Objects of the schema, rows, values: what a database holds, however it lies there.
+//! Objects of the schema, rows, values: what a database holds, however it is stored.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use crate::dbfile::space::{self, Space};
 use crate::dbfile::{Geometry, graft, header};
 use crate::testcase::{FILE_BYTES_MAX, TestCase};
 
-/// Most rows, and most values, that are tried one by one.
+/// Maximum number of rows, and of values, that are tried one by one.
 const PLACES_MAX: usize = 3000;
 
-/// Objects of the schema, with what only they use.
+/// Objects of the schema, with whatever only they use.
 pub(super) struct Objects;
 
 impl Pass for Objects {
@@ -41,7 +41,7 @@ impl Pass for Objects {
     }
 }
 
-/// Takes a row of the schema out and frees the pages of its b-tree.
+/// Removes a row of the schema and frees the pages of its b-tree.
 fn remove_object(image: &mut Vec<u8>, object: &SchemaRow) -> Option<()> {
     let geometry = Geometry::of(image);
     let row =
@@ -55,7 +55,7 @@ fn remove_object(image: &mut Vec<u8>, object: &SchemaRow) -> Option<()> {
     Some(())
 }
 
-/// The whole database written anew: row by row, or with its pages as they are.
+/// Rewrites the whole database: row by row, or with its pages as they are.
 pub(super) struct Rebuilt;
 
 impl Pass for Rebuilt {
@@ -79,7 +79,7 @@ impl Pass for Rebuilt {
             graft::graft(&mut Space::new(&mut new, 1 << 16), image, &objects, how, FILE_BYTES_MAX)?;
             let pages = Geometry::of(&new).pages;
             header::PAGE_COUNT.set(&mut new, pages);
-            // Nothing is won by a copy that is as large.
+            // A copy of the same size gains nothing.
             let is_smaller = weight(&new) < weight(image);
             *image = new;
             is_smaller.then_some(())
@@ -91,12 +91,12 @@ impl Pass for Rebuilt {
     }
 }
 
-/// Bytes that are not zero.
+/// Number of bytes that are not zero.
 fn weight(image: &[u8]) -> usize {
     image.iter().filter(|&&byte| byte != 0).count()
 }
 
-/// A database of one page with the header of `image`.
+/// A one-page database with the header of `image`.
 fn empty_like(image: &[u8]) -> Option<Vec<u8>> {
     let page_bytes = header::page_size(image)?;
     let mut new = image.get(..page_bytes)?.to_vec();
@@ -113,7 +113,7 @@ fn empty_like(image: &[u8]) -> Option<Vec<u8>> {
 /// Rows of tables and entries of indexes.
 pub(super) struct Rows;
 
-/// Root pages but that of the schema, each once, with the number of rows.
+/// Root pages except the schema's, each once, with the number of rows.
 fn trees(image: &[u8]) -> Vec<(u32, usize)> {
     let geometry = Geometry::of(image);
     let mut roots: Vec<u32> = schema::rows(image)
@@ -157,7 +157,7 @@ impl Pass for Rows {
     }
 }
 
-/// Builds a b-tree anew without these rows.
+/// Rebuilds a b-tree without these rows.
 fn refill(image: &mut Vec<u8>, root: u32, out: Range<usize>) -> Option<()> {
     let geometry = Geometry::of(image);
     let kind = BtreePage::parse(image, &geometry, root)?.kind;
@@ -170,10 +170,10 @@ fn refill(image: &mut Vec<u8>, root: u32, out: Range<usize>) -> Option<()> {
     rows::fill_kind(&mut Space::new(image, 1 << 12), root, kind, &kept)
 }
 
-/// Values of rows made simple.
+/// Simplifies the values of rows.
 pub(super) struct Values;
 
-/// Each row with each column, and what its value may become.
+/// Each column of each row, and what its value may become.
 fn values(image: &[u8]) -> Vec<(Row, usize, Value)> {
     let geometry = Geometry::of(image);
     let mut places = Vec::new();

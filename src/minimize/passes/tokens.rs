@@ -6,7 +6,7 @@ use super::{Part, Pass, with_sql};
 use crate::sql::{self, Token, TokenKind};
 use crate::testcase::TestCase;
 
-/// Most tokens of a script whose tokens are tried one by one.
+/// Maximum number of tokens in a script whose tokens are tried one by one.
 const TOKENS_MAX: usize = 2000;
 
 /// Tokens.
@@ -40,10 +40,10 @@ impl Pass for Tokens {
     }
 }
 
-/// Literals made simple.
+/// Simplifies literals.
 pub(super) struct Literals;
 
-/// What a literal may become, simplest first; only what is simpler.
+/// The simpler literals that a literal may become, simplest first.
 fn simpler(token: &Token, text: &[u8]) -> Vec<Vec<u8>> {
     let literal = &text[token.range.clone()];
     let mut all: Vec<Vec<u8>> = match token.kind {
@@ -66,7 +66,7 @@ fn simpler(token: &Token, text: &[u8]) -> Vec<Vec<u8>> {
     all
 }
 
-/// Each literal with each thing that it may become.
+/// Each literal with each possible replacement.
 fn literals(text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
     let tokens = sql::tokenize(text);
     let each = tokens
@@ -99,7 +99,7 @@ impl Pass for Literals {
     }
 }
 
-/// Names made short, everywhere at once.
+/// Shortens names, everywhere at once.
 pub(super) struct Names;
 
 /// Names that are neither keywords nor short, each once.
@@ -119,7 +119,7 @@ fn long_names(text: &[u8]) -> Vec<Vec<u8>> {
     names
 }
 
-/// A short name that the script does not have.
+/// A short name that the script does not use.
 fn free_name(text: &[u8]) -> Vec<u8> {
     let tokens = sql::tokenize(text);
     let is_taken =
@@ -162,7 +162,7 @@ impl Pass for Names {
 /// Comments and superfluous white space.
 pub(super) struct Blanks;
 
-/// A statement a line, one space where there has to be one.
+/// One statement per line, a single space where one is required.
 fn tidy(text: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(text.len());
     for range in sql::statements(text) {
