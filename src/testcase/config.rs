@@ -1,15 +1,15 @@
-//! How the connection of a case is opened.
+//! How a case's connection is opened.
 //!
 //! One table, [`SETTINGS`], describes every setting: the codec, the printed form and the mutator read
-//! it, so that a new setting is one line here and its use in the engine.
+//! it, so a new setting takes one line here plus its use in the engine.
 
 use super::DecodeError;
 use super::envelope::Reader;
 use super::sparse::write_varint;
 use crate::dbfile::geometry::LOCK_BYTE;
 
-/// Names of the `sqlite3_db_config` toggles, by bit of [`Setting::Toggles`]. A set bit inverts
-/// SQLite's default (see [`crate::engine::sqlite`] for the defaults). The order is that of header
+/// Names of the `sqlite3_db_config` toggles, by their bit in [`Setting::Toggles`]. A set bit inverts
+/// SQLite's default (see [`crate::engine::sqlite`] for the defaults). The order follows header
 /// bytes 72..75 of a dbsqlfuzz case.
 pub const TOGGLE_NAMES: [&str; 14] = [
     "ENABLE_FKEY",
@@ -70,7 +70,7 @@ pub struct SettingSpec {
     pub setting: Setting,
     /// Its name in the printed form.
     pub name: &'static str,
-    /// The value of a case that does not say.
+    /// The value if a case does not set it.
     pub default: u32,
     /// Largest value; the smallest is `min`.
     pub max: u32,
@@ -89,7 +89,7 @@ const fn spec(
     SettingSpec { setting, name, default, max, min, about }
 }
 
-/// A limit of <https://sqlite.org/c3ref/limit.html>; 0 leaves the executor's own.
+/// A limit from <https://sqlite.org/c3ref/limit.html>; 0 keeps the executor's own.
 const fn limit(setting: Setting, name: &'static str, max: u32) -> SettingSpec {
     spec(setting, name, (0, 0, max), "sqlite3_limit(); 0 leaves the limit of the target")
 }
@@ -196,7 +196,7 @@ impl OpenConfig {
         self.get(setting) != 0
     }
 
-    /// Where the lock byte of the database lies, in bytes.
+    /// Offset of the database's lock byte, in bytes.
     pub fn lock_byte(&self) -> u32 {
         match self.get(Setting::PendingBytePage) {
             0 => LOCK_BYTE,
@@ -204,13 +204,13 @@ impl OpenConfig {
         }
     }
 
-    /// Sets a value; one outside the range becomes the nearest inside.
+    /// Sets a value, clamped to the setting's range.
     pub fn set(&mut self, setting: Setting, value: u32) {
         let spec = setting.spec();
         self.0[setting as usize] = value.clamp(spec.min, spec.max);
     }
 
-    /// This configuration with one value changed.
+    /// A copy of this configuration with one value changed.
     #[must_use]
     pub fn with(mut self, setting: Setting, value: u32) -> Self {
         self.set(setting, value);

@@ -4,8 +4,8 @@
 //! case    := image [ "\n--\n" sql ]            the separator counts only if a byte follows it
 //! image   := ( hexdigit | "[" hexdigit* "]" | any-other-byte )*
 //! ```
-//! Every hexadecimal digit anywhere is half a byte, `[HEX]` moves the cursor, all other bytes mean
-//! nothing. The image ends at the last byte written, rounded up to 4096, but a last byte at an exact
+//! Every hexadecimal digit, wherever it is, is half a byte; `[HEX]` moves the cursor; all other bytes are
+//! ignored. The image ends at the last byte written, rounded up to 4096, but a last byte at an exact
 //! multiple of 4096 does not extend it. Header bytes 72..75 and 76..79 carry settings, and a header
 //! that asks for WAL mode is changed to ask for a rollback journal: the form has no place for a WAL.
 //!
@@ -14,19 +14,19 @@
 use super::config::TOGGLE_NAMES;
 use super::{DecodeError, FILE_BYTES_MAX, FileName, FileSet, OpenConfig, Script, Setting, TestCase};
 
-/// Between image and SQL.
+/// Separates the image from the SQL.
 const SEPARATOR: &[u8] = b"\n--\n";
-/// The first four bytes of a database file as hexadecimal digits.
+/// The first four bytes of a database file, in hexadecimal.
 const FIRST_DIGITS: &[u8; 8] = b"53514c69";
-/// The unit of the size of an image in bytes.
+/// An image's size is a multiple of this many bytes.
 const SIZE_UNIT: usize = 4096;
 /// Header offsets of the settings.
 const TOGGLES_AT: usize = 72;
 const OPTIMIZATIONS_AT: usize = 76;
-/// Header offsets of the write and read format; 2 is WAL.
+/// Header offsets of the write and read format versions; 2 means WAL.
 const FORMAT_AT: std::ops::Range<usize> = 18..20;
 
-/// True if fuzzcheck would take `bytes` for a case of this form.
+/// True if fuzzcheck would take `bytes` to be a case in this form.
 pub fn looks_like(bytes: &[u8]) -> bool {
     if bytes.len() > SEPARATOR.len() && bytes.starts_with(SEPARATOR) {
         return true;
@@ -38,8 +38,8 @@ pub fn looks_like(bytes: &[u8]) -> bool {
 /// Reads a case.
 ///
 /// # Errors
-/// [`DecodeError::DatabaseTooLarge`] where a digit lies beyond [`FILE_BYTES_MAX`]; SQLite's
-/// fuzzcheck passes over such a case.
+/// [`DecodeError::DatabaseTooLarge`] if a digit lies beyond [`FILE_BYTES_MAX`]; SQLite's
+/// fuzzcheck skips such a case.
 pub fn read(bytes: &[u8]) -> Result<TestCase, DecodeError> {
     let (mut image, used) = read_image(bytes)?;
     let mut case = TestCase { sql: Script::new(&bytes[used..]), ..TestCase::default() };
@@ -53,7 +53,7 @@ pub fn read(bytes: &[u8]) -> Result<TestCase, DecodeError> {
     Ok(case)
 }
 
-/// The settings that the header of an image of at least 80 bytes carries.
+/// The settings in the header of an image of at least 80 bytes.
 fn settings_in(image: &[u8]) -> OpenConfig {
     let number = |at: usize| {
         let bytes = image[at..at + 4].try_into().expect("four bytes");
@@ -65,7 +65,7 @@ fn settings_in(image: &[u8]) -> OpenConfig {
         .with(Setting::OptimizationsOff, number(OPTIMIZATIONS_AT))
 }
 
-/// Decodes the image; returns it with the number of bytes read, separator included.
+/// Decodes the image; also returns the number of bytes read, including the separator.
 fn read_image(bytes: &[u8]) -> Result<(Vec<u8>, usize), DecodeError> {
     let mut image = Vec::new();
     let mut size = 0;
@@ -113,7 +113,7 @@ fn write_byte(image: &mut Vec<u8>, size: &mut usize, at: usize, byte: u8) -> Res
     Ok(())
 }
 
-/// Reads `[HEX]` at the start of `bytes`: the offset, which wraps, and the length of the whole.
+/// Reads `[HEX]` at the start of `bytes`: the offset, which wraps, and the length of the whole token.
 fn read_offset(bytes: &[u8]) -> Option<(u32, usize)> {
     let mut offset = 0_u32;
     for (i, &byte) in bytes.iter().enumerate().skip(1) {
@@ -131,7 +131,7 @@ fn read_offset(bytes: &[u8]) -> Option<(u32, usize)> {
 pub struct Written {
     /// The text.
     pub text: Vec<u8>,
-    /// What the form could not carry. If empty, [`read`] gives the same case again.
+    /// What this form could not carry. If empty, [`read`] returns the same case.
     pub losses: Vec<&'static str>,
 }
 
@@ -155,7 +155,7 @@ pub fn write(case: &TestCase) -> Written {
     Written { text, losses }
 }
 
-/// The image as it will be read back: padded, with the settings in its header.
+/// The image as it will be read back: padded, and with the settings in its header.
 fn prepare_image(image: &[u8], config: &OpenConfig, losses: &mut Vec<&'static str>) -> Vec<u8> {
     let mut image = image.to_vec();
     let padded = image.len().next_multiple_of(SIZE_UNIT).min(FILE_BYTES_MAX);
@@ -188,7 +188,7 @@ fn write_image(image: &[u8], text: &mut Vec<u8>) {
     let last = image.len() - 1;
     for (i, line) in image.chunks(LINE_BYTES).enumerate() {
         let start = i * LINE_BYTES;
-        // The last byte is written even if it is zero: it gives the image its size.
+        // The last byte is written even if it is zero, because it determines the image's size.
         let is_last = start + line.len() > last;
         if line.iter().all(|&byte| byte == 0) && !is_last {
             continue;

@@ -1,4 +1,4 @@
-//! A case as a person reads it.
+//! The human-readable form of a case.
 
 use std::fmt::{self, Write as _};
 
@@ -34,7 +34,7 @@ impl fmt::Display for Readable<'_> {
     }
 }
 
-/// The operations in their order, each with the statement that it takes.
+/// The operations in order, each with the statement it takes.
 fn write_operations(case: &TestCase, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let text = case.sql.as_bytes();
     let mut statements = sql::statements(text);
@@ -80,7 +80,7 @@ fn write_settings(config: &OpenConfig, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     Ok(())
 }
 
-/// Text with everything that is not printable UTF-8, a line end or a tab as `\xNN`.
+/// Text in which everything but printable UTF-8, line ends and tabs is written as `\xNN`.
 pub fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

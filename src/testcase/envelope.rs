@@ -1,4 +1,4 @@
-//! The binary form of a case: compact, versioned, and read even when damaged.
+//! The binary form of a case: compact, versioned, and readable even when damaged.
 //!
 //! ```text
 //! envelope := MAGIC version:u8 section*
@@ -7,21 +7,21 @@
 //!   'F'  faults:      Fault*, postcard                  see `FaultPlan`
 //!   'O'  operations:  Operation*, postcard              see `Operations`
 //!   'P'  schedules:   seed:LEB128*                      see `Schedules`
-//!   'D'  one file:    name-length:u8 name, then its content with runs of zeros left out
+//!   'D'  one file:    name-length:u8 name, then its content without runs of zeros
 //!   'S'  SQL text
 //! ```
-//! Sections stand in this order, files by name; a part that is empty or has its default is absent.
-//! *postcard* is the format of that name (<https://postcard.jamesmunns.com>): enum variants by number, in the order of
-//! their declaration. So new variants come last, and a variant keeps its fields.
+//! Sections come in this order, files sorted by name; a part that is empty or has its default value is omitted.
+//! *postcard* is the format of that name (<https://postcard.jamesmunns.com>): it numbers enum variants in declaration
+//! order. So new variants are added at the end, and a variant's fields never change.
 //!
 //! # Versions
 //! Version 1 has no operations and no schedules; its faults, which nothing ever injected, are (kind, value, value, value) in
-//! LEB128. An envelope has the lowest version that can say what is in it, so that a case keeps the bytes, and the
-//! identity, that it had before there was a version 2.
+//! LEB128. An envelope uses the lowest version that can express its content, so a case keeps the bytes, and hence the
+//! identity, it had before version 2 existed.
 //!
-//! The lenient reader takes sections in any order, skips unknown ones and cuts what runs over its
-//! end: libFuzzer's own mutations and other engines leave such bytes, and a case lost to them would
-//! be a run wasted.
+//! The lenient reader takes sections in any order, skips unknown ones and truncates those that run past the
+//! end: libFuzzer's own mutations and other engines produce such bytes, and rejecting the case would waste
+//! a run.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +30,7 @@ use super::{CASE_BYTES_MAX, DecodeError, FaultPlan, FileName, OpenConfig, Script
 use super::{Operations, Schedules};
 use super::{sparse, sparse::write_varint};
 
-/// First bytes of an envelope. Not valid UTF-8, so that no SQL text begins this way.
+/// First bytes of an envelope. Not valid UTF-8, so no SQL text begins this way.
 pub const MAGIC: [u8; 4] = *b"\x89TDM";
 /// The latest version.
 pub const VERSION: u8 = 2;
@@ -84,7 +84,7 @@ fn write_section(tag: u8, payload: &mut Vec<u8>, out: &mut Vec<u8>) {
     out.append(payload);
 }
 
-/// Appends an item of a list to a section.
+/// Appends a list item to a section.
 pub(super) fn write_item(item: &impl Serialize, out: &mut Vec<u8>) {
     out.extend(postcard::to_allocvec(item).expect("plain data serializes"));
 }
@@ -150,7 +150,7 @@ enum Mode {
     Lenient,
 }
 
-/// A cursor that either refuses damage or makes the best of it.
+/// A cursor that either rejects damage or makes the best of it.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         self.at >= self.bytes.len()
     }
 
-    /// Passes over damage when lenient.
+    /// Ignores damage when lenient.
     pub(super) fn tolerate(&self, what: &'static str) -> Result<(), DecodeError> {
         match self.mode {
             Mode::Lenient => Ok(()),
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
         Ok(&rest[..available])
     }
 
-    /// The items up to the end, at most `count_max`. When lenient, the list ends where it is damaged.
+    /// The items up to the end, at most `count_max`. When lenient, the list ends at the first damaged item.
     pub(super) fn items<T: DeserializeOwned>(
         &mut self,
         count_max: usize,
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
-    /// A LEB128 number; longer ones than 64 bits are cut when lenient.
+    /// A LEB128 number; when lenient, one longer than 64 bits is truncated.
     pub(super) fn varint(&mut self, what: &'static str) -> Result<u64, DecodeError> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {

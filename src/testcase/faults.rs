@@ -1,7 +1,7 @@
-//! The faults that a case asks for.
+//! The faults that a case plans.
 //!
-//! Until an executor injects a kind of fault, a case that asks for it is reported as skipped, never run as if it had asked
-//! for nothing.
+//! If the executor cannot yet inject a kind of fault, a case that plans one is reported as skipped; it is never run as if
+//! it had planned none.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::DecodeError;
 use super::envelope::Reader;
 
-/// Most faults in a plan.
+/// Maximum number of faults in a plan.
 pub const FAULTS_MAX: usize = 64;
 
-/// How often a fault strikes.
+/// How often a fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lasts {
     /// Once.
     Once,
-    /// So many times in a row.
+    /// This many times in a row.
     Times(u32),
-    /// From then on.
+    /// Every time from then on.
     ForGood,
 }
 
@@ -29,11 +29,11 @@ pub enum Lasts {
 pub enum Phase {
     /// While the case runs, until power is lost.
     Run,
-    /// After power was lost: while SQLite recovers the database and afterwards.
+    /// After the power loss: while SQLite recovers the database, and afterwards.
     Recovery,
 }
 
-/// An operation on a file that can fail, after the methods of `sqlite3_io_methods` and `sqlite3_vfs`
+/// A file operation that can fail, named after the methods of `sqlite3_io_methods` and `sqlite3_vfs`
 /// (<https://sqlite.org/c3ref/io_methods.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names of SQLite's methods")]
@@ -80,12 +80,12 @@ pub enum FileRole {
     Temporary,
 }
 
-/// How an operation on a file fails.
+/// How a file operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IoError {
-    /// With the `SQLITE_IOERR_` of the operation.
+    /// With the operation's `SQLITE_IOERR_` code.
     Failed,
-    /// Half done: fewer bytes than asked for.
+    /// Partially: fewer bytes than requested.
     Short,
     /// SQLITE_FULL.
     Full,
@@ -118,15 +118,15 @@ pub enum Fault {
         /// When it is armed.
         phase: Phase,
     },
-    /// The `nth` such operation on a file of this role fails.
+    /// The `nth` operation of this kind on a file of this role fails.
     Io {
         /// What fails.
         operation: IoOperation,
-        /// On which files; on any, if none is named.
+        /// On which files; `None` means any.
         role: Option<FileRole>,
         /// How it fails.
         error: IoError,
-        /// Which operation of those.
+        /// Which of those operations.
         nth: u32,
         /// How often.
         lasts: Lasts,
@@ -137,9 +137,9 @@ pub enum Fault {
     PowerLoss {
         /// At which operation.
         at: Moment,
-        /// Seed of the choice which writes that were not synced survive.
+        /// Seed for choosing which unsynced writes survive.
         seed: u64,
-        /// log2 of the size in bytes of a sector, which is written whole or torn.
+        /// log2 of the sector size in bytes; a sector is written whole or torn.
         sector_log2: u8,
         /// When it is armed.
         phase: Phase,
@@ -147,8 +147,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A fault of an envelope of version 1: four numbers. The kinds of its I/O faults never got a meaning; they stand for
-    /// the operations in their order.
+    /// A fault from a version 1 envelope: four numbers. The kinds of its I/O faults were never given a meaning; they are
+    /// read as the operations in order.
     fn of_version_1(parts: [u64; 4]) -> Option<Self> {
         let [kind, a, b, c] = parts.map(|part| u32::try_from(part).unwrap_or(u32::MAX));
         let lasts = |times| match times {
@@ -209,13 +209,13 @@ impl fmt::Display for Lasts {
     }
 }
 
-/// Faults in the order in which they were planned, at most `FAULTS_MAX`. The empty plan leaves no
+/// Faults in the order they were planned, at most `FAULTS_MAX`. With an empty plan there is no
 /// fault layer in the path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FaultPlan(Vec<Fault>);
 
 impl FaultPlan {
-    /// The plan of these faults; those beyond `FAULTS_MAX` are left out.
+    /// A plan of these faults; those beyond `FAULTS_MAX` are dropped.
     pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
         Self(faults.into_iter().take(FAULTS_MAX).collect())
     }
@@ -225,7 +225,7 @@ impl FaultPlan {
         &self.0
     }
 
-    /// True for an undisturbed run.
+    /// True if no fault is planned.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -240,7 +240,7 @@ impl FaultPlan {
         reader.items(FAULTS_MAX, "a planned fault").map(Self)
     }
 
-    /// The plan of an envelope of version 1.
+    /// The plan of a version 1 envelope.
     pub(super) fn read_version_1(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut plan = Self::default();
         while !reader.is_empty() {

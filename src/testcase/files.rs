@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 
 /// Name of the main database.
 pub const MAIN_DB: &str = "main.db";
-/// Name of the write-ahead log of [`MAIN_DB`].
+/// Name of [`MAIN_DB`]'s write-ahead log.
 pub const WAL: &str = "main.db-wal";
-/// Name of the rollback journal of [`MAIN_DB`].
+/// Name of [`MAIN_DB`]'s rollback journal.
 pub const JOURNAL: &str = "main.db-journal";
 
-/// Largest file in bytes, that of dbsqlfuzz: 10,000,000. A longer one is cut.
+/// Maximum size of a file in bytes, the same as dbsqlfuzz's: 10,000,000. A longer file is truncated.
 pub const FILE_BYTES_MAX: usize = 10_000_000;
-/// Most bytes in all files of a case together: 32 MiB.
+/// Maximum total size of a case's files: 32 MiB.
 pub const FILES_BYTES_MAX: usize = 32 << 20;
-/// Most files in a case.
+/// Maximum number of files in a case.
 pub const FILES_MAX: usize = 16;
-/// Longest file name in bytes.
+/// Maximum length of a file name in bytes.
 pub const FILE_NAME_BYTES_MAX: usize = 64;
 
 /// The name of a file on the simulated disk: 1 to 64 of `A-Z a-z 0-9 _ . -`. Such a name needs no
-/// quoting in a path or a URI, and no host path can be written with it.
+/// quoting in a path or a URI, and cannot express a host path.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
@@ -42,7 +42,7 @@ impl From<FileName> for String {
 }
 
 impl FileName {
-    /// The name, if it is one.
+    /// The name, if it is valid.
     pub fn new(name: &str) -> Option<Self> {
         let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
         (!name.is_empty() && name.len() <= FILE_NAME_BYTES_MAX && name.bytes().all(valid))
@@ -82,14 +82,14 @@ impl fmt::Debug for FileName {
     }
 }
 
-/// Files by name: at most `FILES_MAX`, each of at most [`FILE_BYTES_MAX`] bytes, together of at
+/// Files by name: at most `FILES_MAX`, each at most [`FILE_BYTES_MAX`] bytes, together at
 /// most `FILES_BYTES_MAX`.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct FileSet(BTreeMap<FileName, Vec<u8>>);
 
 impl FileSet {
-    /// Adds or replaces a file. Returns `false` where something was lost to the limits: content
-    /// beyond them is cut off, and a new name beyond `FILES_MAX` files is refused.
+    /// Adds or replaces a file. Returns `false` if something was lost to the limits: content
+    /// beyond them is truncated, and a new name beyond `FILES_MAX` files is rejected.
     pub fn insert(&mut self, name: FileName, mut content: Vec<u8>) -> bool {
         if self.0.len() >= FILES_MAX && !self.0.contains_key(&name) {
             return false;
@@ -117,7 +117,7 @@ impl FileSet {
         self.get(MAIN_DB)
     }
 
-    /// Replaces the content of `name` by what `edit` makes of it. A missing file is left missing.
+    /// Replaces the content of `name` with the result of `edit`. A missing file stays missing.
     pub fn edit(&mut self, name: &FileName, edit: impl FnOnce(&mut Vec<u8>)) {
         if let Some(mut content) = self.0.remove(name) {
             edit(&mut content);
@@ -125,7 +125,7 @@ impl FileSet {
         }
     }
 
-    /// All files in the order of their names.
+    /// All files, ordered by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&FileName, &[u8])> {
         self.0.iter().map(|(name, content)| (name, content.as_slice()))
     }
@@ -140,7 +140,7 @@ impl FileSet {
         self.0.is_empty()
     }
 
-    /// Bytes of all files together.
+    /// Total size of all files in bytes.
     pub fn total_bytes(&self) -> usize {
         self.0.values().map(Vec::len).sum()
     }

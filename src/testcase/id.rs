@@ -5,17 +5,17 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of an encoded case; prints as 64 lower-case hexadecimal digits.
+/// SHA-256 of an encoded case; printed as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CaseId([u8; 32]);
 
 impl CaseId {
-    /// The identity of the case that encodes as `encoded`.
+    /// The identity of the case whose encoding is `encoded`.
     pub fn of_encoded(encoded: &[u8]) -> Self {
         Self(Sha256::digest(encoded).into())
     }
 
-    /// The identity with these bytes.
+    /// The identity consisting of these bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -1,7 +1,7 @@
 //! The test case: everything that one run of SQLite depends on, as plain data.
 //!
-//! A [`TestCase`] holds *artefacts* (files, SQL text, settings, planned faults), never the entropy
-//! of a generator, so that a case means the same after every change to generators and mutators.
+//! A [`TestCase`] holds *artefacts* (files, SQL text, settings, planned faults), never a generator's
+//! entropy, so a case keeps its meaning when generators and mutators change.
 //!
 //! # Forms
 //! | form | recognised by | reader | writer |
@@ -12,8 +12,8 @@
 //! | SQL text | anything else | [`TestCase::from_sql`] | the text itself |
 //!
 //! [`TestCase::decode`] is total: any bytes are a case, because libFuzzer, other engines and users'
-//! seed folders hand over anything. [`TestCase::decode_strict`] is for files that a person names:
-//! there a damaged envelope is an error, not a guess.
+//! seed folders can supply anything. [`TestCase::decode_strict`] is for files named by a person:
+//! there a damaged envelope is an error; nothing is guessed.
 //!
 //! # Invariants
 //! * `decode(encode(x)) == x`.
@@ -47,23 +47,23 @@ pub use rich_schema::RICH_SCHEMA;
 pub use script::Script;
 pub use sparse::nonzero_runs;
 
-/// Longest input that the strict decoder accepts, in bytes; larger files are refused by name rather
-/// than read into memory.
+/// Longest input that the strict decoder accepts, in bytes; larger files are rejected by name instead
+/// of being read into memory.
 pub const CASE_BYTES_MAX: usize = 32 << 20;
 
-/// One case: the files that exist before SQLite opens, the SQL that runs, how connections are opened, who runs what, and
-/// the faults injected on the way.
+/// One case: the files that exist before SQLite opens, the SQL to run, how connections are opened, which connection runs
+/// what, and the faults injected along the way.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct TestCase {
-    /// Database, `-wal`, `-journal` and further files.
+    /// Database, `-wal`, `-journal` and other files.
     pub files: FileSet,
     /// The SQL script, as bytes.
     pub sql: Script,
     /// How connections are opened.
     pub config: OpenConfig,
-    /// What is done beyond running the script on one connection.
+    /// What to do beyond running the script on one connection.
     pub operations: Operations,
-    /// Schedules under which the operations are done; empty for the order in which they are written.
+    /// Schedules for running the operations; if empty, they run in the order written.
     pub schedules: Schedules,
     /// Faults to inject; empty for an undisturbed run.
     pub faults: FaultPlan,
@@ -81,7 +81,7 @@ pub enum DecodeError {
         /// Size of the input in bytes.
         bytes: u64,
     },
-    /// An envelope of a later format.
+    /// An envelope in a later version of the format.
     #[error("the envelope has version {found}; this build reads versions up to {}", envelope::VERSION)]
     UnsupportedVersion {
         /// The version byte found.
@@ -103,7 +103,7 @@ pub enum DecodeError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// dbsqlfuzz text whose image would pass [`FILE_BYTES_MAX`].
+    /// dbsqlfuzz text whose image would exceed [`FILE_BYTES_MAX`].
     #[error("the dbsqlfuzz text writes beyond byte {FILE_BYTES_MAX} of the database")]
     DatabaseTooLarge,
 }
@@ -122,7 +122,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The form that `bytes` are taken to be in.
+    /// The form in which `bytes` are read.
     pub fn of(bytes: &[u8]) -> Self {
         if bytes.starts_with(&envelope::MAGIC) {
             Self::Envelope
@@ -149,7 +149,7 @@ impl TestCase {
         case
     }
 
-    /// Decodes any bytes. Damaged envelopes give what can be read of them. Time and memory are
+    /// Decodes any bytes. From a damaged envelope, it takes what can be read. Time and memory are
     /// linear in the input plus the files that it describes, which [`FileSet`] bounds.
     pub fn decode(bytes: &[u8]) -> Self {
         match Form::of(bytes) {
@@ -160,10 +160,10 @@ impl TestCase {
         }
     }
 
-    /// Decodes a file that a person named.
+    /// Decodes a file named by a person.
     ///
     /// # Errors
-    /// [`DecodeError`] where the input is empty, too large, or a damaged envelope.
+    /// [`DecodeError`] if the input is empty, too large, or a damaged envelope.
     pub fn decode_strict(bytes: &[u8]) -> Result<Self, DecodeError> {
         if bytes.is_empty() {
             return Err(DecodeError::Empty);
@@ -184,7 +184,7 @@ impl TestCase {
         self.operations.follow(&before, &self.sql);
     }
 
-    /// Encodes as an envelope. The same case gives the same bytes.
+    /// Encodes the case as an envelope. Equal cases give equal bytes.
     pub fn encode(&self) -> Vec<u8> {
         envelope::write(self)
     }
@@ -202,7 +202,7 @@ impl fmt::Debug for TestCase {
 }
 
 /// Decoding *is* the `Arbitrary` implementation, so that `cargo fuzz fmt` and libFuzzer's crash
-/// output print the case and not its bytes.
+/// output print the case instead of its bytes.
 impl<'a> Arbitrary<'a> for TestCase {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let n = u.len();

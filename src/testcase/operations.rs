@@ -1,14 +1,14 @@
 //! What a case does beyond running its script on one connection.
 //!
-//! The SQL of a case is one text, its [`Script`], whichever connection runs it: mutators, minimiser, traces and reports all
-//! refer to statements by their place in it. Operations say who runs which: [`Operation::Run`] and [`Operation::Prepare`]
-//! each take the *next* statement. Statements that no operation takes run at the end, on connection 0. So a case without
-//! operations is what it always was, a script on one connection. When the script is edited, [`Operations::follow`] keeps
+//! The SQL of a case is one text, its [`Script`], whichever connection runs it: mutators, the minimiser, traces and reports
+//! all refer to statements by their position in it. Operations say which connection runs which statement:
+//! [`Operation::Run`] and [`Operation::Prepare`] each take the *next* statement. Statements that no operation takes run at the end, on connection 0. So a case without
+//! operations is still a script on one connection. When the script is edited, [`Operations::follow`] keeps
 //! operations and statements together.
 //!
-//! No operation needs preparation: a connection is opened on the main database when it is first used, and an operation on a
+//! No operation needs setting up: a connection is opened on the main database when it is first used, and an operation on a
 //! statement, blob or backup that does not exist does nothing. Identifiers beyond the limits below wrap around. So no edit
-//! makes a list of operations invalid.
+//! can make a list of operations invalid.
 
 mod display;
 
@@ -18,55 +18,55 @@ use super::envelope::Reader;
 use super::{DecodeError, FileName, Script};
 use crate::sql;
 
-/// Most operations in a case.
+/// Maximum number of operations in a case.
 pub const OPERATIONS_MAX: usize = 256;
-/// Connections that a case may have open at a time.
+/// Maximum number of connections a case has open at once.
 pub const CONNECTIONS_MAX: u8 = 4;
-/// Prepared statements that a case may hold at a time.
+/// Maximum number of prepared statements a case holds at once.
 pub const STATEMENTS_MAX: u8 = 8;
 
-/// A value that is bound to a parameter.
+/// A value to bind to a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bound {
     /// NULL.
     Null,
     /// An integer.
     Integer(i64),
-    /// A floating-point number, as its bits.
+    /// The bits of a floating-point number.
     Real(u64),
-    /// A text; not necessarily UTF-8.
+    /// Text; not necessarily UTF-8.
     Text(Vec<u8>),
     /// A blob.
     Blob(Vec<u8>),
-    /// A blob of so many zeros (`sqlite3_bind_zeroblob`).
+    /// A blob of this many zeros (`sqlite3_bind_zeroblob`).
     ZeroBlob(u32),
 }
 
 /// Modes of `sqlite3_wal_checkpoint_v2` (<https://sqlite.org/c3ref/wal_checkpoint_v2.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CheckpointMode {
-    /// As much as is possible without waiting.
+    /// As much as possible without waiting.
     Passive,
     /// All frames.
     Full,
-    /// All frames, and the next writer starts the log again.
+    /// All frames, and the next writer restarts the log.
     Restart,
     /// The same, and the log is truncated.
     Truncate,
 }
 
-/// What the conflict handler of `sqlite3changeset_apply` answers (<https://sqlite.org/session/c_changeset_abort.html>).
+/// What the conflict handler of `sqlite3changeset_apply` returns (<https://sqlite.org/session/c_changeset_abort.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnConflict {
     /// Skips the change.
     Omit,
-    /// Makes the change where that is allowed, and else skips it.
+    /// Replaces the conflicting row where that is allowed, otherwise skips the change.
     Replace,
-    /// Gives up.
+    /// Aborts.
     Abort,
 }
 
-/// One step of a case; see the module.
+/// One step of a case; see the module documentation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     missing_docs,
@@ -75,11 +75,11 @@ pub enum OnConflict {
 pub enum Operation {
     /// Runs the next statement of the script to its end.
     Run { connection: u8 },
-    /// Prepares the next statement of the script and keeps it, in place of what `statement` was.
+    /// Prepares the next statement of the script and keeps it as `statement`, replacing the previous one.
     Prepare { connection: u8, statement: u8 },
     /// Resets a statement and binds a value to the parameter of this number, counted from 1.
     Bind { statement: u8, parameter: u16, value: Bound },
-    /// Steps a statement for so many rows, 0 for all, and leaves it where it is.
+    /// Steps a statement for this many rows, 0 for all, and leaves it there.
     Step { statement: u8, rows: u32 },
     /// Resets a statement; its bindings stay unless they are cleared.
     Reset { statement: u8, clears_bindings: bool },
@@ -91,13 +91,13 @@ pub enum Operation {
     Close { connection: u8 },
     /// Begins a backup of the main database of one connection into that of another.
     BackupStart { from: u8, to: u8 },
-    /// Copies so many pages; a negative number copies all.
+    /// Copies this many pages; a negative number copies all.
     BackupStep { to: u8, pages: i32 },
     /// Ends the backup into `to`.
     BackupFinish { to: u8 },
     /// Opens a value for incremental I/O; each connection has at most one open.
     BlobOpen { connection: u8, table: String, column: String, row: i64, is_writable: bool },
-    /// Reads so many bytes of it.
+    /// Reads this many bytes from it.
     BlobRead { connection: u8, offset: i32, bytes: i32 },
     /// Writes into it.
     BlobWrite { connection: u8, offset: i32, content: Vec<u8> },
@@ -105,25 +105,25 @@ pub enum Operation {
     BlobReopen { connection: u8, row: i64 },
     /// Closes it.
     BlobClose { connection: u8 },
-    /// Takes a copy of the main database (`sqlite3_serialize`). A case has one such copy at a time.
+    /// Takes a copy of the main database (`sqlite3_serialize`). A case holds only one such copy at a time.
     Serialize { connection: u8 },
-    /// Gives a connection the copy in place of its main database (`sqlite3_deserialize`).
+    /// Replaces a connection's main database with the copy (`sqlite3_deserialize`).
     Deserialize { connection: u8, is_read_only: bool },
     /// Checkpoints the write-ahead logs of all databases of a connection.
     Checkpoint { connection: u8, mode: CheckpointMode },
     /// Records the changes of all tables of the main database; each connection has at most one such session.
     SessionStart { connection: u8 },
-    /// Takes what the session of a connection recorded, as a changeset or a patchset. A case has one at a time.
+    /// Takes what a connection's session recorded, as a changeset or a patchset. A case holds only one at a time.
     SessionTake { connection: u8, is_patchset: bool },
     /// Inverts the changeset.
     SessionInvert,
     /// Applies the changeset.
     SessionApply { connection: u8, on_conflict: OnConflict },
-    /// Ends the session of a connection.
+    /// Ends a connection's session.
     SessionEnd { connection: u8 },
-    /// The machine loses power: all connections are gone; the files are left as they are, with every write that was made.
+    /// The machine loses power: all connections are gone; the files stay as they are, including every write made so far.
     PowerCut,
-    /// The clock moves on.
+    /// The clock advances.
     PassTime { milliseconds: u32 },
 }
 
@@ -142,12 +142,12 @@ impl Operation {
     }
 }
 
-/// Operations in the order in which they are done, at most [`OPERATIONS_MAX`].
+/// Operations in the order they run, at most [`OPERATIONS_MAX`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Operations(Vec<Operation>);
 
 impl Operations {
-    /// These operations; those beyond [`OPERATIONS_MAX`] are left out.
+    /// These operations; those beyond [`OPERATIONS_MAX`] are dropped.
     pub fn new(operations: impl IntoIterator<Item = Operation>) -> Self {
         Self(operations.into_iter().take(OPERATIONS_MAX).collect())
     }
@@ -157,19 +157,19 @@ impl Operations {
         &self.0
     }
 
-    /// True for a case that is a script on one connection.
+    /// True if the case is just a script on one connection.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Changes the operations as `edit` says.
+    /// Changes the operations with `edit`.
     pub fn edit(&mut self, edit: impl FnOnce(&mut Vec<Operation>)) {
         edit(&mut self.0);
         self.0.truncate(OPERATIONS_MAX);
     }
 
-    /// Keeps operations and statements together when the script `before` becomes `after`: what took a statement that is
-    /// gone goes, and a new statement runs on the connection of the one before it.
+    /// Keeps operations and statements together when the script `before` becomes `after`: an operation whose statement
+    /// is gone is removed, and a new statement runs on the same connection as the one before it.
     pub fn follow(&mut self, before: &Script, after: &Script) {
         if self.is_empty() || before == after {
             return;
@@ -209,16 +209,16 @@ impl Operations {
     }
 }
 
-/// Seeds of schedules under which a case is run, one after the other, at most `SCHEDULES_MAX`. A case without any runs its
-/// operations in the order in which they are written.
+/// Seeds of the schedules under which a case runs, one after the other, at most `SCHEDULES_MAX`. A case without any runs
+/// its operations in the order written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schedules(Vec<u64>);
 
-/// Most schedules of a case.
+/// Maximum number of schedules in a case.
 pub const SCHEDULES_MAX: usize = 16;
 
 impl Schedules {
-    /// Of these seeds; those beyond `SCHEDULES_MAX` are left out.
+    /// Schedules with these seeds; those beyond `SCHEDULES_MAX` are dropped.
     pub fn new(seeds: impl IntoIterator<Item = u64>) -> Self {
         Self(seeds.into_iter().take(SCHEDULES_MAX).collect())
     }
@@ -228,7 +228,7 @@ impl Schedules {
         &self.0
     }
 
-    /// True for a case that runs in the order in which it is written.
+    /// True if the case runs in the order written.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

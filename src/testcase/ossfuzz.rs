@@ -1,7 +1,7 @@
-//! Inputs of SQLite's OSS-Fuzz target (`test/ossfuzz.c`): SQL text, with settings in front.
+//! Inputs of SQLite's OSS-Fuzz target (`test/ossfuzz.c`): SQL text, preceded by settings.
 //!
-//! Where the second byte is a line end, the first holds settings: bit 0 switches foreign keys on, bits
-//! 1 to 7 are the most rows that a statement returns.
+//! If the second byte is a line end, the first holds settings: bit 0 enables foreign keys, bits
+//! 1 to 7 limit the number of rows a statement returns.
 
 use super::{Form, Setting, TestCase};
 

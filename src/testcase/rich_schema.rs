@@ -1,7 +1,7 @@
-//! A schema with something of everything, for cases that are SQL only.
+//! A schema with a bit of everything, for cases that are only SQL.
 
-/// Creates the rich schema. Cases refer to it by a setting, so this text is frozen (a test holds its
-/// digest): a change would give kept cases another meaning. A richer schema gets a number of its own.
+/// Creates the rich schema. Cases refer to it by a setting, so this text is frozen (a test checks its
+/// digest): a change would alter the meaning of stored cases. A richer schema would get its own number.
 pub const RICH_SCHEMA: &str = "\
 PRAGMA page_size=1024;
 CREATE TABLE t0(a INTEGER PRIMARY KEY, b TEXT, c REAL, d BLOB, e);

@@ -1,7 +1,7 @@
 //! The SQL script of a case.
 
-/// SQL text as bytes: not necessarily UTF-8, never with a NUL byte (SQLite's interfaces end there,
-/// so bytes behind a NUL could not matter).
+/// SQL text as bytes: not necessarily UTF-8, never with a NUL byte (SQLite's interfaces stop there,
+/// so bytes after a NUL could not matter).
 #[derive(Clone, PartialEq, Eq, Default, Hash)]
 pub struct Script(Vec<u8>);
 

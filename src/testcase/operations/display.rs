@@ -1,4 +1,4 @@
-//! Operations as a person reads them.
+//! The human-readable form of operations.
 
 use std::fmt;
 
