@@ -1,7 +1,7 @@
 //! Targets and oracles from other crates.
 //!
-//! A program has one registry. Tandem's programs have that of Tandem; your own crate passes another to
-//! `fuzzcheck::main` and to [`crate::libfuzzer_target!`], and gets all of Tandem with its targets and oracles:
+//! A program has one registry. Tandem's programs use Tandem's; your own crate passes another to
+//! `fuzzcheck::main` and to [`crate::libfuzzer_target!`], and gets all of Tandem plus its own targets and oracles:
 //!
 //! ```
 //! use tandem::engine::Observation;
@@ -38,7 +38,7 @@ use std::sync::OnceLock;
 use crate::oracles::{self, Entry};
 use crate::targets::{self, Target};
 
-/// Targets and oracles of a program.
+/// A program's targets and oracles.
 pub struct Registry {
     targets: Vec<&'static Target>,
     oracles: Vec<&'static Entry>,
@@ -61,19 +61,19 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// Of the crate in the folder `env!("CARGO_MANIFEST_DIR")`, a member of Tandem's workspace. Where it is named, its
-    /// program, which calls `fuzzcheck::main`, can be built with each build's sanitizers, and its targets, binaries that are
-    /// named after them, as fuzz targets: without its default features, so that what the program needs besides is left out.
+    /// Names the folder, `env!("CARGO_MANIFEST_DIR")`, of the registry's crate, a member of Tandem's workspace. Then the
+    /// crate's program, which calls `fuzzcheck::main`, can be built with each build's sanitizers, and its targets, binaries
+    /// named after them, as fuzz targets: without default features, which leaves out whatever else the program needs.
     #[must_use]
     pub fn package(mut self, folder: &'static str) -> Self {
         self.package = Some(Path::new(folder));
         self
     }
 
-    /// With a target of one's own.
+    /// Adds a target of your own.
     ///
     /// # Panics
-    /// Its name is taken, or holds something else than `[a-z0-9_]`: it is that of a file, too.
+    /// If its name is taken, or contains anything but `[a-z0-9_]`: it is also used as a file name.
     #[must_use]
     pub fn target(mut self, target: &'static Target) -> Self {
         check(target.name, self.targets.iter().map(|known| known.name));
@@ -81,7 +81,7 @@ impl Registry {
         self
     }
 
-    /// With an oracle of one's own, which judges every case of every target after those that are there:
+    /// Adds an oracle of your own, which judges every case of every target after the existing ones:
     /// [`crate::oracle!`] makes one.
     ///
     /// # Panics
@@ -103,10 +103,10 @@ impl Registry {
         &self.oracles
     }
 
-    /// Makes it that of this process.
+    /// Makes it this process's registry.
     ///
     /// # Panics
-    /// The process has one, or has asked for a target or an oracle before.
+    /// If the process already has one, or has already asked for a target or an oracle.
     pub fn install(self) {
         let is_first = targets::set_all(self.targets)
             && oracles::set_all(self.oracles)
@@ -121,8 +121,8 @@ fn check(name: &str, mut known: impl Iterator<Item = &'static str>) {
     assert!(known.all(|other| other != name), "the name `{name}` is taken");
 }
 
-/// Defines a libFuzzer target: everything that a file in `fuzz/fuzz_targets/` needs but its
-/// `#![no_main]`. A target or oracles of another crate come with the [`crate::Registry`] that holds them.
+/// Defines a libFuzzer target: everything a file in `fuzz/fuzz_targets/` needs except
+/// `#![no_main]`. For a target or oracles from another crate, pass the [`crate::Registry`] that holds them.
 #[macro_export]
 macro_rules! libfuzzer_target {
     ($target:path) => {
@@ -167,7 +167,7 @@ macro_rules! libfuzzer_target {
             fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) -> ::std::ffi::c_int;
         }
 
-        /// Takes the place of libFuzzer's own `main`.
+        /// Replaces libFuzzer's own `main`.
         #[unsafe(no_mangle)]
         extern "C" fn main(
             argc: ::std::ffi::c_int,

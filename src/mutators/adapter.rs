@@ -1,11 +1,11 @@
-//! Between libFuzzer's byte buffers and cases.
+//! Converts between libFuzzer's byte buffers and cases.
 //!
-//! # The contract of libFuzzer (`FuzzerMutate.cpp`)
-//! * Return a size from 1 to `max_size`; more is cut off silently, which breaks an envelope.
+//! # libFuzzer's contract (`FuzzerMutate.cpp`)
+//! * Return a size from 1 to `max_size`; anything beyond is cut off silently, which breaks an envelope.
 //! * Same data and seed: same result.
-//! * `max_size < size` asks for something smaller.
-//! * With a custom mutator in place, libFuzzer's dictionary and comparison hints act only through the
-//!   byte mutator that it lends.
+//! * `max_size < size` requests a smaller input.
+//! * With a custom mutator in place, libFuzzer's dictionary and comparison hints work only through the
+//!   byte mutator that it provides.
 
 use super::{Context, OperatorWeights, Outcome, crossover as cross};
 use crate::sql::vocabulary::Vocabulary;
@@ -16,30 +16,30 @@ pub const RAW: &str = "raw";
 /// The name under which a crossover is counted.
 pub const CROSSOVER: &str = "crossover";
 
-/// How inputs are read and which operators get how many turns.
+/// How inputs are read and how often each operator is used.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Reads any bytes as a case.
     pub decode: fn(&[u8]) -> TestCase,
-    /// Turns of the operators.
+    /// Weights of the operators.
     pub weights: OperatorWeights,
 }
 
 /// What [`mutate`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutation {
-    /// Bytes of the new input.
+    /// Size of the new input in bytes.
     pub size: usize,
     /// The operators that took part, in order; [`RAW`] for none of ours.
     pub operators: Vec<&'static str>,
 }
 
-/// Mutations that are tried until one fits.
+/// Maximum number of mutations tried until one fits.
 const ATTEMPTS_MAX: u64 = 16;
-/// Crossovers that libFuzzer asks for and gets, of 100. It would spend half of its turns on them; this
+/// Percentage of libFuzzer's crossover requests that are granted. It would spend half of its turns on them; this
 /// leaves about a sixth: 0.5 · 0.2 / (0.5 + 0.5 · 0.2).
 const CROSSOVER_PERCENT: u8 = 20;
-/// Mutations of the encoding itself, of 100: other engines' inputs look like their results.
+/// Percentage of mutations of the encoding itself: other engines' inputs look like their results.
 const RAW_PERCENT: u8 = 1;
 
 /// Mutates `data[..size]` in place to at most `max_size` bytes; the new size is 0 only if `max_size` is.
@@ -74,7 +74,7 @@ pub fn mutate(
     Mutation { size, operators: vec![RAW] }
 }
 
-/// The last resort: libFuzzer's own mutation of the bytes as they are.
+/// The last resort: libFuzzer's own mutation of the raw bytes.
 fn raw(
     data: &mut [u8],
     original: &[u8],
@@ -93,7 +93,7 @@ fn raw(
     1
 }
 
-/// Writes a mixture of two inputs to `out` and returns its size; 0 says that libFuzzer shall do
+/// Writes a mixture of two inputs to `out` and returns its size; 0 tells libFuzzer to do
 /// something else.
 pub fn crossover(
     decode: fn(&[u8]) -> TestCase,

@@ -3,7 +3,7 @@
 use super::{Context, Mutator, Outcome};
 use crate::testcase::{SETTINGS, Setting, TOGGLE_NAMES, TestCase};
 
-/// One setting gets its default, a boundary, or any value of its range.
+/// Sets one setting to its default, a boundary, or any value in its range.
 pub(super) struct SettingValue;
 
 impl Mutator for SettingValue {
@@ -27,7 +27,7 @@ impl Mutator for SettingValue {
     }
 }
 
-/// One `sqlite3_db_config` switch is inverted.
+/// Inverts one `sqlite3_db_config` switch.
 pub(super) struct Toggle;
 
 impl Mutator for Toggle {

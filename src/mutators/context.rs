@@ -36,7 +36,7 @@ impl<'a> Context<'a> {
         Self { rng, vocabulary, byte_mutator, size, size_max, used: Vec::new() }
     }
 
-    /// True where the case must become smaller: libFuzzer minimises a crash this way.
+    /// True if the case must become smaller: libFuzzer minimises a crash this way.
     pub fn is_shrinking(&self) -> bool {
         self.size_max < self.size
     }
@@ -55,8 +55,8 @@ impl<'a> Context<'a> {
         self.used.push(name);
     }
 
-    /// Changes `bytes` with libFuzzer's own mutations, which know its dictionary and what comparisons
-    /// asked for; they grow by at most `room`.
+    /// Changes `bytes` with libFuzzer's own mutations, which use its dictionary and the operands of
+    /// comparisons; `bytes` grow by at most `room`.
     pub fn mutate_bytes(&mut self, bytes: &mut Vec<u8>, room: usize) {
         let size = bytes.len();
         let size_max = size + room.min(self.room());
@@ -65,12 +65,12 @@ impl<'a> Context<'a> {
         bytes.truncate(new_size);
     }
 
-    /// True in `percent` of 100 cases.
+    /// True with a probability of `percent` in 100.
     pub fn chance(&mut self, percent: u8) -> bool {
         self.rng.u8(0..100) < percent
     }
 
-    /// An element; `None` of an empty slice.
+    /// A random element; `None` if the slice is empty.
     pub fn pick<'s, T>(&mut self, from: &'s [T]) -> Option<&'s T> {
         if from.is_empty() { None } else { Some(&from[self.rng.usize(0..from.len())]) }
     }
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
         Some(start..start + length)
     }
 
-    /// A number that is likely at some boundary of a field of `width` bytes, near `old`, or random.
+    /// A number that is likely to be at a boundary of a field of `width` bytes, near `old`, or random.
     pub fn number(&mut self, old: u64, width: usize) -> u64 {
         let bits = 8 * width.clamp(1, 8) as u32;
         let all = u64::MAX >> (64 - bits);

@@ -1,4 +1,4 @@
-//! Two cases become one.
+//! Combines two cases into one.
 
 use super::sql_statements::join;
 use super::{Context, db_graft, sql_tree};
@@ -6,7 +6,7 @@ use crate::dbfile::Geometry;
 use crate::sql;
 use crate::testcase::{FileName, JOURNAL, Script, Setting, TestCase, WAL};
 
-/// A mixture of `first` and `second`; nearer to `first`.
+/// A mixture of `first` and `second`; closer to `first`.
 pub(super) fn mix(first: &TestCase, second: &TestCase, context: &mut Context<'_>) -> TestCase {
     let mut case = first.clone();
     match context.rng.u8(0..11) {
@@ -63,7 +63,7 @@ fn splice(first: &Script, second: &Script, context: &mut Context<'_>) -> Script 
     join(head.chain(middle).chain(tail))
 }
 
-/// Puts a table of the second database, with all that belongs to it, into the first.
+/// Copies a table of the second database, with everything that belongs to it, into the first.
 fn graft_table(case: &mut TestCase, second: &TestCase, context: &mut Context<'_>) {
     let source = second.files.main().unwrap_or_default();
     case.files.edit(&FileName::main(), |image| {
@@ -71,7 +71,7 @@ fn graft_table(case: &mut TestCase, second: &TestCase, context: &mut Context<'_>
     });
 }
 
-/// Copies pages of the second database over those of the first, at the same numbers, where the page
+/// Copies pages of the second database over those of the first, at the same page numbers, if the page
 /// sizes agree.
 fn graft_pages(case: &mut TestCase, second: &TestCase, context: &mut Context<'_>) {
     let source = second.files.main().unwrap_or_default();

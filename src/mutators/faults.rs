@@ -1,11 +1,11 @@
-//! The fault plan and the seeds of schedules.
+//! The fault plan and the schedule seeds.
 
 use super::{Context, Mutator, Outcome};
 use crate::testcase::{
     Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase, Schedules, TestCase,
 };
 
-/// A fault is added, changed or removed.
+/// Adds, changes or removes a fault.
 pub(super) struct Plan;
 
 impl Mutator for Plan {
@@ -29,7 +29,7 @@ impl Mutator for Plan {
     }
 }
 
-/// Another seed for the schedule.
+/// Changes the seed of the schedule.
 pub(super) struct Schedule;
 
 impl Mutator for Schedule {

@@ -1,14 +1,15 @@
 //! Changing cases.
 //!
-//! Strategy: decode, repair what ancestors broke (now and then), edit the parts that SQLite reads, encode. A [`Mutator`] edits one kind of thing;
-//! the table [`MUTATORS`] gives each a weight among those of its part of the case, and a target weighs the parts.
+//! Strategy: decode, occasionally repair what ancestors broke, edit the parts that SQLite reads, encode. A [`Mutator`]
+//! edits one kind of thing; the table [`MUTATORS`] weights each among those for the same part of the case, and a target
+//! weights the parts.
 //! Database edits come in three modes: *consistent* (what depends on the edit is recomputed, which
-//! reaches deep code), *one lie* (all but one field is), and *raw*.
+//! reaches deep code), *one lie* (all but one field are), and *raw*.
 //!
-//! # Contract, held by the property tests of this module
+//! # Contract, checked by this module's property tests
 //! * Same case, seed, vocabulary and weights: same result.
 //! * [`Outcome::Mutated`] means that the case changed.
-//! * No panic, whatever the case: a panic here is filed against the input before.
+//! * No panic, whatever the case: a panic here is blamed on the previous input.
 //! * No engine, no clock, no files: a crash here would be saved with a half-mutated input.
 //! * Growth is bounded ([`Context::room`]); when [`Context::is_shrinking`], the case does not grow.
 #![expect(clippy::ptr_arg, reason = "one signature for all that edit an image: some change its length")]
@@ -58,23 +59,23 @@ use crate::testcase::TestCase;
 pub enum Outcome {
     /// The case changed.
     Mutated,
-    /// The case is as it was: the mutator found nothing to do.
+    /// The case is unchanged: the mutator found nothing to do.
     Skipped,
 }
 
 /// One kind of edit.
 pub trait Mutator: Sync {
-    /// False if [`Mutator::mutate`] would surely skip. Cheap; may be wrong in the other direction.
+    /// False if [`Mutator::mutate`] would certainly skip. Cheap; true is no guarantee that it will not.
     fn can_mutate(&self, case: &TestCase) -> bool;
 
     /// Edits the case.
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome;
 }
 
-/// What a mutator edits, as fine as one wants to switch off and measure.
+/// What a mutator edits, in the granularity at which mutators are switched off and measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
-    /// Statements of the script: out, twice, elsewhere, new ones.
+    /// Statements of the script: removed, duplicated, moved or added.
     Statement,
     /// Tokens of the script, whether it parses or not.
     Token,
@@ -82,7 +83,7 @@ pub enum Family {
     Tree,
     /// Pages: header, cells, pointers between them.
     Page,
-    /// Records and what is in their values.
+    /// Records and the content of their values.
     Record,
     /// Rows of `sqlite_schema`.
     Schema,
@@ -160,7 +161,7 @@ impl Part {
         [Self::Sql, Self::Database, Self::Config, Self::Operations, Self::Faults, Self::Joint];
 }
 
-/// How often a target turns to each part of a case.
+/// How often a target mutates each part of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weights {
     /// SQL text.
@@ -178,7 +179,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// A target that mutates nothing: the others say what they do mutate.
+    /// Weights for mutating nothing: targets override the parts they do mutate.
     pub const NONE: Self = Self { sql: 0, database: 0, config: 0, operations: 0, faults: 0, joint: 0 };
 
     fn of(&self, part: Part) -> u32 {
@@ -199,7 +200,7 @@ pub struct Entry {
     pub name: &'static str,
     /// Its family.
     pub family: Family,
-    /// Its weight among those that edit the same part of a case.
+    /// Its weight among the mutators of the same part of a case.
     pub weight: u32,
     /// The mutator.
     pub mutator: &'static dyn Mutator,
@@ -278,13 +279,13 @@ pub const MUTATORS: &[Entry] = &[
     entry("joint_sql_and_db", Family::Joint, 4, &joint::SqlAndDatabase),
 ];
 
-/// Most edits in one mutation.
+/// Maximum number of edits in one mutation.
 const EDITS_MAX: u32 = 4;
-/// Mutated scripts of which some statements are bound to their schema first, of 100.
+/// Percentage of mutated scripts in which some statements are first bound to their schema.
 const REPAIRED_PERCENT: u8 = 35;
-/// Mutated databases that are made to open first, of 100.
+/// Percentage of mutated databases that are first repaired so that they open.
 const REPAIRED_DATABASES_PERCENT: u8 = 50;
-/// Mutators that are tried before a mutation is given up.
+/// Number of mutators tried before a mutation is abandoned.
 const ATTEMPTS_MAX: u32 = 20;
 
 /// Applies one to a few edits, chosen by weight. When shrinking, only edits that make the case smaller.
@@ -294,7 +295,7 @@ pub fn mutate(case: &mut TestCase, weights: &OperatorWeights, context: &mut Cont
     }
     let before = case.sql.clone();
     let outcome = mutate_parts(case, weights, context);
-    // Operations that were mutated as well, and now fit less well, are mutants like any other.
+    // Operations that were mutated too, and now fit less well, are mutants like any other.
     case.operations.follow(&before, &case.sql);
     outcome
 }
@@ -323,8 +324,8 @@ fn mutate_parts(case: &mut TestCase, weights: &OperatorWeights, context: &mut Co
     outcome
 }
 
-/// Repairs what ancestors of the case broke before new edits are made to it. Corpora keep what is broken for the one
-/// thing that it showed; without this, most names would soon mean nothing, and most databases not open.
+/// Repairs what the case's ancestors broke before new edits are made. Corpora keep broken cases for the one
+/// thing they reached; without repair, most names would soon mean nothing, and most databases would not open.
 fn repair(case: &mut TestCase, weights: &OperatorWeights, context: &mut Context<'_>) -> Outcome {
     let mut outcome = Outcome::Skipped;
     if weights.has(Family::Tree) && context.chance(REPAIRED_PERCENT) {

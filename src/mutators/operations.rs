@@ -1,7 +1,7 @@
-//! Operations: who runs which statement, and what is done between statements.
+//! Operations: which connection runs which statement, and what happens between statements.
 //!
-//! What takes a statement is only added behind all others, or put in place of another that takes one: else every
-//! statement behind it would go to another connection.
+//! An operation that takes a statement is only added after all others, or put in place of another that takes one:
+//! otherwise every statement after it would go to another connection.
 
 use super::{Context, Mutator, Outcome};
 use crate::dbfile::schema;
@@ -9,10 +9,10 @@ use crate::sql::{self, Names};
 use crate::testcase::{Bound, CheckpointMode, FileName, OnConflict, Operation, TestCase};
 use crate::testcase::{CONNECTIONS_MAX, OPERATIONS_MAX, STATEMENTS_MAX};
 
-/// Connections and statements that are likely: more of them seldom meet.
+/// Likely connections and statements: with more, they seldom interact.
 const LIKELY_IDS: u8 = 2;
 
-/// A new operation; statements that no operation took go to several connections.
+/// Adds an operation, or assigns statements that no operation took to several connections.
 pub(super) struct Insert;
 
 impl Mutator for Insert {
@@ -35,7 +35,7 @@ impl Mutator for Insert {
     }
 }
 
-/// Gives statements that no operation took to connections, in runs.
+/// Assigns statements that no operation took to connections, in runs.
 fn spread(case: &mut TestCase, context: &mut Context<'_>) {
     let taken = case.operations.list().iter().filter(|operation| operation.takes_statement()).count();
     let left = sql::statements(case.sql.as_bytes()).count().saturating_sub(taken);
@@ -51,7 +51,7 @@ fn spread(case: &mut TestCase, context: &mut Context<'_>) {
     case.operations.edit(|operations| operations.extend(runs));
 }
 
-/// A statement that ran to its end is held after some rows, while others run.
+/// Makes a statement that ran to its end stop after some rows while others run.
 fn hold(case: &mut TestCase, context: &mut Context<'_>) {
     let runs: Vec<(usize, u8)> = case.operations.list().iter().enumerate().filter_map(is_run).collect();
     let Some(&(at, connection)) = context.pick(&runs) else {
@@ -79,7 +79,7 @@ fn is_run((at, operation): (usize, &Operation)) -> Option<(usize, u8)> {
     }
 }
 
-/// An identifier, likely a low one.
+/// An identifier, usually a low one.
 fn id(count: u8, context: &mut Context<'_>) -> u8 {
     let likely = if context.chance(90) { LIKELY_IDS } else { count };
     context.rng.u8(0..likely)
@@ -132,7 +132,7 @@ fn on_conflict(context: &mut Context<'_>) -> OnConflict {
     [OnConflict::Omit, OnConflict::Replace, OnConflict::Abort][context.rng.usize(0..3)]
 }
 
-/// A number within a value, or a little outside of it.
+/// A number within a value, or slightly outside it.
 fn small(context: &mut Context<'_>) -> i32 {
     if context.chance(90) { context.rng.i32(0..32) } else { context.number(0, 4) as i32 }
 }
@@ -183,7 +183,7 @@ fn blob_open(case: &TestCase, connection: u8, context: &mut Context<'_>) -> Oper
     }
 }
 
-/// Other identifiers, numbers and values in one operation.
+/// Changes identifiers, numbers and values in one operation.
 pub(super) struct Change;
 
 impl Mutator for Change {
@@ -258,7 +258,7 @@ fn change(operation: &mut Operation, case: &TestCase, context: &mut Context<'_>)
     }
 }
 
-/// An operation is done earlier or later, or twice.
+/// Moves an operation earlier or later, or duplicates it.
 pub(super) struct Move;
 
 impl Mutator for Move {
@@ -284,7 +284,7 @@ impl Mutator for Move {
     }
 }
 
-/// Operations go.
+/// Removes operations.
 pub(super) struct Delete;
 
 impl Mutator for Delete {

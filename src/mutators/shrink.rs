@@ -1,15 +1,15 @@
 //! Making a case smaller, for libFuzzer's crash minimisation (`max_size < size`).
 //!
 //! Random cuts, largest first: files, statements, pages, tokens, operations,
-//! settings. No check that the bug stays:
-//! that is libFuzzer's part here, and `fuzzcheck minimize`'s where it matters.
+//! settings. Nothing here checks that the bug remains:
+//! that is up to libFuzzer, and to `fuzzcheck minimize` where it matters.
 
 use super::{Context, Outcome};
 use crate::dbfile::Geometry;
 use crate::sql;
 use crate::testcase::{FaultPlan, FileName, OpenConfig, Schedules, Script, TestCase};
 
-/// Applies one cut; the case is smaller afterwards, or [`Outcome::Skipped`] says that nothing was found.
+/// Applies one cut; afterwards the case is smaller, or [`Outcome::Skipped`] means that nothing was found.
 pub(super) fn shrink(case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
     let before = case.clone();
     match context.rng.u8(0..9) {
@@ -63,7 +63,7 @@ fn drop_tokens(case: &mut TestCase, context: &mut Context<'_>) {
     }
 }
 
-/// Overwrites a part of a file with zeros, which its encoding leaves out, or cuts it.
+/// Overwrites part of a file with zeros, which the encoding omits, or truncates it.
 fn clear_bytes(case: &mut TestCase, context: &mut Context<'_>) {
     let names: Vec<FileName> = case.files.iter().map(|(name, _)| name.clone()).collect();
     let Some(name) = context.pick(&names) else {

@@ -1,19 +1,19 @@
 //! An arena allocator for mutations.
 //!
 //! A mutation is safe Rust on plain data: trees, scripts, images. Under AddressSanitizer each of its allocations
-//! costs a stack trace and a place in the quarantine, which was more than half of the cost of mutation. Within
-//! [`Arena::within`] memory comes from a region that is reused from its start each time.
+//! costs a stack trace and a place in the quarantine, which made up more than half of the cost of mutation. Within
+//! [`Arena::within`], memory comes from a region that is reused from its start each time.
 //!
-//! Runs on SQLite are not affected: nothing there is allocated within a mutation, so that an overrun of a script
-//! or an image that SQLite reads is detected as before.
+//! Runs on SQLite are not affected: nothing there is allocated within a mutation, so an overrun of a script
+//! or an image that SQLite reads is still detected.
 //!
 //! # Invariants
 //! * A block in the region is handed out once until all blocks since the last [`Arena::within`] began are freed.
-//!   One that is kept longer (a table that is made on first use) keeps all of the region up to it for good; the next
-//!   mutation goes on behind it.
-//! * One thread at a time: the region belongs to the thread that is in [`Arena::within`]. Another one that comes
-//!   meanwhile has its memory from the system. Blocks may be freed by any thread at any time.
-//! * Where the region is used up, or could not be had, memory comes from the system.
+//!   One that is kept longer (a table built on first use) permanently occupies the region up to its end; the next
+//!   mutation continues after it.
+//! * One thread at a time: the region belongs to the thread that is in [`Arena::within`]. Any other thread that
+//!   calls it meanwhile gets its memory from the system. Blocks may be freed by any thread at any time.
+//! * If the region is used up or could not be mapped, memory comes from the system.
 //!
 //! An allocator needs `unsafe`.
 
@@ -25,11 +25,11 @@ use std::ptr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
-/// Bytes of address space; what is not touched costs nothing.
+/// Bytes of address space; untouched memory costs nothing.
 const REGION_BYTES: usize = 1 << 30;
 
 thread_local! {
-    /// Its address tells the thread.
+    /// Its address identifies the thread.
     static THREAD: Cell<u8> = const { Cell::new(0) };
 }
 
@@ -39,28 +39,28 @@ fn this_thread() -> usize {
     THREAD.with(|own| ptr::from_ref(own).addr())
 }
 
-/// An allocator, to be the global one of a program that fuzzes.
+/// An allocator for use as the global one of a fuzzing program.
 #[derive(Debug)]
 pub struct Arena {
     /// The thread that is in [`Arena::within`]; 0 for none.
     owner: AtomicUsize,
-    /// Where the region begins; 0 before it is had, 1 where it cannot be had.
+    /// Where the region begins; 0 before it is mapped, 1 if it cannot be mapped.
     base: AtomicUsize,
-    /// Where the next block begins; the owner's.
+    /// Where the next block begins; only for the owner.
     next: AtomicUsize,
-    /// Blocks of the current mutation that its thread has not freed; the owner's, so that it costs no more than a number.
+    /// Blocks of the current mutation that its thread has not freed; only for the owner, so it is as cheap as a number.
     live: AtomicU32,
-    /// The [`Mutation`] that goes on.
+    /// The current [`Mutation`].
     mutation: AtomicU64,
 }
 
-/// What other threads have to do with the current mutation, in one word: who frees a block counts it for the mutation that
-/// it is of.
+/// What other threads need to know of the current mutation, in one word: a thread that frees a block counts it for the
+/// mutation it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mutation {
-    /// Where its blocks begin, from the beginning of the region.
+    /// Where its blocks begin, relative to the start of the region.
     start: u32,
-    /// How many of them others have freed.
+    /// How many of them other threads have freed.
     freed: u32,
 }
 
@@ -83,7 +83,7 @@ pub static ARENA: Arena = Arena::new();
 #[derive(Debug)]
 pub struct TargetAllocator;
 
-// SAFETY: what the arena promises.
+// SAFETY: guaranteed by the arena.
 unsafe impl GlobalAlloc for TargetAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises.
@@ -108,7 +108,7 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// One whose region is not there yet.
+    /// An arena whose region is not mapped yet.
     pub const fn new() -> Self {
         Self {
             owner: AtomicUsize::new(0),
@@ -121,7 +121,7 @@ impl Arena {
 
     /// Runs `action` with its memory from the region, unless another thread does.
     pub fn within<R>(&self, action: impl FnOnce() -> R) -> R {
-        /// Ends it also if `action` panics.
+        /// Ends the mutation even if `action` panics.
         struct Leave<'a>(&'a Arena);
 
         impl Drop for Leave<'_> {
@@ -141,7 +141,7 @@ impl Arena {
         action()
     }
 
-    /// Ends the current mutation: the next begins where this one did, or behind it if something of it is kept.
+    /// Ends the current mutation: the next begins where this one did, or after it if any of its blocks are kept.
     fn end(&self) {
         let base = self.base.load(Relaxed);
         let used = self.next.load(Relaxed).wrapping_sub(base) as u32;
@@ -160,14 +160,14 @@ impl Arena {
     fn reserve(&self) {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping, which touches no other memory.
+        // SAFETY: a new mapping, which affects no other memory.
         let region = unsafe { libc::mmap(ptr::null_mut(), REGION_BYTES, access, flags, -1, 0) };
         let base = if region == libc::MAP_FAILED { 1 } else { region as usize };
         self.base.store(base, Relaxed);
         self.next.store(base, Relaxed);
     }
 
-    /// True for the thread to which the region belongs.
+    /// True for the thread that owns the region.
     #[inline]
     fn is_owner(&self) -> bool {
         self.owner.load(Relaxed) == this_thread()
@@ -197,7 +197,7 @@ impl Arena {
 }
 
 // SAFETY: blocks of the region do not overlap (`take` goes forward, and back only when none is live), have the
-// asked alignment and size, and are told from those of the system by their address.
+// requested alignment and size, and are told apart from the system's by their address.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.is_owner()
@@ -215,7 +215,7 @@ unsafe impl GlobalAlloc for Arena {
             return unsafe { System.dealloc(block, layout) };
         }
         let at = block as usize - self.base.load(Relaxed);
-        // It is the current mutation's, or one that was kept and is not counted any more.
+        // It belongs to the current mutation, or was kept and is no longer counted.
         let is_live = |word: u64| at >= Mutation::from(word).start as usize;
         if !self.is_owner() {
             self.mutation.fetch_update(Release, Relaxed, |word| is_live(word).then(|| word + 1)).ok();
@@ -234,7 +234,7 @@ unsafe impl GlobalAlloc for Arena {
             return block;
         }
         let base = self.base.load(Relaxed);
-        // What was kept does not grow where it is: what it then has is of this mutation, which does not count it.
+        // A kept block does not grow in place: the added part would belong to this mutation, which does not count it.
         let grows = self.is_owner()
             && address + layout.size() == self.next.load(Relaxed)
             && address - base >= Mutation::from(self.mutation.load(Relaxed)).start as usize;
@@ -242,8 +242,8 @@ unsafe impl GlobalAlloc for Arena {
             self.next.store(address + new_size, Relaxed);
             return block;
         }
-        // SAFETY: the old block is as long as `layout` says, the new one longer, and they are two; the size was valid
-        // for the caller, so it is with the same alignment.
+        // SAFETY: the old block is as long as `layout` says, the new one is longer, and they are distinct; the size was valid
+        // for the caller, so it is valid with the same alignment.
         unsafe {
             let new = self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
             if !new.is_null() {

@@ -1,43 +1,43 @@
 //! The `main` of a libFuzzer target: libFuzzer's own, with other defaults.
 //!
-//! `unsafe` is in the call of libFuzzer with the arguments of `main`.
+//! `unsafe` is needed to call libFuzzer with the arguments of `main`.
 
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-/// Flags of libFuzzer that are set unless the command line sets them.
+/// libFuzzer flags that are set unless the command line sets them.
 ///
 /// * `-entropic=0`: the entropic schedule keeps every feature seen less than 256 times in one list and
 ///   searches it for each feature of each run. A case of SQLite has some 10,000 features; in the first
 ///   minute that search took more than half of the time.
-/// * `-print_funcs=0`: naming the new functions symbolizes them, at a second or so for each new case.
-/// * `-max_len`: libFuzzer would take the length of the longest seed. Pages of 64 KiB need more. Not where it makes a crash
-///   smaller (`cargo fuzz tmin`): there it sets the length itself, and fails an assertion where that is done.
-/// * `-timeout`: seconds. Budgets of VM steps end a case long before it; 20 minutes, libFuzzer's own, is
+/// * `-print_funcs=0`: naming the new functions requires symbolizing them, which takes a second or so for each new case.
+/// * `-max_len`: libFuzzer would take the length of the longest seed. Pages of 64 KiB need more. Not set when it minimises
+///   a crash (`cargo fuzz tmin`): there it sets the length itself, and fails an assertion if the flag is set.
+/// * `-timeout`: seconds. Budgets of VM steps end a case long before that; libFuzzer's default, 20 minutes, is
 ///   a night's worth of cases.
-/// * `-detect_leaks`: the memory oracle counts what SQLite allocates in every run, without a look at the whole
+/// * `-detect_leaks`: the memory oracle counts what SQLite allocates in every run, without scanning the whole
 ///   heap.
 const DEFAULT_FLAGS: [&CStr; 5] =
     [c"-entropic=0", c"-print_funcs=0", MAX_LEN, c"-timeout=60", c"-detect_leaks=0"];
 const MAX_LEN: &CStr = c"-max_len=1000000";
 
-/// The value of a flag that is set by default, for what is written beside a target.
+/// The value of a flag that is set by default, for files written alongside a target.
 pub fn default_flag(name: &str) -> Option<&'static str> {
     let flags =
         DEFAULT_FLAGS.iter().filter_map(|flag| flag.to_str().ok()?.strip_prefix('-')?.split_once('='));
     flags.into_iter().find(|(own, _)| *own == name).map(|(_, value)| value)
 }
 
-/// What AddressSanitizer is told unless ASAN_OPTIONS says otherwise: shorter stacks of allocations, and a
+/// AddressSanitizer options unless ASAN_OPTIONS says otherwise: shorter allocation stacks, and a
 /// quarantine of freed memory that fits a processor's cache better than the default of 256 MiB. Most cases
-/// allocate less than that, so that what they free is still there when they end. No
-/// complaint of globals that are there twice: cargo-fuzz turns it off as well, and a target whose SQLite another
-/// compiler built would end before it can say so.
+/// allocate less than that, so what they free is still there when they end. No
+/// reports of duplicate globals: cargo-fuzz turns them off as well, and a target whose SQLite was built by another
+/// compiler would end before it can say so.
 ///
-/// What that gives up: a block that is used after 16 MiB more were freed is not seen any more, which a case near
-/// its budget can reach; ASAN_OPTIONS=quarantine_size_mb=256 brings it back. Fake stacks stay on, though they
+/// The price: a use of a block after 16 MiB more were freed goes undetected, and a case near its budget can get
+/// that far; ASAN_OPTIONS=quarantine_size_mb=256 restores the detection. Fake stacks stay on, though they
 /// cost some 15 % of all runs.
 pub const ASAN_DEFAULT_OPTIONS: &CStr =
     c"malloc_context_size=12:quarantine_size_mb=16:detect_odr_violation=0";
@@ -47,8 +47,8 @@ pub type TestOne = unsafe extern "C" fn(*const u8, usize) -> c_int;
 /// libFuzzer's `LLVMFuzzerRunDriver`.
 pub type RunDriver = unsafe extern "C" fn(*mut c_int, *mut *mut *mut c_char, TestOne) -> c_int;
 
-/// The program of a target: libFuzzer with `DEFAULT_FLAGS`. (libFuzzer has no other place for defaults of
-/// a target; `.options` files are ClusterFuzz's.)
+/// A target's program: libFuzzer with `DEFAULT_FLAGS`. (libFuzzer has no other place for a target's
+/// defaults; `.options` files are ClusterFuzz's.)
 ///
 /// # Safety
 /// `argc` and `argv` are those of `main`, `driver` and `test_one` are libFuzzer's.

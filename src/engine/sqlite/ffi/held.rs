@@ -1,8 +1,8 @@
-//! Objects of a connection that outlive the call that makes them: each keeps its connections open.
+//! A connection's objects that outlive the call that creates them: each keeps its connections open.
 //!
 //! # Invariants
-//! * An object is declared before the connections that it keeps, and so dropped before them.
-//! * A connection is closed only by whoever holds it alone ([`Connection::close`] takes it by value), or where a prepared
+//! * An object is declared before the connections that it keeps open, and so dropped before them.
+//! * A connection is closed only by its sole holder ([`Connection::close`] takes it by value), or when a prepared
 //!   statement makes SQLite refuse ([`HeldStatement::close_connection`]).
 
 use std::ffi::{CStr, CString, c_int, c_void};
@@ -26,7 +26,7 @@ pub struct HeldStatement<'v> {
 }
 
 impl<'v> HeldStatement<'v> {
-    /// As [`Connection::prepare`], or [`Connection::prepare_utf16`].
+    /// Like [`Connection::prepare`] or [`Connection::prepare_utf16`].
     pub fn prepare(connection: &Rc<Connection<'v>>, sql: &[u8], is_utf16: bool) -> (Code, Option<Self>) {
         let (code, statement) = if is_utf16 {
             connection.prepare_utf16(sql)
@@ -53,7 +53,7 @@ impl<'v> HeldStatement<'v> {
 
     /// Asks SQLite to close the connection, which it refuses.
     pub fn close_connection(&self) -> Code {
-        // SAFETY: the connection has a statement that is not finalized, so that it stays open.
+        // SAFETY: the connection has a statement that is not finalized, so it stays open.
         Code(unsafe { ffi::sqlite3_close(self.connection.raw()) })
     }
 }
@@ -66,7 +66,7 @@ impl Statement<'_> {
         Statement::new(statement, is_utf16).expect("it is one")
     }
 
-    /// Resets it, and sets all parameters to NULL where that is asked for. The result repeats that of the last step.
+    /// Resets it, and sets all parameters to NULL if requested. The result repeats that of the last step.
     pub fn reset(&mut self, clears_bindings: bool) -> Code {
         // SAFETY: as above.
         unsafe {
@@ -147,17 +147,17 @@ impl<'v> Blob<'v> {
         Code(unsafe { ffi::sqlite3_blob_write(self.blob.as_ptr(), content.as_ptr().cast(), length, offset) })
     }
 
-    /// Goes to another row.
+    /// Moves to another row.
     pub fn reopen(&mut self, row: i64) -> Code {
         // SAFETY: as above.
         Code(unsafe { ffi::sqlite3_blob_reopen(self.blob.as_ptr(), row) })
     }
 
-    /// Closes it; the result is that of the transaction that ends with it.
+    /// Closes it; the result is that of the transaction this ends.
     pub fn close(self) -> Code {
         let blob = self.blob.as_ptr();
         let mut this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: closed once, and the connection let go once, after it.
+        // SAFETY: closed once, and the connection released once, afterwards.
         unsafe {
             let code = Code(ffi::sqlite3_blob_close(blob));
             ptr::drop_in_place(&mut this._connection);
@@ -181,7 +181,7 @@ pub struct Backup<'v> {
 }
 
 impl<'v> Backup<'v> {
-    /// Of the main database of one connection into that of another.
+    /// A backup of one connection's main database into another's.
     ///
     /// # Errors
     /// SQLite's code, which it leaves in the destination.
@@ -193,12 +193,12 @@ impl<'v> Backup<'v> {
         Ok(Self { backup, from: Rc::clone(from), _to: Rc::clone(to) })
     }
 
-    /// Where it copies from.
+    /// The connection it copies from.
     pub fn from(&self) -> &Rc<Connection<'v>> {
         &self.from
     }
 
-    /// Copies so many pages, all for a negative number. Returns the code and the pages of the source.
+    /// Copies this many pages, all if negative. Returns the code and the number of pages in the source.
     pub fn step(&mut self, pages: i32) -> (Code, u64) {
         // SAFETY: as above.
         unsafe {
@@ -208,10 +208,10 @@ impl<'v> Backup<'v> {
         }
     }
 
-    /// Ends it; the result is the first error that a step had.
+    /// Ends it; the result is the first error from a step.
     pub fn finish(self) -> Code {
         let mut this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: finished once, and the connections let go once, after it.
+        // SAFETY: finished once, and the connections released once, afterwards.
         unsafe {
             let code = Code(ffi::sqlite3_backup_finish(this.backup.as_ptr()));
             ptr::drop_in_place(&mut this.from);
@@ -228,14 +228,14 @@ impl Drop for Backup<'_> {
     }
 }
 
-/// A session, which records the changes of a connection (<https://sqlite.org/sessionintro.html>).
+/// A session, which records a connection's changes (<https://sqlite.org/sessionintro.html>).
 pub struct Session<'v> {
     session: NonNull<ffi::sqlite3_session>,
     _connection: Rc<Connection<'v>>,
 }
 
 impl<'v> Session<'v> {
-    /// Records what is done to all tables of the main database.
+    /// Records the changes to all tables of the main database.
     ///
     /// # Errors
     /// SQLite's code.
@@ -245,14 +245,14 @@ impl<'v> Session<'v> {
         let code = unsafe { ffi::sqlite3session_create(connection.raw(), MAIN.as_ptr(), &mut session) };
         let session = NonNull::new(session).filter(|_| code == ffi::SQLITE_OK).ok_or(Code(code))?;
         let session = Self { session, _connection: Rc::clone(connection) };
-        // SAFETY: without a name it is all tables.
+        // SAFETY: a null name means all tables.
         match Code(unsafe { ffi::sqlite3session_attach(session.session.as_ptr(), ptr::null()) }) {
             Code::OK => Ok(session),
             code => Err(code),
         }
     }
 
-    /// What was recorded so far.
+    /// The changes recorded so far.
     ///
     /// # Errors
     /// SQLite's code.
@@ -278,7 +278,7 @@ impl Drop for Session<'_> {
     }
 }
 
-/// The inverse of a changeset; not of a patchset, which has none.
+/// The inverse of a changeset; a patchset has none.
 ///
 /// # Errors
 /// SQLite's code.
@@ -290,7 +290,7 @@ pub fn invert(changeset: &[u8]) -> Result<Vec<u8>, Code> {
     })
 }
 
-/// What a function of the session extension returns in memory that the caller has to free.
+/// The result of a function of the session extension, in memory that the caller must free.
 fn buffer(call: impl FnOnce(*mut c_int, *mut *mut c_void) -> c_int) -> Result<Vec<u8>, Code> {
     let (mut length, mut out) = (0, ptr::null_mut());
     let code = call(&mut length, &mut out);
@@ -332,7 +332,7 @@ impl Connection<'_> {
         })
     }
 
-    /// Checkpoints all databases. Returns the code and the frames that are in the database now.
+    /// Checkpoints all databases. Returns the code and the number of frames that are now in the database.
     pub fn checkpoint(&self, mode: CheckpointMode) -> (Code, u64) {
         let mode = match mode {
             CheckpointMode::Passive => ffi::SQLITE_CHECKPOINT_PASSIVE,
@@ -347,7 +347,7 @@ impl Connection<'_> {
         (Code(code), u64::try_from(done).unwrap_or(0))
     }
 
-    /// A copy of the main database; `None` where SQLite gives none.
+    /// A copy of the main database; `None` if SQLite returns none.
     pub fn serialize(&self) -> Option<Vec<u8>> {
         let mut length = 0;
         // SAFETY: as above; SQLite allocates what it returns, `length` bytes.
@@ -360,13 +360,13 @@ impl Connection<'_> {
         }
     }
 
-    /// Gives the connection `image` in place of its main database, in memory.
+    /// Replaces the connection's main database with `image`, in memory.
     pub fn deserialize(&self, image: &[u8], is_read_only: bool) -> Code {
         let length = image.len() as ffi::sqlite3_int64;
         let mode =
             if is_read_only { ffi::SQLITE_DESERIALIZE_READONLY } else { ffi::SQLITE_DESERIALIZE_RESIZEABLE };
         let flags = ffi::SQLITE_DESERIALIZE_FREEONCLOSE | mode;
-        // SAFETY: as above; SQLite frees the copy, also where it fails.
+        // SAFETY: as above; SQLite frees the copy, even on failure.
         unsafe {
             let copy = ffi::sqlite3_malloc64(image.len().max(1) as u64).cast::<u8>();
             if copy.is_null() {
@@ -379,7 +379,7 @@ impl Connection<'_> {
 
     /// True if the main database may be in a transaction that writes.
     pub fn may_be_writing(&self) -> bool {
-        // SAFETY: as above. Before SQLite 3.34 nobody knows.
+        // SAFETY: as above. Before SQLite 3.34 this cannot be known.
         let state = unsafe { ffi::sqlite3_txn_state(self.raw(), MAIN.as_ptr()) };
         !matches!(state, ffi::SQLITE_TXN_NONE | ffi::SQLITE_TXN_READ)
     }

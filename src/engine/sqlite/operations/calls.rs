@@ -7,9 +7,9 @@ use crate::engine::Code;
 use crate::engine::sqlite::ffi::held::{self, Backup, Blob, Session};
 use crate::testcase::{CheckpointMode, Operation};
 
-/// Most bytes that are read of a blob at a time.
+/// Maximum number of bytes read from a blob at once.
 const BLOB_READ_BYTES_MAX: usize = 1 << 16;
-/// Pages, or as many bytes as a page has, that are copied for what a hundred VM steps cost.
+/// Pages, or as many bytes as in that many pages, copied at the cost of a hundred VM steps.
 const PAGES_PER_TICK: u64 = 16;
 const PAGE_BYTES: u64 = 1024;
 
@@ -18,7 +18,7 @@ impl State<'_, '_> {
         match operation {
             Operation::BackupStart { from, to } => {
                 let (source, destination) = (self.get(*from)?, self.get(*to)?);
-                // Used for something else, the destination would be misused.
+                // Using the destination for anything else would be misuse.
                 self.backups[index(*from)] = None;
                 self.blobs[index(*to)] = None;
                 self.execution.use_connection(Ok(Rc::clone(&destination)));
