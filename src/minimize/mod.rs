@@ -4,8 +4,8 @@
 //! It reduces what a person reads: statements, clauses, expressions, names; tables, rows, pages; frames of a log;
 //! settings; operations; faults. Each [pass](passes) lists places that can be removed. Where several can go at once,
 //! halves are tried, then quarters and so on down to single ones (Zeller and Hildebrandt, *Simplifying and Isolating
-//! Failure-Inducing Input*, TSE 2002); other places are tried one by one. The passes take
-//! turns until none of them finds anything more. If a case has a database, the first attempt is to replace it with its content as SQL.
+//! Failure-Inducing Input*, TSE 2002); other places are tried one by one. The passes take turns until none
+//! of them finds anything more. If a case has a database, the first attempt is to replace it with its content as SQL.
 //!
 //! # Invariants
 //! * A candidate replaces the case only if the [`Judge`] says that it shows the same bug. This module

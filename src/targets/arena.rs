@@ -242,8 +242,8 @@ unsafe impl GlobalAlloc for Arena {
             self.next.store(address + new_size, Relaxed);
             return block;
         }
-        // SAFETY: the old block is as long as `layout` says, the new one is longer, and they are distinct; the size was valid
-        // for the caller, so it is valid with the same alignment.
+        // SAFETY: the old block is as long as `layout` says, the new one is longer, and they are distinct; the size was
+        // valid for the caller, so it is valid with the same alignment.
         unsafe {
             let new = self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
             if !new.is_null() {

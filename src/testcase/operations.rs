@@ -2,9 +2,9 @@
 //!
 //! The SQL of a case is one text, its [`Script`], whichever connection runs it: mutators, the minimiser, traces and reports
 //! all refer to statements by their position in it. Operations say which connection runs which statement:
-//! [`Operation::Run`] and [`Operation::Prepare`] each take the *next* statement. Statements that no operation takes run at the end, on connection 0. So a case without
-//! operations is still a script on one connection. When the script is edited, [`Operations::follow`] keeps
-//! operations and statements together.
+//! [`Operation::Run`] and [`Operation::Prepare`] each take the *next* statement. Statements that no operation takes run
+//! at the end, on connection 0. So a case without operations is still a script on one connection. When the script is
+//! edited, [`Operations::follow`] keeps operations and statements together.
 //!
 //! No operation needs setting up: a connection is opened on the main database when it is first used, and an operation on a
 //! statement, blob or backup that does not exist does nothing. Identifiers beyond the limits below wrap around. So no edit
