@@ -1,8 +1,8 @@
 //! Reads llvm-cov's output for sqlite3.c, function by function and line by line.
 //!
-//! Its JSON has all of this, in 400 MB. The table of `llvm-cov report -show-functions` and the lcov form of `llvm-cov export`
-//! have it in 3 MB. The table counts as the summary does (folded conditions are no branches, macros are), so that
-//! its sums must be the summary's: [`Detail::check`].
+//! The JSON output has all of this, in 400 MB. The table of `llvm-cov report -show-functions` and the lcov output of
+//! `llvm-cov export` have it in 3 MB. The table counts as the summary does (folded conditions are not branches, macros
+//! are), so its sums must equal the summary's: [`Detail::check`].
 
 use std::collections::BTreeMap;
 
@@ -15,22 +15,22 @@ use super::reached::Module;
 /// sqlite3.c.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Detail {
-    /// Functions, in the order of their lines.
+    /// Functions, ordered by line.
     pub functions: Vec<Function>,
     /// How often each line of code ran, by number from 1.
     pub lines: BTreeMap<u32, u64>,
-    /// Outcomes of conditions, in the order of the source.
+    /// Outcomes of conditions, in source order.
     pub branches: Vec<Branch>,
 }
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Function {
-    /// Its name; one that a macro makes several times on one line has the name of the first.
+    /// Its name; if a macro creates several functions on one line, the name of the first.
     pub name: String,
     /// Where it begins, from 1.
     pub line: u32,
-    /// What ran of it.
+    /// How much of it ran.
     pub reached: Coverage,
 }
 
@@ -39,9 +39,9 @@ pub(crate) struct Function {
 pub(crate) struct Branch {
     /// Where the condition is, from 1.
     pub line: u32,
-    /// Which outcome of those of the line, from 0: even ones are "true".
+    /// Which of the line's outcomes, from 0: even ones are "true".
     pub index: u32,
-    /// How often it came.
+    /// How often it occurred.
     pub count: u64,
 }
 
@@ -49,7 +49,7 @@ impl Detail {
     /// Reads what `llvm-cov report -show-functions` and `llvm-cov export -format=lcov` print of one file.
     ///
     /// # Errors
-    /// A malformed line, or functions that only one of the two knows.
+    /// A malformed line, or functions that appear in only one of the two.
     pub(crate) fn parse(table: &str, lcov: &str) -> Result<Self> {
         let mut detail = Self::default();
         let mut begins = BTreeMap::new();
@@ -60,7 +60,7 @@ impl Detail {
             let number = |text: &str| text.parse::<u32>().with_context(what);
             let fields: Vec<&str> = rest.split(',').collect();
             match (kind, fields.as_slice()) {
-                // Newer versions may tell the last line, too.
+                // Newer versions may also give the last line.
                 ("FN", [line, .., name]) => {
                     begins.insert((*name).to_owned(), number(line)?);
                 }
@@ -83,7 +83,7 @@ impl Detail {
         Ok(detail)
     }
 
-    /// What all functions add up to.
+    /// The sums over all functions.
     pub(crate) fn total(&self) -> Coverage {
         self.functions.iter().fold(Coverage::default(), |sum, function| plus(sum, function.reached))
     }
@@ -91,7 +91,7 @@ impl Detail {
     /// Checks that nothing was lost or counted twice.
     ///
     /// # Errors
-    /// The sums are not those of `summary`.
+    /// If the sums differ from those of `summary`.
     pub(crate) fn check(&self, summary: &Coverage) -> Result<()> {
         let total = self.total();
         if total != *summary {
@@ -102,7 +102,7 @@ impl Detail {
         Ok(())
     }
 
-    /// The sums of each module that has functions, in the order of the amalgamation.
+    /// The sums of each module that has functions, in amalgamation order.
     pub(crate) fn by_module(&self, modules: &Modules) -> Vec<Module> {
         let mut sums = vec![Coverage::default(); modules.names().len()];
         for function in &self.functions {
@@ -124,7 +124,7 @@ fn plus(a: Coverage, b: Coverage) -> Coverage {
     }
 }
 
-/// The rows of the table: name, then regions, lines and branches, each as total, missed and a share.
+/// The rows of the table: name, then regions, lines and branches, each as total, missed and percentage.
 fn functions(table: &str, begins: &BTreeMap<String, u32>) -> Result<Vec<Function>> {
     let mut by_line: BTreeMap<u32, Function> = BTreeMap::new();
     for row in table.lines() {
@@ -161,7 +161,7 @@ fn functions(table: &str, begins: &BTreeMap<String, u32>) -> Result<Vec<Function
     Ok(by_line.into_values().collect())
 }
 
-/// Two functions that a macro makes in one place count once, as the summary has it.
+/// Functions that a macro creates in one place count once, as in the summary.
 fn most(a: Coverage, b: Coverage) -> Coverage {
     let most = |a: Count, b: Count| Count { covered: a.covered.max(b.covered), total: a.total.max(b.total) };
     Coverage {
@@ -226,7 +226,7 @@ end_of_record
         assert_eq!(names, [("first", 3), ("second", 6), ("twiceA", 13)]);
         let counts: Vec<_> = detail.branches.iter().map(|b| (b.line, b.index, b.count)).collect();
         assert_eq!(counts, [(3, 0, 7), (3, 1, 0), (13, 0, 2), (13, 1, 0)]);
-        // One branch more or less is an error, whichever side has it.
+        // A difference of one branch is an error, whichever side has it.
         let planted =
             Detail::parse(&TABLE.replace(" 4       1  75.00%", " 4       0 100.00%"), LCOV).unwrap();
         assert!(format!("{:#}", planted.check(&summary).unwrap_err()).contains("do not add up"));
@@ -247,7 +247,7 @@ int second(){}
 ";
         let all = detail.by_module(&Modules::of(source));
         let names: Vec<&str> = all.iter().map(|module| module.name.as_str()).collect();
-        // c.h has no functions; line 13 is behind the end of b.c's file.
+        // c.h has no functions; line 13 is past the end of b.c's file.
         assert_eq!(names, ["sqlite3.c", "a.c", "b.c"]);
         let sum = all.iter().fold(Coverage::default(), |sum, module| plus(sum, module.reached));
         assert_eq!(sum, detail.total());

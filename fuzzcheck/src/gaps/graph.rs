@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::coverage::export::Function;
 
-/// The table through which extensions that are loaded call all of the interface: it leads nowhere here.
+/// The table through which loaded extensions call the whole interface: it leads nowhere here.
 const EXTENSION_API: &str = "sqlite3Apis";
 
-/// Whether a name is one of SQLite's interface, which nothing within it need call.
+/// Whether a name belongs to SQLite's interface, which nothing inside SQLite needs to call.
 pub(crate) fn is_api(name: &str) -> bool {
     name.starts_with("sqlite3_")
 }
@@ -20,9 +20,9 @@ pub(crate) fn is_api(name: &str) -> bool {
 pub(crate) struct Node {
     /// Its own name.
     pub name: String,
-    /// Its lines, the first from 1, the last within.
+    /// Its first and last line, counted from 1.
     pub lines: (u32, u32),
-    /// The index of the function; `None` for a table or a macro, which are only passed through.
+    /// The index of the function; `None` for a table or a macro, which paths only pass through.
     pub function: Option<usize>,
 }
 
@@ -37,9 +37,9 @@ pub(crate) struct Graph {
 /// How a reached function leads to a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Way {
-    /// The index of the function that is reached.
+    /// The index of the reached function.
     pub from: usize,
-    /// What lies between, the nearest to `from` first.
+    /// The nodes in between, the nearest to `from` first.
     pub through: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Graph {
         graph
     }
 
-    /// The lines of a function, from its body's first, counted from 1.
+    /// The lines of a function from the first line of its body, counted from 1.
     pub(crate) fn lines_of(&self, function: usize) -> Option<(u32, u32)> {
         self.nodes.iter().find(|node| node.function == Some(function)).map(|node| node.lines)
     }
@@ -73,7 +73,7 @@ impl Graph {
             for &node in self.mentioned_by.get(&name).into_iter().flatten() {
                 let node = &self.nodes[node];
                 match node.function {
-                    // Recursion is no caller.
+                    // A recursive function is not its own caller.
                     Some(function) => _ = (node.name != first).then(|| found.insert(function)),
                     None if node.name != EXTENSION_API && seen.insert(node.name.clone()) => {
                         next.push(node.name.clone())
@@ -85,9 +85,9 @@ impl Graph {
         found
     }
 
-    /// The shortest way to `name` from a function that `is_reached`; of several the one with the greatest `merit`. A
-    /// function of which that is `None` does not count. Without any, the names that nothing refers to and from which it
-    /// could be reached.
+    /// The shortest way to `name` from a function that `is_reached`; among several, the one with the greatest `merit`.
+    /// A function whose merit is `None` does not count. If there is none, the names from which it could be reached and
+    /// that nothing refers to.
     pub(crate) fn way<M: Ord>(
         &self,
         name: &str,
@@ -109,7 +109,7 @@ impl Graph {
                     if let (Some(true), Some(function)) = (is_known, node.function) {
                         found.push((function, name));
                     } else if is_known.is_none() {
-                        // It mentions the name and does not lead to it.
+                        // It mentions the name but does not lead to it.
                     } else if !came_from.contains_key(node.name.as_str()) {
                         came_from.insert(&node.name, name);
                         next.push(node.name.as_str());
@@ -130,7 +130,7 @@ impl Graph {
             }
             level = next;
         }
-        // Those that call each other in a circle, and macros that nobody uses, have no end of their own.
+        // Functions that call each other in a cycle, and unused macros, have no end of their own.
         if !roots.iter().any(|root| is_api(root)) {
             let all = came_from.keys().copied().chain([name]).filter(|name| is_api(name));
             roots.extend(all.map(str::to_owned).collect::<Vec<_>>());
@@ -138,7 +138,7 @@ impl Graph {
         Err(roots)
     }
 
-    /// Tables and macros in lines that belong to no function.
+    /// Adds the tables and macros in lines that belong to no function.
     fn add_tables(&mut self, lines: &[&str], range: std::ops::Range<usize>) {
         let mut at = range.start;
         while at < range.end {
@@ -173,8 +173,8 @@ impl Graph {
     }
 }
 
-/// One behind the last line of what begins at `first`, within the lines before `limit`: where its braces are closed. Where
-/// conditional compilation has more of one kind than of the other, at the first brace in the first column.
+/// One past the last line of the body that begins at `first`, before `limit`: where its braces close. If conditional
+/// compilation makes them unbalanced, it ends at the first brace in the first column.
 fn end_of_body(lines: &[&str], first: usize, limit: usize) -> usize {
     let (mut depth, mut end) = (0_i64, None);
     scan(&lines[first..limit], |index, word| {

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use tandem::testcase::nonzero_runs;
 
-/// Characters of a line, at most.
+/// Maximum number of characters per line.
 const LINE_CHARS: usize = 76;
-/// Bytes of a line of digits.
+/// Number of bytes per line of digits.
 const LINE_BYTES: usize = 32;
 /// Size of the blocks of a file that are written or left out as a whole.
 pub(super) const BLOCK_BYTES: usize = 512;
@@ -20,7 +20,7 @@ pub(super) fn is_plain(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(is_odd))
 }
 
-/// Hexadecimal digits in lines, with `*N` for N zero bytes. Ends with a line's end.
+/// Lines of hexadecimal digits, with `*N` for N zero bytes. Ends with a line end.
 pub(super) fn hex(content: &[u8]) -> String {
     let mut text = String::new();
     let mut put = |line: std::fmt::Arguments<'_>| {
@@ -43,7 +43,7 @@ pub(super) fn hex(content: &[u8]) -> String {
     text
 }
 
-/// The blocks that hold more than zeros, as few ranges of whole blocks.
+/// The blocks that are not all zeros, as few ranges of whole blocks as possible.
 pub(super) fn blocks(content: &[u8]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for run in nonzero_runs(content) {
@@ -57,7 +57,7 @@ pub(super) fn blocks(content: &[u8]) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Base64 (RFC 4648) in lines. Ends with a line's end, unless there is nothing.
+/// Lines of Base64 (RFC 4648). Ends with a line end unless it is empty.
 pub(super) fn base64(content: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();

@@ -9,7 +9,7 @@ use crate::replay::protocol::{CaseDigest, CaseResult};
 
 /// What a case showed in a build.
 pub(crate) struct Seen {
-    /// Version of SQLite.
+    /// SQLite version.
     pub version: String,
     /// `sqlite3_sourceid()`.
     pub source_id: String,
@@ -17,22 +17,22 @@ pub(crate) struct Seen {
     pub build: &'static str,
     /// Options of the build, without `SQLITE_`.
     pub compile_options: Vec<String>,
-    /// Bugs, the one that is handed over first; empty if nothing was found.
+    /// The bugs, starting with the one that is handed over; empty if nothing was found.
     pub bugs: Vec<FoundBug>,
-    /// What it did, if it came to its end.
+    /// What it did, if it ran to the end.
     digest: Option<CaseDigest>,
 }
 
 /// What is expected at the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expectation {
-    /// It comes to its end.
+    /// The run reaches its end.
     Ends,
     /// `PRAGMA integrity_check` says `ok` before the connection is closed.
     Integrity,
-    /// It says so after the connection was closed and opened again.
+    /// It says so after the connection was closed and reopened.
     IntegrityAfterwards,
-    /// The result code does not come: of the statement of this number, or of any.
+    /// The result code is not returned by the statement with this number or, if `None`, by any.
     NoCode(Code, Option<usize>),
     /// SQLite holds no memory afterwards.
     NoLeak,
@@ -41,7 +41,7 @@ pub(super) enum Expectation {
 }
 
 impl Seen {
-    /// What a worker says of a case.
+    /// What a worker reports about a case.
     pub(crate) fn new(worker: &Worker, result: CaseResult) -> Self {
         let bundled = tandem::engine::sqlite::version;
         Self {
@@ -63,7 +63,7 @@ impl Seen {
         self.bugs.first()
     }
 
-    /// The signature in words, for a person who knows no signatures.
+    /// The signature in words, for readers unfamiliar with signatures.
     pub(super) fn title(&self) -> String {
         self.bug().map_or_else(|| "A case without a finding".to_owned(), |bug| title(&bug.signature))
     }
@@ -73,7 +73,7 @@ impl Seen {
         format!("SQLite {} ({}), {} build", self.version, self.source_id, self.build)
     }
 
-    /// What should hold; the second part is what of the finding cannot be asked without Tandem.
+    /// What should hold; the second part says what cannot be checked without Tandem.
     pub(super) fn expectation(&self, handed: &Handed) -> (Expectation, Option<&'static str>) {
         let Some(bug) = self.bug() else {
             return (Expectation::Ends, None);
@@ -98,7 +98,7 @@ impl Seen {
         }
     }
 
-    /// The number of the first statement with this verb that gave the code.
+    /// The number of the first statement with this verb that returned the code.
     fn statement_with(&self, code: Code, verb: &str, handed: &Handed) -> Option<usize> {
         let mut statements = self.digest.iter().flat_map(|digest| &digest.statements);
         let found = statements.find(|found| {
@@ -108,7 +108,7 @@ impl Seen {
     }
 }
 
-/// A signature in words; itself where it is of no kind that has any.
+/// A signature in words; the signature itself if its kind has no description.
 fn title(signature: &str) -> String {
     let parts: Vec<&str> = signature.splitn(3, '/').collect();
     let [oracle, kind, detail] = parts[..] else {

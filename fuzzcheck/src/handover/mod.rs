@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`shell`] | a script for the `sqlite3` shell, the database inline |
 //! | [`posix`] | a shell script that writes all files of the case byte for byte, then runs that shell |
-//! | [`pair`] | the files themselves, beside the statements |
+//! | [`pair`] | the files themselves, alongside the statements |
 //! | [`rust`] | a Rust test with `rusqlite` |
 //! | [`report`] | a bug report in Markdown |
 //!
@@ -30,22 +30,22 @@ use tandem::testcase::{CaseId, FileName, OpenConfig, Setting, TOGGLE_NAMES};
 
 use crate::source::NamedCase;
 
-/// What SQLite says of its database.
+/// Asks SQLite to check its database.
 const CHECK: &str = "PRAGMA integrity_check;";
 
 /// A form of a case, and what it cannot express.
 pub(crate) struct Form {
     /// The content of its file.
     pub content: Vec<u8>,
-    /// What it cannot express, a line each.
+    /// What it cannot express, one line each.
     pub losses: Vec<String>,
 }
 
 /// A case as plain files, statements and settings.
 pub(crate) struct Handed {
-    /// That of the case.
+    /// The case's identity.
     pub id: CaseId,
-    /// The case with the statements of its target as its script and all files as files.
+    /// The case, with its target's statements as the script and all files as files.
     pub case: TestCase,
     /// What a run may use.
     pub budget: Budget,
@@ -59,7 +59,7 @@ impl Handed {
     /// Prepares a case.
     ///
     /// # Errors
-    /// It asks for the rich schema, and the SQLite of this program cannot make it.
+    /// If it asks for the rich schema and this program's SQLite cannot create it.
     pub(crate) fn new(named: &NamedCase) -> Result<Self> {
         let id = named.case.id();
         let mut losses = machine_losses(&named.case);
@@ -89,23 +89,23 @@ impl Handed {
         Ok(Self { id, case, budget, statements, losses })
     }
 
-    /// The statements, without blanks around them.
+    /// The statements, without surrounding blanks.
     pub(crate) fn statements(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.statements.iter().map(|range| &self.case.sql.as_bytes()[range.clone()])
     }
 
-    /// The number of the statement that holds this place of the script, from 0.
+    /// The number, from 0, of the statement at this position in the script.
     pub(crate) fn statement_at(&self, at: usize) -> Option<usize> {
         self.statements.iter().position(|range| range.contains(&at))
     }
 
-    /// Whether statements have parameters that say their value in their name.
+    /// Whether statements have parameters whose names contain their values.
     fn has_named_values(&self) -> bool {
         [b"$int_".as_slice(), b"$text_"].iter().any(|name| contains(self.case.sql.as_bytes(), name))
     }
 }
 
-/// What of the simulated machine no form can carry.
+/// What no form can express of the simulated machine.
 fn machine_losses(case: &TestCase) -> Vec<String> {
     let mut losses = Vec::new();
     if !case.faults.is_empty() {
@@ -129,7 +129,7 @@ fn machine_losses(case: &TestCase) -> Vec<String> {
     losses
 }
 
-/// The range without blanks around it; `None` for nothing but blanks and comments.
+/// The range without surrounding blanks; `None` if there are only blanks and comments.
 fn trimmed(text: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     let piece = &text[range.clone()];
     if sql::tokenize(piece).iter().all(|token| token.kind.is_blank()) {
@@ -143,7 +143,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// Settings that SQL cannot make, in words.
+/// Settings that cannot be made in SQL, in words.
 fn settings_in_words(config: &OpenConfig) -> Vec<String> {
     let mut words = Vec::new();
     for (spec, value) in config.changed() {

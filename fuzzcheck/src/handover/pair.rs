@@ -1,4 +1,4 @@
-//! The files of a case as files, beside its statements as plain SQL.
+//! A case's files as files, alongside its statements as plain SQL.
 
 use tandem::engine::sqlite::pragmas;
 
@@ -8,7 +8,7 @@ use super::{CHECK, Form, Handed, settings_in_words};
 /// The name of the file with the statements.
 pub(crate) const SCRIPT: &str = "case.sql";
 
-/// The statements, a line's beginning each, with the pragmas that are set before them.
+/// The statements, each starting on a new line, preceded by the pragmas that are set.
 pub(crate) fn script(handed: &Handed, seen: &Seen) -> Form {
     let mut losses = handed.losses.clone();
     let mut text = format!("-- case {}, for main.db beside this file; opening it may change it\n", handed.id);

@@ -1,5 +1,5 @@
-//! A case as a shell script that writes its files, byte for byte, and runs the `sqlite3` shell on them: POSIX, and
-//! `base64`, which nearly everything has.
+//! A case as a shell script that writes its files, byte for byte, and runs the `sqlite3` shell on them: POSIX plus
+//! `base64`, which nearly every system has.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ macro_rules! put {
     };
 }
 
-/// What stands before the files.
+/// The text before the files.
 const BEGIN: &str = "\
 set -eu
 folder=$(mktemp -d)
@@ -31,7 +31,7 @@ put() { base64 \"$decode\" | dd of=\"$1\" bs=512 seek=\"$2\" conv=notrunc 2>/dev
 size() { dd if=/dev/null of=\"$1\" bs=1 seek=\"$2\" 2>/dev/null; }
 ";
 
-/// What stands before the script is run: `-safe` keeps it in its folder, and is new in 3.37.0.
+/// The text before the script is run: `-safe` confines it to its folder, and is new in 3.37.0.
 const GUARD: &str = "\
 no() { echo \"repro: $1: read it, for then it may do whatever you may, and set UNSAFE=1\" >&2; exit 2; }
 [ -z \"${UNSAFE:-}\" ] || guard=
@@ -77,7 +77,7 @@ pub(crate) fn write(handed: &Handed, seen: &Seen) -> Form {
     Form { content: text.into_bytes(), losses }
 }
 
-/// What keeps the script from files and programs of whoever runs it.
+/// Keeps the script away from the files and programs of whoever runs it.
 fn guard(handed: &Handed, refused: Option<&str>, text: &mut String) {
     put!(text, "guard='-safe -nonce {}'", handed.id);
     text.push_str(GUARD);
@@ -111,7 +111,7 @@ fn file(name: &str, content: &[u8], text: &mut String) {
     put!(text, "size {name} {}", content.len());
 }
 
-/// A file for the shell, in a folder of no file of the case: they may have any name without a slash.
+/// A file for the shell, in a folder without files of the case: those may have any name without a slash.
 fn statements(name: &str, content: &[u8], text: &mut String) {
     let plain = std::str::from_utf8(content).ok().filter(|_| bytes::is_plain(content));
     let Some(plain) = plain else {

@@ -10,24 +10,24 @@ use super::{Form, Handed, settings_in_words};
 use crate::bisecting::Tried;
 use crate::replay::FoundBug;
 
-/// A longer script is not shown in the report, in bytes.
+/// Maximum size in bytes of a script shown in the report.
 const SQL_BYTES_MAX: usize = 8 << 10;
-/// A longer shell script stays beside the report, in bytes.
+/// Maximum size in bytes of a shell script in the report; a longer one stays a separate file.
 const REPRO_BYTES_MAX: usize = 6 << 10;
 
-/// What the report says beside the case.
+/// What the report says besides the case.
 pub(crate) struct Context<'a> {
     /// What the case showed.
     pub seen: &'a Seen,
-    /// The command that shows it again.
+    /// The command that reproduces it.
     pub command: &'a str,
-    /// The form of [`super::posix`].
+    /// The form from [`super::posix`].
     pub repro: &'a [u8],
-    /// Whether files and shell script are beside the report.
+    /// Whether the files and the shell script are stored alongside the report.
     pub attachments: &'a [&'static str],
     /// Other releases.
     pub tried: &'a [Tried],
-    /// The releases that show it, in words, where they were looked for.
+    /// The releases that show it, in words, if they were searched for.
     pub range: Option<&'a str>,
     /// Releases that could have been tried.
     pub untried: &'a [&'a str],
@@ -152,12 +152,12 @@ fn losses(handed: &Handed, text: &mut String) {
     }
 }
 
-/// A cell of a table.
+/// A table cell.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// A block of code, in a fence that the code does not hold.
+/// A code block, in a fence that does not occur in the code.
 fn block(language: &str, code: &str, text: &mut String) {
     let mut fence = "```".to_owned();
     while code.contains(&fence) {

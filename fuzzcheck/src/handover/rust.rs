@@ -1,7 +1,7 @@
 //! A case as a Rust test that needs `rusqlite` with its feature `bundled`, and nothing else.
 //!
-//! Statements go through `rusqlite::ffi`: a script is not necessarily UTF-8, what stands behind a statement on its
-//! line counts, and the code of each is looked at. The parts that are the same for every case are in `rust/`.
+//! Statements go through `rusqlite::ffi`: a script is not necessarily UTF-8, what follows a statement on its
+//! line matters, and each statement's code is checked. The parts that are the same for every case are in `rust/`.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ const FINISH: &str = include_str!("rust/finish.txt");
 const BIND: &str = include_str!("rust/bind.txt");
 const DECODE: &str = include_str!("rust/decode.txt");
 const BUDGET: &str = include_str!("rust/budget.txt");
-/// The build flags of SQLite here, where Cargo's configuration sets them.
+/// SQLite's build flags here, if Cargo's configuration sets them.
 const FLAGS: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
 /// VM steps between two calls of the progress handler.
 const STEPS_PER_TICK: u64 = 100;
@@ -69,7 +69,7 @@ pub(crate) fn write(handed: &Handed, seen: &Seen) -> Form {
     Form { content: text.into_bytes(), losses }
 }
 
-/// The statements as a constant, and the expression that cuts it into them.
+/// The statements as a constant, and the expression that splits it into statements.
 struct Script {
     constant: String,
     cut: String,
@@ -81,7 +81,7 @@ impl Script {
         if handed.statements().all(bytes::is_plain) { Self::plain(handed) } else { Self::hex(handed) }
     }
 
-    /// As it is, in a raw string, with a line between two statements that none of them holds.
+    /// Verbatim in a raw string, the statements separated by a line that occurs in none of them.
     fn plain(handed: &Handed) -> Self {
         let statements: Vec<_> = handed.statements().map(String::from_utf8_lossy).collect();
         let mut line = "-- next".to_owned();
@@ -99,7 +99,7 @@ impl Script {
         Self { constant, cut: format!("SCRIPT.split(\"\\n{line}\\n\").map(str::as_bytes)"), is_hex: false }
     }
 
-    /// As digits, for what cannot stand in a source file.
+    /// As digits, for statements that cannot appear in a source file.
     fn hex(handed: &Handed) -> Self {
         let statements: Vec<String> = handed.statements().map(bytes::hex).collect();
         let text = statements.join(";\n");

@@ -12,9 +12,9 @@ use tandem::testcase::{FileName, Setting};
 use super::finding::{Expectation, Seen};
 use super::{Form, Handed};
 
-/// Switches that shells of before 3.42 do not know: they are named only where a case inverts them.
+/// Switches unknown to shells before 3.42: they are named only if a case inverts them.
 const NEW_SWITCHES: [&str; 2] = ["STMT_SCANSTATUS", "REVERSE_SCANORDER"];
-/// Limits that SQLite has unless it is built otherwise: the shell says each that it is told to set.
+/// SQLite's limits unless it is built otherwise: the shell prints each one it is told to set.
 const USUAL_LIMITS: [(&str, i32); 6] = [
     ("column", 2_000),
     ("compound_select", 500),
@@ -26,7 +26,7 @@ const USUAL_LIMITS: [(&str, i32); 6] = [
 /// VM steps between two calls of the progress handler.
 const STEPS_PER_TICK: u64 = 100;
 
-/// The functions at which the shell ends that runs with `-safe`.
+/// The functions that make a shell running with `-safe` exit.
 const UNSAFE_FUNCTIONS: [&str; 7] =
     ["edit", "fts3_tokenizer", "load_extension", "readfile", "writefile", "zipfile", "zipfile_cds"];
 
@@ -38,7 +38,7 @@ macro_rules! put {
 
 /// Writes the script.
 ///
-/// `seen` is what the case showed, for the check behind it.
+/// `seen` is what the case showed, for the check after it.
 pub(crate) fn write(handed: &Handed, seen: Option<&Seen>) -> Form {
     let files = &handed.case.files;
     let mut losses = handed.losses.clone();
@@ -64,7 +64,7 @@ pub(crate) fn write(handed: &Handed, seen: Option<&Seen>) -> Form {
     Form { content, losses }
 }
 
-/// What of the script the shell refuses that runs with `-safe`, which keeps it from files and programs: it ends there.
+/// What in the script makes a shell running with `-safe`, which denies access to files and programs, exit.
 pub(super) fn refused(handed: &Handed) -> Option<String> {
     handed.statements().find_map(|statement| {
         let tokens = token::tokenize(statement).into_iter().filter(|token| !token.kind.is_blank());
@@ -74,7 +74,7 @@ pub(super) fn refused(handed: &Handed) -> Option<String> {
         let is = |word: &String, name: &str| word.eq_ignore_ascii_case(name);
         let explained =
             words.iter().find(|word| !["EXPLAIN", "QUERY", "PLAN"].iter().any(|name| is(word, name)));
-        // VACUUM attaches what it builds.
+        // VACUUM attaches the database it builds.
         let command =
             ["ATTACH", "VACUUM"].into_iter().find(|name| explained.is_some_and(|word| is(word, name)));
         let called = words.windows(2).filter(|pair| pair[1] == "(");
@@ -84,8 +84,8 @@ pub(super) fn refused(handed: &Handed) -> Option<String> {
     })
 }
 
-/// Lets the shell say nothing of what it is told up to the next `.output`. With `-safe` that takes the word that it was
-/// started with, which no script can hold that has it for its hash.
+/// Silences the shell up to the next `.output`. With `-safe` that takes the nonce that the shell was started with; it is
+/// the script's hash, so no script can contain it.
 fn silence(handed: &Handed, text: &mut String) {
     put!(text, ".nonce {}\n.output /dev/null", handed.id);
 }
@@ -95,7 +95,7 @@ fn speak(handed: &Handed, text: &mut String) {
     put!(text, ".nonce {}\n.output", handed.id);
 }
 
-/// The check of a database behind its script, which nothing limits.
+/// The check of a database after its script, without limits.
 pub(super) fn check(handed: &Handed) -> String {
     let mut text = String::from(".progress 0\n");
     silence(handed, &mut text);
@@ -107,7 +107,7 @@ pub(super) fn check(handed: &Handed) -> String {
     text
 }
 
-/// What becomes of a database that is held in memory.
+/// What is lost when a database is held in memory.
 fn image_losses(image: &[u8]) -> Vec<String> {
     let mut losses = Vec::new();
     if header::is_wal(image) {
@@ -119,7 +119,7 @@ fn image_losses(image: &[u8]) -> Vec<String> {
     losses
 }
 
-/// `.open --hexdb`: sixteen bytes a line, lines of zeros left out.
+/// `.open --hexdb`: sixteen bytes per line, without lines of zeros.
 fn hexdb(image: &[u8], text: &mut String) {
     let page_bytes = Geometry::of(image).page_bytes;
     put!(text, ".open --hexdb\n| size {} pagesize {page_bytes} filename main.db", image.len());
@@ -129,7 +129,7 @@ fn hexdb(image: &[u8], text: &mut String) {
             if bytes.iter().all(|&byte| byte == 0) {
                 continue;
             }
-            // The shell reads lines of sixteen bytes and no others.
+            // The shell reads only lines of sixteen bytes.
             let digits: String = (0..16).map(|i| format!(" {:02x}", bytes.get(i).unwrap_or(&0))).collect();
             put!(text, "| {:6}:{digits}", row * 16);
         }
@@ -137,10 +137,10 @@ fn hexdb(image: &[u8], text: &mut String) {
     text.push_str("| end main.db\n");
 }
 
-/// What is set before the script, all of it: the shell's defaults are not ours, and those of its versions differ.
+/// All settings made before the script: the shell's defaults are not ours, and they differ between its versions.
 pub(super) fn settings(handed: &Handed, text: &mut String, losses: &mut Vec<String>) {
     let config = &handed.case.config;
-    // The shell says what it has set; up to 3.40, the limits all the same.
+    // The shell prints what it has set; up to 3.40, it prints the limits anyway.
     silence(handed, text);
     let toggles = config.get(Setting::Toggles);
     for (name, on) in switches(config) {
@@ -178,13 +178,13 @@ pub(super) fn settings(handed: &Handed, text: &mut String, losses: &mut Vec<Stri
     }
 }
 
-/// The statements, each from the beginning of a line: the shell drops what stands behind a failed one on its line.
+/// The statements, each starting on a new line: the shell drops whatever follows a failed one on its line.
 pub(super) fn script(handed: &Handed, out: &mut Vec<u8>, losses: &mut Vec<String>) {
     let mut loses_returns = false;
     for statement in handed.statements() {
         let (blanks, statement) = statement.split_at(blank_bytes(statement));
         out.extend_from_slice(blanks);
-        // At the beginning of a line, behind nothing but comments, it would be a command of the shell.
+        // At the beginning of a line, after nothing but comments, it would be a shell command.
         if statement.starts_with(b".") || statement.starts_with(b"#") {
             out.push(b' ');
         }
@@ -201,7 +201,7 @@ pub(super) fn script(handed: &Handed, out: &mut Vec<u8>, losses: &mut Vec<String
     }
 }
 
-/// Bytes of the blanks and comments with which a statement begins.
+/// Length in bytes of the blanks and comments at the start of a statement.
 fn blank_bytes(statement: &[u8]) -> usize {
     let mut at = 0;
     while let Some((_, length)) = token::first(&statement[at..]).filter(|(kind, _)| kind.is_blank()) {
@@ -210,8 +210,8 @@ fn blank_bytes(statement: &[u8]) -> usize {
     at
 }
 
-/// Whether the shell takes this line for the end of the statement that the lines before it begin: a `/` or `go` alone,
-/// outside of quotes and comments.
+/// Whether the shell takes this line for the end of the statement begun on the lines before: a `/` or `go` alone,
+/// outside quotes and comments.
 fn ends_for_shell(before: &[&[u8]], line: &[u8]) -> bool {
     let word = line.trim_ascii();
     let begun = [before.join(&b'\n').as_slice(), b"\n;"].concat();
