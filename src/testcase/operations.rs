@@ -60,7 +60,7 @@ pub enum CheckpointMode {
 pub enum OnConflict {
     /// Skips the change.
     Omit,
-    /// Replaces the conflicting row where that is allowed, otherwise skips the change.
+    /// Makes the change anyway where that is allowed, otherwise skips it.
     Replace,
     /// Aborts.
     Abort,

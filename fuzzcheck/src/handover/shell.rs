@@ -85,7 +85,7 @@ pub(super) fn refused(handed: &Handed) -> Option<String> {
 }
 
 /// Silences the shell up to the next `.output`. With `-safe` that takes the nonce that the shell was started with; it is
-/// the script's hash, so no script can contain it.
+/// the case's hash, so the case's script cannot contain it.
 fn silence(handed: &Handed, text: &mut String) {
     put!(text, ".nonce {}\n.output /dev/null", handed.id);
 }
