@@ -52,7 +52,8 @@ impl Verb for Args {
             TARGETS.iter().try_for_each(|target| write_binary(target, &project().join("fuzz")))?;
             let path = project().join("README.md");
             let readme = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-            let new = with_table(&readme).with_context(|| format!("{}: no table of targets", path.display()))?;
+            let new =
+                with_table(&readme).with_context(|| format!("{}: no table of targets", path.display()))?;
             if new != readme {
                 files::write(&path, new.as_bytes())?;
             }
