@@ -41,7 +41,7 @@ impl Harness {
     /// # Errors
     /// It was not built by Cargo in the working copy, or with another C compiler than `.cargo/cc`.
     pub(crate) fn of(program: &Path) -> Result<Self> {
-        let folder = program.with_extension("link");
+        let folder = kept_for(program);
         let lines = |name: &str| {
             let path = folder.join(name);
             let text = fs::read_to_string(&path).with_context(|| {
@@ -86,6 +86,13 @@ impl Harness {
         let objects = build.compile()?;
         build.link(name, &objects)
     }
+}
+
+/// Where `.cargo/link-gcc` keeps what a program was linked from. It goes by the name of the crate, in which rustc has an
+/// underscore for each hyphen.
+fn kept_for(program: &Path) -> PathBuf {
+    let name = program.file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
+    program.with_file_name(format!("{name}.link"))
 }
 
 /// One SQLite for one harness.
@@ -209,4 +216,15 @@ fn succeeds(command: &mut Command, out: Stdio) -> Result<bool> {
     let name = command.get_program().to_owned();
     let status = command.stdin(Stdio::null()).stdout(out).status();
     Ok(status.with_context(|| format!("cannot run {}", OsStr::new(&name).display()))?.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_was_linked_from_goes_by_the_name_of_its_crate() {
+        assert_eq!(kept_for(Path::new("/a-b/key-value")), Path::new("/a-b/key_value.link"));
+        assert_eq!(kept_for(Path::new("/a-b/db_sql")), Path::new("/a-b/db_sql.link"));
+    }
 }
