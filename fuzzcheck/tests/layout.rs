@@ -110,3 +110,24 @@ fn replay_is_built_as_fuzzing_is() {
     let found = String::from_utf8(grep.output().expect("grep is there").stdout).expect("UTF-8");
     assert_eq!(found.trim_end(), "src/engine/sqlite/instrumentation.rs");
 }
+
+/// The Turso engine is a workspace of its own, which CI builds last: a dependency that its lock file lacks is noticed here.
+#[test]
+fn the_lock_file_of_the_turso_engine_has_every_dependency() {
+    let text = |path: &str| String::from_utf8(read(&project().join(path))).expect("UTF-8");
+    let lock = text("fuzzcheck/engines/turso/Cargo.lock");
+    for manifest in ["Cargo.toml", "fuzzcheck/Cargo.toml"] {
+        let manifest_text = text(manifest);
+        let section = manifest_text.split("\n[dependencies]\n").nth(1).expect("dependencies");
+        let section = section.split("\n[").next().expect("a first part");
+        let names: Vec<&str> = section.lines().filter_map(|line| line.split([' ', '.']).next()).collect();
+        let names = names.into_iter().filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+        for name in names {
+            let package = format!("\nname = \"{name}\"\n");
+            assert!(
+                lock.contains(&package),
+                "{name} of {manifest}: run cargo metadata in fuzzcheck/engines/turso"
+            );
+        }
+    }
+}
