@@ -5,6 +5,8 @@
 ** Each says "not there" in the way that its callers understand. `fuzzcheck` reads this file, too, and says which
 ** ones are missing; the name stands in the line that begins with ABSENT.
 */
+/* The session functions are declared below, whether SQLite has them or not. */
+#undef SQLITE_ENABLE_SESSION
 #include "sqlite3.h"
 
 #define ABSENT __attribute__((weak))
@@ -101,4 +103,71 @@ ABSENT int sqlite3_set_errmsg(sqlite3 *db, int code, const char *message) {
   (void)db;
   (void)message;
   return code;
+}
+
+/* 3.36.0, or where SQLITE_OMIT_DESERIALIZE is defined; before, where SQLITE_ENABLE_DESERIALIZE is not. */
+ABSENT unsigned char *sqlite3_serialize(sqlite3 *db, const char *schema, sqlite3_int64 *size, unsigned int flags) {
+  (void)db;
+  (void)schema;
+  (void)flags;
+  *size = -1;
+  return 0;
+}
+
+ABSENT int sqlite3_deserialize(sqlite3 *db, const char *schema, unsigned char *data, sqlite3_int64 size,
+                               sqlite3_int64 room, unsigned flags) {
+  (void)db;
+  (void)schema;
+  (void)size;
+  (void)room;
+  (void)flags;
+  sqlite3_free(data);
+  return SQLITE_NOTFOUND;
+}
+
+/* Where SQLITE_ENABLE_SESSION or SQLITE_ENABLE_PREUPDATE_HOOK is not defined. Without a session nothing else is called but
+** what applies and inverts changes, of which there are none. */
+ABSENT int sqlite3session_create(sqlite3 *db, const char *schema, void **session) {
+  (void)db;
+  (void)schema;
+  *session = 0;
+  return SQLITE_NOTFOUND;
+}
+
+ABSENT int sqlite3session_attach(void *session, const char *table) {
+  (void)session;
+  (void)table;
+  return SQLITE_NOTFOUND;
+}
+
+ABSENT int sqlite3session_changeset(void *session, int *size, void **changes) {
+  (void)session;
+  *size = 0;
+  *changes = 0;
+  return SQLITE_NOTFOUND;
+}
+
+ABSENT int sqlite3session_patchset(void *session, int *size, void **changes) {
+  return sqlite3session_changeset(session, size, changes);
+}
+
+ABSENT void sqlite3session_delete(void *session) { (void)session; }
+
+ABSENT int sqlite3changeset_invert(int size, const void *changes, int *new_size, void **inverse) {
+  (void)size;
+  (void)changes;
+  *new_size = 0;
+  *inverse = 0;
+  return SQLITE_NOTFOUND;
+}
+
+ABSENT int sqlite3changeset_apply(sqlite3 *db, int size, void *changes, int (*filter)(void *, const char *),
+                                  int (*conflict)(void *, int, void *), void *context) {
+  (void)db;
+  (void)size;
+  (void)changes;
+  (void)filter;
+  (void)conflict;
+  (void)context;
+  return SQLITE_NOTFOUND;
 }

@@ -237,24 +237,11 @@ fn change(operation: &mut Operation, case: &TestCase, context: &mut Context<'_>)
         | O::Step { statement, .. }
         | O::Reset { statement, .. }
         | O::Finalize { statement } => *statement = id(STATEMENTS_MAX, context),
-        O::Run { connection }
-        | O::Open { connection, .. }
-        | O::Close { connection }
-        | O::BackupStep { to: connection, .. }
-        | O::BackupFinish { to: connection }
-        | O::BlobOpen { connection, .. }
-        | O::BlobRead { connection, .. }
-        | O::BlobWrite { connection, .. }
-        | O::BlobReopen { connection, .. }
-        | O::BlobClose { connection }
-        | O::Serialize { connection }
-        | O::Deserialize { connection, .. }
-        | O::Checkpoint { connection, .. }
-        | O::SessionStart { connection }
-        | O::SessionTake { connection, .. }
-        | O::SessionApply { connection, .. }
-        | O::SessionEnd { connection } => *connection = id(CONNECTIONS_MAX, context),
-        O::SessionInvert | O::PowerCut => {}
+        other => {
+            if let Some(connection) = other.connection_mut() {
+                *connection = id(CONNECTIONS_MAX, context);
+            }
+        }
     }
 }
 

@@ -133,6 +133,33 @@ impl Operation {
         matches!(self, Self::Run { .. } | Self::Prepare { .. })
     }
 
+    /// The connection that it names, for a backup its destination; `None` for an operation that names none or a statement.
+    pub fn connection_mut(&mut self) -> Option<&mut u8> {
+        match self {
+            Self::Run { connection }
+            | Self::Prepare { connection, .. }
+            | Self::Open { connection, .. }
+            | Self::Close { connection }
+            | Self::BackupStart { to: connection, .. }
+            | Self::BackupStep { to: connection, .. }
+            | Self::BackupFinish { to: connection }
+            | Self::BlobOpen { connection, .. }
+            | Self::BlobRead { connection, .. }
+            | Self::BlobWrite { connection, .. }
+            | Self::BlobReopen { connection, .. }
+            | Self::BlobClose { connection }
+            | Self::Serialize { connection }
+            | Self::Deserialize { connection, .. }
+            | Self::Checkpoint { connection, .. }
+            | Self::SessionStart { connection }
+            | Self::SessionTake { connection, .. }
+            | Self::SessionApply { connection, .. }
+            | Self::SessionEnd { connection } => Some(connection),
+            Self::Bind { .. } | Self::Step { .. } | Self::Reset { .. } | Self::Finalize { .. } => None,
+            Self::SessionInvert | Self::PowerCut | Self::PassTime { .. } => None,
+        }
+    }
+
     /// The connection on which it takes a statement.
     fn runs_on(&self) -> Option<u8> {
         match self {

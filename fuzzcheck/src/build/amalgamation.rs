@@ -145,7 +145,7 @@ mod tests {
             missing.contains(&"sqlite3_error_offset") && missing.contains(&"sqlite3_db_name"),
             "{missing:?}"
         );
-        assert!(!missing.contains(&"sqlite3_hard_heap_limit64") && missing.len() == 15, "{missing:?}");
+        assert!(!missing.contains(&"sqlite3_hard_heap_limit64") && missing.len() == 17, "{missing:?}");
         let message = |folder: &Path| format!("{:#}", Sqlite::in_folder(folder).unwrap_err());
         assert!(message(amalgamation("3.25.3").path()).contains("older than 3.26.0"));
         assert!(message(&folder.path().join("none")).contains("none"));

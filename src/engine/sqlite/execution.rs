@@ -199,7 +199,7 @@ impl<'c> Execution<'c> {
         verb: &'static str,
         is_read_only: bool,
         call: impl FnOnce(&Connection<'c>) -> (Code, Vec<u8>),
-    ) -> Code {
+    ) {
         let refused_before = alloc::counts().refused;
         let mut trace = self.new_trace(Code::OK, 0..0, verb);
         trace.is_read_only = is_read_only;
@@ -210,9 +210,14 @@ impl<'c> Execution<'c> {
         if !self.row_bytes.is_empty() {
             self.hash_rows(&mut trace);
         }
-        let code = trace.step;
         self.end_statement(trace, refused_before);
-        code
+    }
+
+    /// Writes down that a connection could not be opened.
+    pub(super) fn note_open(&mut self, code: Code) {
+        let mut trace = self.new_trace(code, 0..0, "OPEN");
+        self.finish_record(&mut trace);
+        self.trace.statements.push(trace);
     }
 
     /// Uses this connection from now on; without one, the run is over.
@@ -345,7 +350,10 @@ impl<'c> Execution<'c> {
         record.explain_fails = trace.prepare != Code::OK;
         record.taints = self.watch.taint.get().names().map(str::to_owned).collect();
         if !code.is_success() {
-            record.set_message(&self.connection().error_message());
+            let connection = self.connection.as_ref();
+            record.set_message(
+                &connection.map_or_else(Code::to_string, |connection| connection.error_message()),
+            );
         }
     }
 

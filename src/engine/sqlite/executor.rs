@@ -332,6 +332,16 @@ impl Executor {
         Ok(connection)
     }
 
+    /// Closes a connection of a case.
+    pub(super) fn close(&self, connection: Connection<'_>) -> Code {
+        if self.plant == Some(Plant::UnfinishedStatement)
+            && let (_, Some(statement), _) = connection.prepare(b"SELECT 1")
+        {
+            statement.forget();
+        }
+        connection.close()
+    }
+
     /// Another connection of a case, possibly read-only, which shares the others' state.
     pub(super) fn open_another(
         &self,
@@ -372,19 +382,16 @@ impl Executor {
         program.run(case, &mut execution);
         let mut connection = execution.finish(&mut observation);
         if !case.operations.is_empty() {
-            connection = connection.and_then(|before| {
-                observation.close =
-                    observation.close.filter(|&code| code != Code::OK).or(Some(before.close()));
-                self.open_another(case, budget, MAIN_PATH, false, &Rc::new(Watch::new()))
-            });
+            if let Ok(before) = connection {
+                observation.close = first_failure(observation.close, self.close(before));
+            }
+            // What the case left of memory is not for the check.
+            process::reset_heap_limit();
+            connection = self.open_another(case, budget, MAIN_PATH, false, &Rc::new(Watch::new()));
         }
         observation.cut_short.extend(self.vfs.machine().disk.was_full().then_some(Limit::DiskBytes));
-        let connection = match connection {
-            Ok(connection) => connection,
-            Err(code) => {
-                observation.close = Some(code);
-                return observation;
-            }
+        let Ok(connection) = connection else {
+            return observation;
         };
 
         let has_end = asked.has_end && !observation.ended_early();
@@ -398,13 +405,7 @@ impl Executor {
             }
             observation.integrity = integrity.filter(|_| is_checked);
         }
-        if self.plant == Some(Plant::UnfinishedStatement)
-            && let (_, Some(statement), _) = connection.prepare(b"SELECT 1")
-        {
-            statement.forget();
-        }
-        let code = connection.close();
-        observation.close = observation.close.filter(|&before| before != Code::OK).or(Some(code));
+        observation.close = first_failure(observation.close, self.close(connection));
         observation
     }
 
@@ -448,6 +449,11 @@ impl Engine for Executor {
         let is_healthy = case.files.is_empty() || self.is_healthy_at_start(case, budget, &observation);
         Transcript::of(observation, is_healthy)
     }
+}
+
+/// The result of closing all connections of a case: the first failure, if there is one.
+fn first_failure(before: Option<Code>, code: Code) -> Option<Code> {
+    before.filter(|&before| before != Code::OK).or(Some(code))
 }
 
 /// The machine's files whose names are allowed in a case.

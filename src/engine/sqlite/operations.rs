@@ -125,7 +125,8 @@ impl<'e, 'c> State<'e, 'c> {
         let at = index(id);
         self.backups[at] = None;
         if self.connections[at].is_none() {
-            let connection = self.open_file(MAIN_DB, false).ok()?;
+            let opened = self.open_file(MAIN_DB, false);
+            let connection = self.noted(opened)?;
             self.connections[at] = Some(Slot { connection: Rc::new(connection), is_home: true });
         }
         self.connections[at].as_ref().map(|slot| Rc::clone(&slot.connection))
@@ -201,16 +202,20 @@ impl<'e, 'c> State<'e, 'c> {
         } else {
             self.open_file(file.as_str(), is_read_only)
         };
+        let connection = self.noted(result)?;
         let is_main = file.as_str() == MAIN_DB;
-        if let (Ok(connection), false) = (&result, is_main) {
-            let watch = connection.watch();
-            watch.taint.set(watch.taint.get() | Taint::ATTACHED_FILE);
+        if !is_main {
+            let taint = &connection.watch().taint;
+            taint.set(taint.get() | Taint::ATTACHED_FILE);
         }
-        if let Ok(connection) = result {
-            let is_home = is_main && !is_read_only;
-            self.connections[at] = Some(Slot { connection: Rc::new(connection), is_home });
-        }
+        let is_home = is_main && !is_read_only;
+        self.connections[at] = Some(Slot { connection: Rc::new(connection), is_home });
         Some(())
+    }
+
+    /// The connection; that it could not be opened becomes part of the trace.
+    fn noted(&mut self, opened: Result<Connection<'c>, Code>) -> Option<Connection<'c>> {
+        opened.map_err(|code| self.execution.note_open(code)).ok()
     }
 
     fn close(&mut self, at: usize) -> Option<()> {
@@ -245,8 +250,8 @@ impl<'e, 'c> State<'e, 'c> {
         self.connections[at] = None;
         // There is no current connection until an operation names one.
         self.execution.use_connection(Err(Code::OK));
-        let code = Rc::into_inner(connection).expect("nothing else uses it").close();
-        self.execution.note_close(code);
+        let connection = Rc::into_inner(connection).expect("nothing else uses it");
+        self.execution.note_close(self.execution.executor.close(connection));
     }
 
     /// Drops all connections; nothing that closing them does reaches the disk.
@@ -281,10 +286,7 @@ impl<'e, 'c> State<'e, 'c> {
         if self.connections[0].as_ref().is_some_and(|slot| !slot.is_home) {
             self.let_go(0);
         }
-        let connection = match self.connections[0].take() {
-            Some(slot) => Ok(slot.connection),
-            None => self.open_file(MAIN_DB, false).map(Rc::new),
-        };
+        let connection = self.get(0).ok_or(Code(ffi::SQLITE_CANTOPEN));
         self.execution.use_connection(connection);
     }
 }

@@ -62,24 +62,8 @@ fn simpler(case: &TestCase) -> Vec<(usize, Operation)> {
 fn forms(operation: &Operation) -> impl Iterator<Item = Operation> {
     use Operation as O;
     let mut low = operation.clone();
-    match &mut low {
-        O::Run { connection }
-        | O::Prepare { connection, .. }
-        | O::Open { connection, .. }
-        | O::Close { connection }
-        | O::BlobOpen { connection, .. }
-        | O::BlobRead { connection, .. }
-        | O::BlobWrite { connection, .. }
-        | O::BlobReopen { connection, .. }
-        | O::BlobClose { connection }
-        | O::Serialize { connection }
-        | O::Deserialize { connection, .. }
-        | O::Checkpoint { connection, .. }
-        | O::SessionStart { connection }
-        | O::SessionTake { connection, .. }
-        | O::SessionApply { connection, .. }
-        | O::SessionEnd { connection } => *connection = connection.saturating_sub(1),
-        _ => {}
+    if let Some(connection) = low.connection_mut() {
+        *connection = connection.saturating_sub(1);
     }
     let mut small = operation.clone();
     match &mut small {
