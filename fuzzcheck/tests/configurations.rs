@@ -175,7 +175,8 @@ fn wrapper(stage: &Stage, words: &str, environment: &[(&str, &str)]) -> Ran {
 #[test]
 fn the_compiler_wrapper_does_what_each_build_needs() {
     let stage = Stage::new();
-    let compile = "-O2 -DX=1 -o sqlite3.o -c sqlite3/sqlite3.c";
+    let sessions = "-DSQLITE_ENABLE_SESSION -DSQLITE_ENABLE_PREUPDATE_HOOK";
+    let compile = &format!("-O2 -DX=1 {sessions} -o sqlite3.o -c sqlite3/sqlite3.c");
     let compiled = || {
         let text = String::from_utf8(read(&stage.path("compiled"))).unwrap();
         fs::remove_file(stage.path("compiled")).unwrap();
@@ -189,6 +190,15 @@ fn the_compiler_wrapper_does_what_each_build_needs() {
     let set = ("TANDEM_SQLITE", sqlite.to_str().unwrap());
     wrapper(&stage, compile, &[set]).expect(0);
     assert_eq!(compiled(), format!("cc {compile} -g1\n"));
+    // What it lacks is made up for.
+    for lacking in
+        ["-O2 -c sqlite3/sqlite3.c", &format!("{sessions} -USQLITE_ENABLE_SESSION -c sqlite3/sqlite3.c")]
+    {
+        let ran = wrapper(&stage, lacking, &[set]).expect(0);
+        let text = compiled();
+        assert!(text.contains("absent.c") && text.contains("-c sqlite3/sqlite3.c"), "{text}");
+        assert!(ran.out.contains("cargo:rustc-link-lib=static=tandem_extra"), "{ran:?}");
+    }
 
     let ran = wrapper(&stage, compile, &[set, ("TANDEM_BUILD", "release")]).expect(0);
     let text = compiled();
@@ -236,7 +246,8 @@ fn a_stand_in_for_api_gives_way_to_the_real_one() {
     let stage = Stage::new();
     file(stage.folder.path(), "sqlite3.h", HEADER);
     let code = "#include \"sqlite3.h\"\nint sqlite3_changes(sqlite3 *db) { return 3; }\n\
-        int sqlite3_total_changes(sqlite3 *db) { return 4; }\nint sqlite3_error_offset(sqlite3 *db) { return 42; }\n";
+        int sqlite3_total_changes(sqlite3 *db) { return 4; }\nint sqlite3_error_offset(sqlite3 *db) { return 42; }\n\
+        void sqlite3_free(void *block) { (void)block; }\n";
     let main = "#include \"sqlite3.h\"\nint sqlite3_error_offset(sqlite3*); sqlite3_int64 sqlite3_changes64(sqlite3*);\n\
         int main(void) { return sqlite3_error_offset(0) == 42 && sqlite3_changes64(0) == 3 ? 0 : 1; }\n";
     let code = file(stage.folder.path(), "sqlite3.c", code);
