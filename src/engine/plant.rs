@@ -17,6 +17,46 @@ pub enum Plant {
     UnfinishedStatement,
     /// Statements that contain `planted` return an extra row. Only a comparison with another build shows it.
     WrongRows,
+    /// A wrong answer.
+    Answer(AnswerPlant),
+}
+
+/// A wrong answer: wherever a text stands in a statement, of the script or of an oracle, and the condition holds, this
+/// happens. Tests choose the text such that it stands in one of two statements that must agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerPlant {
+    /// The text.
+    pub at: &'static str,
+    /// When.
+    pub when: PlantedWhen,
+    /// What.
+    pub effect: WrongAnswer,
+}
+
+/// When an [`AnswerPlant`] shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlantedWhen {
+    /// Always.
+    Always,
+    /// While these query optimizations are on.
+    Optimized(u32),
+    /// If this query, on the same connection, returns this text.
+    Returns(&'static str, &'static str),
+}
+
+/// What an [`AnswerPlant`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrongAnswer {
+    /// The last row is missing.
+    MissingRow,
+    /// The first row comes twice.
+    RowTwice,
+    /// The first integer is a text; without one, the last value is NULL.
+    OtherValue,
+    /// The rows come in reverse order.
+    Reversed,
+    /// After the statement, this runs as well.
+    Also(&'static str),
 }
 
 /// What the SQL function `planted()` does.

@@ -5,7 +5,8 @@
 //! within the same limits. It is counted, and each oracle has a budget of its own, so that one oracle's requests change
 //! no other's verdict; nothing depends on time, so a case gets the same verdict everywhere.
 
-use super::SkipReason;
+use super::answers::{self, Ledger, Statementwise};
+use super::{SkipReason, Verdict};
 use crate::dbfile::damage::Assessment;
 use crate::engine::sqlite::{Budget, Execution, Executor, Program};
 use crate::engine::{Asked, Observation, StatementTrace};
@@ -36,6 +37,9 @@ pub struct Environment<'a> {
     observation: &'a Observation,
     is_healthy_at_start: Option<bool>,
     spent: Spent,
+    /// The oracles that judge single statements: they share one run.
+    pub(super) statementwise: Vec<&'static Statementwise>,
+    answers: Option<Vec<Ledger>>,
 }
 
 impl<'a> Environment<'a> {
@@ -48,7 +52,18 @@ impl<'a> Environment<'a> {
         observation: &'a Observation,
     ) -> Self {
         let (is_healthy_at_start, spent) = (None, Spent::default());
-        Self { executor, case, program, budget, observation, is_healthy_at_start, spent }
+        let (statementwise, answers) = (Vec::new(), None);
+        Self {
+            executor,
+            case,
+            program,
+            budget,
+            observation,
+            is_healthy_at_start,
+            spent,
+            statementwise,
+            answers,
+        }
     }
 
     /// What was asked for since the last call.
@@ -100,6 +115,53 @@ impl<'a> Environment<'a> {
             return Err(SkipReason::NotReproduced);
         }
         Ok(observation.trace.statements.into_iter().skip(before.len()).collect())
+    }
+
+    /// What the oracle `name`, which judges single statements, says of the case.
+    pub(super) fn of_statements(&mut self, name: &str) -> Verdict {
+        if self.answers.is_none() {
+            let checks = self.statementwise.clone();
+            self.answers = Some(answers::judge(&checks, self));
+        }
+        let ledgers = self.answers.as_deref().unwrap_or_default();
+        let ledger = ledgers.iter().find(|ledger| ledger.name == name);
+        ledger.map_or(Verdict::Skip(SkipReason::BudgetUsedUp), Ledger::verdict)
+    }
+
+    /// The case.
+    pub(super) fn case(&self) -> &'a TestCase {
+        self.case
+    }
+
+    /// The run that is judged.
+    pub(super) fn observation(&self) -> &'a Observation {
+        self.observation
+    }
+
+    /// Why answers of this case say nothing, if so.
+    pub(super) fn why_no_answers(&mut self) -> Option<&'static str> {
+        if !self.case.operations.is_empty() {
+            return Some("several connections");
+        }
+        if self.program.script(self.case).is_some() {
+            return Some("a target without a script");
+        }
+        if let Some(taint) = self.observation.taint.first_name() {
+            return Some(taint);
+        }
+        (!self.is_healthy_at_start()).then_some("damaged at start")
+    }
+
+    /// Runs another program on a variant of the case.
+    ///
+    /// # Errors
+    /// [`SkipReason::BudgetUsedUp`].
+    pub(super) fn run_other(
+        &mut self,
+        case: &TestCase,
+        program: &dyn Program,
+    ) -> Result<Observation, SkipReason> {
+        self.run_program(case, program, Asked::default())
     }
 
     fn run_program(

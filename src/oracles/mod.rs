@@ -17,6 +17,7 @@
 //! tests, which check that each oracle is silent on good cases and red on its plant. An oracle that must run a variant
 //! of the case asks its [`Environment`].
 
+pub mod answers;
 mod close;
 mod code;
 mod determinism;
@@ -42,6 +43,12 @@ use crate::testcase::TestCase;
 pub trait Oracle: Sync {
     /// Judges a run of `case`; it may `ask` for what it must know beyond that run.
     fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict;
+
+    /// What it checks, if that is single statements.
+    #[doc(hidden)]
+    fn of_statements(&self) -> Option<&answers::Statementwise> {
+        None
+    }
 }
 
 /// An oracle in the table.
@@ -131,6 +138,11 @@ oracles! {
     integrity => integrity::Integrity;
     format => format::Format;
     determinism => determinism::Determinism, on_request;
+    plans => answers::PLANS, on_request;
+    norec => answers::NOREC, on_request;
+    materialized => answers::MATERIALIZED, on_request;
+    order => answers::ORDER, on_request;
+    row => answers::ROW, on_request;
 }
 
 /// The judgement of an oracle on a run.
@@ -155,6 +167,7 @@ pub fn judge(
     requested: &[&str],
 ) -> Vec<Judgement> {
     let mut ask = Environment::new(executor, case, program, budget, observation);
+    ask.statementwise = those_that_judge(requested).filter_map(|entry| entry.oracle.of_statements()).collect();
     let judge = |oracle: &'static Entry| {
         let verdict = oracle.oracle.check(case, observation, &mut ask);
         Judgement { oracle, verdict, spent: ask.take_spent() }

@@ -104,6 +104,11 @@ impl<'c> Execution<'c> {
         self.asked.has_values = true;
     }
 
+    /// The statements that ran.
+    pub(super) fn statements(&self) -> &[StatementTrace] {
+        &self.trace.statements
+    }
+
     /// True if nothing more will run: the budget or the row limit is used up, or there is no connection.
     pub fn is_over(&self) -> bool {
         self.connection.is_err() || self.is_used_up()
@@ -145,6 +150,7 @@ impl<'c> Execution<'c> {
             if code != Code::OK || statement.is_some() {
                 self.note_prepared(code, verb);
                 self.step_all(code, statement, range, verb);
+                self.plant_in_last(&text[read..]);
                 if self.is_wrong && text[read..].windows(MARK.len()).any(|window| window == MARK) {
                     self.add_wrong_row();
                 }
@@ -390,6 +396,16 @@ impl<'c> Execution<'c> {
         }
         if self.asked.has_values {
             trace.values.push(row);
+        }
+    }
+
+    /// What [`Plant::Answer`] makes of the statement that has just run.
+    fn plant_in_last(&mut self, text: &[u8]) {
+        if matches!(self.executor.plant, Some(Plant::Answer(_)))
+            && let Some(mut trace) = self.trace.statements.pop()
+        {
+            self.plant_answer(text, self.case.config.get(Setting::OptimizationsOff), &mut trace.values);
+            self.trace.statements.push(trace);
         }
     }
 

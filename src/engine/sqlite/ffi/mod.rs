@@ -19,4 +19,4 @@ mod watch;
 
 pub(super) use connection::Connection;
 pub(super) use statement::Statement;
-pub(super) use watch::{Phase, Watch};
+pub(super) use watch::{Phase, Uses, Watch};

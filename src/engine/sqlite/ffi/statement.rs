@@ -109,6 +109,18 @@ impl Statement<'_> {
         unsafe { ffi::sqlite3_data_count(self.raw()) as usize }
     }
 
+    /// The names of the columns of the result.
+    pub fn column_names(&self) -> Vec<String> {
+        // SAFETY: as above; a name is null or a C string that is valid until the next call.
+        unsafe {
+            (0..ffi::sqlite3_column_count(self.raw()))
+                .map(|index| ffi::sqlite3_column_name(self.raw(), index))
+                .map(|name| if name.is_null() { c"" } else { CStr::from_ptr(name) })
+                .map(|name| name.to_string_lossy().into_owned())
+                .collect()
+        }
+    }
+
     /// A value of the current row.
     pub fn column(&self, index: usize) -> Column<'_> {
         let (raw, index) = (self.raw(), index as c_int);
@@ -181,6 +193,28 @@ impl Statement<'_> {
                         ffi::SQLITE_TRANSIENT(),
                     );
                 }
+            }
+        }
+    }
+
+    /// Binds the first parameters to these values.
+    pub fn bind_values(&mut self, values: &[Value]) {
+        for (index, value) in (1..).zip(values) {
+            let raw = self.raw();
+            // SAFETY: as above; SQLite copies texts and blobs.
+            unsafe {
+                let copied = ffi::SQLITE_TRANSIENT();
+                match value {
+                    Value::Null => ffi::sqlite3_bind_null(raw, index),
+                    Value::Integer(n) => ffi::sqlite3_bind_int64(raw, index, *n),
+                    Value::Real(x) => ffi::sqlite3_bind_double(raw, index, *x),
+                    Value::Text(text) => {
+                        ffi::sqlite3_bind_text(raw, index, text.as_ptr().cast(), text.len() as c_int, copied)
+                    }
+                    Value::Blob(blob) => {
+                        ffi::sqlite3_bind_blob(raw, index, blob.as_ptr().cast(), blob.len() as c_int, copied)
+                    }
+                };
             }
         }
     }

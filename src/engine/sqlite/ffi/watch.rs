@@ -1,6 +1,7 @@
 //! Callbacks of a connection: its budget and its authorizer.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 use rusqlite::ffi;
@@ -29,6 +30,17 @@ pub enum Phase {
     Own,
 }
 
+/// What a statement uses, as SQLite tells its authorizer while it prepares it: also what views and triggers hide.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Names of functions, in lower case.
+    pub functions: BTreeSet<String>,
+    /// Schema and name of the tables and views that are read.
+    pub tables: BTreeSet<(String, String)>,
+    /// Names of the views and triggers through which something is read.
+    pub through: BTreeSet<String>,
+}
+
 /// State that callbacks read and write; all connections of a case share it.
 #[derive(Debug)]
 pub struct Watch {
@@ -48,6 +60,8 @@ pub struct Watch {
     nested_questions: Cell<u64>,
     /// The budget that was used up.
     pub exhausted: Cell<Option<Limit>>,
+    /// What is used, if someone wants to know.
+    pub uses: RefCell<Option<Uses>>,
 }
 
 impl Watch {
@@ -62,7 +76,24 @@ impl Watch {
             bytes_end: Cell::new(u64::MAX),
             nested_questions: Cell::new(0),
             exhausted: Cell::new(None),
+            uses: RefCell::default(),
         }
+    }
+
+    /// Lets `action` use so many ticks and bytes of its own; the budget stays as it was. Returns how many ticks it took.
+    pub fn apart<T>(&self, ticks: u64, bytes: u64, action: impl FnOnce() -> T) -> (T, u64) {
+        let before = (self.phase.get(), self.ticks_left.get(), self.bytes_end.get());
+        let (questions, exhausted) = (self.nested_questions.get(), self.exhausted.get());
+        let bytes_before = alloc::counts().bytes;
+        self.set_budget(ticks.saturating_mul(STEPS_PER_TICK), bytes);
+        let result = action();
+        let used = ticks.saturating_sub(self.ticks_left.get());
+        self.phase.set(before.0);
+        self.ticks_left.set(before.1);
+        self.bytes_end.set(before.2.saturating_add(alloc::counts().bytes - bytes_before));
+        self.nested_questions.set(questions);
+        self.exhausted.set(exhausted);
+        (result, used)
     }
 
     /// Allows `vm_steps` steps and `bytes` bytes of allocations from here on.
@@ -122,13 +153,17 @@ pub(super) unsafe extern "C" fn on_authorize(
     action: c_int,
     first: *const c_char,
     second: *const c_char,
-    _schema: *const c_char,
-    _trigger: *const c_char,
+    schema: *const c_char,
+    through: *const c_char,
 ) -> c_int {
     // SAFETY: as in `on_progress`.
     let watch = unsafe { &*watch.cast::<Watch>() };
     if watch.phase.get() == Phase::Step {
         watch.charge_nested_statement(action);
+    }
+    if let Some(uses) = &mut *watch.uses.borrow_mut() {
+        // SAFETY: as below.
+        unsafe { note(uses, action, [first, second, schema, through]) };
     }
     if watch.phase.get() == Phase::Own || !policy::is_of_interest(action) {
         return ffi::SQLITE_OK;
@@ -151,4 +186,28 @@ pub(super) unsafe extern "C" fn on_authorize(
     let (is_allowed, taint) = policy::judge(&request, watch.phase.get() == Phase::Prepare);
     watch.taint.set(watch.taint.get() | taint);
     if is_allowed { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
+}
+
+/// Notes what a request tells of a statement.
+///
+/// # Safety
+/// The arguments are null or C strings.
+unsafe fn note(uses: &mut Uses, action: c_int, arguments: [*const c_char; 4]) {
+    let [first, second, schema, through] = arguments.map(|text| {
+        // SAFETY: given.
+        let bytes = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes());
+        String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+    });
+    match action {
+        ffi::SQLITE_FUNCTION => {
+            uses.functions.insert(second.to_ascii_lowercase());
+        }
+        ffi::SQLITE_READ => {
+            uses.tables.insert((schema, first));
+        }
+        _ => {}
+    }
+    if !through.is_empty() {
+        uses.through.insert(through);
+    }
 }

@@ -1,0 +1,295 @@
+//! Wrong answers: statements that must agree with each other.
+//!
+//! SQLite is asked the same thing in two ways, in the state in which a statement of the script runs. A [`QueryCheck`]
+//! does so for every query (those within `INSERT` and `CREATE VIEW`, and the rows that an `UPDATE` or `DELETE` selects,
+//! are queries, too), a [`ChangeCheck`] before and after every statement that writes. All checks that judge share one
+//! more run of the case, whose statements must do what they did in the first.
+//!
+//! # When nothing is said
+//! A statement is judged only on a database that was sound, and by a check only where SQL leaves one answer ([`Open`]).
+//! Where either side fails or takes too long, nothing is said: errors are for the oracle `code`.
+//!
+//! # Refutation
+//! Before SQLite is accused, in this order: does the statement answer the same when it is asked again; do the rows
+//! differ only in which of several equal values represents a group ([`rows::difference`]); if SQL may leave it open, does
+//! a reversed scan give other rows already?
+
+mod materialized;
+mod norec;
+mod plans;
+mod query;
+mod rows;
+mod sorted;
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
+use crate::engine::sqlite::{Execution, Program, Row, Session};
+use crate::engine::{Code, Observation, StatementTrace};
+use crate::sql;
+use crate::sql::tree::{self, Kind, Node};
+use crate::testcase::{Setting, TestCase};
+
+pub(crate) use materialized::MATERIALIZED;
+pub(crate) use norec::NOREC;
+pub(crate) use plans::PLANS;
+pub use query::{Open, Query};
+pub(crate) use sorted::{ORDER, ROW};
+
+/// Ticks, of 100 VM steps each, that one check may use per case.
+const TICKS_PER_CHECK: u64 = 2_000;
+
+/// What a check of a single statement says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// The two agree; whether that says anything (rows on both sides, a predicate both true and false).
+    Agrees {
+        /// False for an agreement that any engine would show.
+        is_telling: bool,
+    },
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+    /// They do not: what (for the signature), and how.
+    Differs(String, String),
+}
+
+/// A check of every query.
+pub type QueryCheck = fn(&Query<'_>, &mut Session<'_, '_>) -> Said;
+
+/// A check of every statement that writes: called before it, it may return what is called after it.
+pub type ChangeCheck = for<'q> fn(&'q Change<'_>, &mut Session<'_, '_>) -> Option<After<'q>>;
+
+/// See [`ChangeCheck`].
+pub type After<'q> = Box<dyn FnOnce(&StatementTrace, &mut Session<'_, '_>) -> Said + 'q>;
+
+/// What is checked.
+#[derive(Clone, Copy)]
+pub enum Check {
+    /// Queries.
+    Queries(QueryCheck),
+    /// Statements that write.
+    Changes(ChangeCheck),
+}
+
+/// A statement of the script that may write.
+#[derive(Debug)]
+pub struct Change<'q> {
+    /// Its text.
+    pub text: &'q str,
+    /// Its tree; absent for a statement that cannot be parsed here.
+    pub tree: Option<&'q Node>,
+}
+
+/// An oracle that checks single statements.
+pub struct Statementwise {
+    /// The oracle's name.
+    pub name: &'static str,
+    /// What it checks.
+    pub check: Check,
+}
+
+impl Oracle for Statementwise {
+    fn check(&self, _case: &TestCase, _observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
+        ask.of_statements(self.name)
+    }
+
+    fn of_statements(&self) -> Option<&Statementwise> {
+        Some(self)
+    }
+}
+
+/// What one check has said of a case so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ledger {
+    /// The oracle.
+    pub name: &'static str,
+    /// The statements that it has judged.
+    pub checks: u32,
+    /// Those of them whose agreement says something.
+    pub telling: u32,
+    /// The first finding.
+    pub finding: Option<Finding>,
+    /// Why it said nothing, the last time.
+    pub nothing: Option<&'static str>,
+    ticks_left: u64,
+}
+
+impl Ledger {
+    pub(super) fn verdict(&self) -> Verdict {
+        match (&self.finding, self.checks) {
+            (Some(finding), _) => Verdict::Fail(finding.clone()),
+            (None, 0) => Verdict::Skip(SkipReason::Excused(self.nothing.unwrap_or("no statement of its kind"))),
+            (None, _) => Verdict::Pass,
+        }
+    }
+}
+
+/// Runs the case with all these checks; a ledger for each.
+pub(super) fn judge(checks: &[&Statementwise], ask: &mut Environment<'_>) -> Vec<Ledger> {
+    let ledgers =
+        checks.iter().map(|check| Ledger { name: check.name, ticks_left: TICKS_PER_CHECK, ..Ledger::default() });
+    let mut ledgers: Vec<Ledger> = ledgers.collect();
+    if let Some(reason) = ask.why_no_answers() {
+        ledgers.iter_mut().for_each(|ledger| ledger.nothing = Some(reason));
+        return ledgers;
+    }
+    let program = Probing {
+        checks,
+        expected: &ask.observation().trace.statements.clone(),
+        ledgers: RefCell::new(ledgers),
+        has_drifted: Cell::new(false),
+    };
+    let mut case = ask.case().clone();
+    case.config.set(Setting::Utf16, 0);
+    let ran = ask.run_other(&case, &program);
+    let has_drifted = program.has_drifted.get();
+    let mut ledgers = program.ledgers.into_inner();
+    for ledger in ledgers.iter_mut().filter(|ledger| ledger.finding.is_none()) {
+        if ran.is_err() {
+            ledger.nothing = Some("oracle's budget used up");
+        } else if has_drifted && ledger.checks == 0 {
+            ledger.nothing = Some("different when run again");
+        }
+    }
+    ledgers
+}
+
+/// The script of the case, with the checks between its statements.
+struct Probing<'a> {
+    checks: &'a [&'a Statementwise],
+    expected: &'a [StatementTrace],
+    ledgers: RefCell<Vec<Ledger>>,
+    has_drifted: Cell<bool>,
+}
+
+impl Program for Probing<'_> {
+    fn run(&self, case: &TestCase, execution: &mut Execution<'_>) {
+        let text = case.sql.as_bytes();
+        let mut expected = self.expected.iter();
+        for range in sql::statements(text) {
+            if execution.is_over() {
+                break;
+            }
+            if !self.statement(&text[range.clone()], range, execution, &mut expected) {
+                self.has_drifted.set(true);
+                break;
+            }
+        }
+    }
+}
+
+impl Probing<'_> {
+    /// Runs one statement and the checks around it; false if it did something else than it did the first time.
+    fn statement<'e>(
+        &self,
+        text: &[u8],
+        at: Range<usize>,
+        execution: &mut Execution<'_>,
+        expected: &mut impl Iterator<Item = &'e StatementTrace>,
+    ) -> bool {
+        let tree = tree::parse(text.trim_ascii_end().strip_suffix(b";").unwrap_or(text));
+        let words = String::from_utf8_lossy(text).trim().trim_end_matches(';').to_owned();
+        let change = Change { text: &words, tree: tree.as_ref() };
+        let is_query = tree.as_ref().is_some_and(|tree| tree.kind == Kind::Select);
+        let writes = !is_query && !text.trim_ascii().is_empty();
+        if writes {
+            self.queries(query::within(&change), None, execution);
+        }
+        let pending = if writes { self.before(&change, execution) } else { Vec::new() };
+        let Some(trace) = self.session(execution, u64::MAX, |db| db.run(text, at)).0 else {
+            // A comment, or what a run refuses because of a known bug; more than one ends what can be compared.
+            return true;
+        };
+        let is_same = expected.next().is_some_and(|first| {
+            (first.prepare, first.step, first.rows) == (trace.prepare, trace.step, trace.rows)
+        });
+        if !is_same {
+            return false;
+        }
+        for (index, after) in pending {
+            let ticks = self.ledgers.borrow()[index].ticks_left;
+            let (said, left) = self.session(execution, ticks, |db| after(&trace, db));
+            self.note(index, said, left, &words);
+        }
+        if is_query && trace.code() == Code::DONE && tree.is_some() {
+            self.queries(vec![words], Some(trace.values), execution);
+        }
+        true
+    }
+
+    fn session<'c, T>(
+        &self,
+        execution: &mut Execution<'c>,
+        ticks: u64,
+        action: impl FnOnce(&mut Session<'_, 'c>) -> T,
+    ) -> (T, u64) {
+        let mut session = Session::new(execution, ticks);
+        let result = action(&mut session);
+        let left = session.ticks_left();
+        (result, left)
+    }
+
+    fn before<'q>(&self, change: &'q Change<'q>, execution: &mut Execution<'_>) -> Vec<(usize, After<'q>)> {
+        let mut pending = Vec::new();
+        for (index, check) in self.checks.iter().enumerate() {
+            if let Check::Changes(check) = check.check {
+                let ticks = self.ledgers.borrow()[index].ticks_left;
+                let (after, left) = self.session(execution, ticks, |db| check(change, db));
+                self.ledgers.borrow_mut()[index].ticks_left = left;
+                pending.extend(after.map(|after| (index, after)));
+            }
+        }
+        pending
+    }
+
+    /// Checks queries; `rows` is what the only one of them has returned in the script, if it is of the script.
+    fn queries(&self, texts: Vec<String>, rows: Option<Vec<Row>>, execution: &mut Execution<'_>) {
+        if !self.checks.iter().any(|check| matches!(check.check, Check::Queries(_))) {
+            return;
+        }
+        for text in texts {
+            let (query, _) = self.session(execution, TICKS_PER_CHECK, |db| Query::new(&text, rows.clone(), db));
+            for (index, check) in self.checks.iter().enumerate() {
+                if let Check::Queries(check) = check.check {
+                    let ticks = self.ledgers.borrow()[index].ticks_left;
+                    let (said, left) = match &query {
+                        Ok(query) if ticks > 0 => self.session(execution, ticks, |db| check(query, db)),
+                        Ok(_) => (Said::Nothing("oracle's budget used up"), 0),
+                        Err(reason) => (Said::Nothing(reason), ticks),
+                    };
+                    self.note(index, said, left, &text);
+                }
+            }
+        }
+    }
+
+    fn note(&self, index: usize, said: Said, ticks_left: u64, text: &str) {
+        let ledger = &mut self.ledgers.borrow_mut()[index];
+        ledger.ticks_left = ticks_left;
+        match said {
+            Said::Agrees { is_telling } => {
+                ledger.checks += 1;
+                ledger.telling += u32::from(is_telling);
+            }
+            Said::Nothing(reason) => ledger.nothing = Some(reason),
+            Said::Differs(kind, message) => {
+                ledger.checks += 1;
+                ledger.telling += 1;
+                let verb = verb(text);
+                ledger.finding.get_or_insert_with(|| Finding {
+                    signature: Signature::new(ledger.name, &kind, verb),
+                    message: format!("{message}, at `{text}`"),
+                });
+            }
+        }
+    }
+}
+
+fn verb(text: &str) -> &'static str {
+    let word = text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty());
+    word.and_then(|word| sql::keyword(word.as_bytes())).unwrap_or("-")
+}
+
+#[cfg(test)]
+mod tests;

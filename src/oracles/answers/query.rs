@@ -1,0 +1,382 @@
+//! Queries, and whether SQL leaves one answer to them.
+
+use super::{Change, rows};
+use crate::engine::Value;
+use crate::engine::sqlite::{Facts, NoAnswer, Row, Session};
+use crate::sql;
+use crate::sql::tree::{self, Kind, Node};
+
+/// Functions whose result is another each time, or depends on more than their arguments and rows.
+const UNSTEADY: [&str; 16] = [
+    "random", "randomblob", "changes", "total_changes", "last_insert_rowid", "sqlite_offset", "current_date",
+    "current_time", "current_timestamp", "date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff",
+];
+/// Aggregates whose result depends on the order of their rows.
+const ORDERED_AGGREGATES: [&str; 6] = [
+    "group_concat", "string_agg", "json_group_array", "json_group_object", "jsonb_group_array", "jsonb_group_object",
+];
+/// Window functions whose result depends on the order of rows that tie.
+const ORDERED_WINDOWS: [&str; 7] =
+    ["row_number", "ntile", "lag", "lead", "first_value", "last_value", "nth_value"];
+/// Aggregates.
+const AGGREGATES: [&str; 13] = [
+    "count", "sum", "total", "avg", "min", "max", "median", "percentile", "percentile_cont", "percentile_disc",
+    "geopoly_group_bbox", "decimal_sum", "string_agg",
+];
+/// Tables whose content depends on how SQLite does its work.
+const UNSTEADY_TABLES: [&str; 6] =
+    ["sqlite_stmt", "bytecode", "tables_used", "dbstat", "sqlite_dbpage", "sqlite_stat4"];
+
+/// Why SQL leaves more than one answer to a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// It calls what answers differently each time.
+    Unsteady,
+    /// `LIMIT` takes some rows of many.
+    Limit,
+    /// A subquery that stands for a value has several rows.
+    ManyValues,
+    /// A column that is neither aggregated nor grouped by.
+    BareColumn,
+    /// The order of rows decides.
+    RowOrder,
+}
+
+impl Open {
+    /// The reason in words.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unsteady => "functions or tables that answer differently each time",
+            Self::Limit => "LIMIT without a total order",
+            Self::ManyValues => "a subquery of several rows as a value",
+            Self::BareColumn => "a bare column in an aggregate query",
+            Self::RowOrder => "the order of rows decides",
+        }
+    }
+}
+
+/// A query that SQLite answers, and its answer.
+pub struct Query<'q> {
+    /// Its text, without a semicolon.
+    pub text: &'q str,
+    /// Its tree: [`Kind::Select`].
+    pub tree: Node,
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// What it uses and does.
+    pub facts: Facts,
+    /// Its tree, and those of the views that it reads.
+    pub trees: Vec<Node>,
+    /// Why SQL leaves several answers, if it does.
+    pub open: Option<Open>,
+    /// True if it has texts in double quotes, which are columns in one place and strings in another.
+    pub has_double_quotes: bool,
+}
+
+impl<'q> Query<'q> {
+    /// A query with its rows, or those that it returns now.
+    ///
+    /// # Errors
+    /// Why it cannot be judged.
+    pub(crate) fn new(
+        text: &'q str,
+        rows: Option<Vec<Row>>,
+        db: &mut Session<'_, '_>,
+    ) -> Result<Self, &'static str> {
+        let tree = tree::parse(text.as_bytes()).filter(|tree| tree.kind == Kind::Select);
+        let tree = tree.ok_or("a query that is not understood")?;
+        let facts = db.facts(text, db.optimizations_off()).map_err(why)?;
+        let rows = match rows {
+            Some(rows) => rows,
+            None => db.rows(text).map_err(why)?,
+        };
+        if rows.len() > ROWS_MAX {
+            return Err("too many rows");
+        }
+        let mut trees = vec![tree.clone()];
+        if !facts.through.is_empty() {
+            trees.extend(views(&facts, db).ok_or("views that are not understood")?);
+        }
+        let has_double_quotes = {
+            let mut tokens = sql::tokenize(text.as_bytes()).into_iter();
+            tokens.any(|token| text.as_bytes()[token.range.clone()].starts_with(b"\""))
+        };
+        let open = open(&trees, &facts, db);
+        Ok(Self { text, tree, rows, facts, trees, open, has_double_quotes })
+    }
+
+    /// The only core of a query that is not compound.
+    pub fn core(&self) -> Option<&Node> {
+        let compound = self.tree.child(Kind::Compound)?;
+        let mut cores = compound.children();
+        let core = cores.next().filter(|core| core.child(Kind::Columns).is_some())?;
+        cores.next().is_none().then_some(core)
+    }
+
+    /// True if its program opens a virtual table.
+    pub fn opens_virtual_tables(&self) -> bool {
+        self.facts.has_opcode("VOpen")
+    }
+
+    /// True if any of its trees has a node of this kind that is not absent.
+    pub fn has(&self, kind: Kind) -> bool {
+        self.trees.iter().any(|tree| has(tree, kind))
+    }
+
+    /// Whether it aggregates, or takes several equal rows for one, anywhere.
+    pub fn has_representatives(&self) -> bool {
+        let unites = |tree: &Node| {
+            let mut found = false;
+            tree.visit(&mut |node| found |= node.kind == Kind::CompoundOperator && node.print().trim() != "UNION ALL");
+            found
+        };
+        self.has(Kind::Distinct) || self.has(Kind::Group) || self.trees.iter().any(unites) || self.calls(&["min", "max"])
+    }
+
+    /// True if it calls any of these functions, in views, too.
+    pub fn calls(&self, names: &[&str]) -> bool {
+        self.facts.functions.iter().any(|name| names.contains(&name.as_str()))
+    }
+
+    /// Compares its rows with those of another query that must return the same ones. `kind` is for the signature, `how`
+    /// for people.
+    ///
+    /// # Errors
+    /// Why nothing can be said.
+    pub fn must_be(
+        &self,
+        other: &[Row],
+        db: &mut Session<'_, '_>,
+        kind: &str,
+        how: &str,
+    ) -> Result<(), super::Said> {
+        use super::Said::{Differs, Nothing};
+        let Some(difference) = rows::difference(&self.rows, other) else {
+            return Ok(());
+        };
+        if self.has_representatives() && rows::is_same_but_representatives(&self.rows, other) {
+            return Err(Nothing("which of several equal values represents them"));
+        }
+        match db.rows(self.text) {
+            Ok(again) if rows::difference(&self.rows, &again).is_none() => {}
+            _ => return Err(Nothing("it answers differently when asked again")),
+        }
+        if self.has_representatives() {
+            // What is equal to a collation can be told apart by what is done with it.
+            let reversed = self.reversed(db);
+            if reversed.is_none_or(|reversed| rows::difference(&self.rows, &reversed).is_some()) {
+                return Err(Nothing("a reversed scan gives other rows"));
+            }
+        }
+        Err(Differs(kind.to_owned(), format!("{how}: {difference}")))
+    }
+
+    /// Its rows if tables are scanned backwards.
+    pub fn reversed(&self, db: &mut Session<'_, '_>) -> Option<Vec<Row>> {
+        let before = db.rows("PRAGMA reverse_unordered_selects").ok()?;
+        let is_on = before.first().and_then(|row| row.first()) == Some(&Value::Integer(1));
+        db.rows(&format!("PRAGMA reverse_unordered_selects={}", i32::from(!is_on))).ok()?;
+        let rows = db.rows(self.text).ok();
+        db.rows(&format!("PRAGMA reverse_unordered_selects={}", i32::from(is_on))).ok()?;
+        rows
+    }
+}
+
+/// Rows of a query that is judged at most.
+const ROWS_MAX: usize = 500;
+
+/// The reason for no answer, in words.
+pub(crate) fn why(none: NoAnswer) -> &'static str {
+    match none {
+        NoAnswer::TooMuch => "takes too long or returns too much",
+        NoAnswer::Error(_) => "it fails when asked otherwise",
+    }
+}
+
+/// The queries within a statement that writes: what it inserts, a view that it creates, the rows that it changes.
+pub(super) fn within(change: &Change<'_>) -> Vec<String> {
+    let Some(tree) = change.tree else {
+        return Vec::new();
+    };
+    let text_of = |kind| tree.child(kind).map(Node::print);
+    match tree.kind {
+        Kind::Insert => {
+            let reads = |query: &&Node| has(query, Kind::From);
+            tree.child(Kind::Select).filter(reads).map(Node::print).into_iter().collect()
+        }
+        Kind::Update | Kind::Delete if has_no(tree, &[Kind::From, Kind::With, Kind::Order, Kind::Limit]) => {
+            let condition = text_of(Kind::Where).filter(|text| !text.trim().is_empty());
+            let Some(condition) = condition else {
+                return Vec::new();
+            };
+            let target = target(tree);
+            vec![format!("SELECT * FROM {target} {condition}")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The table that a statement writes to, with its alias, as it can stand in `FROM`.
+pub(crate) fn target(tree: &Node) -> String {
+    let mut text = String::new();
+    for part in &tree.parts {
+        match part {
+            tree::Part::Node(node) if node.kind == Kind::Target || node.kind == Kind::Alias => {
+                text = format!("{text} {}", node.print());
+            }
+            _ => {}
+        }
+    }
+    let schema = tree.parts.windows(2).find_map(|pair| match pair {
+        [tree::Part::Text(schema), tree::Part::Text(dot)] if dot == "." => Some(schema.to_string()),
+        _ => None,
+    });
+    match schema {
+        Some(schema) => format!("{schema}.{}", text.trim()),
+        None => text.trim().to_owned(),
+    }
+}
+
+pub(crate) fn has(tree: &Node, kind: Kind) -> bool {
+    let mut found = false;
+    tree.visit(&mut |node| found |= node.kind == kind && !node.is_absent());
+    found
+}
+
+fn has_no(tree: &Node, kinds: &[Kind]) -> bool {
+    tree.children().all(|child| child.is_absent() || !kinds.contains(&child.kind))
+}
+
+/// The queries of the views that a query reads.
+fn views(facts: &Facts, db: &mut Session<'_, '_>) -> Option<Vec<Node>> {
+    let schemas: std::collections::BTreeSet<&str> =
+        facts.tables.iter().map(|(schema, _)| schema.as_str()).chain(["main", "temp"]).collect();
+    let mut trees = Vec::new();
+    for name in &facts.through {
+        let quoted = name.replace('\'', "''");
+        let of = |schema: &&str| {
+            let schema = sql::quoted(schema, '"');
+            let found = db.rows(&format!("SELECT sql FROM {schema}.sqlite_master WHERE name='{quoted}'")).ok()?;
+            match found.into_iter().flatten().next() {
+                Some(Value::Text(text)) => Some(text),
+                _ => None,
+            }
+        };
+        let text = schemas.iter().find_map(of);
+        match text {
+            Some(text) => trees.push(tree::parse(&text)?),
+            // A common table expression is named in the same way, and is part of the query.
+            None => {}
+        }
+    }
+    Some(trees)
+}
+
+fn open(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Option<Open> {
+    let calls = |names: &[&str]| facts.functions.iter().any(|name| names.contains(&name.as_str()));
+    let is_unsteady_table = |name: &str| UNSTEADY_TABLES.contains(&name.to_ascii_lowercase().as_str());
+    if calls(&UNSTEADY) || facts.tables.iter().any(|(_, name)| is_unsteady_table(name)) {
+        return Some(Open::Unsteady);
+    }
+    if trees.iter().any(|tree| has(tree, Kind::Limit)) {
+        return Some(Open::Limit);
+    }
+    let has_rows_frame = |tree: &Node| {
+        let mut found = false;
+        tree.visit(&mut |node| found |= node.kind == Kind::Frame && node.print().to_ascii_uppercase().contains("ROWS"));
+        found
+    };
+    if calls(&ORDERED_AGGREGATES) || calls(&ORDERED_WINDOWS) || trees.iter().any(has_rows_frame) {
+        return Some(Open::RowOrder);
+    }
+    if trees.iter().any(has_bare_column) {
+        return Some(Open::BareColumn);
+    }
+    let mut several = false;
+    for tree in trees {
+        tree.visit(&mut |node| several |= scalar_subquery(node).is_some_and(|query| !is_single(query, db)));
+    }
+    several.then_some(Open::ManyValues)
+}
+
+/// The query of an expression that is one, in parentheses.
+pub(crate) fn scalar_subquery(node: &Node) -> Option<&Node> {
+    match &node.parts[..] {
+        [tree::Part::Text(bracket), tree::Part::Node(query), ..]
+            if node.kind == Kind::Expr && bracket == "(" && query.kind == Kind::Select =>
+        {
+            Some(query)
+        }
+        _ => None,
+    }
+}
+
+/// True if a query returns one row at most: it aggregates without groups, or it does so now, on its own.
+fn is_single(query: &Node, db: &mut Session<'_, '_>) -> bool {
+    let cores: Vec<&Node> = query.child(Kind::Compound).into_iter().flat_map(Node::children).collect();
+    if let [core] = cores[..] {
+        let columns = core.child(Kind::Columns);
+        let has_group = core.child(Kind::Group).is_some_and(|group| !group.is_absent());
+        if !has_group && columns.is_some_and(aggregates) {
+            return true;
+        }
+        if core.child(Kind::From).is_none_or(Node::is_absent) {
+            return true;
+        }
+    }
+    db.rows(&query.print()).is_ok_and(|rows| rows.len() <= 1)
+}
+
+/// True if an aggregate is called in an expression, as such and not within a subquery.
+pub(crate) fn aggregates(node: &Node) -> bool {
+    if node.kind == Kind::Select {
+        return false;
+    }
+    is_aggregate_call(node) || node.children().any(aggregates)
+}
+
+fn is_aggregate_call(node: &Node) -> bool {
+    let name = node.child(Kind::FunctionName).and_then(Node::as_text).map(str::to_ascii_lowercase);
+    let Some(name) = name.filter(|_| node.kind == Kind::Expr) else {
+        return false;
+    };
+    let arguments = node.child(Kind::Exprs).map_or(0, |exprs| exprs.children().count());
+    let is_window = node.child(Kind::Over).is_some_and(|over| !over.is_absent());
+    let is_scalar = matches!(name.as_str(), "min" | "max") && arguments > 1;
+    let is_known = AGGREGATES.contains(&name.as_str()) || ORDERED_AGGREGATES.contains(&name.as_str());
+    is_known && !is_window && !is_scalar
+}
+
+/// True if a core that aggregates has a column outside aggregates that it does not group by.
+fn has_bare_column(tree: &Node) -> bool {
+    let mut found = false;
+    tree.visit(&mut |core| {
+        if core.kind != Kind::Core {
+            return;
+        }
+        let group = core.child(Kind::Group).filter(|group| !group.is_absent());
+        let (Some(columns), having) = (core.child(Kind::Columns), core.child(Kind::Having)) else {
+            return;
+        };
+        if group.is_none() && !aggregates(columns) && having.is_none_or(|having| !aggregates(having)) {
+            return;
+        }
+        let terms: Vec<&Node> =
+            group.and_then(|group| group.child(Kind::Exprs)).into_iter().flat_map(Node::children).collect();
+        let parts = columns.children().chain(having);
+        found |= parts.into_iter().any(|part| is_bare(part, &terms));
+    });
+    found
+}
+
+fn is_bare(node: &Node, terms: &[&Node]) -> bool {
+    if terms.contains(&node) || is_aggregate_call(node) {
+        return false;
+    }
+    match node.kind {
+        Kind::Column => !terms.iter().any(|term| term.print() == node.print()),
+        Kind::ResultColumn if node.children().next().is_none() => true,
+        Kind::Alias => false,
+        _ => node.children().any(|child| is_bare(child, terms)),
+    }
+}

@@ -1,0 +1,77 @@
+//! Each check is silent on answers that are right, and red on wrong ones.
+
+use super::*;
+use crate::engine::plant::{AnswerPlant, Plant, PlantedWhen, WrongAnswer};
+use crate::engine::sqlite::Executor;
+use crate::oracles::ORACLES;
+use crate::targets::DB_SQL;
+
+/// What the oracle `name` says of a script.
+fn verdict(name: &str, script: &str, plant: Option<AnswerPlant>) -> Verdict {
+    let mut executor = Executor::shared();
+    if let Some(plant) = plant {
+        executor.plant(Plant::Answer(plant));
+    }
+    let judged = DB_SQL.judge_within(&mut executor, &TestCase::from_sql(script), &DB_SQL.budget, &[name]);
+    let of_name = judged.judgements.into_iter().find(|said| said.oracle.name == name);
+    of_name.expect("it was asked for").verdict
+}
+
+/// A table with indexes and a view, and queries with everything that the checks look at.
+const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
+    INSERT INTO t VALUES(1,5,'x'),(2,NULL,'y'),(3,7,'z'),(4,5,'x'),(5,0,NULL);
+    CREATE INDEX ib ON t(b); CREATE INDEX ic ON t(c, b); CREATE VIEW v AS SELECT a, b+1 AS d FROM t WHERE b > 0;
+    CREATE TABLE u(b, e); INSERT INTO u SELECT b, c FROM t WHERE a < 4;
+    SELECT a, b FROM t WHERE b = 5;
+    SELECT t.a, u.e FROM t, u WHERE t.b = u.b AND t.a > 1 ORDER BY 1 DESC;
+    SELECT count(*), sum(b) FROM t WHERE c IN ('x', 'z');
+    SELECT d FROM v WHERE d > 5 ORDER BY d;
+    SELECT b, count(*) FROM t GROUP BY b ORDER BY b;
+    SELECT c FROM t WHERE EXISTS(SELECT 1 FROM u WHERE u.b = t.b);
+    UPDATE t SET c = 'w' WHERE b = 5 AND a > 1;
+    DELETE FROM t WHERE c = 'w';
+    SELECT * FROM t ORDER BY c, a;";
+
+fn plant(at: &'static str, when: PlantedWhen, effect: WrongAnswer) -> AnswerPlant {
+    AnswerPlant { at, when, effect }
+}
+
+#[test]
+fn right_answers_pass_and_say_something() {
+    for entry in ORACLES.iter().filter(|entry| entry.oracle.of_statements().is_some()) {
+        assert_eq!(verdict(entry.name, SCRIPT, None), Verdict::Pass, "{}", entry.name);
+    }
+}
+
+/// A planted bug for each check, at least two.
+fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
+    use PlantedWhen::{Always, Optimized};
+    use WrongAnswer::{MissingRow, OtherValue, Reversed, RowTwice};
+    vec![
+        ("plans", plant("d FROM v", Optimized(0x8_0000), MissingRow), "plans/bloom-filter/SELECT"),
+        ("plans", plant("a, b FROM t WHERE", Optimized(0x4000), OtherValue), "plans/skip-scan/SELECT"),
+        ("norec", plant("WHERE b = 5", Always, MissingRow), "norec/rows/SELECT"),
+        ("norec", plant("SELECT a, b FROM t WHERE", Always, RowTwice), "norec/rows/SELECT"),
+        ("materialized", plant("LIMIT -1) SELECT a, b", Always, MissingRow), "materialized/rows/SELECT"),
+        ("materialized", plant("LIMIT -1) SELECT c FROM", Always, OtherValue), "materialized/rows/SELECT"),
+        ("order", plant("\n    SELECT b, count(*)", Always, Reversed), "order/keys/SELECT"),
+        ("order", plant("\n    SELECT t.a, u.e", Always, Reversed), "order/keys/SELECT"),
+        ("row", plant("SELECT count(*) FROM (", Always, OtherValue), "row/count/SELECT"),
+        ("row", plant(") WHERE \"a\" =", Always, MissingRow), "row/lost/SELECT"),
+    ]
+}
+
+#[test]
+fn wrong_answers_turn_the_checks_red() {
+    let plants = plants();
+    for (name, plant, signature) in &plants {
+        match verdict(name, SCRIPT, Some(*plant)) {
+            Verdict::Fail(finding) => assert_eq!(finding.signature.as_str(), *signature, "{finding}"),
+            other => panic!("{name}: {plant:?}: {other:?}"),
+        }
+    }
+    for entry in ORACLES.iter().filter(|entry| entry.oracle.of_statements().is_some()) {
+        let count = plants.iter().filter(|(name, ..)| *name == entry.name).count();
+        assert!(count >= 2, "{count} planted bugs for `{}`", entry.name);
+    }
+}
