@@ -63,6 +63,36 @@ fn json_is_one_document_with_the_same_counts() {
     assert_eq!(document["findings"].as_array().map(Vec::len), Some(0));
 }
 
+/// What each oracle said of all cases, of which one ends its worker and one is empty.
+#[test]
+fn passed_failed_and_not_judged_add_up_to_all_cases() {
+    let folder = folder();
+    file(folder.path(), "reads.sql", "SELECT 1");
+    file(folder.path(), "ends.sql", "SELECT planted()");
+    file(folder.path(), "empty.sql", ";");
+    file(folder.path(), "writes.sql", "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT a FROM t");
+    let words = format!("run --twice --plant segfault --save-dir {}/saved", folder.path().display());
+    let ran = fuzzcheck_on(&format!("{words} --json"), &[folder.path()]).expect(1).json();
+    let oracles = ran["oracles"].as_object().expect("by name");
+    assert_eq!((&ran["cases"], oracles.len()), (&4.into(), tandem::oracles::ORACLES.len()));
+    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+    for (name, said) in oracles {
+        let reasons = said["not_judged"].as_object().expect("by reason");
+        let judged = number(&said["passed"]) + number(&said["failed"]);
+        let all = judged + reasons.values().map(number).sum::<u64>();
+        assert_eq!((all, &said["cases"], &reasons["its worker ended"]), (4, &4.into(), &1.into()), "{name}");
+        assert_eq!(said["judged_percent"], 25.0 * judged as f64, "{name}");
+    }
+    let said = &oracles["determinism"];
+    assert_eq!((&said["checks"], &said["nontrivial"]), (&3.into(), &2.into()), "an empty script is trivial");
+    let line = "determinism        3 passed, 0 failed, 75.0 % judged; 1 not judged (its worker ended: 1); \
+                checks 3, not trivial 2";
+    let out = fuzzcheck_on(&words, &[folder.path()]).expect(1).out;
+    assert!(out.contains(line), "{out}");
+    let line = "format             1 passed, 0 failed, 25.0 % judged; 3 not judged (nothing written: 2, ";
+    assert!(out.contains(line), "most frequent first: {out}");
+}
+
 /// Two documents are equal where all cases did the same, and say which did not.
 #[test]
 fn digests_tell_cases_that_did_something_else() {

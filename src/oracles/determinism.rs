@@ -15,6 +15,7 @@ impl Oracle for Determinism {
             Ok(second) => second,
             Err(reason) => return Verdict::Skip(reason),
         };
+        ask.count_check(observation.trace.statements.is_empty());
         observation.trace.difference(&second.trace).map_or(Verdict::Pass, |message| {
             Verdict::Fail(Finding {
                 signature: Signature::new("determinism", "trace", "second-run"),

@@ -26,6 +26,10 @@ pub struct Spent {
     pub vm_steps: u64,
     /// Runs that were refused because its budget was used up.
     pub refused: u32,
+    /// Checks that it made, by its own count ([`Environment::count_check`]).
+    pub checks: u32,
+    /// Those that could have failed for a reason: not trivial.
+    pub nontrivial: u32,
 }
 
 /// Runs what an oracle asks for.
@@ -69,6 +73,13 @@ impl<'a> Environment<'a> {
     /// What was asked for since the last call.
     pub(super) fn take_spent(&mut self) -> Spent {
         std::mem::take(&mut self.spent)
+    }
+
+    /// Counts a check. It is trivial if it compared nothing that a bug could have changed: two empty results, a table
+    /// without rows. An oracle whose checks are nearly all trivial passes without having looked at anything.
+    pub fn count_check(&mut self, is_trivial: bool) {
+        self.spent.checks += 1;
+        self.spent.nontrivial += u32::from(!is_trivial);
     }
 
     /// Whether the database was sound before the first statement, according to both our own check and SQLite's.

@@ -21,7 +21,9 @@ impl Oracle for Format {
         }
         let damage = match &observation.left {
             None => return Verdict::Skip(SkipReason::StartNotSound),
-            Some(Assessment::Sound | Assessment::Unknown) => return Verdict::Pass,
+            Some(Assessment::Sound) => return Verdict::Pass,
+            // What was checked is sound, but that is not the whole file.
+            Some(Assessment::Unknown) => return Verdict::Skip(SkipReason::PartlyChecked),
             Some(Assessment::Damaged(damage)) => damage,
         };
         if let Some(taint) = observation.taint.first_name() {

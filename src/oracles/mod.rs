@@ -175,6 +175,11 @@ pub fn judge(
     those_that_judge(requested).map(judge).collect()
 }
 
+/// The names of the oracles that judge every case, and of those that are `requested`.
+pub fn judging(requested: &[&str]) -> Vec<&'static str> {
+    those_that_judge(requested).map(|entry| entry.name).collect()
+}
+
 /// The judgements of all oracles on a case that none of them can judge.
 pub fn skip(reason: SkipReason, requested: &[&str]) -> Vec<Judgement> {
     let skip = |oracle: &'static Entry| Judgement {

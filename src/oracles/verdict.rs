@@ -9,7 +9,7 @@ use crate::testcase::TestCase;
 pub enum Verdict {
     /// The property holds.
     Pass,
-    /// The property says nothing about this run.
+    /// The property says nothing about this run, or its failure is excused: the run is not judged.
     Skip(SkipReason),
     /// The property does not hold.
     Fail(Finding),
@@ -26,6 +26,8 @@ pub enum SkipReason {
     StartNotSound,
     /// The check itself ran out of its budget.
     CheckCutShort,
+    /// Nothing wrong was found, but not everything could be checked.
+    PartlyChecked,
     /// The script did something after which damage is not a bug; the name of the taint.
     Tainted(&'static str),
     /// SQLite may have this problem without a bug.
@@ -60,6 +62,7 @@ impl fmt::Display for SkipReason {
             Self::DamagedAtStart => f.write_str("damaged at start"),
             Self::StartNotSound => f.write_str("not known to be sound at start"),
             Self::CheckCutShort => f.write_str("check cut short"),
+            Self::PartlyChecked => f.write_str("not all of it could be checked"),
             Self::Tainted(taint) => write!(f, "tainted: {taint}"),
             Self::Excused(excuse) => write!(f, "excused: {excuse}"),
             Self::BudgetUsedUp => f.write_str("oracle's budget used up"),

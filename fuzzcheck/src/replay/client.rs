@@ -80,7 +80,7 @@ impl Client {
     /// # Errors
     /// If no worker can be started, or none gets as far as its first case.
     pub fn run(&mut self, mut jobs: Vec<Job>) -> Result<(Vec<Outcome>, BatchResult)> {
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut ended) = (Vec::new(), BatchResult::default());
         while !jobs.is_empty() {
             match self.run_batch(&jobs) {
                 Ok(mut batch) => {
@@ -88,12 +88,13 @@ impl Client {
                     let results = std::mem::take(&mut batch.results);
                     outcomes
                         .extend(results.into_iter().map(|result| Outcome { result, harness_error: None }));
+                    batch.counts.add(&ended.counts);
                     return Ok((outcomes, batch));
                 }
                 Err(_) => {
                     let at = self.slot.at_case();
                     let Some(cause) = self.bury()? else {
-                        return Ok((outcomes, BatchResult::default()));
+                        return Ok((outcomes, ended));
                     };
                     let Some(position) = jobs.iter().position(|job| job.index == at) else {
                         self.failed_starts += 1;
@@ -112,6 +113,7 @@ impl Client {
                         Fault::MemoryLimit => true,
                         Fault::Harness => false,
                     };
+                    ended.counts.count_ended(&self.options);
                     outcomes.push(if is_clear {
                         outcome_of(&job, &cause, None)
                     } else {
@@ -120,7 +122,7 @@ impl Client {
                 }
             }
         }
-        Ok((outcomes, BatchResult::default()))
+        Ok((outcomes, ended))
     }
 
     /// As [`Client::run`], with a watchdog of its own.

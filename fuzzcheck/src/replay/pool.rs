@@ -89,8 +89,8 @@ pub fn run_all(
         let mut failure = None;
         for message in receiver {
             match message {
-                Ok((batch, outcomes, counts)) => {
-                    report.add_counts(&counts);
+                Ok((batch, outcomes, told)) => {
+                    report.counts.add(&told.counts);
                     for done in pair(batch, outcomes) {
                         observer(&done);
                         report.add(done);

@@ -13,6 +13,8 @@ use tandem::targets::Target;
 
 /// Longest encoded case in a frame, in bytes: an envelope of the largest files, and some.
 const BODY_BYTES_MAX: u32 = 64 << 20;
+/// Why oracles do not judge a case that has ended its worker.
+const WORKER_ENDED: &str = "its worker ended";
 
 /// A case for a worker.
 #[derive(Debug, Clone)]
@@ -174,21 +176,27 @@ impl CaseDigest {
     }
 }
 
-/// How often an oracle passed, failed, and was skipped for which reason.
+/// How often an oracle passed, failed, and did not judge for which reason: together, all cases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OracleCounts {
     /// Cases on which the property held.
     pub passed: u64,
     /// Cases on which it did not.
     pub failed: u64,
-    /// Cases about which it says nothing, by reason.
-    pub skipped: BTreeMap<String, u64>,
+    /// Cases that it did not judge, by reason.
+    pub not_judged: BTreeMap<String, u64>,
     /// Further runs that it asked for.
     #[serde(default)]
     pub runs: u64,
     /// Those that it was refused: its budget was used up.
     #[serde(default)]
     pub refused_runs: u64,
+    /// Checks that it made, of an oracle that counts them.
+    #[serde(default)]
+    pub checks: u64,
+    /// Those of them that were not trivial.
+    #[serde(default)]
+    pub nontrivial: u64,
 }
 
 impl OracleCounts {
@@ -198,10 +206,41 @@ impl OracleCounts {
         self.failed += other.failed;
         self.runs += other.runs;
         self.refused_runs += other.refused_runs;
-        for (reason, count) in &other.skipped {
-            *self.skipped.entry(reason.clone()).or_default() += count;
+        self.checks += other.checks;
+        self.nontrivial += other.nontrivial;
+        for (reason, count) in &other.not_judged {
+            *self.not_judged.entry(reason.clone()).or_default() += count;
         }
     }
+
+    /// All cases.
+    pub fn cases(&self) -> u64 {
+        self.passed + self.failed + self.not_judged.values().sum::<u64>()
+    }
+
+    /// The share of the cases that it judged, in percent; 100 of none.
+    pub fn judged_percent(&self) -> f64 {
+        let (judged, cases) = (self.passed + self.failed, self.cases());
+        if cases == 0 { 100.0 } else { 100.0 * judged as f64 / cases as f64 }
+    }
+
+    /// Why it did not judge: the reasons with their cases, most frequent first.
+    pub fn reasons(&self) -> Vec<(&str, u64)> {
+        let mut reasons: Vec<_> =
+            self.not_judged.iter().map(|(reason, &cases)| (reason.as_str(), cases)).collect();
+        reasons.sort_by_key(|&(_, cases)| std::cmp::Reverse(cases));
+        reasons
+    }
+}
+
+/// What is counted over many cases.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// By oracle.
+    pub oracles: BTreeMap<String, OracleCounts>,
+    /// Statements that were refused because they lead to a known bug, by its name.
+    #[serde(default)]
+    pub avoided: BTreeMap<String, u64>,
 }
 
 /// A worker's results for a batch.
@@ -209,14 +248,32 @@ impl OracleCounts {
 pub struct BatchResult {
     /// One per case, in order.
     pub results: Vec<CaseResult>,
-    /// Counts by oracle.
-    pub oracles: BTreeMap<String, OracleCounts>,
-    /// Statements that were refused because they lead to a known bug, by its name.
-    #[serde(default)]
-    pub avoided: BTreeMap<String, u64>,
+    /// What is counted.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Name and version of the engine, with transcripts.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub engine: String,
+}
+
+impl Counts {
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        for (oracle, counts) in &other.oracles {
+            self.oracles.entry(oracle.clone()).or_default().add(counts);
+        }
+        for (name, count) in &other.avoided {
+            *self.avoided.entry(name.clone()).or_default() += count;
+        }
+    }
+
+    /// Counts a case that no oracle could judge because its worker ended.
+    pub fn count_ended(&mut self, options: &Options) {
+        for oracle in tandem::oracles::judging(options.requested()) {
+            let counts = self.oracles.entry(oracle.to_owned()).or_default();
+            *counts.not_judged.entry(WORKER_ENDED.to_owned()).or_default() += 1;
+        }
+    }
 }
 
 /// How cases are run.
@@ -244,6 +301,13 @@ pub struct Options {
     pub prefix: Vec<String>,
     /// Variables that workers are run with.
     pub environment: Vec<(String, String)>,
+}
+
+impl Options {
+    /// The oracles that judge on request and are requested.
+    pub fn requested(&self) -> &[&str] {
+        if self.is_twice { &["determinism"] } else { &[] }
+    }
 }
 
 /// Limits of one run that replace those of the target.

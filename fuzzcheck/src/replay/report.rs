@@ -7,7 +7,7 @@ use tandem::targets::Target;
 
 use super::client::Outcome;
 use super::cut_short::CutShort;
-use super::protocol::{BatchResult, FoundBug, OracleCounts};
+use super::protocol::{Counts, FoundBug};
 use crate::source::Provenance;
 
 /// How many of the slowest cases are remembered.
@@ -96,10 +96,8 @@ pub struct Report {
     /// What each case did, by name and target, where that was asked for and the worker outlived it:
     /// [`super::protocol::CaseDigest::short`].
     pub digests: BTreeMap<String, String>,
-    /// Counts by oracle.
-    pub oracles: BTreeMap<String, OracleCounts>,
-    /// Statements refused because they lead to a known bug, by its name.
-    pub avoided: BTreeMap<String, u64>,
+    /// What was counted over all of them.
+    pub counts: Counts,
     /// CPU time of all cases in nanoseconds, without the overhead of the workers.
     pub cpu_ns: u64,
     /// The slowest cases, slowest first.
@@ -153,15 +151,5 @@ impl Report {
     /// The cases that were cut short, by limit.
     pub fn cut_short_by_limit(&self) -> Vec<CutShort> {
         CutShort::by_limit(self.cut_short.values().map(|(_, limits)| limits))
-    }
-
-    /// Adds the counts of a batch.
-    pub fn add_counts(&mut self, batch: &BatchResult) {
-        for (oracle, counts) in &batch.oracles {
-            self.oracles.entry(oracle.clone()).or_default().add(counts);
-        }
-        for (name, count) in &batch.avoided {
-            *self.avoided.entry(name.clone()).or_default() += count;
-        }
     }
 }

@@ -149,12 +149,11 @@ impl Runner {
         let case = TestCase::decode(&job.body);
         let budget = self.options.limits.apply(&target.budget, job.heap_bytes);
         let started = cpu_time_ns();
-        let requested: &[&str] = if self.options.is_twice { &["determinism"] } else { &[] };
-        let judged = target.judge_within(&mut self.executor, &case, &budget, requested);
+        let judged = target.judge_within(&mut self.executor, &case, &budget, self.options.requested());
         let cpu_ns = cpu_time_ns() - started;
         let bugs = count_verdicts(&judged, batch);
         for name in &judged.observation.avoided {
-            *batch.avoided.entry((*name).to_owned()).or_default() += 1;
+            *batch.counts.avoided.entry((*name).to_owned()).or_default() += 1;
         }
         let trace = &judged.observation.trace;
         let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
@@ -166,15 +165,17 @@ impl Runner {
 fn count_verdicts(judged: &Judged, batch: &mut BatchResult) -> Vec<FoundBug> {
     let mut bugs = Vec::new();
     for Judgement { oracle, verdict, spent } in &judged.judgements {
-        if !batch.oracles.contains_key(oracle.name) {
-            batch.oracles.insert(oracle.name.to_owned(), Default::default());
+        if !batch.counts.oracles.contains_key(oracle.name) {
+            batch.counts.oracles.insert(oracle.name.to_owned(), Default::default());
         }
-        let counts = batch.oracles.get_mut(oracle.name).expect("inserted above");
+        let counts = batch.counts.oracles.get_mut(oracle.name).expect("inserted above");
         counts.runs += u64::from(spent.runs);
         counts.refused_runs += u64::from(spent.refused);
+        counts.checks += u64::from(spent.checks);
+        counts.nontrivial += u64::from(spent.nontrivial);
         match verdict {
             Verdict::Pass => counts.passed += 1,
-            Verdict::Skip(reason) => *counts.skipped.entry(reason.to_string()).or_default() += 1,
+            Verdict::Skip(reason) => *counts.not_judged.entry(reason.to_string()).or_default() += 1,
             Verdict::Fail(finding) => {
                 counts.failed += 1;
                 let (signature, message) = (finding.signature.to_string(), finding.message.clone());

@@ -149,7 +149,7 @@ impl After<'_> {
             let check = campaign.checks.iter_mut().find(is_it).expect("it was put there");
             check.passed += counts.passed;
             check.failed += counts.failed;
-            for (reason, count) in counts.skipped {
+            for (reason, count) in counts.not_judged {
                 *check.skipped.entry(reason).or_default() += count;
             }
         }

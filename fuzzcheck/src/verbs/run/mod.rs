@@ -216,7 +216,7 @@ fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut
         let job = Job { index, target: named.target, heap_bytes: named.heap_bytes, body };
         let mut batch = BatchResult::default();
         let result = runner.run(&job, &mut batch);
-        report.add_counts(&batch);
+        report.counts.add(&batch.counts);
         let outcome = Outcome { result, harness_error: None };
         let NamedCase { name, target, heap_bytes, provenance, .. } = named;
         let done = Done { name, target, body: job.body, heap_bytes, index, provenance, outcome };

@@ -26,7 +26,7 @@ use crate::source::Provenance;
 /// How many of the cases that were cut short are listed.
 const CUT_SHORT_NAMED: usize = 3;
 /// Version of the JSON document.
-const JSON_VERSION: u32 = 2;
+const JSON_VERSION: u32 = 3;
 
 /// The command that reruns a saved case under the same options.
 pub(crate) fn run_command(
@@ -89,30 +89,9 @@ pub(super) fn print_text(
         let ms = slow.cpu_ns as f64 / 1e6;
         writeln!(out, "slow: {ms:9.3} ms CPU, {:6} VM steps: {}", slow.vm_steps, slow.name)?;
     }
-    let width = report.oracles.keys().map(String::len).max().unwrap_or_default().max(12);
-    for (oracle, counts) in &report.oracles {
-        let skipped: u64 = counts.skipped.values().sum();
-        write!(
-            out,
-            "{oracle:<width$} {:>7} passed, {} failed, {skipped} skipped",
-            counts.passed, counts.failed
-        )?;
-        let mut separator = " (";
-        for (reason, count) in &counts.skipped {
-            write!(out, "{separator}{reason}: {count}")?;
-            separator = ", ";
-        }
-        write!(out, "{}", if skipped > 0 { ")" } else { "" })?;
-        if counts.runs > 0 {
-            write!(out, "; it asked for {} further runs", counts.runs)?;
-        }
-        if counts.refused_runs > 0 {
-            write!(out, ", {} were refused: its budget was used up", counts.refused_runs)?;
-        }
-        writeln!(out)?;
-    }
+    print_oracles(&report.counts.oracles, out)?;
     print_cut_short(report, out)?;
-    for (name, count) in &report.avoided {
+    for (name, count) in &report.counts.avoided {
         writeln!(out, "avoided      {count} statements that trigger the known bug {name}")?;
     }
     for name in &report.known {
@@ -137,6 +116,34 @@ pub(super) fn print_text(
     }
     let (errors, cases) = (report.findings.len(), report.cases);
     writeln!(out, "fuzzcheck: {errors} errors out of {cases} cases in {seconds:.3} seconds")?;
+    Ok(())
+}
+
+/// What each oracle said: passed, failed and not judged add up to all cases.
+fn print_oracles(oracles: &BTreeMap<String, OracleCounts>, out: &mut dyn Write) -> Result<()> {
+    let width = oracles.keys().map(String::len).max().unwrap_or_default().max(12);
+    for (oracle, counts) in oracles {
+        let OracleCounts { passed, failed, runs, refused_runs, checks, nontrivial, .. } = counts;
+        let share = counts.judged_percent();
+        write!(out, "{oracle:<width$} {passed:>7} passed, {failed} failed, {share:.1} % judged")?;
+        let reasons = counts.reasons();
+        if !reasons.is_empty() {
+            let all: u64 = reasons.iter().map(|(_, cases)| cases).sum();
+            let reasons: Vec<String> =
+                reasons.iter().map(|(reason, cases)| format!("{reason}: {cases}")).collect();
+            write!(out, "; {all} not judged ({})", reasons.join(", "))?;
+        }
+        if *checks > 0 {
+            write!(out, "; checks {checks}, not trivial {nontrivial}")?;
+        }
+        if *runs > 0 {
+            write!(out, "; it asked for {runs} further runs")?;
+        }
+        if *refused_runs > 0 {
+            write!(out, ", {refused_runs} were refused: its budget was used up")?;
+        }
+        writeln!(out)?;
+    }
     Ok(())
 }
 
@@ -195,6 +202,14 @@ struct JsonFinding<'a> {
 }
 
 #[derive(Serialize)]
+struct JsonOracle<'a> {
+    #[serde(flatten)]
+    counts: &'a OracleCounts,
+    cases: u64,
+    judged_percent: f64,
+}
+
+#[derive(Serialize)]
 struct JsonReport<'a> {
     version: u32,
     sqlite: &'a str,
@@ -208,7 +223,7 @@ struct JsonReport<'a> {
     known: &'a [String],
     silent: Vec<JsonSilent<'a>>,
     elsewhere: usize,
-    oracles: &'a BTreeMap<String, OracleCounts>,
+    oracles: BTreeMap<&'a str, JsonOracle<'a>>,
     avoided_statements: &'a BTreeMap<String, u64>,
     cut_short: Vec<CutShort>,
     cut_short_cases: Vec<&'a str>,
@@ -248,6 +263,10 @@ pub(super) fn print_json(
         reason: provenance.details.reason.as_deref(),
         signature: provenance.known(),
     });
+    let oracles = report.counts.oracles.iter().map(|(name, counts)| {
+        let judged_percent = (counts.judged_percent() * 100.0).round() / 100.0;
+        (name.as_str(), JsonOracle { counts, cases: counts.cases(), judged_percent })
+    });
     let slowest = report.slowest.iter().take(usize::from(args.slowest));
     let document = JsonReport {
         version: JSON_VERSION,
@@ -262,8 +281,8 @@ pub(super) fn print_json(
         known: &report.known,
         silent: silent.collect(),
         elsewhere,
-        oracles: &report.oracles,
-        avoided_statements: &report.avoided,
+        oracles: oracles.collect(),
+        avoided_statements: &report.counts.avoided,
         cut_short: report.cut_short_by_limit(),
         cut_short_cases: report.cut_short.values().map(|(name, _)| name.as_str()).collect(),
         slowest: slowest
