@@ -135,8 +135,12 @@ impl<'a> Environment<'a> {
             self.answers = Some(answers::judge(&checks, self));
         }
         let ledgers = self.answers.as_deref().unwrap_or_default();
-        let ledger = ledgers.iter().find(|ledger| ledger.name == name);
-        ledger.map_or(Verdict::Skip(SkipReason::BudgetUsedUp), Ledger::verdict)
+        let Some(ledger) = ledgers.iter().find(|ledger| ledger.name == name) else {
+            return Verdict::Skip(SkipReason::BudgetUsedUp);
+        };
+        self.spent.checks += ledger.checks;
+        self.spent.nontrivial += ledger.telling;
+        ledger.verdict()
     }
 
     /// The case.
