@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use fuzzcheck::replay::client::Client;
+use fuzzcheck::replay::oracles::Oracles;
 use fuzzcheck::replay::protocol::Job;
 use fuzzcheck::replay::report::is_known;
 use fuzzcheck::replay::{Options, Outcome};
@@ -58,7 +59,7 @@ impl Clients {
             Some(client) => client,
             None => {
                 let program = PathBuf::from(env!("CARGO_BIN_EXE_fuzzcheck"));
-                let options = Options { is_twice: true, timeout_ms: 60_000, ..Options::default() };
+                let options = Options { oracles: Oracles::all(), timeout_ms: 60_000, ..Options::default() };
                 Client::new(&program, &options).map_err(|error| format!("{error:#}"))?
             }
         };

@@ -138,7 +138,7 @@ fn a_case_that_does_something_else_each_time_is_noticed() {
     let cases =
         check["found"].as_str().and_then(|found| found.split(' ').next()).and_then(|n| n.parse::<u32>().ok());
     assert!(cases.is_some_and(|cases| cases >= 15), "{check}");
-    assert_error("double run", "determinism/", "run --twice", |doctor| {
+    assert_error("double run", "determinism/", "run --oracles determinism", |doctor| {
         _ = doctor.args(["--plant", "nondeterminism"])
     });
 }

@@ -314,7 +314,7 @@ fn the_command_of_a_report_shows_the_finding_again() {
     for (case, words, signature) in [
         (TestCase::from_sql(GEOPOLY_KEY.script), "--meet-known-bugs", "integrity/invalid-page-number/CREATE"),
         (TestCase::from_sql(CALLING), "--plant segfault", "crash/SIGSEGV/sqlite3VdbeExec:Function"),
-        (TestCase::from_sql(CALLING), "--plant nondeterminism --twice", "determinism/trace/second-run"),
+        (TestCase::from_sql(CALLING), "--plant nondeterminism", "determinism/trace/second-run"),
         (logged(WRITING), "--plant leaked-handle --target db_sql", "files/open/after-close"),
     ] {
         let folder = folder();

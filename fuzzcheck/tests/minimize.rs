@@ -103,7 +103,7 @@ fn differences_between_builds_and_between_runs_are_cut_down() {
     std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
     let trials = [
         (format!("--differential {}", other.display()), "5 AS \"planted()\"", "differential/rows/SELECT"),
-        ("--twice --plant nondeterminism".to_owned(), "planted()", "determinism/trace/second-run"),
+        ("--plant nondeterminism".to_owned(), "planted()", "determinism/trace/second-run"),
     ];
     for (words, column, signature) in trials {
         let script = format!(

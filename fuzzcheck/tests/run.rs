@@ -47,11 +47,11 @@ fn the_shipped_corpora_are_run_from_anywhere_unless_others_are_named() {
 #[test]
 fn every_way_to_run_runs_every_case() {
     let cases = cases_in_some();
-    for words in ["run --in-process", "run --twice", "run --jobs 1", "run --jobs 7"] {
+    for words in ["run --in-process", "run --oracles all", "run --jobs 1", "run --jobs 7"] {
         let ran = run_some(words);
         assert_eq!(ran.summary(), (0, cases), "{words}");
         let has_determinism = ran.out.contains(&format!("determinism  {cases:>7} passed"));
-        assert_eq!(has_determinism, words.contains("--twice"), "{words}: {}", ran.out);
+        assert_eq!(has_determinism, words.contains("--oracles"), "{words}: {}", ran.out);
     }
 }
 
@@ -67,11 +67,12 @@ fn json_is_one_document_with_the_same_counts() {
 #[test]
 fn passed_failed_and_not_judged_add_up_to_all_cases() {
     let folder = folder();
+    let saved = common::folder();
     file(folder.path(), "reads.sql", "SELECT 1");
     file(folder.path(), "ends.sql", "SELECT planted()");
     file(folder.path(), "empty.sql", ";");
     file(folder.path(), "writes.sql", "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT a FROM t");
-    let words = format!("run --twice --plant segfault --save-dir {}/saved", folder.path().display());
+    let words = format!("run --oracles all --plant segfault --save-dir {}", saved.path().display());
     let ran = fuzzcheck_on(&format!("{words} --json"), &[folder.path()]).expect(1).json();
     let oracles = ran["oracles"].as_object().expect("by name");
     assert_eq!((&ran["cases"], oracles.len()), (&4.into(), tandem::oracles::ORACLES.len()));
@@ -91,6 +92,23 @@ fn passed_failed_and_not_judged_add_up_to_all_cases() {
     assert!(out.contains(line), "{out}");
     let line = "format             1 passed, 0 failed, 25.0 % judged; 3 not judged (nothing written: 2, ";
     assert!(out.contains(line), "most frequent first: {out}");
+}
+
+#[test]
+fn only_the_oracles_that_are_named_judge() {
+    let folder = folder();
+    let saved = common::folder();
+    file(folder.path(), "leaks.sql", "SELECT planted()");
+    let run = |oracles: &str| {
+        let words =
+            format!("run --plant leak --json --oracles {oracles} --save-dir {}", saved.path().display());
+        fuzzcheck_on(&words, &[folder.path()])
+    };
+    let names = |ran: &Ran| ran.json()["oracles"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&run("code,determinism").expect(0)), ["code", "determinism"]);
+    assert_eq!(names(&run("memory").expect(1)), ["memory"]);
+    assert_eq!(names(&run("all").expect(1)).len(), tandem::oracles::ORACLES.len());
+    run("code,magic").expect_error(&["`magic`", "close, memory, files", "determinism"]);
 }
 
 /// Two documents are equal where all cases did the same, and say which did not.
@@ -256,7 +274,7 @@ fn the_replay_command_of_a_finding_finds_it_again() {
     let trials = [
         ("--plant abort", "crash/SIGABRT/sqlite3VdbeExec:Function"),
         ("--plant segfault --limit-vm-steps 900", "crash/SIGSEGV/sqlite3VdbeExec:Function"),
-        ("--plant nondeterminism --twice", "determinism/trace/second-run"),
+        ("--plant nondeterminism --oracles determinism", "determinism/trace/second-run"),
         ("--plant hang --timeout-ms 300", "hang/timeout/sqlite3VdbeExec:Function"),
         ("--plant out-of-memory --worker-memory-mib 300", "crash/out-of-memory/sqlite3VdbeExec:Function"),
     ];

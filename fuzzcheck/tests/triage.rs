@@ -49,6 +49,22 @@ fn a_pile_is_sorted_counted_and_made_smaller() {
     assert!(leak["first_seen"].as_str() < leak["last_seen"].as_str());
 }
 
+/// A finding of an oracle that judges only if it is named needs no flag here: it is in the signature.
+#[test]
+fn a_finding_of_an_oracle_that_was_asked_for_is_found_again() {
+    let folder = folder();
+    let pile = folder.path().join("pile");
+    std::fs::create_dir(&pile).unwrap();
+    file(&pile, "differs.sql", "CREATE TABLE t(a); SELECT planted(), 1 FROM (SELECT 2);");
+    let words = "triage --plant nondeterminism --json --state";
+    let found = fuzzcheck_on(words, &[&folder.path().join("state"), &pile]).expect(1).json();
+    let bug = &found["bugs"][0];
+    assert_eq!((&bug["signature"], &bug["statements"]), (&"determinism/trace/second-run".into(), &1.into()));
+    let replay = bug["replay"].as_str().unwrap().strip_prefix("cargo fuzzcheck ").unwrap();
+    let again = fuzzcheck_on(replay, &[]).expect(1);
+    assert!(again.out.starts_with("determinism/trace/second-run"), "{again:?}");
+}
+
 #[test]
 fn known_bugs_are_told_from_new_ones() {
     let folder = folder();

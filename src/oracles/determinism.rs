@@ -1,6 +1,6 @@
 //! A case does the same when run again: result codes, rows, VM steps and files.
 //!
-//! On request with `--twice`: it doubles the work, and the comparison of builds finds most of the same problems. Always
+//! On request with `--oracles`: it doubles the work, and the comparison of builds finds most of the same problems. Always
 //! applies; there are no excuses, because nothing that a run depends on changes between the two.
 
 use super::{Environment, Finding, Oracle, Signature, Verdict};

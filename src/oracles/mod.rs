@@ -157,14 +157,14 @@ pub struct Judgement {
 }
 
 /// The judgements of all oracles on a run of `program` on `case` within `budget`, in the order of [`all`]; those that
-/// judge on request only if they are `requested`.
+/// `judges` says yes to.
 pub fn judge(
     executor: &mut Executor,
     case: &TestCase,
     program: &dyn Program,
     budget: &Budget,
     observation: &Observation,
-    requested: &[&str],
+    judges: &dyn Fn(&Entry) -> bool,
 ) -> Vec<Judgement> {
     let mut ask = Environment::new(executor, case, program, budget, observation);
     ask.statementwise = those_that_judge(requested).filter_map(|entry| entry.oracle.of_statements()).collect();
@@ -172,26 +172,21 @@ pub fn judge(
         let verdict = oracle.oracle.check(case, observation, &mut ask);
         Judgement { oracle, verdict, spent: ask.take_spent() }
     };
-    those_that_judge(requested).map(judge).collect()
-}
-
-/// The names of the oracles that judge every case, and of those that are `requested`.
-pub fn judging(requested: &[&str]) -> Vec<&'static str> {
-    those_that_judge(requested).map(|entry| entry.name).collect()
+    those_that(judges).map(judge).collect()
 }
 
 /// The judgements of all oracles on a case that none of them can judge.
-pub fn skip(reason: SkipReason, requested: &[&str]) -> Vec<Judgement> {
+pub fn skip(reason: SkipReason, judges: &dyn Fn(&Entry) -> bool) -> Vec<Judgement> {
     let skip = |oracle: &'static Entry| Judgement {
         oracle,
         verdict: Verdict::Skip(reason),
         spent: Spent::default(),
     };
-    those_that_judge(requested).map(skip).collect()
+    those_that(judges).map(skip).collect()
 }
 
-fn those_that_judge(requested: &[&str]) -> impl Iterator<Item = &'static Entry> {
-    all().iter().copied().filter(|entry| !entry.on_request || requested.contains(&entry.name))
+fn those_that(judges: &dyn Fn(&Entry) -> bool) -> impl Iterator<Item = &'static Entry> {
+    all().iter().copied().filter(move |entry| judges(entry))
 }
 
 /// True if the schema or the script says `content=`: a full-text index over a table that may change without it, whose

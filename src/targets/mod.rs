@@ -153,12 +153,24 @@ impl Target {
         budget: &Budget,
         requested: &[&str],
     ) -> Judged {
+        let judges = |entry: &Entry| !entry.on_request || requested.contains(&entry.name);
+        self.judge_by(executor, case, budget, &judges)
+    }
+
+    /// Runs a case within another budget and lets those oracles judge it that `judges` says yes to.
+    pub fn judge_by(
+        &self,
+        executor: &mut Executor,
+        case: &TestCase,
+        budget: &Budget,
+        judges: &dyn Fn(&Entry) -> bool,
+    ) -> Judged {
         if let Some(reason) = SkipReason::of_case(case) {
-            let judgements = oracles::skip(reason, requested);
+            let judgements = oracles::skip(reason, judges);
             return Judged { observation: Observation::default(), judgements };
         }
         let observation = executor.run(case, self.program, budget);
-        let judgements = oracles::judge(executor, case, self.program, budget, &observation, requested);
+        let judgements = oracles::judge(executor, case, self.program, budget, &observation, judges);
         Judged { observation, judgements }
     }
 }

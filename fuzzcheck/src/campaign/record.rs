@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::coverage::reached::{Gap, GapKind, Night, Reached};
 use crate::replay::cut_short::CutShort;
+use crate::replay::protocol::OracleCounts;
 
 /// Version of the format. A reader refuses a later one; new fields that may be absent do not change it.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// One campaign.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +44,9 @@ pub(crate) struct Campaign {
     pub findings: Vec<Finding>,
     /// What each check did in the replay of the corpora.
     pub checks: Vec<Check>,
+    /// The checks of the last night before that fuzzed the same version and options of SQLite.
+    #[serde(default)]
+    pub checks_before: Option<Before>,
     /// The cases of the replay that a limit cut short, by limit; their rest was not judged.
     #[serde(default)]
     pub cut_short: Vec<CutShort>,
@@ -203,12 +207,18 @@ pub(crate) struct Check {
     pub name: String,
     /// The build in which the cases ran.
     pub build: String,
-    /// How often it passed.
-    pub passed: u64,
-    /// How often it failed.
-    pub failed: u64,
-    /// How often it was skipped, by reason.
-    pub skipped: BTreeMap<String, u64>,
+    /// What it said.
+    #[serde(flatten)]
+    pub counts: OracleCounts,
+}
+
+/// What the checks of an earlier night said, to compare with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Before {
+    /// The campaign.
+    pub id: String,
+    /// Its checks.
+    pub checks: Vec<Check>,
 }
 
 /// A slow case.

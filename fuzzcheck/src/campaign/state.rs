@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::record::{self, Campaign, CampaignSession, Finding, Night, SessionEnd};
+use super::record::{self, Before, Campaign, CampaignSession, Finding, Night, SessionEnd};
 use crate::files::{self, Held};
 
 const CAMPAIGN: &str = "campaign.json";
@@ -171,6 +171,26 @@ impl State {
     pub(crate) fn save(&self) -> Result<()> {
         files::write(&self.folder().join(RUNNER), &serde_json::to_vec_pretty(&self.memory)?)?;
         files::write(&self.record(), &serde_json::to_vec_pretty(&self.campaign)?)
+    }
+
+    /// The checks of the last campaign before this one that replayed corpora with the same version and options of SQLite.
+    ///
+    /// # Errors
+    /// If the folder cannot be read. A record that cannot be read counts for nothing.
+    pub(crate) fn checks_before(&self) -> Result<Option<Before>> {
+        let own = &self.campaign;
+        let folders = files::in_folder(&self.root)?.into_iter().rev();
+        // They are called after when they began.
+        let earlier = folders.filter(|folder| folder.file_name().is_some_and(|name| name < own.id.as_str()));
+        let read = |folder: PathBuf| serde_json::from_slice(&fs::read(folder.join(CAMPAIGN)).ok()?).ok();
+        let is_same = |other: &Campaign| {
+            let sqlite = |campaign: &Campaign| {
+                (campaign.build.version.clone(), campaign.build.compile_options.clone())
+            };
+            !other.checks.is_empty() && sqlite(other) == sqlite(own)
+        };
+        let last = earlier.filter_map(read).find(is_same);
+        Ok(last.map(|Campaign { id, checks, .. }| Before { id, checks }))
     }
 
     /// Reads the earlier nights.
@@ -331,6 +351,7 @@ pub(crate) mod tests {
             jobs: jobs.iter().map(job).collect(),
             findings: vec![],
             checks: vec![],
+            checks_before: None,
             cut_short: vec![],
             slowest: vec![],
             coverage: None,
@@ -395,6 +416,37 @@ pub(crate) mod tests {
         let error = format!("{:#}", open(root.path(), false, &[]).unwrap_err());
         assert!(error.contains("campaign.json") && error.contains("--fresh"), "{error}");
         open(root.path(), true, &[]).unwrap();
+    }
+
+    /// The next night is compared with the last one that replayed corpora on the same SQLite.
+    #[test]
+    fn the_checks_of_the_last_night_on_the_same_sqlite_are_found() {
+        use crate::campaign::record::Check;
+        use crate::replay::protocol::OracleCounts;
+        let root = tempfile::tempdir().unwrap();
+        let state = open(root.path(), false, &[]).unwrap();
+        assert_eq!(state.checks_before().unwrap(), None);
+        let night = |id: &str, version: &str, checks: &[&str]| {
+            let mut made = campaign(id.to_owned(), Timestamp::UNIX_EPOCH, &[]);
+            made.build.version = version.to_owned();
+            let check = |name: &&str| Check {
+                name: (*name).to_owned(),
+                build: "release".to_owned(),
+                counts: OracleCounts { passed: 3, ..OracleCounts::default() },
+            };
+            made.checks = checks.iter().map(check).collect();
+            fs::create_dir(root.path().join(id)).unwrap();
+            fs::write(root.path().join(id).join(CAMPAIGN), serde_json::to_vec(&made).unwrap()).unwrap();
+        };
+        let same = state.campaign.build.version.clone();
+        night("20200101T000000Z", &same, &["older"]);
+        night("20200102T000000Z", &same, &["last"]);
+        night("20200103T000000Z", &same, &[]);
+        night("20200104T000000Z", "other", &["of another SQLite"]);
+        night("99990101T000000Z", &same, &["later"]);
+        let before = state.checks_before().unwrap().unwrap();
+        assert_eq!((before.id.as_str(), before.checks[0].name.as_str()), ("20200102T000000Z", "last"));
+        assert_eq!(before.checks[0].counts.passed, 3);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tandem::targets::DB_SQL;
 
 use super::{Check, Place};
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
+use crate::replay::oracles::Oracles;
 use crate::replay::{Options, Report, run_all};
 use crate::source::{self, NamedCase};
 
@@ -35,7 +36,7 @@ pub(super) fn double_run(place: &Place<'_>) -> Check {
         return Check::error(
             NAME,
             format!("{name} is not deterministic: {}", bug.signature),
-            "cargo fuzzcheck run --twice, and look for hidden inputs of the case: time, addresses, threads",
+            "cargo fuzzcheck run --oracles determinism, and look for hidden inputs of the case: time, addresses, threads",
         );
     }
     match bugs().next() {
@@ -66,7 +67,7 @@ fn run(place: &Place<'_>) -> Result<Report> {
     let every = shipped.total.div_ceil(CASES).max(1);
     let mut cases = shipped.cases.step_by(every).chain([planted]);
     let options = Options {
-        is_twice: true,
+        oracles: Oracles::for_signature("determinism"),
         plant: place.plant.map(str::to_owned),
         timeout_ms: TIMEOUT_MS,
         worker_memory_mib: WORKER_MEMORY_MIB,

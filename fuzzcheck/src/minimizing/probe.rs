@@ -13,6 +13,7 @@ use crate::build_kind::BuildKind;
 use crate::command_line;
 use crate::differential::{self, Build, named};
 use crate::replay::client::Client;
+use crate::replay::oracles::Oracles;
 use crate::replay::protocol::Job;
 use crate::replay::{FoundBug, Options};
 use crate::source::NamedCase;
@@ -107,7 +108,6 @@ impl Probes {
         let options = worker.options(options);
         let mut words = configuration.arguments(BuildKind::Release);
         words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
-        words.extend(options.is_twice.then(|| "--twice".to_owned()));
         Ok(Self { builds: vec![Build { program: worker.program, options }], words })
     }
 
@@ -147,11 +147,20 @@ impl Probes {
         self.words.join(" ")
     }
 
-    /// The command that shows the bugs of the case in a file.
-    pub(crate) fn replay(&self, path: &Path, target: &Target) -> String {
+    /// The same for a bug that is known: only the usual oracles judge, and the one that found it.
+    pub(crate) fn for_signature(&self, signature: &str) -> Self {
+        let mut builds = self.builds.clone();
+        builds.iter_mut().for_each(|build| build.options.oracles = Oracles::for_signature(signature));
+        Self { builds, words: self.words.clone() }
+    }
+
+    /// The command that shows the bug of this signature in the case of a file.
+    pub(crate) fn replay(&self, path: &Path, target: &Target, signature: &str) -> String {
         if self.builds.len() == 2 {
             return command_line::compare_engines(&self.words, &[], target.name, path);
         }
-        command_line::run(&self.words, target.name, path)
+        let words: Vec<String> =
+            self.words.iter().cloned().chain(Oracles::for_signature(signature).argument()).collect();
+        command_line::run(&words, target.name, path)
     }
 }

@@ -128,10 +128,11 @@ impl Work<'_> {
         show: impl FnMut(&TestCase, &'static str),
     ) -> Result<Smaller> {
         let (signature, hits) = self.first_runs(original, target, signature)?;
+        let probes = &self.probes.for_signature(&signature);
         let is_hang = signature.starts_with("hang/");
         let default_ms = if is_hang { HANG_TIMEOUT_MS } else { TIMEOUT_MS };
         let timeout_ms = self.limits.timeout_ms.unwrap_or(default_ms) * self.slowness;
-        let build = self.probes.words();
+        let build = probes.words();
         let (state, earlier) = State::open(path, original, &signature, &build, self.is_fresh)?;
         let earlier_attempts = state.attempts();
         let was_minimal = state.is_minimal();
@@ -143,15 +144,15 @@ impl Work<'_> {
             stop: Arc::clone(&self.stop),
         };
         let bug = Bug { target, signature: &signature, hits };
-        let mut judge = WorkerJudge::new(self.probes, bug, search, state, show)?;
+        let mut judge = WorkerJudge::new(probes, bug, search, state, show)?;
         let attempts_max = if was_minimal { 0 } else { self.limits.max_attempts };
         let done = minimize(case.clone(), &self.parts, attempts_max.max(1), &mut judge)?;
         let best = match done.accepted {
             0 => case,
-            _ => judge.confirmed(self.probes)?.unwrap_or(case),
+            _ => judge.confirmed(probes)?.unwrap_or(case),
         };
         judge.finish(done.attempts, was_minimal || done.end == End::Minimal)?;
-        let mut probe = self.probes.start(None)?;
+        let mut probe = probes.start(None)?;
         // A hang takes its full time limit; an interruption does not wait for that.
         let is_interrupted = self.stop.load(Ordering::Relaxed);
         let message =

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::oracles::Oracles;
 use super::protocol::{Limits, Options};
 
 /// Limits of one run of a case that replace those of its target.
@@ -46,10 +47,10 @@ pub struct WorkerArgs {
     #[arg(long)]
     pub trace_statements: bool,
     /// As for `run`.
-    #[arg(long)]
-    pub twice: bool,
+    #[arg(long, default_value_t)]
+    pub oracles: Oracles,
     /// Send what each case did, for a comparison, instead of judging it.
-    #[arg(long, conflicts_with = "twice")]
+    #[arg(long)]
     pub transcript: bool,
     /// As for `run`.
     #[arg(long)]
@@ -82,7 +83,7 @@ impl From<&LimitArgs> for Limits {
 impl From<&WorkerArgs> for Options {
     fn from(args: &WorkerArgs) -> Self {
         Self {
-            is_twice: args.twice,
+            oracles: args.oracles.clone(),
             has_digests: args.digests,
             plant: args.plant.clone(),
             meets_known_bugs: args.meet_known_bugs,

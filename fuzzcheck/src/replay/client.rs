@@ -280,15 +280,13 @@ fn worker_arguments(options: &Options) -> Vec<String> {
     if options.has_digests {
         arguments.push("--digests".to_owned());
     }
-    if options.is_twice {
-        arguments.push("--twice".to_owned());
-    }
     if options.is_transcribing {
         arguments.push("--transcript".to_owned());
     }
     if options.limits.are_sqlites {
         arguments.push("--sqlite-limits".to_owned());
     }
+    arguments.extend(options.oracles.argument());
     arguments.extend(options.plant.iter().map(|name| format!("--plant={name}")));
     let limits = [
         ("vm-steps", options.limits.vm_steps),

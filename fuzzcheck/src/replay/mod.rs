@@ -17,12 +17,14 @@
 //! | `death` | interprets the end of a worker |
 //! | `symbols` | symbolizes stacks |
 //! | [`cut_short`] | cases that a limit cut short |
+//! | [`oracles`] | which oracles judge |
 //! | [`report`] | the sum of all results |
 
 pub mod arguments;
 pub mod client;
 pub mod cut_short;
 pub(crate) mod death;
+pub mod oracles;
 pub mod pool;
 pub mod protocol;
 pub mod report;

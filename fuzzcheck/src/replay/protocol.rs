@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tandem::engine::sqlite::Budget;
 use tandem::engine::{Limit, StatementTrace, Trace, Transcript};
 use tandem::targets::Target;
+
+use super::oracles::Oracles;
 
 /// Longest encoded case in a frame, in bytes: an envelope of the largest files, and some.
 const BODY_BYTES_MAX: u32 = 64 << 20;
@@ -177,13 +180,14 @@ impl CaseDigest {
 }
 
 /// How often an oracle passed, failed, and did not judge for which reason: together, all cases.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OracleCounts {
     /// Cases on which the property held.
     pub passed: u64,
     /// Cases on which it did not.
     pub failed: u64,
     /// Cases that it did not judge, by reason.
+    #[serde(alias = "skipped")]
     pub not_judged: BTreeMap<String, u64>,
     /// Further runs that it asked for.
     #[serde(default)]
@@ -269,8 +273,8 @@ impl Counts {
 
     /// Counts a case that no oracle could judge because its worker ended.
     pub fn count_ended(&mut self, options: &Options) {
-        for oracle in tandem::oracles::judging(options.requested()) {
-            let counts = self.oracles.entry(oracle.to_owned()).or_default();
+        for oracle in tandem::oracles::all().iter().filter(|entry| options.oracles.judges(entry)) {
+            let counts = self.oracles.entry(oracle.name.to_owned()).or_default();
             *counts.not_judged.entry(WORKER_ENDED.to_owned()).or_default() += 1;
         }
     }
@@ -279,8 +283,8 @@ impl Counts {
 /// How cases are run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Run each case twice and compare the traces.
-    pub is_twice: bool,
+    /// Which oracles judge.
+    pub oracles: Oracles,
     /// A planted bug, by name.
     pub plant: Option<String>,
     /// Do not steer around known bugs.
@@ -301,13 +305,6 @@ pub struct Options {
     pub prefix: Vec<String>,
     /// Variables that workers are run with.
     pub environment: Vec<(String, String)>,
-}
-
-impl Options {
-    /// The oracles that judge on request and are requested.
-    pub fn requested(&self) -> &[&str] {
-        if self.is_twice { &["determinism"] } else { &[] }
-    }
 }
 
 /// Limits of one run that replace those of the target.

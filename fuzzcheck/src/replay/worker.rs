@@ -13,7 +13,7 @@ use tandem::TestCase;
 use tandem::engine::Engine;
 use tandem::engine::plant::Plant;
 use tandem::engine::sqlite::Executor;
-use tandem::oracles::{Judgement, Verdict};
+use tandem::oracles::{Entry, Judgement, Verdict};
 use tandem::targets::Judged;
 
 use super::client::STATEMENT_BYTES;
@@ -149,7 +149,8 @@ impl Runner {
         let case = TestCase::decode(&job.body);
         let budget = self.options.limits.apply(&target.budget, job.heap_bytes);
         let started = cpu_time_ns();
-        let judged = target.judge_within(&mut self.executor, &case, &budget, self.options.requested());
+        let judges = |entry: &Entry| self.options.oracles.judges(entry);
+        let judged = target.judge_by(&mut self.executor, &case, &budget, &judges);
         let cpu_ns = cpu_time_ns() - started;
         let bugs = count_verdicts(&judged, batch);
         for name in &judged.observation.avoided {

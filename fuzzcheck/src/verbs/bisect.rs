@@ -16,6 +16,7 @@ use crate::build_kind::BuildKind;
 use crate::replay::Options;
 use crate::replay::arguments::LimitArgs;
 use crate::replay::cut_short::CutShort;
+use crate::replay::oracles::Oracles;
 use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::lookup::find;
@@ -86,6 +87,7 @@ impl Verb for Args {
         )?;
         let options = Options {
             meets_known_bugs: self.meet_known_bugs,
+            oracles: Oracles::for_bug(self.signature.as_deref()),
             limits: (&self.limits).into(),
             timeout_ms: self.timeout_ms,
             worker_memory_mib: WORKER_MEMORY_MIB,

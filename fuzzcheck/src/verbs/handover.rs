@@ -24,6 +24,7 @@ use crate::handover::finding::Seen;
 use crate::handover::report::{self, Context};
 use crate::handover::{Form, Handed, pair, posix, rust, shell};
 use crate::replay::Options;
+use crate::replay::oracles::Oracles;
 use crate::replay::protocol::CaseResult;
 use crate::source::NamedCase;
 use crate::verbs::Verb;
@@ -71,9 +72,6 @@ pub(crate) struct Args {
     /// Do not steer around known bugs of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
-    /// Run the case twice and compare what it did.
-    #[arg(long)]
-    twice: bool,
     /// CPU milliseconds after which the case counts as a hang.
     #[arg(long, value_name = "MS", default_value_t = TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: u64,
@@ -127,7 +125,8 @@ impl Verb for Args {
         let worker = Worker::build(&configuration, &project(), !self.no_install)?;
         let options = options(self);
         let seen = Seen::new(&worker, expected(run_in(&worker, &options, &named)?, self, &named, &worker)?);
-        let (project, options) = (project(), options);
+        let oracles = Oracles::for_signature(seen.bug().map_or("", |bug| &bug.signature));
+        let (project, options) = (project(), Options { oracles, ..options });
         let build = Build {
             configuration: &configuration,
             releases: &releases,
@@ -158,7 +157,7 @@ impl Verb for Args {
 
 fn options(args: &Args) -> Options {
     Options {
-        is_twice: args.twice,
+        oracles: Oracles::for_bug(args.signature.as_deref()),
         plant: args.plant.clone(),
         meets_known_bugs: args.meet_known_bugs,
         timeout_ms: args.timeout_ms,

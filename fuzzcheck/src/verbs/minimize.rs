@@ -21,6 +21,7 @@ use crate::minimizing::arguments::SearchArgs;
 use crate::minimizing::judge::TRIALS;
 use crate::minimizing::work::{Size, Smaller, Work};
 use crate::replay::Options;
+use crate::replay::oracles::Oracles;
 use crate::source::NamedCase;
 use crate::ui;
 use crate::verbs::Verb;
@@ -64,9 +65,6 @@ pub(crate) struct Args {
     /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
-    /// Run every candidate twice and compare what it did: for a finding of `run --twice`.
-    #[arg(long)]
-    twice: bool,
     /// Plant a bug by name, to check that it is found (see `doctor selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     plant: Option<String>,
@@ -109,7 +107,7 @@ impl Verb for Args {
         let (named, code) = lookup::find(&self.case, &[], target_by_name(self.target.as_deref())?)?;
         let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let options = Options {
-            is_twice: self.twice,
+            oracles: Oracles::for_bug(self.signature.as_deref()),
             plant: self.plant.clone(),
             timeout_ms: self.limits.timeout_ms.unwrap_or(TIMEOUT_MS),
             ..Options::default()
@@ -242,7 +240,7 @@ impl Summary {
             },
             guilty_optimizations: smaller.guilty.clone(),
             seconds,
-            replay: probes.replay(path, smaller.target),
+            replay: probes.replay(path, smaller.target, &smaller.signature),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::minimizing::Probes;
 use crate::minimizing::arguments::SearchArgs;
 use crate::minimizing::work::Work;
 use crate::replay::cut_short::{self, CutShort};
+use crate::replay::oracles::Oracles;
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::{Options, run_all};
 use crate::source;
@@ -93,7 +94,12 @@ impl Verb for Args {
         let mut state = State::open(&folder)?;
         let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let known = Known::all(&paths_or_corpus(&self.corpus), configuration.what().is_empty())?;
-        let options = Options { plant: self.plant.clone(), timeout_ms: TIMEOUT_MS, ..Options::default() };
+        let options = Options {
+            oracles: Oracles::all(),
+            plant: self.plant.clone(),
+            timeout_ms: TIMEOUT_MS,
+            ..Options::default()
+        };
         let probes = Probes::new(&configuration, None, &options, &project(), !self.no_install)?;
         let stop = interrupt_flag()?;
         let report = run_pile(self, &probes, all, &stop)?;
@@ -304,7 +310,7 @@ impl Summary {
                 releases: None,
                 message: bug.message.clone(),
                 target: target.name.to_owned(),
-                replay: probes.replay(&path, target),
+                replay: probes.replay(&path, target, signature),
                 show: command_line::fuzzcheck("show", [path.display().to_string()]),
                 add: crate::verbs::corpus::add::command(probes.run_words(), target.name, signature, &path),
                 signature: signature.clone(),

@@ -136,21 +136,9 @@ impl After<'_> {
         let campaign = &mut runner.state.campaign;
         for (name, counts) in oracles {
             let is_it = |check: &&mut Check| check.name == name && check.build == build;
-            if campaign.checks.iter_mut().find(is_it).is_none() {
-                let (passed, failed, skipped) = (0, 0, BTreeMap::new());
-                campaign.checks.push(Check {
-                    name: name.clone(),
-                    build: build.clone(),
-                    passed,
-                    failed,
-                    skipped,
-                });
-            }
-            let check = campaign.checks.iter_mut().find(is_it).expect("it was put there");
-            check.passed += counts.passed;
-            check.failed += counts.failed;
-            for (reason, count) in counts.not_judged {
-                *check.skipped.entry(reason).or_default() += count;
+            match campaign.checks.iter_mut().find(is_it) {
+                Some(check) => check.counts.add(&counts),
+                None => campaign.checks.push(Check { name, build: build.clone(), counts }),
             }
         }
         CutShort::add(&mut campaign.cut_short, cut_short);
@@ -203,6 +191,7 @@ impl After<'_> {
     }
 
     pub(super) fn trend(&self, runner: &mut Runner<'_>) -> Result<Done> {
+        runner.state.campaign.checks_before = runner.state.checks_before()?;
         let campaign = &runner.state.campaign;
         let Some(reached) = &campaign.coverage else {
             runner.state.campaign.trend = runner.state.trend()?;

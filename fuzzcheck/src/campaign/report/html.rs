@@ -60,8 +60,11 @@ fn head(campaign: &Campaign, summary: &Summary) -> Markup {
             p.kicker { "Tandem \u{b7} campaign of " time datetime=(campaign.started) { (moment(campaign.started)) } }
             h1 { span.sign aria-hidden="true" { (sign) } " " (summary.headline()) }
             p.lead { (lead(campaign, summary)) }
-            @if !summary.complaints.is_empty() {
-                ul.complaints { @for why in &summary.complaints { li { (why) } } }
+            @if !(summary.complaints.is_empty() && summary.warnings.is_empty()) {
+                ul.complaints {
+                    @for why in &summary.complaints { li { (why) } }
+                    @for why in &summary.warnings { li { "warning: " (why) } }
+                }
             }
             dl.figures {
                 (figure("New findings", &count(summary.new_findings), "by signature"))

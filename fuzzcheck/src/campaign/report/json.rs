@@ -8,7 +8,7 @@ use super::summary::Summary;
 use crate::campaign::record::Campaign;
 
 /// Version of the format. New fields do not change it; removed or redefined fields do.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The report of one campaign of fuzzing.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -7,6 +7,7 @@ use super::summary::{Summary, Verdict, name, work};
 use super::text::visible;
 use crate::campaign::record::{Campaign, Check, Finding, FuzzJob, Step, StepEnd};
 use crate::replay::cut_short::CutShort;
+use crate::replay::protocol::OracleCounts;
 
 /// The outcome of a test case.
 enum Outcome {
@@ -169,17 +170,19 @@ fn of_cut_short(cut: &CutShort) -> Case {
 }
 
 fn of_check(campaign: &Campaign, check: &Check) -> Case {
-    let skipped: Vec<String> = check.skipped.iter().map(|(why, cases)| format!("{why}: {cases}")).collect();
+    let OracleCounts { passed, failed, .. } = check.counts;
+    let reasons = check.counts.reasons();
+    let reasons: Vec<String> = reasons.iter().map(|(why, cases)| format!("{why}: {cases}")).collect();
     let own = || {
         campaign.findings.iter().filter(|finding| finding.signature.split('/').next() == Some(&check.name))
     };
-    let outcome = if check.failed > 0 && own().count() > 0 && own().all(|finding| !finding.is_new) {
-        Outcome::Skipped(format!("{} cases failed, with known findings only", check.failed))
-    } else if check.failed > 0 {
-        let message = format!("{} of {} cases failed", check.failed, check.failed + check.passed);
+    let outcome = if failed > 0 && own().count() > 0 && own().all(|finding| !finding.is_new) {
+        Outcome::Skipped(format!("{} cases failed, with known findings only", failed))
+    } else if failed > 0 {
+        let message = format!("{} of {} cases failed", failed, failed + passed);
         Outcome::Failed { kind: check.name.clone(), message, body: String::new() }
-    } else if check.passed == 0 {
-        Outcome::Skipped(format!("skipped ({})", skipped.join(", ")))
+    } else if passed == 0 {
+        Outcome::Skipped(format!("not judged ({})", reasons.join(", ")))
     } else {
         Outcome::Passed
     };

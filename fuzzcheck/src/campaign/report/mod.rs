@@ -9,6 +9,7 @@
 //! | [`text`] | numbers as text, invisible characters by code point |
 //! | `html`, `findings`, `tables` | the page |
 //! | `axis`, `plot`, `progress` | its plots |
+//! | `shares` | which share each check judged |
 //! | `junit` | `junit.xml` |
 //! | [`json`] | `report.json` and its schema |
 
@@ -19,6 +20,7 @@ pub(crate) mod json;
 mod junit;
 mod plot;
 mod progress;
+mod shares;
 pub(crate) mod summary;
 mod tables;
 
@@ -136,6 +138,10 @@ mod tests {
     fn a_record_of_before_these_fields_is_read() {
         let mut old = fixture::campaign();
         old.as_object_mut().unwrap().remove("cut_short").unwrap();
+        old.as_object_mut().unwrap().remove("checks_before").unwrap();
+        let check = old["checks"][0].as_object_mut().unwrap();
+        let skipped = check.remove("not_judged").unwrap();
+        check.insert("skipped".to_owned(), skipped);
         old["jobs"][0]["slices"][0].as_object_mut().unwrap().remove("harness_errors").unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(RECORD), old.to_string()).unwrap();
@@ -175,7 +181,7 @@ mod tests {
                         .into_iter()
                         .map(|(key, mut value)| {
                             poison(&mut value, &key);
-                            let is_free = ["skipped", "found"].contains(&key.as_str());
+                            let is_free = ["not_judged", "found"].contains(&key.as_str());
                             if let Some(inner) = value.as_object_mut().filter(|_| is_free) {
                                 *inner = std::mem::take(inner)
                                     .into_iter()

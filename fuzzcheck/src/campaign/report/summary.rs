@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::shares;
 use super::text::rate;
 use crate::campaign::record::{Campaign, FuzzJob, StepEnd};
 
@@ -29,6 +30,8 @@ pub(crate) struct Summary {
     pub verdict: Verdict,
     /// What is wrong with the campaign itself: why it failed or is incomplete, in words.
     pub complaints: Vec<String>,
+    /// What does not change the result but should be looked at: checks that judged less than in the last night.
+    pub warnings: Vec<String>,
     /// Signatures that are new.
     pub new_findings: u64,
     /// Signatures that are known.
@@ -65,6 +68,7 @@ impl Summary {
         Self {
             verdict,
             complaints,
+            warnings: shares::warnings(campaign),
             new_findings: is_new,
             known_findings,
             executions,
@@ -119,8 +123,12 @@ fn complaints(campaign: &Campaign, executions: u64) -> Vec<String> {
         let why = step.why.as_deref().unwrap_or("no reason given");
         all.push(format!("the step {} failed: {why}", step.name));
     }
-    let failed: Vec<&str> =
-        campaign.checks.iter().filter(|check| check.failed > 0).map(|check| check.name.as_str()).collect();
+    let failed: Vec<&str> = campaign
+        .checks
+        .iter()
+        .filter(|check| check.counts.failed > 0)
+        .map(|check| check.name.as_str())
+        .collect();
     if campaign.findings.is_empty() && !failed.is_empty() {
         all.push(format!("checks failed without a finding: {}", failed.join(", ")));
     }
@@ -135,6 +143,7 @@ mod tests {
     use super::*;
     use crate::campaign::record::Check;
     use crate::campaign::report::made::campaign;
+    use crate::replay::protocol::OracleCounts;
 
     #[test]
     fn a_campaign_that_ran_nothing_has_failed_whatever_else_it_says() {
@@ -159,7 +168,7 @@ mod tests {
         whole.jobs.iter_mut().for_each(|job| job.failures.clear());
         assert_eq!(Summary::of(&whole).verdict, Verdict::Known);
         whole.findings.clear();
-        whole.checks.iter_mut().for_each(|check| check.failed = 0);
+        whole.checks.iter_mut().for_each(|check| check.counts.failed = 0);
         assert_eq!(Summary::of(&whole).verdict, Verdict::Clean);
         assert_eq!(Summary::of(&whole).complaints, [""; 0]);
 
@@ -170,14 +179,8 @@ mod tests {
             |made| made.jobs[1].failures.push("out of memory".to_owned()),
             |made| made.jobs[2].slices.clear(),
             |made| {
-                let skipped = std::collections::BTreeMap::new();
-                made.checks.push(Check {
-                    name: "x".into(),
-                    build: "asan".into(),
-                    passed: 1,
-                    failed: 1,
-                    skipped,
-                });
+                let counts = OracleCounts { passed: 1, failed: 1, ..OracleCounts::default() };
+                made.checks.push(Check { name: "x".into(), build: "asan".into(), counts });
             },
         ];
         for change in red {

@@ -7,10 +7,12 @@ use maud::{Markup, html};
 use super::findings::breakable;
 use super::html::{empty, link, section, why_not};
 use super::plot::{Along, Plot, Series};
+use super::shares;
 use super::text::{count, counted, percent, size, span};
 use crate::campaign::record::{Campaign, Check, Gap, GapKind, Night, Reached, Step, StepEnd};
 use crate::coverage::build::Count;
 use crate::replay::cut_short;
+use crate::replay::protocol::OracleCounts;
 
 /// How many gaps are shown initially.
 const GAPS_SHOWN: usize = 40;
@@ -137,24 +139,33 @@ fn trend(nights: &[Night]) -> Markup {
     }
 }
 
-/// Every check of the replay, with the reasons for skips.
+/// Every check of the replay: what it judged, and why not the rest.
 pub(super) fn checks(campaign: &Campaign) -> Markup {
     let row = |check: &Check| {
-        let silent = check.passed == 0 && check.failed == 0;
+        let OracleCounts { passed, failed, checks, nontrivial, .. } = check.counts;
+        let reasons = check.counts.reasons();
+        let silent = passed == 0 && failed == 0;
         html! {
             tr {
                 th scope="row" { (check.name) " " span.note { (check.build) } }
-                td.n data-label="Passed" { (count(check.passed)) }
+                td.n data-label="Passed" { (count(passed)) }
                 td.n data-label="Failed" {
-                    @if check.failed > 0 { strong.failed { "\u{2715} " (count(check.failed)) } } @else { "0" }
+                    @if failed > 0 { strong.failed { "\u{2715} " (count(failed)) } } @else { "0" }
                 }
-                td.n data-label="Skipped" { (count(check.skipped.values().sum())) }
+                td.n data-label="Not judged" { (count(check.counts.not_judged.values().sum())) }
+                td.n data-label="Judged" {
+                    (format!("{:.1} %", check.counts.judged_percent()))
+                    @if let Some(before) = shares::before(campaign, check) {
+                        " " span.note { (format!("before {:.1} %", before.counts.judged_percent())) }
+                    }
+                }
                 td.full data-label="Why" {
-                    @if silent { strong { "it was always skipped. " } }
-                    @for (index, (why, cases)) in check.skipped.iter().enumerate() {
+                    @if silent { strong { "it judged nothing. " } }
+                    @for (index, (why, cases)) in reasons.iter().enumerate() {
                         @if index > 0 { "; " }
                         (why) " " span.note { (count(*cases)) }
                     }
+                    @if checks > 0 { " (" (count(checks)) " checks, " (count(nontrivial)) " not trivial)" }
                 }
             }
         }
@@ -166,8 +177,8 @@ pub(super) fn checks(campaign: &Campaign) -> Markup {
             table.stack {
                 thead { tr {
                     th scope="col" { "Check" }
-                    @for column in ["Passed", "Failed", "Skipped"] { th.n scope="col" { (column) } }
-                    th scope="col" { "Skipped because" }
+                    @for column in ["Passed", "Failed", "Not judged", "Judged"] { th.n scope="col" { (column) } }
+                    th scope="col" { "Not judged because" }
                 } }
                 tbody { @for check in &campaign.checks { (row(check)) } }
             }
@@ -319,7 +330,8 @@ mod tests {
     #[test]
     fn a_check_that_is_always_silent_is_named() {
         let page = checks(&campaign()).into_string();
-        assert_eq!(page.matches("it was always skipped").count(), 1);
+        assert_eq!(page.matches("it judged nothing").count(), 1);
+        assert!(page.contains("49.9 %") && page.contains("before 52.0 %"), "{page}");
         assert!(page.contains("no SELECT with a WHERE") && page.contains("3,647"));
     }
 

@@ -16,6 +16,7 @@ use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::command_line;
+use crate::replay::oracles::Oracles;
 use crate::replay::{FoundBug, Options, run_all};
 use crate::source::{self, NamedCase, Provenance};
 use crate::verbs::Verb;
@@ -164,7 +165,7 @@ pub(crate) fn is_link(link: &str) -> bool {
 fn shown_twice(named: &NamedCase, worker: &Worker, plant: Option<String>) -> Result<Vec<String>> {
     let run = || {
         let case = NamedCase { provenance: None, ..named.clone() };
-        let options = Options { plant: plant.clone(), ..options() };
+        let options = Options { oracles: Oracles::all(), plant: plant.clone(), ..options() };
         let shown = bugs_of(vec![case], worker, options)?.pop().map_or(Vec::new(), |(_, bugs)| bugs);
         let mut signatures: Vec<String> = shown.into_iter().map(|bug| bug.signature).collect();
         signatures.dedup();

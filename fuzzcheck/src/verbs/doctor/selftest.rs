@@ -9,6 +9,7 @@ use tandem::targets::DB_SQL;
 
 use crate::base::EXIT_FINDINGS;
 use crate::differential::{Build, pool};
+use crate::replay::oracles::Oracles;
 use crate::replay::{Options, run_all};
 use crate::source::NamedCase;
 use crate::ui;
@@ -29,7 +30,6 @@ struct Trial {
     plant: &'static str,
     script: &'static str,
     signature: &'static str,
-    is_twice: bool,
     /// True if only a comparison with a build without the bug shows it.
     is_differential: bool,
     /// True if only AddressSanitizer finds the bug. `.ci/run` plants it in the fuzz targets, which have it.
@@ -37,7 +37,7 @@ struct Trial {
 }
 
 const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
-    Trial { plant, script, signature, is_twice: false, is_differential: false, needs_sanitizer: false }
+    Trial { plant, script, signature, is_differential: false, needs_sanitizer: false }
 }
 
 /// One trial per plant; `doctor selftest` fails if a plant has none.
@@ -52,7 +52,7 @@ const TRIALS: [Trial; 16] = [
     trial("hang", CALLING, "hang/timeout/sqlite3VdbeExec:"),
     trial("out-of-memory", CALLING, "crash/out-of-memory/sqlite3VdbeExec:"),
     trial("recursion", CALLING, "crash/stack-overflow/sqlite3"),
-    Trial { is_twice: true, ..trial("nondeterminism", CALLING, "determinism/trace/second-run") },
+    trial("nondeterminism", CALLING, "determinism/trace/second-run"),
     trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
     Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
     trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
@@ -97,7 +97,7 @@ impl Verb for Args {
 /// on.
 fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<String>> {
     let options = Options {
-        is_twice: trial.is_twice,
+        oracles: Oracles::for_signature(trial.signature),
         plant: plant.map(str::to_owned),
         timeout_ms: 2_000,
         worker_memory_mib: 256,

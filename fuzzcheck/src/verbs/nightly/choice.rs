@@ -150,6 +150,7 @@ impl Choice {
             cut_short: Vec::new(),
             slowest: Vec::new(),
             coverage: None,
+            checks_before: None,
             trend: Vec::new(),
             gaps: Vec::new(),
             steps: Vec::new(),

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::campaign::record::{Campaign, StepEnd};
+use crate::campaign::report::summary::Summary;
+use crate::replay::protocol::OracleCounts;
 
 /// Prints text.
 pub(super) fn print(
@@ -29,12 +31,9 @@ pub(super) fn print(
         )?;
     }
     for check in &campaign.checks {
-        let skipped: u64 = check.skipped.values().sum();
-        writeln!(
-            out,
-            "{:<15} {} passed, {} failed, {skipped} skipped",
-            check.name, check.passed, check.failed
-        )?;
+        let OracleCounts { passed, failed, .. } = check.counts;
+        let share = check.counts.judged_percent();
+        writeln!(out, "{:<15} {passed} passed, {failed} failed, {share:.1} % judged", check.name)?;
     }
     if let Some(reached) = &campaign.coverage {
         let branches = reached.total.branches;
@@ -47,6 +46,9 @@ pub(super) fn print(
     }
     for step in campaign.steps.iter().filter(|step| step.end == StepEnd::Skipped) {
         writeln!(out, "not done: {}: {}", step.name, step.why.as_deref().unwrap_or("-"))?;
+    }
+    for warning in Summary::of(campaign).warnings {
+        writeln!(out, "warning: {warning}")?;
     }
     for failure in failures {
         writeln!(out, "failed: {failure}")?;

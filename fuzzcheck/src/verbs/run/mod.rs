@@ -17,6 +17,7 @@ use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::replay::arguments::LimitArgs;
+use crate::replay::oracles::Oracles;
 use crate::replay::protocol::{BatchResult, Job, Limits};
 use crate::replay::report::{Done, Finding, Report};
 use crate::replay::worker::Runner;
@@ -50,9 +51,10 @@ pub(crate) struct Args {
     /// Run single files on this target, and read them as it does, instead of the one detected.
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// Run every case twice and compare what it did.
-    #[arg(long)]
-    twice: bool,
+    /// The oracles that judge, by name; `all` are all, `usual` those that are not expensive. A crash or a hang is always a
+    /// finding.
+    #[arg(long, value_name = "all|NAME,...", default_value_t)]
+    oracles: Oracles,
     /// List the N slowest cases by CPU time.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=100))]
     slowest: u16,
@@ -175,7 +177,7 @@ pub(super) fn select(mut cases: Cases, args: &Args) -> Cases {
 /// The options with which cases are run.
 pub(super) fn options(args: &Args) -> Options {
     Options {
-        is_twice: args.twice,
+        oracles: args.oracles.clone(),
         plant: args.plant.clone(),
         meets_known_bugs: args.meet_known_bugs,
         limits: Limits::from(&args.limits),

@@ -43,7 +43,7 @@ pub(crate) fn run_command(
     // What SQLite may hold is the only limit that a case can bring along, and its file does not carry it.
     let heap_bytes = how.limits.heap_bytes.or(heap_bytes);
     let arguments = [
-        flag(how.is_twice, "--twice"),
+        how.oracles.argument(),
         flag(how.meets_known_bugs, "--meet-known-bugs"),
         how.plant.as_ref().map(|name| format!("--plant={name}")),
         option("--limit-vm-steps", vm_steps),
