@@ -37,7 +37,7 @@ use std::sync::OnceLock;
 use crate::dbfile::schema;
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program};
-use crate::testcase::TestCase;
+use crate::testcase::{Setting, TestCase};
 
 /// A property that every run must have.
 pub trait Oracle: Sync {
@@ -60,9 +60,36 @@ pub struct Entry {
     /// Panics with a finding, in a frame of its own: fuzzing services group crashes by the top frames of the stack and
     /// would otherwise take all oracles for one bug.
     pub raise: fn(&Finding) -> !,
-    /// True for an oracle that judges only if it is asked for by name, because it is expensive.
-    pub on_request: bool,
+    /// Which cases it judges if nobody asks for it by name.
+    pub group: Group,
 }
+
+/// Which cases an oracle judges if nobody asks for it by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// All.
+    Always,
+    /// None, because it is expensive.
+    OnRequest,
+    /// Some of those of the target `answers`: it asks SQLite the same thing in two ways.
+    Answers,
+}
+
+impl Entry {
+    /// Whether it judges every case.
+    pub fn is_usual(&self) -> bool {
+        self.group == Group::Always
+    }
+
+    /// Whether a case names it ([`Setting::Oracle`]).
+    pub fn is_named_by(&self, case: &TestCase) -> bool {
+        let number = case.config.get(Setting::Oracle) as usize;
+        number > 0 && NUMBERED.get(number - 1) == Some(&self.name)
+    }
+}
+
+/// The oracles that a case can name, by [`Setting::Oracle`] minus one. Cases hold the number, so nothing here moves.
+pub const NUMBERED: [&str; 5] = ["plans", "norec", "materialized", "order", "row"];
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,14 +97,29 @@ impl fmt::Debug for Entry {
     }
 }
 
+/// The [`Group`] of a line in the table.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! oracle_group {
+    () => {
+        $crate::oracles::Group::Always
+    };
+    (on_request) => {
+        $crate::oracles::Group::OnRequest
+    };
+    (answers) => {
+        $crate::oracles::Group::Answers
+    };
+}
+
 macro_rules! oracles {
-    ($($name:ident => $oracle:expr $(, $on_request:ident)?;)*) => {
+    ($($name:ident => $oracle:expr $(, $group:ident)?;)*) => {
         /// Tandem's own oracles, in order of priority of their findings.
         pub const ORACLES: &[Entry] = &[$(Entry {
             name: stringify!($name),
             oracle: &$oracle,
             raise: raise::$name::finding,
-            on_request: <[&str]>::len(&[$(stringify!($on_request)),*]) > 0,
+            group: oracle_group!($($group)?),
         }),*];
 
         /// A panicking function for each oracle.
@@ -98,7 +140,7 @@ macro_rules! oracles {
 /// `oracle!(name => value, on_request)` for one that judges only if it is asked for by name.
 #[macro_export]
 macro_rules! oracle {
-    ($name:ident => $oracle:expr $(, $on_request:ident)?) => {{
+    ($name:ident => $oracle:expr $(, $group:ident)?) => {{
         mod $name {
             #[inline(never)]
             pub(super) fn finding(finding: &$crate::oracles::Finding) -> ! {
@@ -111,7 +153,7 @@ macro_rules! oracle {
             name: stringify!($name),
             oracle: &$oracle,
             raise: $name::finding,
-            on_request: !<[&str]>::is_empty(&[$(stringify!($on_request)),*]),
+            group: $crate::oracle_group!($($group)?),
         };
         &ENTRY
     }};
@@ -138,11 +180,11 @@ oracles! {
     integrity => integrity::Integrity;
     format => format::Format;
     determinism => determinism::Determinism, on_request;
-    plans => answers::PLANS, on_request;
-    norec => answers::NOREC, on_request;
-    materialized => answers::MATERIALIZED, on_request;
-    order => answers::ORDER, on_request;
-    row => answers::ROW, on_request;
+    plans => answers::PLANS, answers;
+    norec => answers::NOREC, answers;
+    materialized => answers::MATERIALIZED, answers;
+    order => answers::ORDER, answers;
+    row => answers::ROW, answers;
 }
 
 /// The judgement of an oracle on a run.
@@ -167,7 +209,7 @@ pub fn judge(
     judges: &dyn Fn(&Entry) -> bool,
 ) -> Vec<Judgement> {
     let mut ask = Environment::new(executor, case, program, budget, observation);
-    ask.statementwise = those_that_judge(requested).filter_map(|entry| entry.oracle.of_statements()).collect();
+    ask.statementwise = those_that(judges).filter_map(|entry| entry.oracle.of_statements()).collect();
     let judge = |oracle: &'static Entry| {
         let verdict = oracle.oracle.check(case, observation, &mut ask);
         Judgement { oracle, verdict, spent: ask.take_spent() }

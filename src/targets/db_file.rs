@@ -32,6 +32,7 @@ pub(super) const TARGET: Target = Target {
     seeds: seeds::db_file,
     program: &Battery,
     weights: Weights { database: 90, config: 10, ..Weights::NONE },
+    judges: super::usual,
 };
 
 struct Battery;

@@ -23,4 +23,5 @@ pub(super) const TARGET: Target = Target {
     seeds: seeds::db_sql,
     program: &ScriptProgram,
     weights: Weights { sql: 52, database: 30, config: 8, joint: 10, ..Weights::NONE },
+    judges: super::usual,
 };

@@ -8,6 +8,7 @@
 //! `fuzz/`, its corpus and its line of the README.
 
 mod adaptive;
+mod answers;
 pub mod arena;
 mod db_file;
 mod db_sql;
@@ -51,6 +52,13 @@ pub struct Target {
     pub program: &'static (dyn Program + Sync),
     /// How often each family of mutators is applied.
     pub weights: Weights,
+    /// Whether an oracle judges a case that does not name it. [`Entry::is_usual`] unless there is a reason.
+    pub judges: fn(&TestCase, &Entry) -> bool,
+}
+
+/// The usual oracles judge a case: [`Target::judges`].
+pub(crate) fn usual(_: &TestCase, entry: &Entry) -> bool {
+    entry.is_usual()
 }
 
 impl fmt::Debug for Target {
@@ -75,6 +83,7 @@ targets! {
     DB_SQL = db_sql;
     SQL = sql;
     DB_FILE = db_file;
+    ANSWERS = answers;
 }
 
 static ALL: OnceLock<Vec<&'static Target>> = OnceLock::new();
@@ -133,7 +142,12 @@ impl Target {
 
     /// Runs a case and judges it.
     pub fn judge(&self, executor: &mut Executor, case: &TestCase) -> Judged {
-        self.judge_within(executor, case, &self.budget, &[])
+        self.judge_by(executor, case, &self.budget, &|entry| self.asks(case, entry))
+    }
+
+    /// Whether an oracle judges a case of this target if none is asked for by name.
+    pub fn asks(&self, case: &TestCase, entry: &Entry) -> bool {
+        (self.judges)(case, entry) || entry.is_named_by(case)
     }
 
     /// The case with the statements that this target runs as its script: two engines can be given it. Such a case
@@ -153,7 +167,7 @@ impl Target {
         budget: &Budget,
         requested: &[&str],
     ) -> Judged {
-        let judges = |entry: &Entry| !entry.on_request || requested.contains(&entry.name);
+        let judges = |entry: &Entry| entry.is_usual() || requested.contains(&entry.name);
         self.judge_by(executor, case, budget, &judges)
     }
 

@@ -23,4 +23,5 @@ pub(super) const TARGET: Target = Target {
     seeds: seeds::sql,
     program: &ScriptProgram,
     weights: Weights { sql: 90, config: 10, ..Weights::NONE },
+    judges: super::usual,
 };

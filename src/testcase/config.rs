@@ -58,6 +58,7 @@ pub enum Setting {
     RowsMax,
     Utf16,
     RichSchema,
+    Oracle,
 }
 
 /// Number of settings.
@@ -95,7 +96,7 @@ const fn limit(setting: Setting, name: &'static str, max: u32) -> SettingSpec {
 }
 
 /// All settings in the order of [`Setting`].
-pub const SETTINGS: [SettingSpec; 25] = [
+pub const SETTINGS: [SettingSpec; 26] = [
     spec(
         Setting::Toggles,
         "toggles",
@@ -165,6 +166,12 @@ pub const SETTINGS: [SettingSpec; 25] = [
         "rich_schema",
         (0, 0, 1),
         "1 creates the rich schema first where the case brings no main database",
+    ),
+    spec(
+        Setting::Oracle,
+        "oracle",
+        (0, 0, 255),
+        "number of the oracle of answers that judges the case (oracles::NUMBERED, from 1); 0 leaves it to the target",
     ),
 ];
 

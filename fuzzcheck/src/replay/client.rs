@@ -113,7 +113,7 @@ impl Client {
                         Fault::MemoryLimit => true,
                         Fault::Harness => false,
                     };
-                    ended.counts.count_ended(&self.options);
+                    ended.counts.count_ended(&self.options, &job);
                     outcomes.push(if is_clear {
                         outcome_of(&job, &cause, None)
                     } else {

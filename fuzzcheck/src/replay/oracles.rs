@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tandem::TestCase;
 use tandem::oracles::{self, Entry};
+use tandem::targets::Target;
 
 /// Stands for all oracles.
 const ALL: &str = "all";
@@ -23,7 +25,7 @@ impl Oracles {
     /// Those that judge unless others are named, and the one that a signature is from: what shows that bug again.
     pub fn for_signature(signature: &str) -> Self {
         let name = signature.split('/').next().unwrap_or_default();
-        let is_it = |entry: &&&Entry| entry.name == name && entry.on_request;
+        let is_it = |entry: &&&Entry| entry.name == name && !entry.is_usual();
         let requested = oracles::all().iter().find(is_it).map(|entry| entry.name.to_owned());
         Self(std::iter::once(USUAL.to_owned()).chain(requested).collect())
     }
@@ -33,9 +35,9 @@ impl Oracles {
         signature.map_or_else(Self::all, Self::for_signature)
     }
 
-    /// Whether an oracle judges.
-    pub fn judges(&self, entry: &Entry) -> bool {
-        self.0.iter().any(|name| name == ALL || name == USUAL && !entry.on_request || name == entry.name)
+    /// Whether an oracle judges a case of a target.
+    pub fn judges(&self, entry: &Entry, target: &Target, case: &TestCase) -> bool {
+        self.0.iter().any(|name| name == ALL || name == USUAL && target.asks(case, entry) || name == entry.name)
     }
 
     /// The argument that selects them; none for the usual ones.
@@ -79,7 +81,9 @@ mod tests {
     #[test]
     fn the_oracles_are_those_that_are_named() {
         let judging = |chosen: &Oracles| -> Vec<&str> {
-            oracles::all().iter().filter(|entry| chosen.judges(entry)).map(|entry| entry.name).collect()
+            let (target, case) = (&tandem::targets::SQL, TestCase::default());
+            let judge = oracles::all().iter().filter(|entry| chosen.judges(entry, target, &case));
+            judge.map(|entry| entry.name).collect()
         };
         let read = |text: &str| text.parse::<Oracles>().expect(text);
         let usual = judging(&Oracles::default());

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tandem::TestCase;
 use tandem::engine::sqlite::Budget;
 use tandem::engine::{Limit, StatementTrace, Trace, Transcript};
 use tandem::targets::Target;
@@ -272,8 +273,10 @@ impl Counts {
     }
 
     /// Counts a case that no oracle could judge because its worker ended.
-    pub fn count_ended(&mut self, options: &Options) {
-        for oracle in tandem::oracles::all().iter().filter(|entry| options.oracles.judges(entry)) {
+    pub fn count_ended(&mut self, options: &Options, job: &Job) {
+        let case = TestCase::decode(&job.body);
+        for oracle in tandem::oracles::all().iter().filter(|entry| options.oracles.judges(entry, job.target, &case))
+        {
             let counts = self.oracles.entry(oracle.name.to_owned()).or_default();
             *counts.not_judged.entry(WORKER_ENDED.to_owned()).or_default() += 1;
         }

@@ -149,7 +149,7 @@ impl Runner {
         let case = TestCase::decode(&job.body);
         let budget = self.options.limits.apply(&target.budget, job.heap_bytes);
         let started = cpu_time_ns();
-        let judges = |entry: &Entry| self.options.oracles.judges(entry);
+        let judges = |entry: &Entry| self.options.oracles.judges(entry, target, &case);
         let judged = target.judge_by(&mut self.executor, &case, &budget, &judges);
         let cpu_ns = cpu_time_ns() - started;
         let bugs = count_verdicts(&judged, batch);

@@ -4,6 +4,7 @@
 //! with a log or a hot journal are captured halfway through. `fuzzcheck corpus seed` writes them into the corpus
 //! databases.
 
+mod answers;
 mod images;
 mod sql;
 
@@ -44,6 +45,11 @@ pub fn db_sql() -> Vec<Seed> {
 /// The same databases alone.
 pub fn db_file() -> Vec<Seed> {
     images::ALL.iter().map(|image| with_image(image, "")).collect()
+}
+
+/// Scripts whose answers SQL determines.
+pub fn answers() -> Vec<Seed> {
+    answers::seeds()
 }
 
 /// Scripts alone.

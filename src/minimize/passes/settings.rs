@@ -18,12 +18,17 @@ impl Pass for AllSettings {
     }
 
     fn count(&self, case: &TestCase) -> usize {
-        usize::from(case.config != OpenConfig::default())
+        usize::from(case.config != bare(case))
     }
 
     fn without(&self, case: &TestCase, _: Range<usize>) -> Option<TestCase> {
-        Some(TestCase { config: OpenConfig::default(), ..case.clone() })
+        Some(TestCase { config: bare(case), ..case.clone() })
     }
+}
+
+/// No settings, but for the oracle that the case names.
+fn bare(case: &TestCase) -> OpenConfig {
+    OpenConfig::default().with(Setting::Oracle, case.config.get(Setting::Oracle))
 }
 
 /// One setting, or one switch of a setting that is a set of switches.
@@ -32,7 +37,7 @@ pub(super) struct Settings;
 /// What removing each place leaves: the setting, and its value without that place.
 fn places(case: &TestCase) -> Vec<(Setting, u32)> {
     let mut places = Vec::new();
-    for (spec, value) in case.config.changed() {
+    for (spec, value) in case.config.changed().filter(|(spec, _)| spec.setting != Setting::Oracle) {
         places.push((spec.setting, spec.default));
         if matches!(spec.setting, Setting::Toggles | Setting::OptimizationsOff) && value.count_ones() > 1 {
             let bits = (0..u32::BITS).filter(|bit| value >> bit & 1 == 1);

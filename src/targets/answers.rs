@@ -1,0 +1,113 @@
+//! Scripts on healthy databases, judged by the oracles of wrong answers.
+//!
+//! A case starts from an empty database or the rich schema, and what would keep an oracle from judging it is taken from
+//! its settings: the rest of the time goes to cases that can be judged. All oracles on one case would take most of that
+//! time, so each case has a few, chosen by its text: a mutant usually gets others than its parent. `fuzzcheck run
+//! --oracles all` asks all of them.
+
+use twox_hash::XxHash3_64;
+
+use super::Target;
+use crate::engine::sqlite::{Budget, ScriptProgram};
+use crate::generators::seeds;
+use crate::mutators::Weights;
+use crate::oracles::{Entry, Group};
+use crate::testcase::{FileSet, Setting, TOGGLE_NAMES, TestCase, ossfuzz};
+
+pub(super) const TARGET: Target = Target {
+    name: "answers",
+    about: "SQL text whose answers are asked for in several ways",
+    budget: Budget {
+        vm_steps: 20_000,
+        alloc_bytes: 64 << 20,
+        heap_bytes: 20_000_000,
+        disk_bytes: 10_000_000,
+        length_bytes: 50_000,
+        rows: None,
+        has_small_limits: true,
+    },
+    decode,
+    seeds: seeds::answers,
+    program: &ScriptProgram,
+    weights: Weights { sql: 95, config: 5, ..Weights::NONE },
+    judges,
+};
+
+/// Of the oracles that judge single statements, one in so many judges a case.
+const STATEMENTS_ONE_IN: u64 = 4;
+/// Of those that run the whole script again, which takes longer, one in so many.
+const SCRIPTS_ONE_IN: u64 = 12;
+
+/// Settings that are left as the case has them.
+const KEPT: [Setting; 12] = [
+    Setting::Toggles,
+    Setting::OptimizationsOff,
+    Setting::CachePages,
+    Setting::CacheSpill,
+    Setting::CellSizeCheck,
+    Setting::ExclusiveLocking,
+    Setting::TempStore,
+    Setting::SectorLog2,
+    Setting::DeviceCharacteristics,
+    Setting::RandomSeed,
+    Setting::RichSchema,
+    Setting::Oracle,
+];
+
+fn decode(bytes: &[u8]) -> TestCase {
+    let read = ossfuzz::decode(bytes);
+    let mut case = TestCase { files: FileSet::default(), sql: read.sql, ..TestCase::default() };
+    for setting in KEPT {
+        case.config.set(setting, read.config.get(setting));
+    }
+    let writable = TOGGLE_NAMES.iter().position(|&name| name == "WRITABLE_SCHEMA");
+    let toggles = read.config.get(Setting::Toggles) & !writable.map_or(0, |bit| 1 << bit);
+    case.config.set(Setting::Toggles, toggles);
+    case
+}
+
+fn judges(case: &TestCase, entry: &Entry) -> bool {
+    let one_in = match entry.group {
+        Group::Always => return true,
+        Group::OnRequest => return false,
+        Group::Answers if entry.oracle.of_statements().is_some() => STATEMENTS_ONE_IN,
+        Group::Answers => SCRIPTS_ONE_IN,
+    };
+    let seed = XxHash3_64::oneshot(entry.name.as_bytes());
+    XxHash3_64::oneshot_with_seed(seed, case.sql.as_bytes()).is_multiple_of(one_in)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracles::ORACLES;
+
+    #[test]
+    fn every_oracle_of_answers_judges_some_cases_and_not_all() {
+        let cases: Vec<TestCase> =
+            seeds::answers().iter().map(|seed| TestCase::from_sql(seed.script)).collect();
+        for entry in ORACLES {
+            let count = cases.iter().filter(|case| judges(case, entry)).count();
+            match entry.group {
+                Group::Always => assert_eq!(count, cases.len(), "{}", entry.name),
+                Group::OnRequest => assert_eq!(count, 0, "{}", entry.name),
+                Group::Answers => assert!(count > 0 && count < cases.len(), "{}: {count}", entry.name),
+            }
+        }
+    }
+
+    #[test]
+    fn what_keeps_oracles_from_judging_is_taken_away() {
+        let mut case = TestCase::from_sql("SELECT 1");
+        case.config.set(Setting::Toggles, u32::MAX);
+        case.config.set(Setting::LimitLength, 100);
+        case.config.set(Setting::CachePages, 7);
+        case.files.insert(crate::testcase::FileName::main(), vec![1; 512]);
+        let read = decode(&case.encode());
+        assert!(read.files.is_empty());
+        assert_eq!((read.config.get(Setting::LimitLength), read.config.get(Setting::CachePages)), (0, 7));
+        let writable = 1 << TOGGLE_NAMES.iter().position(|&name| name == "WRITABLE_SCHEMA").unwrap();
+        assert_eq!(read.config.get(Setting::Toggles) & writable, 0);
+        assert_eq!(decode(&read.encode()), read);
+    }
+}
