@@ -78,6 +78,21 @@ fn what_one_build_does_otherwise_is_found() {
     bundled(&case, "").expect(0);
 }
 
+/// A query that takes any row is doubtful where there are several; where there is one, the same difference is a finding.
+#[test]
+fn what_sql_leaves_open_is_decided_by_running_in_reverse() {
+    let folder = folder();
+    let query = "SELECT (SELECT a FROM t) AS planted FROM t;";
+    let case = |rows: &str| {
+        let text = format!("CREATE TABLE t(a); INSERT INTO t VALUES{rows}; {query}");
+        bundled(&script(folder.path(), &text), "--plant-b wrong-rows --json")
+    };
+    let open = case("(1),(2)").expect(0).json();
+    assert_eq!(open["warnings"].as_array().map(Vec::len), Some(1), "{open}");
+    let real = case("(1)").expect(1).json();
+    assert_eq!(real["warnings"].as_array().map(Vec::len), Some(0), "{real}");
+}
+
 #[test]
 fn the_replay_command_finds_it_again() {
     let folder = folder();

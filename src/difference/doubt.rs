@@ -108,6 +108,22 @@ const DEPENDS_ON_ORDER: [&str; 14] = [
     "row_number",
     "ntile",
 ];
+/// Words of statements whose rows SQLite gets in an order of its own, which `PRAGMA reverse_unordered_selects` does not
+/// reverse: it sorts, looks for the first or last key, collects rows before it changes them, or asks a virtual table.
+const BEYOND_REVERSAL: [&str; 12] = [
+    "order",
+    "group",
+    "distinct",
+    "union",
+    "except",
+    "intersect",
+    "min",
+    "max",
+    "returning",
+    "match",
+    "json_each",
+    "json_tree",
+];
 /// Keywords that precede the name of what is created or written to.
 const BEFORE_TARGET: [&str; 13] = [
     "INTO", "UPDATE", "FROM", "TABLE", "VIEW", "TRIGGER", "INDEX", "ON", "EXISTS", "IGNORE", "REPLACE",
@@ -121,11 +137,17 @@ pub struct Doubt {
     pub tells: Option<&'static str>,
     /// It depends on the order of rows: a difference is a warning.
     pub order: Option<&'static str>,
+    /// It may depend on an order that does not change when scans are reversed ([`BEYOND_REVERSAL`]).
+    pub is_beyond_reversal: bool,
 }
 
 impl Doubt {
     fn or(self, other: Self) -> Self {
-        Self { tells: self.tells.or(other.tells), order: self.order.or(other.order) }
+        Self {
+            tells: self.tells.or(other.tells),
+            order: self.order.or(other.order),
+            is_beyond_reversal: self.is_beyond_reversal || other.is_beyond_reversal,
+        }
     }
 }
 
@@ -201,6 +223,7 @@ impl Reading {
             _ => None,
         };
         self.doubt.order = self.doubt.order.or(order);
+        self.doubt.is_beyond_reversal |= BEYOND_REVERSAL.contains(&word);
         let is_other_pragma =
             || word.strip_prefix("pragma_").is_some_and(|name| !COMPARED_PRAGMAS.contains(&name));
         let tells = if TELLS_OF_BUILD.contains(&word) || is_other_pragma() {

@@ -1,6 +1,7 @@
 //! Compares what two runs left.
 
 use super::doubt::Doubts;
+use super::open::Place;
 use super::statement::sql_text;
 use super::{Class, Comparison, Difference, Policy, Side};
 use crate::engine::Transcript;
@@ -41,7 +42,13 @@ pub(super) fn compare(
             comparison.skip("an internal table of the engine");
             continue;
         }
-        comparison.differences.extend(content(case, table, other, doubts));
+        if let Some(difference) = content(case, table, other, doubts) {
+            let place = if table.rows.is_same_multiset(&other.rows) { Place::Rowids } else { Place::Table };
+            let doubt = doubts.of_name(&table.name);
+            let is_refutable =
+                difference.warning.is_some() && doubt.tells.is_none() && !doubt.is_beyond_reversal;
+            comparison.add_apart(difference, is_refutable.then(|| place(table.name.clone())));
+        }
     }
 }
 
@@ -62,14 +69,17 @@ fn compare_integrity(case: &TestCase, a: &EndState, b: &EndState, comparison: &m
             [] => "ok".to_owned(),
             _ => problems.join("; "),
         };
-        comparison.add(Difference {
-            class: Class::Integrity,
-            detail: if in_a.is_empty() { "only-b" } else { "only-a" }.to_owned(),
-            warning: None,
-            sql: String::new(),
-            sides,
-            message: format!("integrity_check at the end\nA: {}\nB: {}", shown(in_a), shown(in_b)),
-        });
+        comparison.add(
+            Difference {
+                class: Class::Integrity,
+                detail: if in_a.is_empty() { "only-b" } else { "only-a" }.to_owned(),
+                warning: None,
+                sql: String::new(),
+                sides,
+                message: format!("integrity_check at the end\nA: {}\nB: {}", shown(in_a), shown(in_b)),
+            },
+            None,
+        );
     }
 }
 
@@ -104,14 +114,17 @@ fn compare_schema(a: &EndState, b: &EndState, policy: &Policy, comparison: &mut 
     let kind = |rows: &[String]| {
         rows.first().map_or("none", |row| row.split(' ').next().unwrap_or_default()).to_owned()
     };
-    comparison.add(Difference {
-        class: Class::Schema,
-        detail: format!("{}-{}", kind(&shown[0]), kind(&shown[1])),
-        warning: None,
-        sql: String::new(),
-        sides: shown.map(|shown| Side { shown, ..Side::default() }),
-        message,
-    });
+    comparison.add(
+        Difference {
+            class: Class::Schema,
+            detail: format!("{}-{}", kind(&shown[0]), kind(&shown[1])),
+            warning: None,
+            sql: String::new(),
+            sides: shown.map(|shown| Side { shown, ..Side::default() }),
+            message,
+        },
+        None,
+    );
     false
 }
 

@@ -16,12 +16,13 @@
 //!    compared. Under a lowered limit, errors are warnings.
 //! 3. Did a limit end either run? Statements before that are compared.
 //! 4. Does the statement, or what it reads, depend on the build, the clock or random numbers ([`doubt`])?
-//! 5. Does its result depend on an order of rows that SQL does not define? That is a warning: it is usually harmless
-//!    but may be a bug in ORDER BY.
+//! 5. Does its result depend on an order of rows that SQL does not define? That is a warning, unless the keys of the rows
+//!    differ, or both do the same again when they scan in reverse ([`reversed`]): then it is no matter of order.
 
 pub mod doubt;
 mod end;
 pub mod known;
+mod open;
 mod statement;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ use crate::oracles::{Signature, SkipReason};
 use crate::testcase::TestCase;
 
 use doubt::Doubts;
+use open::Place;
+pub use open::reversed;
 
 /// Name of this comparison in signatures.
 pub const ORACLE: &str = "differential";
@@ -169,6 +172,8 @@ pub struct Comparison {
     pub skipped: BTreeMap<String, u64>,
     /// Findings and warnings, in the order of the script.
     pub differences: Vec<Difference>,
+    /// The warnings among them, by index, that a run in reverse can refute.
+    open: Vec<(usize, Place)>,
 }
 
 impl Comparison {
@@ -176,14 +181,21 @@ impl Comparison {
         *self.skipped.entry(reason.into()).or_default() += 1;
     }
 
-    fn add(&mut self, difference: Difference) {
+    /// Adds a difference, with where to look whether a run in reverse refutes its warning.
+    fn add(&mut self, difference: Difference, place: Option<Place>) {
         // A query that differs does so each time it occurs in the script.
         let signature = difference.signature();
         let is_finding = difference.is_finding();
         let is_new = |known: &Difference| known.signature() != signature || known.is_finding() != is_finding;
         if self.differences.iter().all(is_new) {
-            self.differences.push(difference);
+            self.add_apart(difference, place);
         }
+    }
+
+    /// As [`Self::add`], for one that does not repeat another.
+    fn add_apart(&mut self, difference: Difference, place: Option<Place>) {
+        self.open.extend(place.map(|place| (self.differences.len(), place)));
+        self.differences.push(difference);
     }
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::ffi;
 
 use super::doubt::{Doubts, Reading};
+use super::open::{self, Place, Warning};
 use super::{Class, Comparison, Difference, Policy, Side, code_text};
 use crate::engine::transcript::StatementRecord;
 use crate::engine::{Code, Transcript};
@@ -35,7 +36,7 @@ pub(super) fn compare_all(
     let (whole_a, whole_b) = (whole(a), whole(b));
     // If one side cannot prepare a query, it does not run the rest of the same piece of the script.
     let mut has_failed_apart = false;
-    for (a, b) in whole_a.iter().zip(whole_b) {
+    for (index, (a, b)) in whole_a.iter().zip(whole_b).enumerate() {
         let mut taints = a.taints.iter().chain(&b.taints);
         if let Some(taint) = taints.find(|taint| !HARMLESS_TAINTS.contains(&taint.as_str())) {
             comparison.skip(format!("tainted: {taint}"));
@@ -46,7 +47,7 @@ pub(super) fn compare_all(
             return false;
         }
         if a.sql.start != b.sql.start {
-            comparison.add(uneven(case, a, "another statement"));
+            comparison.add(uneven(case, a, "another statement"), None);
             return false;
         }
         has_failed_apart |= Code(a.code).is_success() != Code(b.code).is_success();
@@ -63,7 +64,9 @@ pub(super) fn compare_all(
             }
             Judgement::Differs(class) => {
                 comparison.statements += 1;
-                comparison.add(pair.difference(class, doubt.order, text(case, a)));
+                let warning = open::warning(&pair, class, doubt);
+                let place = warning.as_ref().filter(|it| it.is_refutable).map(|_| Place::Statement(index));
+                comparison.add(pair.difference(class, warning.as_ref(), text(case, a)), place);
                 if !pair.leaves_all_as_it_is() {
                     comparison.skip("after a difference");
                     return false;
@@ -80,8 +83,8 @@ pub(super) fn compare_all(
         (count_a, count_b) if count_a != count_b && has_failed_apart => {
             comparison.skip("after a difference");
         }
-        (more, less) if more > less => comparison.add(uneven(case, &whole_a[less], "nothing")),
-        (less, more) if less < more => comparison.add(uneven(case, &whole_b[less], "nothing")),
+        (more, less) if more > less => comparison.add(uneven(case, &whole_a[less], "nothing"), None),
+        (less, more) if less < more => comparison.add(uneven(case, &whole_b[less], "nothing"), None),
         _ => return true,
     }
     false
@@ -121,10 +124,10 @@ enum Judgement {
 }
 
 /// A statement on both sides.
-struct Pair<'a> {
-    a: &'a StatementRecord,
-    b: &'a StatementRecord,
-    reading: &'a Reading,
+pub(super) struct Pair<'a> {
+    pub(super) a: &'a StatementRecord,
+    pub(super) b: &'a StatementRecord,
+    pub(super) reading: &'a Reading,
     policy: &'a Policy,
 }
 
@@ -167,9 +170,19 @@ impl Pair<'_> {
     }
 
     /// Whether both could prepare the statement, and one failed with a generic error.
-    fn fails_as_it_runs(&self) -> bool {
+    pub(super) fn fails_as_it_runs(&self) -> bool {
         let is_prepared = !(self.a.explain_fails || self.b.explain_fails);
         is_prepared && [self.a, self.b].iter().any(|side| side.code == ffi::SQLITE_ERROR)
+    }
+
+    /// Whether the script lowered a limit.
+    pub(super) fn has_lowered_limits(&self) -> bool {
+        self.a.taints.iter().any(|taint| taint == LIMITS_TAINT)
+    }
+
+    /// Whether the keys of the rows are the same in order; `None` if they are not known.
+    pub(super) fn has_same_keys(&self) -> Option<bool> {
+        Some(self.a.keys? == self.b.keys?)
     }
 
     /// Whether the two are in the same state after the statement, whatever its result was.
@@ -180,7 +193,7 @@ impl Pair<'_> {
         is_query || self.reading.is_idle_pragma
     }
 
-    fn difference(&self, class: Class, order: Option<&'static str>, text: &[u8]) -> Difference {
+    fn difference(&self, class: Class, warning: Option<&Warning>, text: &[u8]) -> Difference {
         let verb = &self.a.verb;
         let names = [self.a, self.b].map(|side| {
             let code = Code(side.code);
@@ -194,20 +207,6 @@ impl Pair<'_> {
             }
             _ => verb.clone(),
         };
-        let warning = match class {
-            Class::Order => Some("rows with equal keys may come in any order"),
-            // LIMIT returns any rows, but a fixed number.
-            Class::Rows if self.reading.has_top_limit && self.a.rows.count == self.b.rows.count => {
-                Some("LIMIT without a total order")
-            }
-            Class::Error | Class::Code if self.a.taints.iter().any(|taint| taint == LIMITS_TAINT) => {
-                Some("a limit was lowered")
-            }
-            // A function that fails, or an unreadable table, matters only if the planner evaluates it.
-            Class::Error if self.fails_as_it_runs() => Some("an error in a part that need not be evaluated"),
-            Class::Rows | Class::RowsAgainstNone | Class::Error => order,
-            _ => None,
-        };
         let sides = [self.a, self.b].map(|side| Side {
             code: side.code,
             message: side.message.clone(),
@@ -216,7 +215,7 @@ impl Pair<'_> {
         let sql = sql_text(text);
         let (shown_a, shown_b) = (shown(self.a), shown(self.b));
         let message = format!("`{sql}`\nA: {shown_a}\nB: {shown_b}");
-        Difference { class, detail, warning: warning.map(str::to_owned), sql, sides, message }
+        Difference { class, detail, warning: warning.map(|it| it.reason.to_owned()), sql, sides, message }
     }
 }
 

@@ -6,6 +6,7 @@
 //! compares.
 
 mod code;
+pub(crate) mod order_keys;
 pub mod plant;
 pub mod sqlite;
 mod trace;

@@ -13,7 +13,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::{Code, Observation, Value};
+use super::{Code, Observation, Value, order_keys};
 
 /// Digits of a number on which versions of SQLite agree that convert floating-point numbers differently: an R-Tree
 /// keeps 7, and one bit of that may differ.
@@ -84,6 +84,12 @@ pub struct StatementRecord {
     pub taints: Vec<String>,
     /// Its rows.
     pub rows: RowsDigest,
+    /// The columns that are the keys of its `ORDER BY` ([`order_keys::key_columns`]), while it runs.
+    #[serde(skip)]
+    pub key_columns: Vec<usize>,
+    /// Digest of the keys of its rows, in order; `None` without rows, or if the keys are not among the columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
     /// The first rows as text, if they are short.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sample: Vec<String>,
@@ -93,6 +99,10 @@ impl StatementRecord {
     /// Adds a row of the result.
     pub fn add_row(&mut self, row: &[Value]) {
         self.rows.add(row);
+        if !self.key_columns.is_empty() {
+            let before = self.keys.unwrap_or_default();
+            self.keys = Some(order_keys::add_key(before, row, &self.key_columns));
+        }
         let bytes: usize = self.sample.iter().map(String::len).sum();
         if self.sample.len() < SAMPLE_ROWS_MAX && bytes < SAMPLE_BYTES_MAX {
             self.sample.push(row_text(row, SAMPLE_BYTES_MAX - bytes));

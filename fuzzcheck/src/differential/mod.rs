@@ -25,7 +25,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, ensure};
 use tandem::TestCase;
 use tandem::difference::known::{Version, version_of};
-use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare};
+use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare, reversed};
 use tandem::engine::sqlite::{Executor, Moment};
 use tandem::targets::{DB_SQL, Target};
 use tandem::testcase::RICH_SCHEMA;
@@ -118,27 +118,64 @@ impl DifferentialRunner {
 
     /// Runs a batch of cases, which are [`scripted`], on both at the same time.
     fn check_batch(&mut self, (cases, jobs): Batch) -> Result<Vec<Checked>> {
+        let [in_a, in_b] = self.run_both(&jobs)?;
+        let mut comparisons = Vec::new();
+        for (named, job) in cases.iter().zip(&jobs) {
+            let outcomes = [in_a.get(&job.index), in_b.get(&job.index)];
+            let [Some(a), Some(b)] = outcomes else {
+                anyhow::bail!("{}: a worker did not answer", named.name);
+            };
+            comparisons.push(compare_outcomes(&named.case, [a, b], &self.policy)?);
+        }
+        self.settle(&cases, &jobs, [&in_a, &in_b], &mut comparisons)?;
+        let checked = cases.into_iter().zip(jobs).zip(comparisons).map(|((named, job), comparison)| {
+            let NamedCase { name, target, heap_bytes, .. } = named;
+            Checked { name, target, body: job.body, heap_bytes, comparison }
+        });
+        Ok(checked.collect())
+    }
+
+    fn run_both(&mut self, jobs: &[Job]) -> Result<[BTreeMap<u64, Outcome>; 2]> {
         let [a, b] = &mut self.clients;
         let (in_a, in_b) = std::thread::scope(|scope| {
-            let jobs_a = jobs.clone();
-            let in_a = scope.spawn(|| a.run_watched(jobs_a));
-            let in_b = b.run_watched(jobs.clone());
+            let in_a = scope.spawn(|| a.run_watched(jobs.to_vec()));
+            let in_b = b.run_watched(jobs.to_vec());
             (in_a.join().expect("it does not panic"), in_b)
         });
         let by_index = |outcomes: Vec<Outcome>| -> BTreeMap<u64, Outcome> {
             outcomes.into_iter().map(|outcome| (outcome.result.index, outcome)).collect()
         };
-        let (in_a, in_b) = (by_index(in_a?.0), by_index(in_b?.0));
-        let checked = cases.into_iter().zip(jobs).map(|(named, job)| {
-            let outcomes = [in_a.get(&job.index), in_b.get(&job.index)];
-            let [Some(a), Some(b)] = outcomes else {
-                anyhow::bail!("{}: a worker did not answer", named.name);
-            };
-            let comparison = compare_outcomes(&named.case, [a, b], &self.policy)?;
-            let NamedCase { name, target, heap_bytes, .. } = named;
-            Ok(Checked { name, target, body: job.body, heap_bytes, comparison })
+        Ok([by_index(in_a?.0), by_index(in_b?.0)])
+    }
+
+    /// Runs the cases with warnings about the order of rows again, with reversed scans: what then stays as it was does not
+    /// depend on that order. Only SQLite can reverse them.
+    fn settle(
+        &mut self,
+        cases: &[NamedCase],
+        jobs: &[Job],
+        runs: [&BTreeMap<u64, Outcome>; 2],
+        comparisons: &mut [Comparison],
+    ) -> Result<()> {
+        let open = cases.iter().zip(jobs).zip(&*comparisons).filter(|(_, comparison)| comparison.is_open());
+        let again = open.filter_map(|((named, job), _)| {
+            Some(Job { body: reversed(&named.case)?.encode(), ..job.clone() })
         });
-        checked.collect()
+        let again: Vec<Job> = again.filter(|_| self.policy == Policy::VERSIONS).collect();
+        if again.is_empty() {
+            return Ok(());
+        }
+        let [in_a, in_b] = self.run_both(&again)?;
+        for (job, comparison) in jobs.iter().zip(comparisons) {
+            let transcript = |runs: &'_ BTreeMap<u64, Outcome>| {
+                runs.get(&job.index).and_then(|outcome| outcome.result.transcript.clone())
+            };
+            let all = [runs[0], runs[1], &in_a, &in_b].map(transcript);
+            if let [Some(a), Some(b), Some(reversed_a), Some(reversed_b)] = all {
+                comparison.settle([&a, &b], [&reversed_a, &reversed_b]);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -183,7 +220,9 @@ fn compare_outcomes(case: &TestCase, outcomes: [&Outcome; 2], policy: &Policy) -
     }
     let ends = outcomes.map(end_of);
     let difference = death(&ends).context("a worker sends neither a transcript nor a reason")?;
-    Ok(Comparison { differences: vec![difference], ..Comparison::default() })
+    let mut comparison = Comparison::default();
+    comparison.differences.push(difference);
+    Ok(comparison)
 }
 
 /// How a worker ended.

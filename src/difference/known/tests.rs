@@ -72,6 +72,9 @@ fn each_entry_explains_its_own_between_its_versions_and_nothing_beside() {
         let found = |difference: &Difference, versions| explain(difference, versions).map(|it| it.name);
         assert_eq!(found(&explained, [old, new]), Some(name));
         assert_eq!(found(&beside, [old, new]), None, "{name}");
+        // The words of a script say nothing about what its tables hold.
+        let content = Difference { class: Class::Content, ..explained.clone() };
+        assert_eq!(found(&content, [old, new]), None, "{name}");
         // The newer may be the first.
         let mut turned = explained.clone();
         turned.sides.reverse();
@@ -80,6 +83,13 @@ fn each_entry_explains_its_own_between_its_versions_and_nothing_beside() {
         assert_eq!(found(&explained, [old, old]), None, "{name}: neither has it");
         assert!(entry.link.starts_with("https://sqlite.org/") && !entry.reason.is_empty());
     }
+}
+
+/// Where the rows that are shown are the same, the difference is among others, and nothing is known of it.
+#[test]
+fn rows_that_are_not_shown_are_not_explained() {
+    let same = difference(Class::Rows, "SELECT printf(x)", [101, 101], ["'a'", "'a'"]);
+    assert!(explain(&same, [(3, 53, 1), (3, 54, 0)]).is_none());
 }
 
 #[test]

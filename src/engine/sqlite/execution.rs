@@ -13,7 +13,7 @@ use super::ffi::held::HeldStatement;
 use super::ffi::{Connection, Phase, Statement, Watch};
 use super::limits;
 use crate::engine::plant::Plant;
-use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Trace, Value};
+use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Trace, Value, order_keys};
 use crate::faults::alloc;
 use crate::known;
 use crate::sql;
@@ -364,6 +364,10 @@ impl<'c> Execution<'c> {
     }
 
     fn step_rows(&mut self, statement: &mut Statement<'_>, trace: &mut StatementTrace, rows_max: u64) {
+        if let Some(record) = &mut trace.record {
+            let text = self.case.sql.as_bytes().get(trace.sql.clone()).unwrap_or_default();
+            record.key_columns = order_keys::key_columns(text, &statement.column_names());
+        }
         while trace.rows < rows_max {
             trace.step = statement.step();
             if trace.step != Code::ROW {

@@ -109,16 +109,19 @@ impl Statement<'_> {
         unsafe { ffi::sqlite3_data_count(self.raw()) as usize }
     }
 
-    /// The names of the columns of the result.
+    /// The names of the columns of its result.
     pub fn column_names(&self) -> Vec<String> {
-        // SAFETY: as above; a name is null or a C string that is valid until the next call.
-        unsafe {
-            (0..ffi::sqlite3_column_count(self.raw()))
-                .map(|index| ffi::sqlite3_column_name(self.raw(), index))
-                .map(|name| if name.is_null() { c"" } else { CStr::from_ptr(name) })
-                .map(|name| name.to_string_lossy().into_owned())
-                .collect()
-        }
+        let name = |index| {
+            // SAFETY: as above. The name, if there is one, is a C string that is valid until the statement is prepared
+            // anew, and is copied here.
+            unsafe {
+                let name = ffi::sqlite3_column_name(self.raw(), index);
+                (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+            }
+        };
+        // SAFETY: as above.
+        let count = unsafe { ffi::sqlite3_column_count(self.raw()) };
+        (0..count).map(|index| name(index).unwrap_or_default()).collect()
     }
 
     /// A value of the current row.
