@@ -7,9 +7,12 @@
 //!
 //! No link stands with an entry until the bug has been reported.
 
+use std::collections::BTreeSet;
+
 use rusqlite::ffi;
 
 use crate::dbfile::{MAGIC, header, wal};
+use crate::sql;
 use crate::testcase::{FileName, FileSet};
 
 /// A bug and how it is met.
@@ -108,10 +111,22 @@ pub(crate) fn is_shadow_name(table: &[u8]) -> bool {
     SHADOW_SUFFIXES.iter().any(|suffix| table.ends_with(suffix.as_bytes()))
 }
 
+/// True if one of these virtual tables, whose names are in lower case, keeps its data in `table`. Before 3.37 SQLite
+/// does not say so itself.
+pub(crate) fn is_shadow_table(table: &[u8], virtual_tables: &BTreeSet<Vec<u8>>) -> bool {
+    let table = table.to_ascii_lowercase();
+    let owners = SHADOW_SUFFIXES.iter().filter_map(|suffix| table.strip_suffix(suffix.as_bytes()));
+    !virtual_tables.is_empty() && owners.into_iter().any(|owner| virtual_tables.contains(owner))
+}
+
 /// The bug to which a request to the authorizer leads: its action and the table that it names.
-pub(crate) fn by_request(action: i32, table: &[u8]) -> Option<&'static KnownBug> {
+pub(crate) fn by_request(
+    action: i32,
+    table: &[u8],
+    virtual_tables: &BTreeSet<Vec<u8>>,
+) -> Option<&'static KnownBug> {
     let creates = matches!(action, ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER);
-    (creates && is_shadow_name(table)).then_some(&FTS5_SHADOW_INDEX)
+    (creates && is_shadow_table(table, virtual_tables)).then_some(&FTS5_SHADOW_INDEX)
 }
 
 /// The bug to which a statement leads. `mentions_trigrams` says whether the case does, up to here; it is
@@ -120,11 +135,17 @@ pub(crate) fn by_statement(
     text: &[u8],
     mentions_trigrams: impl FnOnce() -> bool,
 ) -> Option<&'static KnownBug> {
-    if contains(text, b"like") && mentions_trigrams() {
+    if says(text, b"like") && mentions_trigrams() {
         return Some(&FTS5_LIKE);
     }
-    let has_key = || contains(text, b"primary") || contains(text, b"unique");
-    (contains(text, b"geopoly") && has_key()).then_some(&GEOPOLY_KEY)
+    let has_key = || says(text, b"primary") || says(text, b"unique");
+    (says(text, b"geopoly") && has_key()).then_some(&GEOPOLY_KEY)
+}
+
+/// True if `word`, given in lower case, is a word or a quoted name of `text`. Its tokens are looked at only where they
+/// may hold it, because this is asked of every statement.
+fn says(text: &[u8], word: &[u8]) -> bool {
+    contains(text, word) && sql::words(text).any(|other| other.eq_ignore_ascii_case(word))
 }
 
 /// Verbs of statements that end no transaction that writes.
@@ -189,6 +210,22 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_word_counts_and_only_the_table_of_a_virtual_table() {
+        let meets = |text: &str| by_statement(text.as_bytes(), || true).map(|bug| bug.name);
+        assert_eq!(meets("SELECT * FROM f WHERE x LiKe 'a'"), Some("fts5-like"));
+        assert_eq!(meets("SELECT \"like\"('a', x) FROM f"), Some("fts5-like"));
+        assert_eq!(meets("SELECT likely(1), unlikely(2), 'is like this' -- like"), None);
+        assert_eq!(meets("CREATE VIRTUAL TABLE g USING geopoly(a UNIQUE)"), Some("geopoly-key"));
+        assert_eq!(meets("SELECT geopoly_area(a) FROM t -- primary"), None);
+        let virtual_tables = BTreeSet::from([b"f".to_vec()]);
+        let creates = |table: &str| {
+            by_request(ffi::SQLITE_CREATE_INDEX, table.as_bytes(), &virtual_tables).map(|bug| bug.name)
+        };
+        assert_eq!(creates("F_Data"), Some("fts5-shadow-index"));
+        assert_eq!(creates("my_data"), None);
+    }
 
     #[test]
     fn only_the_last_valid_commit_counts_and_reading_goes_on() {

@@ -55,7 +55,7 @@ pub(super) fn compare(
 fn compare_integrity(case: &TestCase, a: &EndState, b: &EndState, comparison: &mut Comparison) {
     // One of them may rightly report what the other does not.
     let unexcused = |problems: &Option<Vec<String>>| {
-        let unexcused = |problem: &&String| integrity::excuse(problem, case).is_none();
+        let unexcused = |problem: &&String| integrity::excuse_of(problem, case).is_none();
         Some(problems.as_ref()?.iter().filter(unexcused).cloned().collect::<Vec<String>>())
     };
     let (in_a, in_b) = (unexcused(&a.integrity), unexcused(&b.integrity));

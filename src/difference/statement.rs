@@ -17,7 +17,7 @@ const LIMIT_CODES: [i32; 4] =
     [ffi::SQLITE_NOMEM, ffi::SQLITE_INTERRUPT, ffi::SQLITE_FULL, ffi::SQLITE_TOOBIG];
 
 /// Taints that do not affect what two engines have to agree on.
-const HARMLESS_TAINTS: [&str; 3] = ["attached-file", "changed-meaning", LIMITS_TAINT];
+const HARMLESS_TAINTS: [&str; 4] = ["attached-file", "unchecked-rows", "like-changed", LIMITS_TAINT];
 /// With this taint a statement may be too much for one version and not for the other.
 const LIMITS_TAINT: &str = "limits";
 

@@ -18,7 +18,7 @@ use crate::testcase::TestCase;
 
 pub use crate::dbfile::record::Value;
 pub use code::Code;
-pub use trace::{Asked, FileDigest, Limit, Observation, StatementTrace, Taint, Trace};
+pub use trace::{Asked, FileDigest, Limit, Observation, Problem, StatementTrace, Taint, Trace};
 pub use transcript::Transcript;
 
 /// Called with the number and the text of a statement.

@@ -149,18 +149,19 @@ macro_rules! taints {
 }
 
 taints! {
-    /// `PRAGMA writable_schema` or the toggle of that name.
+    /// `PRAGMA writable_schema` or the toggle of that name. It damages nothing as long as nobody writes to the schema,
+    /// but another engine may do other things with it.
     WRITABLE_SCHEMA = 0, "writable-schema";
     /// A write to `sqlite_dbpage`.
     DBPAGE = 1, "dbpage";
-    /// `PRAGMA journal_mode=OFF`.
+    /// `PRAGMA journal_mode=OFF`, which does no harm either until something has to be rolled back.
     JOURNAL_OFF = 2, "journal-off";
     /// The script wrote to a table in which a virtual table stores its data.
     SHADOW_TABLE = 3, "shadow-table";
-    /// A file was attached.
+    /// A file was attached, or opened as a database of its own.
     ATTACHED_FILE = 4, "attached-file";
-    /// The results of constraints and index expressions changed: `ignore_check_constraints`, `case_sensitive_like`.
-    MEANING = 5, "changed-meaning";
+    /// `PRAGMA ignore_check_constraints`: rows need not satisfy them.
+    UNCHECKED_ROWS = 5, "unchecked-rows";
     /// `PRAGMA schema_version` was set.
     SCHEMA_VERSION = 6, "schema-version";
     /// A heap limit was set.
@@ -169,6 +170,12 @@ taints! {
     LIMITS = 8, "limits";
     /// Power was cut while a transaction wrote whose journal was not on the disk.
     POWER_CUT = 9, "power-cut";
+    /// `PRAGMA case_sensitive_like`: the value of an expression with LIKE changed under the index that holds it.
+    LIKE = 10, "like-changed";
+    /// The schema was written to, not by a statement that defines something: the effect of `WRITABLE_SCHEMA`.
+    SCHEMA_WRITTEN = 11, "schema-written";
+    /// Something was rolled back without a journal: the effect of `JOURNAL_OFF`.
+    ROLLED_BACK = 12, "rolled-back-without-journal";
 }
 
 impl Taint {
@@ -191,14 +198,14 @@ impl Taint {
         Self(self.0 & !other.0)
     }
 
-    /// The names of all in the set.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::ALL.iter().filter(move |(taint, _)| self.contains(*taint)).map(|(_, name)| *name)
+    /// Its members, one by one.
+    pub fn members(self) -> impl Iterator<Item = (Self, &'static str)> {
+        Self::ALL.iter().copied().filter(move |(taint, _)| self.contains(*taint))
     }
 
-    /// The name of the first one in the set.
-    pub fn first_name(self) -> Option<&'static str> {
-        self.names().next()
+    /// The names of all in the set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.members().map(|(_, name)| name)
     }
 }
 
@@ -222,6 +229,26 @@ impl fmt::Debug for Taint {
     }
 }
 
+/// What `PRAGMA integrity_check` reports about one database of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The name of the database in the connection: `main`, `temp`, or as it was attached.
+    pub database: String,
+    /// The name of its file; empty if it has none.
+    pub file: String,
+    /// SQLite's words.
+    pub text: String,
+    /// True if the check itself failed with this: the schemas of all databases are read for it, so any of them may be
+    /// meant.
+    pub is_refusal: bool,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.database, self.text)
+    }
+}
+
 /// What a run showed.
 #[derive(Debug, Clone, Default)]
 pub struct Observation {
@@ -239,12 +266,14 @@ pub struct Observation {
     pub open_failed: Option<Code>,
     /// What [`crate::dbfile::damage`] saw in the files of the case before the first statement.
     pub start: Option<Assessment>,
-    /// Problems that `PRAGMA integrity_check` reported after the last statement; `None` if it did not
-    /// run, or not to its end.
-    pub integrity: Option<Vec<String>>,
-    /// What [`crate::dbfile::damage`] finds in the file that is left; `None` if it was not checked, because nothing was
-    /// written, or the whole file was not known to be sound at the start.
-    pub left: Option<Assessment>,
+    /// Names of the files that were attached or opened beside the main database, as often as they were.
+    pub attached: Vec<String>,
+    /// Problems that `PRAGMA integrity_check` reported after the last statement, in all databases of the connection;
+    /// `None` if it did not run, or not to its end.
+    pub integrity: Option<Vec<Problem>>,
+    /// What [`crate::dbfile::damage`] finds in each database file that is left and that was empty, absent or entirely
+    /// sound at the start. Empty if nothing was written.
+    pub left: Vec<(String, Assessment)>,
     /// What the connection saw after the last statement, if that was asked for ([`Asked::has_end`]), the run was not
     /// cut short, and it could be read.
     pub end: Option<EndState>,

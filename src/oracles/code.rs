@@ -8,9 +8,11 @@
 //! Refuted as described in [`super`].
 //!
 //! # Excuses
-//! * A full-text index over a table that changed without it.
-//! * Virtual tables that come with the database: nothing checks whether the tables that store their data are as
-//!   expected.
+//! * What the script did, for the symptoms that may follow from it ([`super::excuse`]).
+//! * A full-text index over a table that changed without it: its own code, at a statement that may use it.
+//! * Virtual tables that come with the database, likewise: nothing checks whether the tables that store their data are
+//!   as expected.
+//! * An attached file that was damaged.
 //! * Lack of memory near the heap limit, and when `snippet()` and similar functions of FTS3/4 get NULL for a text,
 //!   which they report as lack of memory.
 //! * `CREATE` writes its text into the schema, reads it back, cannot parse it, and rolls everything back: `CREATE VIEW
@@ -18,8 +20,10 @@
 
 use rusqlite::ffi;
 
+use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
-use crate::engine::{Code, Observation, StatementTrace};
+use crate::engine::{Code, Observation, StatementTrace, Taint};
+use crate::sql::VirtualTable;
 use crate::testcase::TestCase;
 
 /// While SQLite holds less than this, it is never refused memory: a quarter of the smallest heap limit of a target.
@@ -62,10 +66,15 @@ fn judge(
         if !ask.is_healthy_at_start() {
             return Verdict::Skip(SkipReason::DamagedAtStart);
         }
-        if let Some(taint) = observation.taint.first_name() {
-            return Verdict::Skip(SkipReason::Tainted(taint));
+        let symptom = symptom(statement, case, observation);
+        let tainted = excuse::by_taint(symptom, case, observation);
+        if let Some(reason) = tainted.or_else(|| excuse::by_limits(symptom, observation)) {
+            return Verdict::Skip(reason);
         }
-        if let Some(excuse) = excuse(statement, case, observation) {
+        if code.primary() != ffi::SQLITE_NOMEM && !ask.are_others_healthy_at_start() {
+            return Verdict::Skip(SkipReason::Tainted("attached-file"));
+        }
+        if let Some(excuse) = excuse_of(statement, case, observation) {
             return Verdict::Skip(SkipReason::Excused(excuse));
         }
     }
@@ -75,20 +84,53 @@ fn judge(
     })
 }
 
-fn code_is_corrupt(statement: &StatementTrace) -> bool {
-    statement.code().primary() == ffi::SQLITE_CORRUPT
+/// What the code tells of.
+fn symptom(statement: &StatementTrace, case: &TestCase, observation: &Observation) -> Symptom {
+    let code = statement.code();
+    // What is read at these moments is above all the schema; a statement that is held may be prepared again.
+    let reads_schema = statement.prepare != Code::OK
+        || matches!(statement.verb, "CREATE" | "ALTER")
+        || !case.operations.is_empty();
+    match code.0 {
+        ffi::SQLITE_CORRUPT_VTAB => Symptom::VirtualTable,
+        ffi::SQLITE_CORRUPT_INDEX => Symptom::IndexEntry,
+        // FTS5 says this where a shadow table is missing.
+        ffi::SQLITE_CORRUPT
+            if observation.taint.contains(Taint::SHADOW_TABLE)
+                && uses(statement, case, &excuse::virtual_tables(case)) =>
+        {
+            Symptom::VirtualTable
+        }
+        ffi::SQLITE_CORRUPT if reads_schema => Symptom::SchemaText,
+        _ if code.primary() == ffi::SQLITE_NOMEM => Symptom::Memory,
+        _ => Symptom::Structure,
+    }
+}
+
+fn uses(statement: &StatementTrace, case: &TestCase, tables: &[VirtualTable]) -> bool {
+    let text = case.sql.as_bytes().get(statement.sql.clone()).unwrap_or_default();
+    excuse::may_use(statement.verb, text, case, tables)
+}
+
+/// Why a virtual table may rightly report damage.
+fn virtual_excuse(statement: &StatementTrace, case: &TestCase) -> Option<&'static str> {
+    let mut external = excuse::virtual_tables(case);
+    external.retain(|table| table.has_external_content);
+    if uses(statement, case, &external) {
+        return Some("full-text table with external content");
+    }
+    let brought = case.brought_definitions();
+    let brought: Vec<VirtualTable> = brought.iter().filter_map(|sql| VirtualTable::of(sql)).collect();
+    uses(statement, case, &brought).then_some("virtual tables from a file")
 }
 
 fn is_impossible_on_healthy(code: Code) -> bool {
     code.primary() == ffi::SQLITE_NOMEM || code.tells_of_damage()
 }
 
-fn excuse(statement: &StatementTrace, case: &TestCase, observation: &Observation) -> Option<&'static str> {
-    if statement.code().0 == ffi::SQLITE_CORRUPT_VTAB && super::uses_external_content(case) {
-        return Some("full-text table with external content");
-    }
-    if code_is_corrupt(statement) && super::brings_virtual_tables(case) {
-        return Some("virtual tables from a file");
+fn excuse_of(statement: &StatementTrace, case: &TestCase, observation: &Observation) -> Option<&'static str> {
+    if statement.code().0 == ffi::SQLITE_CORRUPT_VTAB {
+        return virtual_excuse(statement, case);
     }
     let (peak, largest) = observation.heap_peak;
     if statement.code().primary() == ffi::SQLITE_NOMEM {

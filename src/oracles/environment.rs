@@ -6,11 +6,12 @@
 //! no other's verdict; nothing depends on time, so a case gets the same verdict everywhere.
 
 use super::answers::{self, Ledger, Statementwise};
+use super::excuse::{self, Symptom};
 use super::{SkipReason, Verdict};
 use crate::dbfile::damage::Assessment;
 use crate::engine::sqlite::{Budget, Execution, Executor, Program};
 use crate::engine::{Asked, Observation, StatementTrace};
-use crate::testcase::TestCase;
+use crate::testcase::{MAIN_DB, TestCase};
 
 /// Runs that one oracle may ask for per case.
 const RUNS_MAX: u32 = 32;
@@ -96,6 +97,33 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// The same for the database in the file `name`: one that was not there, or is in memory, was sound.
+    pub fn is_healthy_at_start_in(&mut self, name: &str) -> bool {
+        if name == MAIN_DB {
+            return self.is_healthy_at_start();
+        }
+        if self.case.files.database(name).iter().all(Option::is_none) {
+            return true;
+        }
+        self.spent.runs += 1;
+        self.executor.is_healthy_file(self.case, name, self.budget)
+    }
+
+    /// Whether all files that were attached, or opened beside the main database, were sound at the start.
+    pub fn are_others_healthy_at_start(&mut self) -> bool {
+        let observation = self.observation;
+        observation.attached.iter().all(|name| self.is_healthy_at_start_in(name))
+    }
+
+    /// Whether the content of a damaged file may be in another one, disorder included: VACUUM INTO writes rows in the
+    /// order in which it finds them, and operations such as a backup copy pages.
+    pub fn may_have_copied_damage(&mut self) -> bool {
+        let mut statements = self.observation.trace.statements.iter();
+        let copies =
+            !self.case.operations.is_empty() || statements.any(|statement| statement.verb == "VACUUM");
+        copies && !(self.is_healthy_at_start() && self.are_others_healthy_at_start())
+    }
+
     /// The function that allocated what the case leaks; `None` if that cannot be determined.
     pub fn leak_site(&mut self) -> Option<String> {
         self.spent.runs += 1;
@@ -165,8 +193,11 @@ impl<'a> Environment<'a> {
         if self.program.script(self.case).is_some() {
             return Some("a target without a script");
         }
-        if let Some(taint) = self.observation.taint.first_name() {
+        if let Some(SkipReason::Tainted(taint)) = excuse::by_taint(Symptom::Answer, self.case, self.observation) {
             return Some(taint);
+        }
+        if !self.are_others_healthy_at_start() {
+            return Some("an attached file was damaged at start");
         }
         (!self.is_healthy_at_start()).then_some("damaged at start")
     }

@@ -3,9 +3,10 @@
 //!
 //! `PRAGMA integrity_check` asks SQLite about itself, on a connection with a warm cache, and skips the freelist for
 //! some schemas (see [`crate::dbfile::damage`]). This oracle checks the bytes after the connection was closed. It
-//! applies if the database at the start was empty or entirely sound according to the same check.
+//! applies to each database file, attached ones too, that was absent, empty or entirely sound according to the same check.
 //! Refuted as described in [`super`].
 
+use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::dbfile::damage::Assessment;
 use crate::engine::Observation;
@@ -14,27 +15,51 @@ use crate::testcase::TestCase;
 pub(super) struct Format;
 
 impl Oracle for Format {
-    fn check(&self, _case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
+    fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
         let has_written = observation.trace.statements.iter().any(|statement| !statement.is_read_only);
         if !has_written {
             return Verdict::Skip(SkipReason::NothingWritten);
         }
-        let damage = match &observation.left {
-            None => return Verdict::Skip(SkipReason::StartNotSound),
-            Some(Assessment::Sound) => return Verdict::Pass,
-            // What was checked is sound, but that is not the whole file.
-            Some(Assessment::Unknown) => return Verdict::Skip(SkipReason::PartlyChecked),
-            Some(Assessment::Damaged(damage)) => damage,
-        };
-        if let Some(taint) = observation.taint.first_name() {
-            return Verdict::Skip(SkipReason::Tainted(taint));
+        if observation.left.is_empty() {
+            return Verdict::Skip(SkipReason::StartNotSound);
         }
-        if !ask.is_healthy_at_start() {
-            return Verdict::Skip(SkipReason::DamagedAtStart);
+        let mut verdict = Verdict::Pass;
+        for (name, assessment) in &observation.left {
+            let damage = match assessment {
+                Assessment::Sound => continue,
+                // What was checked is sound, but that is not the whole file.
+                Assessment::Unknown => {
+                    verdict = Verdict::Skip(SkipReason::PartlyChecked);
+                    continue;
+                }
+                Assessment::Damaged(damage) => damage,
+            };
+            match excuse(name, case, observation, ask) {
+                Some(reason) => verdict = Verdict::Skip(reason),
+                None => {
+                    let what = damage.what().replace([' ', ','], "-");
+                    return Verdict::Fail(Finding {
+                        signature: Signature::new("format", &what, "after-close"),
+                        message: format!("the file {name} is damaged after sqlite3_close(): {damage}"),
+                    });
+                }
+            }
         }
-        Verdict::Fail(Finding {
-            signature: Signature::new("format", &damage.what().replace([' ', ','], "-"), "after-close"),
-            message: format!("the file is damaged after sqlite3_close(): {damage}"),
-        })
+        verdict
     }
+}
+
+fn excuse(
+    file: &str,
+    case: &TestCase,
+    observation: &Observation,
+    ask: &mut Environment<'_>,
+) -> Option<SkipReason> {
+    if let Some(reason) = excuse::by_taint(Symptom::Structure, case, observation) {
+        return Some(reason);
+    }
+    if !ask.is_healthy_at_start_in(file) {
+        return Some(SkipReason::DamagedAtStart);
+    }
+    ask.may_have_copied_damage().then_some(SkipReason::Tainted("attached-file"))
 }

@@ -1,7 +1,7 @@
 //! A well-formed database stays well-formed.
 //!
 //! Runs `PRAGMA integrity_check` (<https://sqlite.org/pragma.html#pragma_integrity_check>) after every script that may
-//! have written, before the connection is closed. Refuted as described in [`super`].
+//! have written, before the connection is closed, in all databases that it has. Refuted as described in [`super`].
 //!
 //! # Excuses
 //! * `CHECK constraint failed`: a CHECK may call `random()`.
@@ -9,9 +9,9 @@
 //!   that does not exist.
 //! * Full-text indexes over tables that the user changes without them (`content=`).
 
+use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
-use crate::dbfile::damage::Assessment;
-use crate::engine::Observation;
+use crate::engine::{Observation, Problem};
 use crate::testcase::TestCase;
 
 /// How many words of a problem make up its signature.
@@ -22,45 +22,95 @@ pub(super) struct Integrity;
 impl Oracle for Integrity {
     fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
         let Some(problems) = &observation.integrity else {
-            return Verdict::Skip(skip_reason(observation));
+            return Verdict::Skip(skip_reason(observation, ask));
         };
-        if problems.is_empty() {
-            return Verdict::Pass;
-        }
-        if let Some(taint) = observation.taint.first_name() {
-            return Verdict::Skip(SkipReason::Tainted(taint));
-        }
-        if !ask.is_healthy_at_start() {
-            return Verdict::Skip(SkipReason::DamagedAtStart);
-        }
-        let excuses: Vec<Option<&'static str>> =
-            problems.iter().map(|problem| excuse(problem, case)).collect();
-        match excuses.iter().position(Option::is_none) {
-            None => {
-                Verdict::Skip(SkipReason::Excused(excuses.into_iter().flatten().next().unwrap_or_default()))
+        let mut verdict = Verdict::Pass;
+        for problem in problems {
+            match reason(problem, case, observation, ask) {
+                Some(reason) => verdict = Verdict::Skip(reason),
+                None => {
+                    let shown: Vec<String> = problems.iter().map(Problem::to_string).collect();
+                    return Verdict::Fail(Finding {
+                        signature: Signature::new("integrity", &kind(&problem.text), last_write(observation)),
+                        message: format!("integrity_check after the script: {}", shown.join("; ")),
+                    });
+                }
             }
-            Some(first) => Verdict::Fail(Finding {
-                signature: Signature::new("integrity", &kind(&problems[first]), last_write(observation)),
-                message: format!("integrity_check after the script: {}", problems.join("; ")),
-            }),
         }
+        verdict
     }
 }
 
 /// Why the check did not run.
-fn skip_reason(observation: &Observation) -> SkipReason {
+fn skip_reason(observation: &Observation, ask: &mut Environment<'_>) -> SkipReason {
     let has_written = observation.trace.statements.iter().any(|statement| !statement.is_read_only);
     if !has_written {
         SkipReason::NothingWritten
-    } else if matches!(observation.start, Some(Assessment::Damaged(_))) {
+    } else if !ask.is_healthy_at_start() {
         SkipReason::DamagedAtStart
     } else {
         SkipReason::CheckCutShort
     }
 }
 
+/// Why nothing can be said about this problem.
+fn reason(
+    problem: &Problem,
+    case: &TestCase,
+    observation: &Observation,
+    ask: &mut Environment<'_>,
+) -> Option<SkipReason> {
+    let are_all_meant =
+        problem.is_refusal && !(ask.is_healthy_at_start() && ask.are_others_healthy_at_start());
+    if are_all_meant || !ask.is_healthy_at_start_in(&problem.file) {
+        return Some(SkipReason::DamagedAtStart);
+    }
+    if let Some(reason) = excuse::by_taint(symptom(&problem.text), case, observation) {
+        return Some(reason);
+    }
+    if ask.may_have_copied_damage() {
+        return Some(SkipReason::Tainted("attached-file"));
+    }
+    excuse_of(&problem.text, case).map(SkipReason::Excused)
+}
+
+/// What a problem tells of. `integrity_check` has no codes, only these words.
+fn symptom(problem: &str) -> Symptom {
+    let says = |words: &[&str]| words.iter().any(|words| problem.contains(words));
+    if problem.starts_with("CHECK constraint failed") || problem.starts_with("NULL value in") {
+        Symptom::Constraint
+    } else if says(&INDEX_PROBLEMS) {
+        Symptom::IndexEntry
+    } else if is_of_virtual_table(problem) {
+        Symptom::VirtualTable
+    } else {
+        Symptom::Structure
+    }
+}
+
+/// What it says about an index whose entries are well-formed.
+const INDEX_PROBLEMS: [&str; 4] = [
+    "missing from index",
+    "wrong # of entries in index",
+    "non-unique entry in index",
+    "values differ from index",
+];
+
+/// Begins what the checks of FTS3 to FTS5 and of R-Tree say, and what they say if they cannot even begin.
+const VIRTUAL_PROBLEMS: [&str; 5] = [
+    "malformed inverted index for FTS",
+    "unable to validate the inverted index for FTS",
+    "fts5: corruption",
+    "In RTree ",
+    "undersize RTree blobs in",
+];
+
+fn is_of_virtual_table(problem: &str) -> bool {
+    VIRTUAL_PROBLEMS.iter().any(|words| problem.starts_with(words))
+}
+
 /// Why SQLite may have this problem without a bug.
-pub(crate) fn excuse(problem: &str, case: &TestCase) -> Option<&'static str> {
+pub(crate) fn excuse_of(problem: &str, case: &TestCase) -> Option<&'static str> {
     if problem.starts_with("CHECK constraint failed") {
         return Some("CHECK constraint");
     }
@@ -70,8 +120,16 @@ pub(crate) fn excuse(problem: &str, case: &TestCase) -> Option<&'static str> {
     if problem.starts_with("unable to validate the inverted index") && !problem.contains("malformed") {
         return Some("full-text check could not run");
     }
-    let is_full_text = problem.contains("inverted index") || problem.contains("FTS");
-    (is_full_text && super::uses_external_content(case)).then_some("full-text table with external content")
+    // `malformed inverted index for FTS5 table main.f`, and perhaps a colon with more.
+    let (_, table) = problem.split_once(" table ").filter(|_| is_of_virtual_table(problem))?;
+    let is_it = |table_name: &[u8]| {
+        let (_, rest) = table.split_once('.').unwrap_or(("", table));
+        let start = rest.as_bytes().get(..table_name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(table_name))
+    };
+    let tables = excuse::virtual_tables(case);
+    let is_external = tables.iter().any(|table| table.has_external_content && is_it(&table.name));
+    is_external.then_some("full-text table with external content")
 }
 
 /// The problems that `integrity_check` reports, without the numbers and names of the case

@@ -8,7 +8,7 @@
 //! # Refutation
 //! Before SQLite is accused of damaging a database, in this order:
 //! 1. Was the database well-formed at the start? (Asked only now, because it takes a connection.)
-//! 2. Did the script do something that may damage a database by design ([`crate::engine::Taint`])?
+//! 2. Did the script do something that may do this very damage by design ([`excuse`])?
 //! 3. Is the problem one that a healthy SQLite can have (a CHECK constraint that is not deterministic, a full-text index
 //!    over a table that changed without it)?
 //!
@@ -22,6 +22,7 @@ mod close;
 mod code;
 mod determinism;
 mod environment;
+pub(crate) mod excuse;
 mod files;
 mod format;
 pub(crate) mod integrity;
@@ -34,7 +35,6 @@ pub use verdict::{Finding, Signature, SkipReason, Verdict};
 use std::fmt;
 use std::sync::OnceLock;
 
-use crate::dbfile::schema;
 use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program};
 use crate::testcase::{Setting, TestCase};
@@ -229,20 +229,6 @@ pub fn skip(reason: SkipReason, judges: &dyn Fn(&Entry) -> bool) -> Vec<Judgemen
 
 fn those_that(judges: &dyn Fn(&Entry) -> bool) -> impl Iterator<Item = &'static Entry> {
     all().iter().copied().filter(move |entry| judges(entry))
-}
-
-/// True if the schema or the script says `content=`: a full-text index over a table that may change without it, whose
-/// damage SQLite then rightly reports.
-fn uses_external_content(case: &TestCase) -> bool {
-    let says_so = |text: &str| text.to_ascii_lowercase().contains("content");
-    let script = String::from_utf8_lossy(case.sql.as_bytes());
-    says_so(&script)
-        || case.files.main().is_some_and(|image| schema::rows(image).iter().any(|row| says_so(&row.sql)))
-}
-
-/// True if the case contains a database with virtual tables.
-fn brings_virtual_tables(case: &TestCase) -> bool {
-    case.files.main().is_some_and(|image| schema::rows(image).iter().any(schema::SchemaRow::is_virtual))
 }
 
 #[cfg(test)]

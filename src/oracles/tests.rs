@@ -71,16 +71,36 @@ fn each_planted_bug_turns_its_oracle_red() {
 #[test]
 fn a_damaged_database_and_what_damages_by_design_excuse() {
     let plant = Plant::Disk(DiskPlant::LostWrites);
-    for pragma in ["PRAGMA writable_schema=1;", "PRAGMA journal_mode=OFF;", "PRAGMA schema_version=9;"] {
-        let case = TestCase::from_sql(format!("{pragma} {WRITING}"));
-        assert!(failed(&case, plant).is_empty(), "{pragma}");
+    // What writes to the schema, or rolls back without a journal, is to blame for anything that follows.
+    let written =
+        "CREATE TABLE x(a); PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql=sql WHERE name='x';";
+    let rolled_back = "PRAGMA journal_mode=OFF; CREATE TABLE x(a); BEGIN; INSERT INTO x VALUES(1); ROLLBACK;";
+    for begin in [written, rolled_back] {
+        let case = TestCase::from_sql(format!("{begin} {WRITING}"));
+        assert!(failed(&case, plant).is_empty(), "{begin}");
         let is_tainted =
             |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Skip(SkipReason::Tainted(_)));
         assert!(verdicts(&case, Some(plant)).iter().any(is_tainted));
     }
+    // What merely might have done so is not, and neither is a limit, a heap limit, LIKE, or an attached file.
+    for begin in [
+        "PRAGMA writable_schema=1;",
+        "PRAGMA journal_mode=OFF;",
+        "PRAGMA schema_version=9;",
+        "PRAGMA case_sensitive_like=1;",
+        "PRAGMA ignore_check_constraints=1;",
+        "PRAGMA soft_heap_limit=30000000;",
+        "ATTACH 'other.db' AS other;",
+        "CREATE TABLE my_data(a); INSERT INTO my_data VALUES(1);",
+        "CREATE VIRTUAL TABLE f USING fts5(content);",
+    ] {
+        let case = TestCase::from_sql(format!("{begin} {WRITING}"));
+        assert!(verdicts(&case, None).iter().all(|(_, verdict)| *verdict == Verdict::Pass), "{begin}");
+        assert!(!failed(&case, plant).is_empty(), "{begin}");
+    }
     let mut limited = TestCase::from_sql(WRITING);
     limited.config.set(Setting::LimitAttached, 3);
-    assert!(failed(&limited, plant).is_empty());
+    assert!(!failed(&limited, plant).is_empty());
 
     let setup =
         "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b); INSERT INTO t VALUES(1,2),(3,4);";
@@ -94,6 +114,35 @@ fn a_damaged_database_and_what_damages_by_design_excuse() {
     for (name, verdict) in verdicts(&damaged, None) {
         assert!(!matches!(verdict, Verdict::Fail(_)), "{name}: {verdict:?}");
     }
+}
+
+#[test]
+fn attached_and_temporary_databases_are_judged_and_excuse_only_themselves() {
+    let plant = Plant::Disk(DiskPlant::LostWrites);
+    let attached = WRITING.replace("TABLE t(", "TABLE x.t(").replace("INDEX i", "INDEX x.i");
+    let case = TestCase::from_sql(format!("ATTACH 'other.db' AS x; {attached}"));
+    assert!(verdicts(&case, None).iter().all(|(_, verdict)| *verdict == Verdict::Pass));
+    let verdicts_there = verdicts(&case, Some(plant));
+    let names_it = |(_, verdict): &(_, Verdict)| match verdict {
+        Verdict::Fail(finding) => finding.message.contains("x: "),
+        _ => false,
+    };
+    assert!(verdicts_there.iter().any(names_it), "{verdicts_there:?}");
+    let freelist = failed(&case, Plant::Disk(DiskPlant::LostFreelist));
+    assert!(freelist.iter().any(|name| name == "format"), "{freelist:?}");
+
+    // A file that is damaged is excused, and what else is attached or main is not.
+    let mut brings = TestCase::from_sql(format!("ATTACH 'bad.db' AS bad; SELECT * FROM bad.t; {WRITING}"));
+    let sql = "CREATE TABLE t(a); CREATE INDEX i ON t(a); INSERT INTO t VALUES(1),(2)";
+    let files = Executor::shared().files_after(&OpenConfig::default(), sql, Moment::Closed).unwrap();
+    let mut content = files.main().unwrap().to_vec();
+    let last = content.len() - 3;
+    content[last] ^= 0x55;
+    brings.files.insert(FileName::new("bad.db").unwrap(), content);
+    for (name, verdict) in verdicts(&brings, None) {
+        assert!(!matches!(verdict, Verdict::Fail(_)), "{name}: {verdict:?}");
+    }
+    assert!(failed(&brings, plant).iter().any(|name| name == "integrity"));
 }
 
 #[test]

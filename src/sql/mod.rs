@@ -8,9 +8,11 @@ mod names;
 pub mod split;
 pub mod token;
 pub mod tree;
+mod virtual_table;
 pub mod vocabulary;
 
 pub use keywords::{KEYWORDS, keyword};
 pub use names::{IndexName, Names, TableName, bare, quoted, readable, same_name};
 pub use split::statements;
-pub use token::{Token, TokenKind, tokenize};
+pub use token::{Token, TokenKind, tokenize, words};
+pub use virtual_table::VirtualTable;

@@ -58,6 +58,17 @@ pub fn tokenize(sql: &[u8]) -> Vec<Token> {
     tokens
 }
 
+/// The words and quoted names of `sql`, without their quotes: what may be a name or a keyword there. SQLite takes a
+/// string for a name where only a name can stand, so strings are among them.
+pub fn words(sql: &[u8]) -> impl Iterator<Item = &[u8]> {
+    tokenize(sql).into_iter().filter_map(move |token| match token.kind {
+        TokenKind::Word => Some(&sql[token.range]),
+        // An unterminated one lacks the second quote.
+        TokenKind::QuotedName | TokenKind::Text => sql.get(token.range.start + 1..token.range.end - 1),
+        _ => None,
+    })
+}
+
 /// True for bytes that may be part of a word.
 pub fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80
@@ -225,6 +236,12 @@ mod tests {
             (Illegal, "\\"),
         ];
         assert_eq!(kinds(sql), expected);
+    }
+
+    #[test]
+    fn words_have_no_quotes_and_are_in_no_comment() {
+        let sql = b"SELECT \"a b\", [c], 'd', x'00', 5 -- e\n /* f */ + g \"";
+        assert_eq!(words(sql).collect::<Vec<_>>(), [&b"SELECT"[..], b"a b", b"c", b"d", b"g"]);
     }
 
     #[test]

@@ -117,6 +117,16 @@ impl FileSet {
         self.get(MAIN_DB)
     }
 
+    /// The files of the database `name`: itself, its write-ahead log and its rollback journal.
+    pub fn database(&self, name: &str) -> [Option<&[u8]>; 3] {
+        ["", "-wal", "-journal"].map(|suffix| self.get(&format!("{name}{suffix}")))
+    }
+
+    /// The names of the files that may be databases: those that belong to another one have a hyphen.
+    pub fn databases(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(FileName::as_str).filter(|name| !name.contains('-'))
+    }
+
     /// Replaces the content of `name` with the result of `edit`. A missing file stays missing.
     pub fn edit(&mut self, name: &FileName, edit: impl FnOnce(&mut Vec<u8>)) {
         if let Some(mut content) = self.0.remove(name) {

@@ -22,6 +22,7 @@
 mod config;
 pub mod dbsqlfuzz;
 mod debug;
+mod definitions;
 pub mod envelope;
 mod faults;
 mod files;

@@ -11,9 +11,9 @@ use twox_hash::XxHash3_64;
 use super::executor::{Budget, Executor};
 use super::ffi::held::HeldStatement;
 use super::ffi::{Connection, Phase, Statement, Watch};
-use super::limits;
+use super::{limits, policy};
 use crate::engine::plant::Plant;
-use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Trace, Value, order_keys};
+use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Taint, Trace, Value, order_keys};
 use crate::faults::alloc;
 use crate::known;
 use crate::sql;
@@ -209,6 +209,7 @@ impl<'c> Execution<'c> {
         let refused_before = alloc::counts().refused;
         let mut trace = self.new_trace(Code::OK, 0..0, verb);
         trace.is_read_only = is_read_only;
+        self.watch.verb.set(verb);
         // Statements that SQLite prepares for the call are judged as if they were in the script.
         self.watch.phase.set(Phase::Prepare);
         (trace.step, self.row_bytes) = call(self.connection());
@@ -247,14 +248,32 @@ impl<'c> Execution<'c> {
     }
 
     /// Whether to prepare a statement at all. If so, the connection is ready for it.
-    fn may_prepare(&mut self, text: &[u8], verb: &str) -> bool {
+    fn may_prepare(&mut self, text: &[u8], verb: &'static str) -> bool {
         let is_hopeless = self.schema_refusals >= SCHEMA_REFUSALS_MAX && !NEEDS_NO_SCHEMA.contains(&verb);
         if is_hopeless || self.avoids_known_bug(text, verb) {
             return false;
         }
         self.tell_observer(text);
+        self.note_effects(text, verb);
         self.watch.phase.set(Phase::Prepare);
         true
+    }
+
+    /// Notes what the statement may do of which the authorizer will not hear.
+    fn note_effects(&self, text: &[u8], verb: &'static str) {
+        self.watch.verb.set(verb);
+        let taint = self.watch.taint.get();
+        if taint.contains(Taint::WRITABLE_SCHEMA) && policy::bends_schema(text, verb) {
+            self.watch.note(Taint::SCHEMA_WRITTEN);
+        }
+        if verb == "ROLLBACK" {
+            self.watch.note_rollback();
+        }
+        // Whether it is a virtual table that gets a new name is not known, and does no harm.
+        if verb == "ALTER" && !self.watch.virtual_tables.borrow().is_empty() {
+            let names = sql::words(text).map(<[u8]>::to_ascii_lowercase).last();
+            self.watch.virtual_tables.borrow_mut().extend(names);
+        }
     }
 
     /// Tells the observer what comes next.
@@ -339,6 +358,10 @@ impl<'c> Execution<'c> {
     fn end_statement(&mut self, mut trace: StatementTrace, refused_before: u64) {
         let limit = limits::met(self.connection(), self.case, self.budget, &trace, refused_before);
         self.cut_short.extend(limit);
+        // A statement that fails undoes what it wrote, and some failures of a query undo the whole transaction.
+        if !trace.step.is_success() {
+            self.watch.note_rollback();
+        }
         self.finish_record(&mut trace);
         self.trace.statements.push(trace);
     }
@@ -441,6 +464,7 @@ impl<'c> Execution<'c> {
         observation.refused_by_parser = self.refused_by_parser;
         observation.close = Some(self.close);
         observation.taint = self.watch.taint.get();
+        observation.attached = self.watch.attached.take();
         observation.avoided = self.watch.avoided.take();
         self.connection.map(|connection| Rc::into_inner(connection).expect("the run has let go of all else"))
     }

@@ -15,8 +15,8 @@ use crate::engine::transcript::Transcript;
 use crate::engine::{Asked, Code, Engine, FileDigest, Limit, Observation, StatementObserver, Value};
 use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
-use crate::sql;
 use crate::sql::vocabulary::{Function, Vocabulary};
+use crate::sql::{self, VirtualTable};
 use crate::stack;
 use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
@@ -166,7 +166,7 @@ impl Executor {
         let _exclusive = super::exclusive();
         self.build_rich_image(&case.config);
         let lock_byte = case.config.lock_byte();
-        let start = health::assess_start(&case.files, lock_byte);
+        let start = health::assess(&case.files, MAIN_DB, lock_byte);
         let memory_before = alloc::counts();
         process::take_log();
         process::take_heap_peak();
@@ -180,9 +180,11 @@ impl Executor {
         observation.open_files = machine.disk.open_handles();
         if asked.has_files {
             observation.trace.files = digests(&machine);
-            if start == Assessment::Sound && health::has_written(&observation.trace) {
-                observation.left =
-                    machine.disk.content(MAIN_DB.as_bytes()).map(|image| damage::assess(image, lock_byte));
+            if health::has_written(&observation.trace) {
+                let files = machine.disk.named_files();
+                let named =
+                    files.iter().filter_map(|&(name, image)| Some((str::from_utf8(name).ok()?, image)));
+                observation.left = health::assess_left(named, &case.files, lock_byte);
             }
         }
         observation.start = Some(start);
@@ -193,7 +195,7 @@ impl Executor {
     /// cannot be determined.
     pub fn leak_site(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Option<String> {
         let _exclusive = super::exclusive();
-        let start = health::assess_start(&case.files, case.config.lock_byte());
+        let start = health::assess(&case.files, MAIN_DB, case.config.lock_byte());
         self.prepare_machine(&case.files, &case.config, budget);
         let again = || drop(self.observe(case, program, budget, Asked::VERDICTS, &start));
         let stack = alloc::oldest_live_after(again);
@@ -329,6 +331,9 @@ impl Executor {
         let connection = self.open_another(case, budget, MAIN_PATH, false, &watch)?;
         watch.set_budget(budget.vm_steps, budget.alloc_bytes);
         watch.avoids_known_bugs.set(!self.meets_known_bugs);
+        let definitions = case.brought_definitions();
+        let tables = definitions.iter().filter_map(|sql| VirtualTable::of(sql)).map(|table| table.name);
+        watch.virtual_tables.borrow_mut().extend(tables);
         Ok(connection)
     }
 
@@ -356,7 +361,7 @@ impl Executor {
         if let Some(Plant::Function(plant)) = self.plant {
             connection.plant(plant);
         }
-        watch.taint.set(watch.taint.get() | taint);
+        watch.note(taint);
         Ok(connection)
     }
 
@@ -381,6 +386,13 @@ impl Executor {
         let mut execution = Execution::new(Rc::new(connection), case, budget, self, asked);
         program.run(case, &mut execution);
         let mut connection = execution.finish(&mut observation);
+        // Closing rolls back what is not committed.
+        if let Ok(open) = &connection
+            && open.may_be_writing()
+        {
+            open.watch().note_rollback();
+            observation.taint = open.watch().taint.get();
+        }
         if !case.operations.is_empty() {
             if let Ok(before) = connection {
                 observation.close = first_failure(observation.close, self.close(before));
@@ -399,11 +411,15 @@ impl Executor {
             && health::has_written(&observation.trace)
             && !matches!(start, Assessment::Damaged(_));
         if has_end || is_checked {
-            let integrity = health::integrity(&connection);
-            if has_end {
-                observation.end = end::state(&connection, integrity.clone());
+            let integrity = health::integrity(&connection, "main");
+            if is_checked {
+                let lock_byte = case.config.lock_byte();
+                observation.integrity =
+                    health::all_problems(&connection, integrity.clone(), &case.files, lock_byte);
             }
-            observation.integrity = integrity.filter(|_| is_checked);
+            if has_end {
+                observation.end = end::state(&connection, integrity.map(|checked| checked.problems));
+            }
         }
         observation.close = first_failure(observation.close, self.close(connection));
         observation
@@ -415,12 +431,25 @@ impl Executor {
         self.is_healthy_to_sqlite(case, &Budget::UNLIMITED)
     }
 
+    /// Whether both our own check and SQLite's consider a file of a case well-formed, as a database of its own.
+    pub fn is_healthy_file(&self, case: &TestCase, name: &str, budget: &Budget) -> bool {
+        let _exclusive = super::exclusive();
+        let mut alone = TestCase { config: case.config, ..TestCase::default() };
+        let names = [FileName::main(), FileName::wal(), FileName::journal()];
+        for (own, content) in names.into_iter().zip(case.files.database(name)) {
+            content.into_iter().for_each(|content| _ = alone.files.insert(own.clone(), content.to_vec()));
+        }
+        let assessment = health::assess(&alone.files, MAIN_DB, alone.config.lock_byte());
+        assessment == Assessment::Sound && self.is_healthy_to_sqlite(&alone, budget)
+    }
+
     /// Like [`Executor::is_healthy`], with journal and WAL unchanged, on its own disk. What SQLite
     /// recovers from them is checked too.
     pub(super) fn is_healthy_to_sqlite(&self, case: &TestCase, budget: &Budget) -> bool {
         self.prepare_machine(&case.files, &case.config, budget);
         let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
-            let is_sound = health::integrity(&connection).is_some_and(|problems| problems.is_empty());
+            let is_sound =
+                health::integrity(&connection, "main").is_some_and(|checked| checked.problems.is_empty());
             let widths = if is_sound { health::widths(&connection) } else { None };
             connection.close();
             widths

@@ -10,8 +10,9 @@ use super::{execution, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::page::BtreePage;
 use crate::dbfile::{Geometry, record, tree};
-use crate::engine::{Trace, Value};
-use crate::testcase::{FileSet, JOURNAL, WAL};
+use crate::engine::{Problem, Trace, Value};
+use crate::sql;
+use crate::testcase::{FileSet, MAIN_DB};
 
 /// How many problems `PRAGMA integrity_check` is asked for at most.
 const PROBLEMS_MAX: usize = 8;
@@ -26,28 +27,77 @@ const WIDTHS: &str = "SELECT 1, 0, 5 UNION ALL SELECT rootpage, type = 'index', 
                       (SELECT count(*) FROM pragma_table_xinfo(m.name) AS x WHERE x.hidden <> 2)) \
                       FROM main.sqlite_master AS m WHERE rootpage > 0";
 
-/// Our own check of the database, without SQLite.
-pub(super) fn assess_start(files: &FileSet, lock_byte: u32) -> Assessment {
-    let image = files.main().unwrap_or_default();
-    match (files.get(WAL), files.get(JOURNAL)) {
+/// Our own check of the database `name`, without SQLite.
+pub(super) fn assess(files: &FileSet, name: &str, lock_byte: u32) -> Assessment {
+    let [image, log, journal] = files.database(name);
+    let image = image.unwrap_or_default();
+    match (log, journal) {
         (None, None) => damage::assess(image, lock_byte),
         (log, journal) => damage::assess_with(image, log, journal, lock_byte),
     }
 }
 
-/// The problems that `PRAGMA integrity_check` reports, possibly none; `None` if it does not run to its end.
-pub(super) fn integrity(connection: &Connection<'_>) -> Option<Vec<String>> {
+/// What is wrong with the databases that are left, as [`crate::engine::Observation::left`] says. `content` is what a
+/// file holds then.
+pub(super) fn assess_left<'f>(
+    left: impl Iterator<Item = (&'f str, &'f [u8])>,
+    start: &FileSet,
+    lock_byte: u32,
+) -> Vec<(String, Assessment)> {
+    let was_sound = |name: &str| assess(start, name, lock_byte) == Assessment::Sound;
+    let databases = left.filter(|(name, _)| !name.contains('-') && was_sound(name));
+    databases.map(|(name, image)| (name.to_owned(), damage::assess(image, lock_byte))).collect()
+}
+
+/// What `PRAGMA integrity_check` says about one database.
+#[derive(Debug, Clone)]
+pub(super) struct Checked {
+    /// The problems, possibly none.
+    pub problems: Vec<String>,
+    /// See [`Problem::is_refusal`].
+    is_refusal: bool,
+}
+
+/// The problems that `PRAGMA integrity_check` reports in one database; `None` if it does not run to its end.
+pub(super) fn integrity(connection: &Connection<'_>, database: &str) -> Option<Checked> {
     settings::relax(connection);
     process::reset_heap_limit();
     connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
-    let rows = execution::query(connection, &format!("PRAGMA main.integrity_check({PROBLEMS_MAX})"));
+    let database = sql::quoted(database, '"');
+    let rows = execution::query(connection, &format!("PRAGMA {database}.integrity_check({PROBLEMS_MAX})"));
     let Some(rows) = rows else {
         // If it is cut short by the budget, or cannot run for another reason (a collation that does not exist), it says
         // nothing; if SQLite finds damage on the way, that is a problem like any other.
         let is_damage = connection.error_code().tells_of_damage();
-        return is_damage.then(|| vec![connection.error_message()]);
+        return is_damage.then(|| Checked { problems: vec![connection.error_message()], is_refusal: true });
     };
-    Some(rows.into_iter().flatten().map(text).filter(|line| line != "ok").collect())
+    let problems = rows.into_iter().flatten().map(text).filter(|line| line != "ok").collect();
+    Some(Checked { problems, is_refusal: false })
+}
+
+/// The problems of all databases of the connection; `None` if one of the checks does not run to its end. `main` is the
+/// result for the main database. A file in which our own check found damage at the start is not asked about.
+pub(super) fn all_problems(
+    connection: &Connection<'_>,
+    main: Option<Checked>,
+    start: &FileSet,
+    lock_byte: u32,
+) -> Option<Vec<Problem>> {
+    let in_database = |database: &str, file: &str, Checked { problems, is_refusal }: Checked| {
+        let problem =
+            |text| Problem { database: database.to_owned(), file: file.to_owned(), text, is_refusal };
+        problems.into_iter().map(problem).collect::<Vec<Problem>>()
+    };
+    let mut all = in_database("main", MAIN_DB, main?);
+    for row in execution::query(connection, "PRAGMA database_list").unwrap_or_default() {
+        let [_, database, file] = <[Value; 3]>::try_from(row).ok()?.map(text);
+        let is_known_damaged = matches!(assess(start, &file, lock_byte), Assessment::Damaged(_));
+        if database != "main" && !is_known_damaged {
+            let checked = integrity(connection, &database)?;
+            all.extend(in_database(&database, &file, checked));
+        }
+    }
+    Some(all)
 }
 
 /// What SQLite expects in a b-tree.

@@ -205,8 +205,7 @@ impl<'e, 'c> State<'e, 'c> {
         let connection = self.noted(result)?;
         let is_main = file.as_str() == MAIN_DB;
         if !is_main {
-            let taint = &connection.watch().taint;
-            taint.set(taint.get() | Taint::ATTACHED_FILE);
+            connection.watch().note_file(file.as_str());
         }
         let is_home = is_main && !is_read_only;
         self.connections[at] = Some(Slot { connection: Rc::new(connection), is_home });
@@ -250,6 +249,9 @@ impl<'e, 'c> State<'e, 'c> {
         self.connections[at] = None;
         // There is no current connection until an operation names one.
         self.execution.use_connection(Err(Code::OK));
+        if connection.may_be_writing() {
+            self.execution.watch().note_rollback();
+        }
         let connection = Rc::into_inner(connection).expect("nothing else uses it");
         self.execution.note_close(self.execution.executor.close(connection));
     }
@@ -263,8 +265,7 @@ impl<'e, 'c> State<'e, 'c> {
             backup.is_some() || !slot.as_ref().is_none_or(is_safe)
         };
         if connections.into_iter().any(is_at_risk) {
-            let taint = &self.execution.watch().taint;
-            taint.set(taint.get() | Taint::POWER_CUT);
+            self.execution.watch().note(Taint::POWER_CUT);
         }
         let executor = self.execution.executor;
         let files: Vec<(Vec<u8>, Vec<u8>)> = {

@@ -3,10 +3,13 @@
 //! A case must not reach the host, other threads or real time, and must leave the process as it found it. Everything
 //! else is allowed; some of it *taints* the run: damage to the database then does not prove a bug ([`Taint`]).
 
+use std::collections::BTreeSet;
+
 use rusqlite::ffi;
 
 use crate::engine::Taint;
 use crate::known;
+use crate::sql;
 use crate::sql::vocabulary::{DENIED_FUNCTIONS, is_denied_pragma};
 
 /// Longest busy timeout that a script may set, in milliseconds, as in SQLite's fuzzcheck.
@@ -23,6 +26,26 @@ pub(super) struct Request<'a> {
     pub second: Option<&'a [u8]>,
 }
 
+/// What a request means depends on who asks and on what came before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    /// False for statements that SQLite prepares itself while it runs another, such as those of virtual tables.
+    pub is_script: bool,
+    /// The keyword with which the statement begins.
+    pub verb: &'a str,
+    /// What the script did before.
+    pub taint: Taint,
+    /// Names of virtual tables, lower case.
+    pub virtual_tables: &'a BTreeSet<Vec<u8>>,
+}
+
+/// Statements that write to the table that they name. Those that define something write to the schema, too, but
+/// correctly.
+const WRITING: [&str; 5] = ["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"];
+/// Names of the schema as a table.
+const SCHEMA_TABLES: [&[u8]; 4] =
+    [b"sqlite_master", b"sqlite_schema", b"sqlite_temp_master", b"sqlite_temp_schema"];
+
 /// True for actions that [`judge`] or [`shows_address`] examines.
 pub(super) fn is_of_interest(action: i32) -> bool {
     matches!(
@@ -38,6 +61,7 @@ pub(super) fn is_of_interest(action: i32) -> bool {
             | ffi::SQLITE_ALTER_TABLE
             | ffi::SQLITE_CREATE_INDEX
             | ffi::SQLITE_CREATE_TRIGGER
+            | ffi::SQLITE_CREATE_VTABLE
     )
 }
 
@@ -47,9 +71,8 @@ pub(super) fn shows_address(request: &Request<'_>) -> bool {
     request.action == ffi::SQLITE_READ && request.first == Some(b"bytecode") && request.second == Some(b"p4")
 }
 
-/// Whether the request is allowed, and how it taints the run. `is_script` is false for statements that SQLite prepares
-/// itself while it runs another, such as those of virtual tables.
-pub(super) fn judge(request: &Request<'_>, is_script: bool) -> (bool, Taint) {
+/// Whether the request is allowed, and how it taints the run.
+pub(super) fn judge(request: &Request<'_>, context: &Context<'_>) -> (bool, Taint) {
     let first = request.first.unwrap_or_default();
     match request.action {
         ffi::SQLITE_ATTACH => attach(request.first),
@@ -58,10 +81,20 @@ pub(super) fn judge(request: &Request<'_>, is_script: bool) -> (bool, Taint) {
             (!DENIED_FUNCTIONS.iter().any(|denied| name.eq_ignore_ascii_case(denied.as_bytes())), Taint::NONE)
         }
         ffi::SQLITE_PRAGMA => pragma(first, request.second),
-        ffi::SQLITE_READ | ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER => (true, Taint::NONE),
-        ffi::SQLITE_ALTER_TABLE => (true, table_taint(request.second.unwrap_or_default(), is_script)),
-        _ => (true, table_taint(first, is_script)),
+        ffi::SQLITE_READ
+        | ffi::SQLITE_CREATE_INDEX
+        | ffi::SQLITE_CREATE_TRIGGER
+        | ffi::SQLITE_CREATE_VTABLE => (true, Taint::NONE),
+        ffi::SQLITE_ALTER_TABLE => (true, table_taint(request.second.unwrap_or_default(), context)),
+        _ => (true, table_taint(first, context)),
     }
+}
+
+/// Whether a statement may damage the schema because `writable_schema` is on, where the authorizer cannot tell:
+/// names that belong to SQLite are then allowed, and ALTER leaves what it cannot parse as it is.
+pub(super) fn bends_schema(text: &[u8], verb: &str) -> bool {
+    let is_reserved = |name: &[u8]| name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"sqlite_"));
+    verb == "ALTER" || verb == "CREATE" && sql::words(text).any(is_reserved)
 }
 
 /// Allows memory (`:memory:` and the memdb VFS) and bare names on the simulated disk. A name that is not a literal is
@@ -94,7 +127,8 @@ fn pragma(name: &[u8], value: Option<&[u8]>) -> (bool, Taint) {
         "busy_timeout" => return (busy_timeout_is_short(value), Taint::NONE),
         "writable_schema" => Taint::WRITABLE_SCHEMA,
         "journal_mode" if value.eq_ignore_ascii_case(b"off") => Taint::JOURNAL_OFF,
-        "ignore_check_constraints" | "case_sensitive_like" => Taint::MEANING,
+        "ignore_check_constraints" => Taint::UNCHECKED_ROWS,
+        "case_sensitive_like" => Taint::LIKE,
         "schema_version" => Taint::SCHEMA_VERSION,
         "hard_heap_limit" | "soft_heap_limit" => Taint::HEAP_LIMIT,
         _ => Taint::NONE,
@@ -107,11 +141,17 @@ fn busy_timeout_is_short(value: &[u8]) -> bool {
     number.is_some_and(|ms| ms <= BUSY_TIMEOUT_MS_MAX)
 }
 
-fn table_taint(table: &[u8], is_script: bool) -> Taint {
+fn table_taint(table: &[u8], context: &Context<'_>) -> Taint {
+    let is_schema = || SCHEMA_TABLES.iter().any(|name| table.eq_ignore_ascii_case(name));
     if table.eq_ignore_ascii_case(b"sqlite_dbpage") {
         Taint::DBPAGE
-    } else if is_script && known::is_shadow_name(table) {
+    } else if !context.is_script {
+        Taint::NONE
+    } else if known::is_shadow_table(table, context.virtual_tables) {
         Taint::SHADOW_TABLE
+    } else if context.taint.contains(Taint::WRITABLE_SCHEMA) && WRITING.contains(&context.verb) && is_schema()
+    {
+        Taint::SCHEMA_WRITTEN
     } else {
         Taint::NONE
     }
@@ -124,7 +164,12 @@ mod tests {
     fn ask(action: i32, first: Option<&str>, second: Option<&str>) -> (bool, Taint) {
         let bytes = |text: Option<&'static str>| text.map(str::as_bytes);
         let leak = |text: Option<&str>| bytes(text.map(|text| &*text.to_owned().leak()));
-        judge(&Request { action, first: leak(first), second: leak(second) }, true)
+        judge_by(&Request { action, first: leak(first), second: leak(second) }, "INSERT", Taint::NONE)
+    }
+
+    fn judge_by(request: &Request<'_>, verb: &str, taint: Taint) -> (bool, Taint) {
+        let virtual_tables = BTreeSet::from([b"ft".to_vec()]);
+        judge(request, &Context { is_script: true, verb, taint, virtual_tables: &virtual_tables })
     }
 
     #[test]
@@ -158,7 +203,23 @@ mod tests {
         assert_eq!(ask(ffi::SQLITE_INSERT, Some("sqlite_dbpage"), None).1, Taint::DBPAGE);
         assert_eq!(ask(ffi::SQLITE_UPDATE, Some("ft_segdir"), None).1, Taint::SHADOW_TABLE);
         assert_eq!(ask(ffi::SQLITE_ALTER_TABLE, Some("main"), Some("ft_data")).1, Taint::SHADOW_TABLE);
+        assert_eq!(ask(ffi::SQLITE_UPDATE, Some("my_data"), None).1, Taint::NONE, "an ordinary table");
         let own = Request { action: ffi::SQLITE_DELETE, first: Some(b"ft_idx"), second: None };
-        assert_eq!(judge(&own, false).1, Taint::NONE);
+        let virtual_tables = BTreeSet::from([b"ft".to_vec()]);
+        let context =
+            Context { is_script: false, verb: "INSERT", taint: Taint::NONE, virtual_tables: &virtual_tables };
+        assert_eq!(judge(&own, &context).1, Taint::NONE);
+    }
+
+    #[test]
+    fn the_schema_is_written_only_by_statements_that_say_so_while_the_switch_is_on() {
+        let request = Request { action: ffi::SQLITE_INSERT, first: Some(b"SQLITE_Master"), second: None };
+        let on = Taint::WRITABLE_SCHEMA;
+        assert_eq!(judge_by(&request, "INSERT", on).1, Taint::SCHEMA_WRITTEN);
+        assert_eq!(judge_by(&request, "CREATE", on).1, Taint::NONE);
+        assert_eq!(judge_by(&request, "INSERT", Taint::NONE).1, Taint::NONE);
+        assert!(bends_schema(b"CREATE TABLE \"Sqlite_x\"(a)", "CREATE"));
+        assert!(!bends_schema(b"CREATE TABLE x(a) -- sqlite_x", "CREATE"));
+        assert!(bends_schema(b"ALTER TABLE x RENAME TO y", "ALTER"));
     }
 }

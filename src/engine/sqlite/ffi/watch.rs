@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use rusqlite::ffi;
 
-use crate::engine::sqlite::policy::{self, Request};
+use crate::engine::sqlite::policy::{self, Context, Request};
 use crate::engine::{Limit, Taint};
 use crate::faults::alloc;
 use crate::known;
@@ -48,6 +48,13 @@ pub struct Watch {
     pub phase: Cell<Phase>,
     /// What the script did that makes damage expected.
     pub taint: Cell<Taint>,
+    /// The keyword with which the statement of the script begins.
+    pub verb: Cell<&'static str>,
+    /// Names of the virtual tables that the case brings or creates, lower case. One that is dropped stays: what was
+    /// written to its shadow tables may have been damaged before.
+    pub virtual_tables: RefCell<BTreeSet<Vec<u8>>>,
+    /// See [`crate::engine::Observation::attached`].
+    pub attached: RefCell<Vec<String>>,
     /// Whether requests that lead to a known bug are refused.
     pub avoids_known_bugs: Cell<bool>,
     /// Names of the known bugs that were avoided.
@@ -70,6 +77,9 @@ impl Watch {
         Self {
             phase: Cell::new(Phase::Own),
             taint: Cell::new(Taint::NONE),
+            verb: Cell::new("-"),
+            virtual_tables: RefCell::default(),
+            attached: RefCell::default(),
             avoids_known_bugs: Cell::new(true),
             avoided: RefCell::default(),
             ticks_left: Cell::new(u64::MAX),
@@ -94,6 +104,24 @@ impl Watch {
         self.nested_questions.set(questions);
         self.exhausted.set(exhausted);
         (result, used)
+    }
+
+    /// Adds to what the script did.
+    pub fn note(&self, taint: Taint) {
+        self.taint.set(self.taint.get() | taint);
+    }
+
+    /// Notes that a file was attached, or opened as a database of its own.
+    pub fn note_file(&self, name: &str) {
+        self.note(Taint::ATTACHED_FILE);
+        self.attached.borrow_mut().push(name.to_owned());
+    }
+
+    /// Notes that something was, or may have been, rolled back.
+    pub fn note_rollback(&self) {
+        if self.taint.get().contains(Taint::JOURNAL_OFF) {
+            self.note(Taint::ROLLED_BACK);
+        }
     }
 
     /// Allows `vm_steps` steps and `bytes` bytes of allocations from here on.
@@ -178,13 +206,29 @@ pub(super) unsafe extern "C" fn on_authorize(
     }
     if watch.avoids_known_bugs.get()
         && watch.phase.get() == Phase::Prepare
-        && let Some(bug) = known::by_request(action, request.second.unwrap_or_default())
+        && let Some(bug) =
+            known::by_request(action, request.second.unwrap_or_default(), &watch.virtual_tables.borrow())
     {
         watch.avoided.borrow_mut().push(bug.name);
         return ffi::SQLITE_DENY;
     }
-    let (is_allowed, taint) = policy::judge(&request, watch.phase.get() == Phase::Prepare);
-    watch.taint.set(watch.taint.get() | taint);
+    if action == ffi::SQLITE_CREATE_VTABLE {
+        let name = request.first.unwrap_or_default().to_ascii_lowercase();
+        watch.virtual_tables.borrow_mut().insert(name);
+    }
+    let (is_allowed, taint) = {
+        let context = Context {
+            is_script: watch.phase.get() == Phase::Prepare,
+            verb: watch.verb.get(),
+            taint: watch.taint.get(),
+            virtual_tables: &watch.virtual_tables.borrow(),
+        };
+        policy::judge(&request, &context)
+    };
+    match taint {
+        Taint::ATTACHED_FILE => watch.note_file(&String::from_utf8_lossy(request.first.unwrap_or_default())),
+        taint => watch.note(taint),
+    }
     if is_allowed { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
 }
 
