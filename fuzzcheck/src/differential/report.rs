@@ -144,7 +144,9 @@ mod tests {
             sides,
             message: String::new(),
         };
-        let comparison = Comparison { statements: 1, differences: vec![difference], ..Comparison::default() };
+        let mut comparison = Comparison::default();
+        comparison.statements = 1;
+        comparison.differences.push(difference);
         Checked { name: name.to_owned(), target: &SQL, body: vec![0; bytes], heap_bytes: None, comparison }
     }
 
