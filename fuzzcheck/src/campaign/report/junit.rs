@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(outcome(&document, "checks/release", "close").0, "passed");
         assert_eq!(outcome(&document, "checks/release", "integrity").0, "failure");
         assert_eq!(outcome(&document, "checks/release", "format").0, "skipped");
-        assert!(outcome(&document, "checks/debug", "norec").1.starts_with("skipped ("));
+        assert!(outcome(&document, "checks/debug", "norec").1.starts_with("not judged ("));
         assert_eq!(outcome(&document, "steps", "notify"), ("skipped", "no --notify-cmd was given"));
         assert_eq!(outcome(&document, "campaign", "everything ran").0, "error", "a build failed");
     }
