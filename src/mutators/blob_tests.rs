@@ -159,7 +159,10 @@ fn problems_outside(executor: &mut Executor, image: &[u8]) -> Vec<String> {
         "%_",
     ];
     let is_outside = |line: &&str| !of_module.iter().any(|word| line.contains(word));
-    let lines = found.unwrap_or_else(|| vec!["no answer".to_owned()]);
+    let lines = found.map_or_else(
+        || vec!["no answer".to_owned()],
+        |problems| problems.into_iter().map(|problem| problem.text).collect(),
+    );
     lines.iter().flat_map(|text| text.lines()).filter(is_outside).map(str::to_owned).collect()
 }
 

@@ -70,7 +70,8 @@ fn each_planted_bug_turns_its_oracle_red() {
 
 #[test]
 fn a_damaged_database_and_what_damages_by_design_excuse() {
-    let plant = Plant::Disk(DiskPlant::LostWrites);
+    // It shows whatever else is written before.
+    let plant = Plant::Disk(DiskPlant::LostFreelist);
     // What writes to the schema, or rolls back without a journal, is to blame for anything that follows.
     let written =
         "CREATE TABLE x(a); PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql=sql WHERE name='x';";
@@ -142,7 +143,16 @@ fn attached_and_temporary_databases_are_judged_and_excuse_only_themselves() {
     for (name, verdict) in verdicts(&brings, None) {
         assert!(!matches!(verdict, Verdict::Fail(_)), "{name}: {verdict:?}");
     }
-    assert!(failed(&brings, plant).iter().any(|name| name == "integrity"));
+    let freelist = failed(&brings, Plant::Disk(DiskPlant::LostFreelist));
+    assert!(freelist.iter().any(|name| name == "format"), "{freelist:?}");
+}
+
+#[test]
+fn a_database_may_have_any_name() {
+    let mut script = b"ATTACH ':memory:' AS \"q\"\"\xff\"; CREATE TABLE t(a);".to_vec();
+    script.extend(WRITING.replace("t(", "u(").replace(" t", " u").into_bytes());
+    let case = TestCase { sql: Script::new(script), ..TestCase::default() };
+    assert!(verdicts(&case, None).iter().all(|(_, verdict)| *verdict == Verdict::Pass));
 }
 
 #[test]

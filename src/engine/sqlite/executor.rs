@@ -411,7 +411,7 @@ impl Executor {
             && health::has_written(&observation.trace)
             && !matches!(start, Assessment::Damaged(_));
         if has_end || is_checked {
-            let integrity = health::integrity(&connection, "main");
+            let integrity = health::integrity(&connection, b"main");
             if is_checked {
                 let lock_byte = case.config.lock_byte();
                 observation.integrity =
@@ -449,7 +449,7 @@ impl Executor {
         self.prepare_machine(&case.files, &case.config, budget);
         let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
             let is_sound =
-                health::integrity(&connection, "main").is_some_and(|checked| checked.problems.is_empty());
+                health::integrity(&connection, b"main").is_some_and(|checked| checked.problems.is_empty());
             let widths = if is_sound { health::widths(&connection) } else { None };
             connection.close();
             widths

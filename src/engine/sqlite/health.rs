@@ -11,7 +11,6 @@ use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::page::BtreePage;
 use crate::dbfile::{Geometry, record, tree};
 use crate::engine::{Problem, Trace, Value};
-use crate::sql;
 use crate::testcase::{FileSet, MAIN_DB};
 
 /// How many problems `PRAGMA integrity_check` is asked for at most.
@@ -59,12 +58,15 @@ pub(super) struct Checked {
 }
 
 /// The problems that `PRAGMA integrity_check` reports in one database; `None` if it does not run to its end.
-pub(super) fn integrity(connection: &Connection<'_>, database: &str) -> Option<Checked> {
+/// The name of the database need not be UTF-8.
+pub(super) fn integrity(connection: &Connection<'_>, database: &[u8]) -> Option<Checked> {
     settings::relax(connection);
     process::reset_heap_limit();
     connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
-    let database = sql::quoted(database, '"');
-    let rows = execution::query(connection, &format!("PRAGMA {database}.integrity_check({PROBLEMS_MAX})"));
+    let name = database.iter().flat_map(|&byte| std::iter::repeat_n(byte, 1 + usize::from(byte == b'"')));
+    let name: Vec<u8> = name.collect();
+    let check = format!("\".integrity_check({PROBLEMS_MAX})");
+    let rows = execution::query(connection, &[&b"PRAGMA \""[..], &name, check.as_bytes()].concat());
     let Some(rows) = rows else {
         // If it is cut short by the budget, or cannot run for another reason (a collation that does not exist), it says
         // nothing; if SQLite finds damage on the way, that is a problem like any other.
@@ -90,11 +92,14 @@ pub(super) fn all_problems(
     };
     let mut all = in_database("main", MAIN_DB, main?);
     for row in execution::query(connection, "PRAGMA database_list").unwrap_or_default() {
-        let [_, database, file] = <[Value; 3]>::try_from(row).ok()?.map(text);
+        let [_, Value::Text(name), file] = <[Value; 3]>::try_from(row).ok()? else {
+            return None;
+        };
+        let file = text(file);
         let is_known_damaged = matches!(assess(start, &file, lock_byte), Assessment::Damaged(_));
-        if database != "main" && !is_known_damaged {
-            let checked = integrity(connection, &database)?;
-            all.extend(in_database(&database, &file, checked));
+        if name != b"main" && !is_known_damaged {
+            let checked = integrity(connection, &name)?;
+            all.extend(in_database(&String::from_utf8_lossy(&name), &file, checked));
         }
     }
     Some(all)
