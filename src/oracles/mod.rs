@@ -185,6 +185,14 @@ oracles! {
     materialized => answers::MATERIALIZED, answers;
     order => answers::ORDER, answers;
     row => answers::ROW, answers;
+    join => answers::JOIN, answers;
+    window => answers::WINDOW, answers;
+    pivot => answers::PIVOT, answers;
+    tlp => answers::TLP, answers;
+    eet => answers::EET, answers;
+    constant => answers::CONSTANT, answers;
+    bound => answers::BOUND, answers;
+    json => answers::JSON, answers;
 }
 
 /// The judgement of an oracle on a run.

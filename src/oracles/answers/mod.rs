@@ -14,12 +14,20 @@
 //! differ only in which of several equal values represents a group ([`rows::difference`]); if SQL may leave it open, does
 //! a reversed scan give other rows already?
 
+mod bound;
+mod constant;
+mod eet;
+mod join;
+mod json;
 mod materialized;
 mod norec;
+mod pivot;
 mod plans;
 mod query;
 mod rows;
 mod sorted;
+mod tlp;
+mod window;
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -31,11 +39,19 @@ use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
 use crate::testcase::{Setting, TestCase};
 
+pub(crate) use bound::BOUND;
+pub(crate) use constant::CONSTANT;
+pub(crate) use eet::EET;
+pub(crate) use join::JOIN;
+pub(crate) use json::JSON;
 pub(crate) use materialized::MATERIALIZED;
 pub(crate) use norec::NOREC;
+pub(crate) use pivot::PIVOT;
 pub(crate) use plans::PLANS;
 pub use query::{Open, Query};
 pub(crate) use sorted::{ORDER, ROW};
+pub(crate) use tlp::TLP;
+pub(crate) use window::WINDOW;
 
 /// Ticks, of 100 VM steps each, that one check may use per case.
 const TICKS_PER_CHECK: u64 = 2_000;

@@ -138,6 +138,14 @@ impl<'q> Query<'q> {
         self.facts.functions.iter().any(|name| names.contains(&name.as_str()))
     }
 
+    /// True if numbers are added up that are not all integers: in another order, digits of large ones may be lost that
+    /// cancel out.
+    pub(crate) fn adds_up_reals(&self, other: &[Row]) -> bool {
+        let is_real = |value: &Value| matches!(value, Value::Real(_));
+        self.calls(&["sum", "total", "avg", "median", "percentile", "percentile_cont", "percentile_disc"])
+            && self.rows.iter().chain(other).flatten().any(is_real)
+    }
+
     /// Compares its rows with those of another query that must return the same ones. `kind` is for the signature, `how`
     /// for people.
     ///

@@ -28,6 +28,12 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     SELECT d FROM v WHERE d > 5 ORDER BY d;
     SELECT b, count(*) FROM t GROUP BY b ORDER BY b;
     SELECT c FROM t WHERE EXISTS(SELECT 1 FROM u WHERE u.b = t.b);
+    SELECT t.a, u.e FROM t RIGHT JOIN u ON t.b = u.b;
+    SELECT count(*) FROM t LEFT JOIN u USING(b) WHERE a > 1;
+    SELECT a, sum(b) OVER (ORDER BY a ROWS 1 PRECEDING) FROM t;
+    SELECT group_concat(c) OVER () FROM t;
+    SELECT a, (SELECT max(b) FROM u) FROM t WHERE EXISTS(SELECT 1 FROM u WHERE b > 6) AND abs((SELECT min(b) FROM u)) = b;
+    SELECT json_extract(json_array(a, c), '$[1]'), json_array(a, c) FROM t;
     UPDATE t SET c = 'w' WHERE b = 5 AND a > 1;
     DELETE FROM t WHERE c = 'w';
     SELECT * FROM t ORDER BY c, a;";
@@ -58,6 +64,25 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("order", plant("\n    SELECT t.a, u.e", Always, Reversed), "order/keys/SELECT"),
         ("row", plant("SELECT count(*) FROM (", Always, OtherValue), "row/count/SELECT"),
         ("row", plant(") WHERE \"a\" =", Always, MissingRow), "row/lost/SELECT"),
+        ("join", plant("FROM u LEFT JOIN t ON", Always, MissingRow), "join/right/SELECT"),
+        ("join", plant("FROM u CROSS JOIN t", Always, OtherValue), "join/order/SELECT"),
+        ("join", plant("FULL JOIN u", Always, MissingRow), "join/contains/SELECT"),
+        ("window", plant("SELECT sum(b) OVER", Always, OtherValue), "window/sum/SELECT"),
+        ("window", plant("SELECT group_concat(c) OVER", Always, OtherValue), "window/group_concat/SELECT"),
+        ("window", plant("SELECT a, sum(b) OVER", Always, OtherValue), "window/column/SELECT"),
+        ("pivot", plant("WHERE t.\"", Always, MissingRow), "pivot/number/SELECT"),
+        ("pivot", plant("WHERE u.\"", Always, MissingRow), "pivot/none/SELECT"),
+        ("tlp", plant("a, b FROM t WHERE NOT (", Always, MissingRow), "tlp/rows/SELECT"),
+        ("tlp", plant("sum(b) FROM t WHERE NOT", Always, MissingRow), "tlp/aggregates/SELECT"),
+        ("tlp", plant("HAVING NOT (", Always, RowTwice), "tlp/groups/SELECT"),
+        ("eet", plant("(b = 5)", Always, MissingRow), "eet/rows/SELECT"),
+        ("eet", plant("(t.b = u.b AND t.a > 1)", Always, RowTwice), "eet/rows/SELECT"),
+        ("json", plant("THEN jsonb(", Always, MissingRow), "json/read/SELECT"),
+        ("json", plant("json(jsonb(?1))", Always, OtherValue), "json/round-trip/SELECT"),
+        ("constant", plant("WHERE 1 AND", Always, MissingRow), "constant/rows/SELECT"),
+        ("constant", plant("SELECT a, 7", Always, OtherValue), "constant/rows/SELECT"),
+        ("bound", plant("b = ?1", Always, MissingRow), "bound/rows/SELECT"),
+        ("bound", plant("t.a > ?1", Always, OtherValue), "bound/rows/SELECT"),
     ]
 }
 
