@@ -5,9 +5,11 @@
 //! within the same limits. It is counted, and each oracle has a budget of its own, so that one oracle's requests change
 //! no other's verdict; nothing depends on time, so a case gets the same verdict everywhere.
 
+use std::rc::Rc;
+
 use super::answers::{self, Ledger, Statementwise};
 use super::excuse::{self, Symptom};
-use super::{SkipReason, Verdict};
+use super::{SkipReason, Verdict, variants};
 use crate::dbfile::damage::Assessment;
 use crate::engine::sqlite::{Budget, Execution, Executor, Program};
 use crate::engine::{Asked, Observation, StatementTrace};
@@ -45,6 +47,7 @@ pub struct Environment<'a> {
     /// The oracles that judge single statements: they share one run.
     pub(super) statementwise: Vec<&'static Statementwise>,
     answers: Option<Vec<Ledger>>,
+    with_rows: Option<Rc<Observation>>,
 }
 
 impl<'a> Environment<'a> {
@@ -57,7 +60,7 @@ impl<'a> Environment<'a> {
         observation: &'a Observation,
     ) -> Self {
         let (is_healthy_at_start, spent) = (None, Spent::default());
-        let (statementwise, answers) = (Vec::new(), None);
+        let (statementwise, answers, with_rows) = (Vec::new(), None, None);
         Self {
             executor,
             case,
@@ -68,6 +71,7 @@ impl<'a> Environment<'a> {
             spent,
             statementwise,
             answers,
+            with_rows,
         }
     }
 
@@ -138,6 +142,28 @@ impl<'a> Environment<'a> {
         self.run_program(variant, self.program, asked)
     }
 
+    /// The run of the case with all rows, and what it leaves. It runs once, and counts for each oracle that asks.
+    ///
+    /// # Errors
+    /// [`SkipReason::BudgetUsedUp`].
+    pub(super) fn with_rows(&mut self) -> Result<Rc<Observation>, SkipReason> {
+        let run = match self.with_rows.take() {
+            None => Rc::new(self.run(self.case, variants::ASKED)?),
+            Some(run) => {
+                self.spent.runs += 1;
+                self.spent.vm_steps += run.trace.vm_steps();
+                run
+            }
+        };
+        self.with_rows = Some(Rc::clone(&run));
+        Ok(run)
+    }
+
+    /// Whether all that the oracle has asked for so far has cost less than two cases may cost.
+    pub(super) fn is_cheap_so_far(&self) -> bool {
+        self.spent.vm_steps < self.budget.vm_steps.saturating_mul(2)
+    }
+
     /// Runs the case again and then `statements` on the same connection, one after the other; returns what each of them
     /// did, with its rows.
     ///
@@ -145,11 +171,21 @@ impl<'a> Environment<'a> {
     /// If the case or a statement was cut short, the case behaved differently the second time, or the budget of the
     /// oracle is used up.
     pub fn after(&mut self, statements: &[String]) -> Result<Vec<StatementTrace>, SkipReason> {
+        let before = self.observation.trace.statements.len();
+        let observation = self.then(statements, Asked::default())?;
+        Ok(observation.trace.statements.into_iter().skip(before).collect())
+    }
+
+    /// The same, but returns all of the run.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn then(&mut self, statements: &[String], asked: Asked) -> Result<Observation, SkipReason> {
         if self.observation.ended_early() {
             return Err(SkipReason::CheckCutShort);
         }
         let then = Then { program: self.program, statements };
-        let observation = self.run_program(self.case, &then, Asked::default())?;
+        let observation = self.run_program(self.case, &then, asked)?;
         let before = &self.observation.trace.statements;
         if observation.ended_early() {
             return Err(SkipReason::CheckCutShort);
@@ -157,7 +193,7 @@ impl<'a> Environment<'a> {
         if !observation.trace.statements.starts_with(before) {
             return Err(SkipReason::NotReproduced);
         }
-        Ok(observation.trace.statements.into_iter().skip(before.len()).collect())
+        Ok(observation)
     }
 
     /// What the oracle `name`, which judges single statements, says of the case.

@@ -27,6 +27,7 @@ mod files;
 mod format;
 pub(crate) mod integrity;
 mod memory;
+mod variants;
 mod verdict;
 
 pub use environment::{Environment, Spent};
@@ -193,6 +194,11 @@ oracles! {
     constant => answers::CONSTANT, answers;
     bound => answers::BOUND, answers;
     json => answers::JSON, answers;
+    journal => variants::JOURNAL, answers;
+    cache => variants::CACHE, answers;
+    encoding => variants::ENCODING, answers;
+    script_plans => variants::SCRIPT_PLANS, answers;
+    copies => variants::Copies, answers;
 }
 
 /// The judgement of an oracle on a run.

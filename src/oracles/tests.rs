@@ -35,10 +35,18 @@ fn failed(case: &TestCase, plant: Plant) -> Vec<String> {
     failed.collect()
 }
 
+/// True for the oracles in [`answers`] and [`variants`].
+fn is_of_answers(name: &str) -> bool {
+    ORACLES.iter().any(|entry| entry.name == name && entry.on_request && name != "determinism")
+}
+
 #[test]
 fn without_a_plant_all_pass() {
     for (name, verdict) in verdicts(&TestCase::from_sql(WRITING), None) {
-        assert_eq!(verdict, Verdict::Pass, "{name}");
+        // The oracles of answers have scripts and plants of their own, and nothing to say of some statements.
+        let is_pass =
+            verdict == Verdict::Pass || (is_of_answers(name) && matches!(verdict, Verdict::Skip(_)));
+        assert!(is_pass, "{name}: {verdict:?}");
     }
 }
 
@@ -63,7 +71,7 @@ fn each_planted_bug_turns_its_oracle_red() {
         assert!(failed.iter().any(|name| name == oracle), "{plant:?}: {oracle} in {failed:?}");
         red.push(oracle);
     }
-    for entry in ORACLES {
+    for entry in ORACLES.iter().filter(|entry| !is_of_answers(entry.name)) {
         assert!(red.contains(&entry.name), "no planted bug turns `{}` red", entry.name);
     }
 }

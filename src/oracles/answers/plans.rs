@@ -45,13 +45,14 @@ const BITS: [(u32, &str); 25] = [
 const NEW_BITS: [(u32, &str); 4] =
     [(0x800_0000, "one-pass"), (0x1000_0000, "order-by-subquery"), (0x2000_0000, "star-query"), (0x4000_0000, "exists-to-join")];
 /// All but the inverse of window functions (0x2) and the reuse of registers (0x40_0000).
-const ALL: u32 = !0x40_0002;
+pub(crate) const ALL: u32 = !0x40_0002;
 /// Single bits that are tried if all together make no difference.
 const SINGLE_BITS: usize = 3;
 
 pub(crate) const PLANS: Statementwise = Statementwise { name: "plans", check: Check::Queries(check) };
 
-fn bits() -> impl Iterator<Item = (u32, &'static str)> {
+/// The optimizations that are switched off one at a time: bit and name.
+pub(crate) fn bits() -> impl Iterator<Item = (u32, &'static str)> {
     BITS.into_iter().chain(NEW_BITS)
 }
 

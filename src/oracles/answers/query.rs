@@ -12,11 +12,11 @@ const UNSTEADY: [&str; 16] = [
     "current_time", "current_timestamp", "date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff",
 ];
 /// Aggregates whose result depends on the order of their rows.
-const ORDERED_AGGREGATES: [&str; 6] = [
+pub(crate) const ORDERED_AGGREGATES: [&str; 6] = [
     "group_concat", "string_agg", "json_group_array", "json_group_object", "jsonb_group_array", "jsonb_group_object",
 ];
 /// Window functions whose result depends on the order of rows that tie.
-const ORDERED_WINDOWS: [&str; 7] =
+pub(crate) const ORDERED_WINDOWS: [&str; 7] =
     ["row_number", "ntile", "lag", "lead", "first_value", "last_value", "nth_value"];
 /// Aggregates.
 const AGGREGATES: [&str; 13] = [
@@ -356,7 +356,7 @@ fn is_aggregate_call(node: &Node) -> bool {
 }
 
 /// True if a core that aggregates has a column outside aggregates that it does not group by.
-fn has_bare_column(tree: &Node) -> bool {
+pub(crate) fn has_bare_column(tree: &Node) -> bool {
     let mut found = false;
     tree.visit(&mut |core| {
         if core.kind != Kind::Core {
