@@ -1,8 +1,10 @@
 /*
 ** Bugs that only one build each can find, for `.ci/run`: `planted('overflow')` adds to the largest int,
-** `planted('guard')` writes behind an allocation, `planted('uninitialised')` decides by a byte that was never written.
+** `planted('guard')` writes behind an allocation, `planted('uninitialised')` decides by a byte that was never written, and
+** `planted('limit')` aborts if printf makes as long a text as it is told to.
 */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sqlite3.h"
@@ -15,6 +17,12 @@ static void planted(sqlite3_context *context, int count, sqlite3_value **values)
   if (which == 0) return;
   if (strcmp(which, "overflow") == 0) {
     sqlite3_result_int(context, number + sqlite3_value_bytes(values[0]));
+    return;
+  }
+  if (strcmp(which, "limit") == 0) {
+    char *text = sqlite3_mprintf("%.*c", 2000000, 'x');
+    if (text != 0 && strlen(text) == 2000000) abort();
+    sqlite3_free(text);
     return;
   }
   block = sqlite3_malloc(17);

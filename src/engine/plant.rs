@@ -80,13 +80,23 @@ pub enum FunctionPlant {
     InternalError,
     /// Reads a byte past an allocation, which only a sanitizer notices.
     HeapOverread,
+    /// Writes a byte past a page of the cache.
+    PageOverwrite,
+    /// Reads a byte past what SQLite may read behind a page, which only a sanitizer notices.
+    PageOverread,
+    /// Reads from a page that was given back, which only a sanitizer notices.
+    FreedPage,
+    /// Returns, and decides by, a byte of a page that was never written.
+    FreshPage,
+    /// Returns, and decides by, a byte of an allocation that was never written.
+    FreshMemory,
     /// Does what its argument says: `planted('leak')`, or `panic`, which is not a bug in SQLite. For cases with more
     /// than one bug.
     ByName,
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 16] = [
+pub const PLANTS: [(&str, Plant); 21] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -100,6 +110,11 @@ pub const PLANTS: [(&str, Plant); 16] = [
     ("nondeterminism", Plant::Function(FunctionPlant::Nondeterminism)),
     ("internal-error", Plant::Function(FunctionPlant::InternalError)),
     ("heap-overread", Plant::Function(FunctionPlant::HeapOverread)),
+    ("page-overwrite", Plant::Function(FunctionPlant::PageOverwrite)),
+    ("page-overread", Plant::Function(FunctionPlant::PageOverread)),
+    ("freed-page", Plant::Function(FunctionPlant::FreedPage)),
+    ("fresh-page", Plant::Function(FunctionPlant::FreshPage)),
+    ("fresh-memory", Plant::Function(FunctionPlant::FreshMemory)),
     ("by-name", Plant::Function(FunctionPlant::ByName)),
     ("unfinished-statement", Plant::UnfinishedStatement),
     ("wrong-rows", Plant::WrongRows),

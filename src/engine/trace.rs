@@ -281,6 +281,8 @@ pub struct Observation {
     pub close: Option<Code>,
     /// Bytes that SQLite still holds after everything was closed, and in how many allocations.
     pub leaked: (i64, i64),
+    /// The function in which it was noticed that something was written past a page.
+    pub page_overrun: Option<String>,
     /// VFS files that are still open.
     pub open_files: usize,
     /// The peak number of bytes that SQLite held, and the largest single request.

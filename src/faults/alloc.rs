@@ -23,6 +23,7 @@ use std::sync::OnceLock;
 
 use rusqlite::ffi;
 
+use super::fresh;
 use crate::stack::{self, Stack};
 
 /// What this thread has allocated through SQLite.
@@ -194,7 +195,9 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
         block::set_size(block, bytes);
         count(1, block::size(block) as i64, bytes as u64);
         note(0, block.addr());
-        block.byte_add(block::HEADER_BYTES)
+        let pointer = block.byte_add(block::HEADER_BYTES);
+        fresh::fill(pointer.cast(), bytes);
+        pointer
     }
 }
 
@@ -216,16 +219,20 @@ unsafe extern "C" fn reallocate(pointer: *mut c_void, bytes: c_int) -> *mut c_vo
     // SAFETY: as in `free`; on failure the old block stays as it was.
     unsafe {
         let old = pointer.byte_sub(block::HEADER_BYTES);
-        let old_bytes = block::size(old) as i64;
+        let old_bytes = block::size(old);
         let block = libc::realloc(old, bytes + block::HEADER_BYTES);
         if block.is_null() {
             count_refusal();
             return block;
         }
         block::set_size(block, bytes);
-        count(0, block::size(block) as i64 - old_bytes, bytes as u64);
+        count(0, block::size(block) as i64 - old_bytes as i64, bytes as u64);
         note(old.addr(), block.addr());
-        block.byte_add(block::HEADER_BYTES)
+        let pointer = block.byte_add(block::HEADER_BYTES);
+        if bytes > old_bytes {
+            fresh::fill(pointer.byte_add(old_bytes).cast(), bytes - old_bytes);
+        }
+        pointer
     }
 }
 

@@ -164,6 +164,15 @@ impl<'a> Environment<'a> {
         self.spent.vm_steps < self.budget.vm_steps.saturating_mul(2)
     }
 
+    /// Runs the case again, with other bytes in memory that SQLite has not written yet.
+    ///
+    /// # Errors
+    /// [`SkipReason::BudgetUsedUp`].
+    pub fn run_with_other_fresh_memory(&mut self) -> Result<Observation, SkipReason> {
+        let (case, program) = (self.case, self.program);
+        self.spend(|executor, budget| executor.run_with_other_fresh_memory(case, program, budget))
+    }
+
     /// Runs the case again and then `statements` on the same connection, one after the other; returns what each of them
     /// did, with its rows.
     ///
@@ -256,12 +265,19 @@ impl<'a> Environment<'a> {
         program: &dyn Program,
         asked: Asked,
     ) -> Result<Observation, SkipReason> {
+        self.spend(|executor, budget| executor.run_asking(case, program, budget, asked))
+    }
+
+    fn spend(
+        &mut self,
+        run: impl FnOnce(&mut Executor, &Budget) -> Observation,
+    ) -> Result<Observation, SkipReason> {
         let steps_max = self.budget.vm_steps.saturating_mul(STEPS_MAX_BUDGETS);
         if self.spent.runs >= RUNS_MAX || self.spent.vm_steps >= steps_max {
             self.spent.refused += 1;
             return Err(SkipReason::BudgetUsedUp);
         }
-        let observation = self.executor.run_asking(case, program, self.budget, asked);
+        let observation = run(self.executor, self.budget);
         self.spent.runs += 1;
         self.spent.vm_steps += observation.trace.vm_steps();
         Ok(observation)

@@ -27,6 +27,7 @@ mod files;
 mod format;
 pub(crate) mod integrity;
 mod memory;
+mod uninitialized;
 mod variants;
 mod verdict;
 
@@ -181,6 +182,7 @@ oracles! {
     integrity => integrity::Integrity;
     format => format::Format;
     determinism => determinism::Determinism, on_request;
+    uninitialized => uninitialized::Uninitialized, on_request;
     plans => answers::PLANS, answers;
     norec => answers::NOREC, answers;
     materialized => answers::MATERIALIZED, answers;

@@ -64,6 +64,9 @@ fn each_planted_bug_turns_its_oracle_red() {
         (&calling, Plant::Function(FunctionPlant::InternalError), "code"),
         (&calling, Plant::UnfinishedStatement, "close"),
         (&calling, Plant::Function(FunctionPlant::Nondeterminism), "determinism"),
+        (&calling, Plant::Function(FunctionPlant::PageOverwrite), "memory"),
+        (&calling, Plant::Function(FunctionPlant::FreshPage), "uninitialized"),
+        (&calling, Plant::Function(FunctionPlant::FreshMemory), "uninitialized"),
     ];
     let mut red: Vec<&str> = Vec::new();
     for (case, plant, oracle) in cases {

@@ -90,10 +90,15 @@ impl Seen {
                 Some(code) => (Expectation::NoCode(code, self.statement_with(code, detail, handed)), None),
                 None => (Expectation::Ends, Some("the result code has no name here")),
             },
+            Some("memory") if kind == "page-overrun" => {
+                (Expectation::Ends, Some("the bytes behind a page are not looked at"))
+            }
             Some("memory") => (Expectation::NoLeak, None),
             Some("close") => (Expectation::Closes, None),
             Some("files") => (Expectation::Ends, Some("whether a file stays open is not looked at")),
-            Some("determinism") => (Expectation::Ends, Some("one run is not compared with another")),
+            Some("determinism" | "uninitialized") => {
+                (Expectation::Ends, Some("one run is not compared with another"))
+            }
             _ => (Expectation::Ends, None),
         }
     }
@@ -139,10 +144,12 @@ fn title(signature: &str) -> String {
             format!("A well-formed database is corrupted: {}{place}", words(kind))
         }
         ("code", kind) => format!("{kind}{place}, which should not be possible"),
+        ("memory", "page-overrun") => format!("Something is written past a page{place}"),
         ("memory", _) => "Memory is not freed when the connection is closed".to_owned(),
         ("files", _) => "A file stays open when the connection is closed".to_owned(),
         ("close", kind) => format!("The connection cannot be closed: {kind}"),
         ("determinism", _) => "Two runs of the same case differ".to_owned(),
+        ("uninitialized", _) => "What a case shows depends on memory that was never written".to_owned(),
         _ => signature.to_owned(),
     }
 }

@@ -13,8 +13,8 @@ use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
 use crate::engine::transcript::Transcript;
 use crate::engine::{Asked, Code, Engine, FileDigest, Limit, Observation, StatementObserver, Value};
-use crate::faults::alloc;
 use crate::faults::vfs::{Machine, Vfs};
+use crate::faults::{alloc, fresh};
 use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::sql::{self, VirtualTable};
 use crate::stack;
@@ -22,6 +22,8 @@ use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
 
 pub(super) const MAIN_PATH: &CStr = c"main.db";
+/// By what the bytes of memory that was never written differ if they are to be others: in half of their bits.
+const OTHER_FRESH: u8 = 0xa5;
 /// What one run may use. Everything is counted; nothing is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
@@ -100,6 +102,8 @@ pub struct Executor {
     pub(super) vfs: Vfs,
     pub(super) plant: Option<Plant>,
     meets_known_bugs: bool,
+    /// What is different about memory that was never written: see [`Executor::run_with_other_fresh_memory`].
+    other_fresh: u8,
     pub(super) on_statement: Option<Box<StatementObserver>>,
     /// The main database of cases that ask for the rich schema.
     rich_image: OnceCell<Vec<u8>>,
@@ -124,6 +128,7 @@ impl Executor {
             vfs: Vfs::register(is_default_vfs),
             plant: None,
             meets_known_bugs: false,
+            other_fresh: 0,
             on_statement: None,
             rich_image: OnceCell::new(),
         }
@@ -168,12 +173,14 @@ impl Executor {
         let lock_byte = case.config.lock_byte();
         let start = health::assess(&case.files, MAIN_DB, lock_byte);
         let memory_before = alloc::counts();
+        process::take_page_overrun();
         process::take_log();
         process::take_heap_peak();
         self.prepare_machine(&case.files, &case.config, budget);
         let mut observation = self.observe(case, program, budget, asked, &start);
         let memory = alloc::counts();
         observation.leaked = (memory.live_bytes - memory_before.live_bytes, memory.live - memory_before.live);
+        observation.page_overrun = process::take_page_overrun();
         observation.log = process::take_log();
         observation.heap_peak = process::take_heap_peak();
         let machine = self.vfs.install(Machine::new(0));
@@ -188,6 +195,19 @@ impl Executor {
             }
         }
         observation.start = Some(start);
+        observation
+    }
+
+    /// Runs as [`Executor::run`] does, but with other bytes in memory that SQLite has not written yet.
+    pub fn run_with_other_fresh_memory(
+        &mut self,
+        case: &TestCase,
+        program: &dyn Program,
+        budget: &Budget,
+    ) -> Observation {
+        self.other_fresh = OTHER_FRESH;
+        let observation = self.run(case, program, budget);
+        self.other_fresh = 0;
         observation
     }
 
@@ -279,6 +299,7 @@ impl Executor {
             let put = machine.disk.put(name.as_str().as_bytes(), content);
             put.expect("the disk holds twice the files");
         }
+        fresh::set_seed(config.get(Setting::RandomSeed) as u8 ^ self.other_fresh);
         process::reset(budget.heap_bytes as i64, config.get(Setting::RandomSeed), config.lock_byte());
         self.vfs.install(machine);
     }

@@ -41,7 +41,7 @@ const fn trial(plant: &'static str, script: &'static str, signature: &'static st
 }
 
 /// One trial per plant; `doctor selftest` fails if a plant has none.
-const TRIALS: [Trial; 16] = [
+const TRIALS: [Trial; 21] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
@@ -55,6 +55,11 @@ const TRIALS: [Trial; 16] = [
     trial("nondeterminism", CALLING, "determinism/trace/second-run"),
     trial("internal-error", CALLING, "code/SQLITE_INTERNAL/SELECT"),
     Trial { needs_sanitizer: true, ..trial("heap-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
+    trial("page-overwrite", CALLING, "memory/page-overrun/sqlite3VdbeExec"),
+    Trial { needs_sanitizer: true, ..trial("page-overread", CALLING, "crash/asan-heap-buffer-overflow/") },
+    Trial { needs_sanitizer: true, ..trial("freed-page", CALLING, "crash/asan-heap-use-after-free/") },
+    trial("fresh-page", CALLING, "uninitialized/trace/other-bytes"),
+    trial("fresh-memory", CALLING, "uninitialized/trace/other-bytes"),
     trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
     Trial {

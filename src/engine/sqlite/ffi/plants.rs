@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::ffi;
 
+use super::page_cache::{self, OVERRUN_BYTES};
 use crate::engine::plant::{FunctionPlant, Plant};
 
 type Function = unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
@@ -40,6 +41,11 @@ fn function(plant: FunctionPlant) -> Function {
         FunctionPlant::Nondeterminism => nondeterminism,
         FunctionPlant::InternalError => internal_error,
         FunctionPlant::HeapOverread => heap_overread,
+        FunctionPlant::PageOverwrite => page_overwrite,
+        FunctionPlant::PageOverread => page_overread,
+        FunctionPlant::FreedPage => freed_page,
+        FunctionPlant::FreshPage => fresh_page,
+        FunctionPlant::FreshMemory => fresh_memory,
         FunctionPlant::ByName => by_name,
     }
 }
@@ -126,5 +132,64 @@ unsafe extern "C" fn heap_overread(_: Context, _: c_int, _: Values) {
             black_box(ptr::read_volatile(block.wrapping_add(100)));
         }
         ffi::sqlite3_free(block.cast());
+    }
+}
+
+const PAGE_BYTES: usize = 512;
+
+/// Calls `with` with a new page of a cache of its own, which is then given back, and `after` with where it was.
+fn on_a_page(with: impl FnOnce(*mut u8), after: impl FnOnce(*mut u8)) {
+    // SAFETY: this uses the cache as SQLite does.
+    unsafe {
+        let cache = page_cache::create(PAGE_BYTES as c_int, 8, 1);
+        let page = page_cache::fetch(cache, 1, 2);
+        if !page.is_null() {
+            let buffer = black_box((*page).pBuf).cast::<u8>();
+            with(buffer);
+            page_cache::unpin(cache, page, 1);
+            after(buffer);
+        }
+        page_cache::destroy(cache);
+    }
+}
+
+unsafe extern "C" fn page_overwrite(_: Context, _: c_int, _: Values) {
+    // SAFETY: the allocation is longer than the page; to write there is the bug nevertheless.
+    on_a_page(|page| unsafe { page.add(PAGE_BYTES).write_volatile(1) }, |_| {});
+}
+
+unsafe extern "C" fn page_overread(_: Context, _: c_int, _: Values) {
+    // SAFETY: none; that is the bug. The byte still belongs to the process.
+    on_a_page(|page| _ = black_box(unsafe { page.add(PAGE_BYTES + OVERRUN_BYTES).read_volatile() }), |_| {});
+}
+
+unsafe extern "C" fn freed_page(_: Context, _: c_int, _: Values) {
+    // SAFETY: none; that is the bug. As above.
+    on_a_page(|_| {}, |page| _ = black_box(unsafe { page.add(7).read_volatile() }));
+}
+
+unsafe extern "C" fn fresh_page(context: Context, _: c_int, _: Values) {
+    // SAFETY: the byte is there; to use it is the bug.
+    on_a_page(|page| unsafe { return_byte(context, page.add(7)) }, |_| {});
+}
+
+unsafe extern "C" fn fresh_memory(context: Context, _: c_int, _: Values) {
+    // SAFETY: as above.
+    unsafe {
+        let block = black_box(ffi::sqlite3_malloc(100)).cast::<u8>();
+        if !block.is_null() {
+            return_byte(context, block.add(7));
+        }
+        ffi::sqlite3_free(block.cast());
+    }
+}
+
+unsafe fn return_byte(context: Context, byte: *mut u8) {
+    // SAFETY: the callers pass the context of the call and a byte that can be read.
+    unsafe {
+        let byte = byte.read_volatile();
+        // Valgrind complains of a decision, not of a result.
+        black_box(if byte == 3 { 4 } else { 5 });
+        ffi::sqlite3_result_int(context, byte.into());
     }
 }

@@ -11,6 +11,7 @@ use super::page_cache;
 use crate::engine::Code;
 use crate::engine::trace::LOG_LINES_MAX;
 use crate::faults::alloc;
+use crate::stack;
 
 /// The first release with `SQLITE_TESTCTRL_PRNG_SEED`, as a version number of SQLite's.
 const FIRST_WITH_PRNG_SEED: c_int = 3_029_000;
@@ -21,12 +22,14 @@ thread_local! {
     static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Initialises SQLite with our allocator and error log. Everything that opens a connection calls this
+/// Initialises SQLite with our allocator, page cache and error log. Everything that opens a connection calls this
 /// first; SQLite accepts these settings only before its first use.
 pub fn initialize() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
-        let methods = alloc::methods();
+        #[cfg(test)]
+        page_cache::tests::remember_sqlites();
+        let (methods, pages) = (alloc::methods(), page_cache::methods());
         // SAFETY: nothing uses SQLite yet; it copies the methods, which are functions of this program.
         let code = unsafe {
             let code = match alloc::is_sqlites_own() {
@@ -36,7 +39,7 @@ pub fn initialize() {
             let logger: unsafe extern "C" fn(*mut c_void, c_int, *const c_char) = log_line;
             code | ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOG, logger, ptr::null_mut::<c_void>())
                 | ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 1 as c_int)
-                | page_cache::install()
+                | ffi::sqlite3_config(ffi::SQLITE_CONFIG_PCACHE2, &raw const pages)
                 | ffi::sqlite3_initialize()
         };
         assert_eq!(code, ffi::SQLITE_OK, "SQLite was used before tandem initialised it");
@@ -89,6 +92,13 @@ pub fn reset_heap_limit() {
         ffi::sqlite3_soft_heap_limit64(0);
         ffi::sqlite3_hard_heap_limit64(0);
     }
+}
+
+/// The function in which something was first noticed to be written past a page since the last call, if there was
+/// something; `-` if it has no name.
+pub fn take_page_overrun() -> Option<String> {
+    let functions = page_cache::take_overrun()?.functions();
+    Some(stack::blame_allocation(functions.iter().map(String::as_str)).unwrap_or_else(|| "-".to_owned()))
 }
 
 /// Sets what a case could have changed for the whole process, or asks for: heap limits off or as given (0 is none), the
