@@ -15,6 +15,9 @@ pub enum BuildKind {
     Ubsan,
     /// SQLITE_DEBUG and SQLITE_MEMDEBUG: SQLite's own guards around allocations and their types.
     Memdebug,
+    /// AddressSanitizer, and SQLite without the limits on memory and printf of `.cargo/config.toml`, which keep cases
+    /// fast and hide what lies beyond them.
+    Unlimited,
     /// Counts lines and branches.
     Coverage,
     /// The release build under valgrind: memory that is read before it is written. Very slow.
@@ -23,11 +26,19 @@ pub enum BuildKind {
 
 impl BuildKind {
     /// The builds in which cases are judged, the default first; coverage is for counting.
-    pub const JUDGING: [Self; 6] =
-        [Self::Release, Self::Asan, Self::Debug, Self::Ubsan, Self::Memdebug, Self::Valgrind];
+    pub const JUDGING: [Self; 7] = [
+        Self::Release,
+        Self::Asan,
+        Self::Debug,
+        Self::Ubsan,
+        Self::Memdebug,
+        Self::Unlimited,
+        Self::Valgrind,
+    ];
 
     /// The builds that can be fuzzed, the default first: valgrind is too slow.
-    pub const FUZZED: [Self; 5] = [Self::Asan, Self::Release, Self::Debug, Self::Ubsan, Self::Memdebug];
+    pub const FUZZED: [Self; 6] =
+        [Self::Asan, Self::Release, Self::Debug, Self::Ubsan, Self::Memdebug, Self::Unlimited];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -37,6 +48,7 @@ impl BuildKind {
             Self::Debug => "debug",
             Self::Ubsan => "ubsan",
             Self::Memdebug => "memdebug",
+            Self::Unlimited => "unlimited",
             Self::Coverage => "coverage",
             Self::Valgrind => "valgrind",
         }
@@ -49,7 +61,7 @@ impl BuildKind {
 
     /// Whether the harness, too, is built with AddressSanitizer, whose runtime Rust then links.
     pub(crate) fn has_address_sanitizer(self) -> bool {
-        matches!(self, Self::Asan | Self::Debug)
+        matches!(self, Self::Asan | Self::Debug | Self::Unlimited)
     }
 
     /// Whether clang links the program, for the runtime of its own sanitizer or counters.
@@ -67,7 +79,7 @@ impl BuildKind {
         match self {
             Self::Release => 1,
             Self::Coverage | Self::Ubsan => 3,
-            Self::Asan => 5,
+            Self::Asan | Self::Unlimited => 5,
             Self::Debug | Self::Memdebug => 20,
             Self::Valgrind => 100,
         }
@@ -96,7 +108,7 @@ impl BuildKind {
         const ASAN: &str = "symbolize=0:detect_leaks=0:detect_odr_violation=0:malloc_context_size=12:quarantine_size_mb=16:\
                             allocator_may_return_null=1:max_allocation_size_mb=1024:hard_rss_limit_mb=4096";
         match self {
-            Self::Asan | Self::Debug => &[("ASAN_OPTIONS", ASAN)],
+            Self::Asan | Self::Debug | Self::Unlimited => &[("ASAN_OPTIONS", ASAN)],
             Self::Ubsan => &[("UBSAN_OPTIONS", "symbolize=0:print_stacktrace=1:halt_on_error=1")],
             _ => &[],
         }

@@ -73,7 +73,9 @@ impl Worker {
         }
         // Whoever reads the counts of the coverage build has already checked for what it needs.
         match configuration.build {
-            BuildKind::Asan | BuildKind::Debug => tools::need_clang(project, None, may_install)?,
+            BuildKind::Asan | BuildKind::Debug | BuildKind::Unlimited => {
+                tools::need_clang(project, None, may_install)?
+            }
             BuildKind::Ubsan => tools::need_clang_runtimes(project, may_install)?,
             BuildKind::Release | BuildKind::Memdebug | BuildKind::Valgrind | BuildKind::Coverage => {}
         }

@@ -65,6 +65,8 @@ pub(crate) struct After<'a> {
     pub toolchain: Option<&'a str>,
     /// Whether missing tools may be installed.
     pub may_install: bool,
+    /// Whether the corpora are also replayed without our limits on SQLite.
+    pub replays_unlimited: bool,
     /// A planted bug.
     pub plant: Option<&'a str>,
     /// Steps to skip.
@@ -96,7 +98,13 @@ impl After<'_> {
         }
         for target in targets::all().iter().map(|target| target.name) {
             self.step(runner, StepArg::Replay, &format!("replay {target}"), |runner, name| {
-                self.replay(runner, name, target)
+                self.replay(runner, name, target, BuildKind::Release)
+            })?;
+        }
+        for target in targets::all().iter().map(|target| target.name).filter(|_| self.replays_unlimited) {
+            let name = format!("replay {target} in {}", BuildKind::Unlimited);
+            self.step(runner, StepArg::Replay, &name, |runner, name| {
+                self.replay(runner, name, target, BuildKind::Unlimited)
             })?;
         }
         runner.step("findings", |runner| self.findings(runner))?;

@@ -57,7 +57,7 @@ pub(crate) struct Args {
     /// Builds to fuzz, each with every target [default: asan]
     #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
     builds: Vec<BuildKind>,
-    /// Builds that rerun new cases of the corpus, and a sample of the rest [default: debug, in nights of
+    /// Builds that rerun new cases of the corpus, and a sample of the rest [default: debug and unlimited, in nights of
     /// an hour or more, and if another SQLite than the bundled one is fuzzed]
     #[arg(long, value_name = "BUILD,...", value_enum, value_delimiter = ',')]
     rerun: Vec<BuildKind>,
@@ -175,6 +175,7 @@ impl Verb for Args {
             jobs: choice.jobs,
             toolchain: self.toolchain.as_deref(),
             may_install: !self.no_install,
+            replays_unlimited: choice.rerun.contains(&BuildKind::Unlimited),
             plant: self.plant.as_deref(),
             without: &self.without,
             notify: self.notify_cmd.as_deref(),

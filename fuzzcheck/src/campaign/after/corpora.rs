@@ -88,17 +88,23 @@ impl After<'_> {
         Ok(())
     }
 
-    pub(super) fn replay(&self, runner: &mut Runner<'_>, name: &str, target: &str) -> Result<Done> {
+    pub(super) fn replay(
+        &self,
+        runner: &mut Runner<'_>,
+        name: &str,
+        target: &str,
+        build: BuildKind,
+    ) -> Result<Done> {
         let database = self.database(target)?;
         if !database.exists() {
             return Ok(Done::Skipped(format!("{} does not exist", database.display())));
         }
-        if let Some(why) = self.why_not(runner, BuildKind::Release) {
+        if let Some(why) = self.why_not(runner, build) {
             return Ok(Done::Skipped(why));
         }
         let folder = runner.state.folder().join("replay");
         let Output { done, json } = self.child(runner, name, 0.4, |_| {
-            let mut words = self.words("run", None);
+            let mut words = self.words("run", (build != BuildKind::Release).then_some(build));
             words.extend([database.into(), format!("--jobs={}", self.jobs).into()]);
             words.extend([format!("--slowest={SLOWEST}").into(), "--save-dir".into(), folder.into()]);
             words.extend(self.plant.iter().flat_map(|plant| ["--plant".into(), OsString::from(plant)]));

@@ -24,7 +24,8 @@ use crate::verbs::shared::target_by_name;
 /// AddressSanitizer alone found 4 signatures and the debug build behind it 9; the release build with both behind it 10 in
 /// 828, for two builds more. The branches that the corpora reached in the end are within 2 %.
 const BUILDS: &[BuildKind] = &[BuildKind::Asan];
-const RERUN: &[BuildKind] = &[BuildKind::Debug];
+/// SQLite without our limits comes once a night.
+const RERUN: &[BuildKind] = &[BuildKind::Debug, BuildKind::Unlimited];
 /// A shorter night of the bundled SQLite, whose corpora have been through all builds, is too short for one build more.
 const RERUN_BUDGET_MIN: Duration = Duration::from_secs(3600);
 /// How the time is shared by default.
