@@ -91,7 +91,30 @@ impl Entry {
 }
 
 /// The oracles that a case can name, by [`Setting::Oracle`] minus one. Cases hold the number, so nothing here moves.
-pub const NUMBERED: [&str; 5] = ["plans", "norec", "materialized", "order", "row"];
+pub const NUMBERED: [&str; 22] = [
+    "plans",
+    "norec",
+    "materialized",
+    "order",
+    "row",
+    "join",
+    "window",
+    "pivot",
+    "tlp",
+    "eet",
+    "constant",
+    "bound",
+    "json",
+    "journal",
+    "cache",
+    "encoding",
+    "script_plans",
+    "copies",
+    "atomicity",
+    "change",
+    "property",
+    "session",
+];
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
