@@ -292,7 +292,6 @@ fn is_true(value: &Value, affinity: Affinity, operator: &str, constant: &Value, 
         (Affinity::Text, Value::Integer(_) | Value::Real(_)) => Value::Text(literal.as_bytes().to_vec()),
         _ => constant.clone(),
     };
-    // A text that looks like a number is not one in a column of numbers, but a value of a column without affinity.
     if *value == Value::Null {
         return operator == "IS NOT";
     }

@@ -69,7 +69,7 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("join", plant("FULL JOIN u", Always, MissingRow), "join/contains/SELECT"),
         ("window", plant("SELECT sum(b) OVER", Always, OtherValue), "window/sum/SELECT"),
         ("window", plant("SELECT group_concat(c) OVER", Always, OtherValue), "window/group_concat/SELECT"),
-        ("window", plant("SELECT a, sum(b) OVER", Always, OtherValue), "window/column/SELECT"),
+        ("window", plant("SELECT a, sum(b) OVER", Always, MissingRow), "window/column/SELECT"),
         ("pivot", plant("WHERE t.\"", Always, MissingRow), "pivot/number/SELECT"),
         ("pivot", plant("WHERE u.\"", Always, MissingRow), "pivot/none/SELECT"),
         ("tlp", plant("a, b FROM t WHERE NOT (", Always, MissingRow), "tlp/rows/SELECT"),
@@ -89,12 +89,14 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
 #[test]
 fn wrong_answers_turn_the_checks_red() {
     let plants = plants();
+    let mut wrong = Vec::new();
     for (name, plant, signature) in &plants {
         match verdict(name, SCRIPT, Some(*plant)) {
-            Verdict::Fail(finding) => assert_eq!(finding.signature.as_str(), *signature, "{finding}"),
-            other => panic!("{name}: {plant:?}: {other:?}"),
+            Verdict::Fail(finding) if finding.signature.as_str() == *signature => {}
+            other => wrong.push(format!("{name}: {plant:?}: {other:?}")),
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     for entry in ORACLES.iter().filter(|entry| entry.oracle.of_statements().is_some()) {
         let count = plants.iter().filter(|(name, ..)| *name == entry.name).count();
         assert!(count >= 2, "{count} planted bugs for `{}`", entry.name);

@@ -107,7 +107,7 @@ impl Frame {
     }
 
     /// True if it contains the same rows in whatever order rows come that tie, and is computed here.
-    pub(super) fn is_determined(&self, places: &[Place<'_>], is_total: bool, _is_descending: bool) -> bool {
+    pub(super) fn is_determined(&self, places: &[Place<'_>], is_total: bool) -> bool {
         let is_offset = [self.start, self.end].iter().any(|bound| matches!(bound, Bound::At(_)));
         let is_whole = self.start == Bound::Unbounded && self.end == Bound::Unbounded;
         match self.unit {

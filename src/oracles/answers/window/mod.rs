@@ -162,7 +162,7 @@ impl Call {
             return Said::Nothing("ranks that are no numbers");
         };
         let is_total = frame::is_total(&places);
-        if !self.frame.is_determined(&places, is_total, self.is_descending) {
+        if !self.frame.is_determined(&places, is_total) {
             return Said::Nothing("the order of rows decides");
         }
         let sums_exactly = !self.aggregate.is_sum() || adds_up_exactly(db);
