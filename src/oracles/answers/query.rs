@@ -271,10 +271,9 @@ fn views(facts: &Facts, db: &mut Session<'_, '_>) -> Option<Vec<Node>> {
             }
         };
         let text = schemas.iter().find_map(of);
-        match text {
-            Some(text) => trees.push(tree::parse(&text)?),
-            // A common table expression is named in the same way, and is part of the query.
-            None => {}
+        // A common table expression is named in the same way, and is part of the query.
+        if let Some(text) = text {
+            trees.push(tree::parse(&text)?);
         }
     }
     Some(trees)

@@ -129,13 +129,13 @@ impl Aggregate {
             return Expected::Exactly(if self == Self::Total { Value::Real(0.0) } else { Value::Null });
         }
         let sum = exact(values);
-        let is_small = all < 9.0e15;
+        let is_plain = all < 9.0e15 && partition.iter().all(is_integer);
         if self == Self::Sum && partition.iter().all(is_integer) && all < 9.0e18 {
             let sum: i64 =
                 values.iter().map(|value| if let Value::Integer(n) = value { *n } else { 0 }).sum();
             return Expected::Exactly(Value::Integer(sum));
         }
-        if !sums_exactly && !(is_small && partition.iter().all(is_integer)) {
+        if !sums_exactly && !is_plain {
             return Expected::Anything;
         }
         let error = sum.abs() * ERROR_OF_RESULT + all * ERROR_OF_PARTITION;
