@@ -238,7 +238,9 @@ impl<'a> Environment<'a> {
         if self.program.script(self.case).is_some() {
             return Some("a target without a script");
         }
-        if let Some(SkipReason::Tainted(taint)) = excuse::by_taint(Symptom::Answer, self.case, self.observation) {
+        if let Some(SkipReason::Tainted(taint)) =
+            excuse::by_taint(Symptom::Answer, self.case, self.observation)
+        {
             return Some(taint);
         }
         if !self.are_others_healthy_at_start() {

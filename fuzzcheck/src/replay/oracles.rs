@@ -37,7 +37,9 @@ impl Oracles {
 
     /// Whether an oracle judges a case of a target.
     pub fn judges(&self, entry: &Entry, target: &Target, case: &TestCase) -> bool {
-        self.0.iter().any(|name| name == ALL || name == USUAL && target.asks(case, entry) || name == entry.name)
+        self.0
+            .iter()
+            .any(|name| name == ALL || name == USUAL && target.asks(case, entry) || name == entry.name)
     }
 
     /// The argument that selects them; none for the usual ones.

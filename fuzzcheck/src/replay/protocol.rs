@@ -275,7 +275,8 @@ impl Counts {
     /// Counts a case that no oracle could judge because its worker ended.
     pub fn count_ended(&mut self, options: &Options, job: &Job) {
         let case = TestCase::decode(&job.body);
-        for oracle in tandem::oracles::all().iter().filter(|entry| options.oracles.judges(entry, job.target, &case))
+        for oracle in
+            tandem::oracles::all().iter().filter(|entry| options.oracles.judges(entry, job.target, &case))
         {
             let counts = self.oracles.entry(oracle.name.to_owned()).or_default();
             *counts.not_judged.entry(WORKER_ENDED.to_owned()).or_default() += 1;

@@ -35,7 +35,9 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         Err(said) => said,
         Ok(()) => {
             let differs = db.facts(&text, db.optimizations_off()).is_ok_and(|facts| {
-                let indexes = |facts: &[(String, [i64; 3])]| facts.iter().filter(|(opcode, _)| opcode.starts_with("Seek")).count();
+                let indexes = |facts: &[(String, [i64; 3])]| {
+                    facts.iter().filter(|(opcode, _)| opcode.starts_with("Seek")).count()
+                };
                 indexes(&facts.program) != indexes(&query.facts.program)
             });
             Said::Agrees { is_telling: differs && !rows.is_empty() }
@@ -57,7 +59,9 @@ fn shadowed(query: &Query<'_>) -> Option<String> {
     for name in &names {
         let mut of_name = query.facts.tables.iter().filter(|(_, table)| table.eq_ignore_ascii_case(name));
         let (schema, table) = of_name.next()?;
-        if of_name.next().is_some() || query.facts.through.iter().any(|through| through.eq_ignore_ascii_case(name)) {
+        if of_name.next().is_some()
+            || query.facts.through.iter().any(|through| through.eq_ignore_ascii_case(name))
+        {
             return None;
         }
         let (schema, table) = (sql::quoted(schema, '"'), sql::quoted(table, '"'));

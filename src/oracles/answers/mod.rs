@@ -135,7 +135,9 @@ impl Ledger {
     pub(super) fn verdict(&self) -> Verdict {
         match (&self.finding, self.checks) {
             (Some(finding), _) => Verdict::Fail(finding.clone()),
-            (None, 0) => Verdict::Skip(SkipReason::Excused(self.nothing.unwrap_or("no statement of its kind"))),
+            (None, 0) => {
+                Verdict::Skip(SkipReason::Excused(self.nothing.unwrap_or("no statement of its kind")))
+            }
             (None, _) => Verdict::Pass,
         }
     }
@@ -143,8 +145,11 @@ impl Ledger {
 
 /// Runs the case with all these checks; a ledger for each.
 pub(super) fn judge(checks: &[&Statementwise], ask: &mut Environment<'_>) -> Vec<Ledger> {
-    let ledgers =
-        checks.iter().map(|check| Ledger { name: check.name, ticks_left: TICKS_PER_CHECK, ..Ledger::default() });
+    let ledgers = checks.iter().map(|check| Ledger {
+        name: check.name,
+        ticks_left: TICKS_PER_CHECK,
+        ..Ledger::default()
+    });
     let mut ledgers: Vec<Ledger> = ledgers.collect();
     if let Some(reason) = ask.why_no_answers() {
         ledgers.iter_mut().for_each(|ledger| ledger.nothing = Some(reason));
@@ -265,7 +270,8 @@ impl Probing<'_> {
             return;
         }
         for text in texts {
-            let (query, _) = self.session(execution, TICKS_PER_CHECK, |db| Query::new(&text, rows.clone(), db));
+            let (query, _) =
+                self.session(execution, TICKS_PER_CHECK, |db| Query::new(&text, rows.clone(), db));
             for (index, check) in self.checks.iter().enumerate() {
                 if let Check::Queries(check) = check.check {
                     let ticks = self.ledgers.borrow()[index].ticks_left;

@@ -33,12 +33,18 @@ impl Filtered {
         let core = query.core()?;
         let print = |kind| core.child(kind).filter(|node| !node.is_absent()).map(Node::print);
         let columns = core.child(Kind::Columns)?;
-        let is_plain = ![Kind::Group, Kind::Having, Kind::Distinct, Kind::Windows].iter().any(|&kind| has(core_only(core, kind), kind))
+        let is_plain = ![Kind::Group, Kind::Having, Kind::Distinct, Kind::Windows]
+            .iter()
+            .any(|&kind| has(core_only(core, kind), kind))
             && !aggregates(columns)
             && !has(columns, Kind::Over);
         let is_whole = is_plain && query.tree.child(Kind::Limit).is_none_or(Node::is_absent);
         Some(Self {
-            with: query.tree.child(Kind::With).filter(|with| !with.is_absent()).map_or(String::new(), Node::print),
+            with: query
+                .tree
+                .child(Kind::With)
+                .filter(|with| !with.is_absent())
+                .map_or(String::new(), Node::print),
             columns: if is_plain { columns.print() } else { "1".to_owned() },
             from: print(Kind::From)?,
             predicate: core.child(Kind::Where).and_then(|filter| filter.child(Kind::Expr)).map(Node::print),
@@ -72,7 +78,8 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         Err(none) => return Said::Nothing(query::why(none)),
     };
     let is_true = |row: &Row| row.first() == Some(&Value::Integer(1));
-    let chosen: Vec<Row> = unfiltered.iter().filter(|row| is_true(row)).map(|row| row[1..].to_vec()).collect();
+    let chosen: Vec<Row> =
+        unfiltered.iter().filter(|row| is_true(row)).map(|row| row[1..].to_vec()).collect();
     let is_telling = !chosen.is_empty() && chosen.len() < unfiltered.len();
     let how = "the predicate as a column chooses other rows";
     if parts.is_whole
@@ -87,7 +94,9 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         Ok(rows) => match difference(&rows, &chosen) {
             None => Said::Agrees { is_telling },
             Some(difference) if query.has_representatives() => match db.rows(&filtered) {
-                Ok(again) if super::rows::difference(&again, &rows).is_none() && rows.len() != chosen.len() => {
+                Ok(again)
+                    if super::rows::difference(&again, &rows).is_none() && rows.len() != chosen.len() =>
+                {
                     Said::Differs("rows".to_owned(), format!("{how}: {difference}"))
                 }
                 _ => Said::Nothing("which of several equal values represents them"),

@@ -42,8 +42,12 @@ const BITS: [(u32, &str); 25] = [
     (0x400_0000, "null-unused"),
 ];
 /// Newer ones.
-const NEW_BITS: [(u32, &str); 4] =
-    [(0x800_0000, "one-pass"), (0x1000_0000, "order-by-subquery"), (0x2000_0000, "star-query"), (0x4000_0000, "exists-to-join")];
+const NEW_BITS: [(u32, &str); 4] = [
+    (0x800_0000, "one-pass"),
+    (0x1000_0000, "order-by-subquery"),
+    (0x2000_0000, "star-query"),
+    (0x4000_0000, "exists-to-join"),
+];
 /// All but the inverse of window functions (0x2) and the reuse of registers (0x40_0000).
 pub(crate) const ALL: u32 = !0x40_0002;
 /// Single bits that are tried if all together make no difference.
@@ -64,7 +68,8 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         return Said::Nothing("virtual tables");
     }
     let mut is_telling = false;
-    let seed = query.text.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    let seed =
+        query.text.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     let some = (0..SINGLE_BITS).filter_map(|i| bits().nth((seed / (1 + 29 * i)) % 29)).map(|(bit, _)| bit);
     for off in std::iter::once(ALL).chain(some) {
         let off = off | db.optimizations_off();
@@ -74,13 +79,16 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
                 let kind = |db: &mut Session<'_, '_>| guilty_bit(query, off, db);
                 if difference(&query.rows, &rows).is_some() {
                     let kind = kind(db);
-                    if let Err(said) = query.must_be(&rows, db, kind, &format!("without optimizations {off:#x}")) {
+                    if let Err(said) =
+                        query.must_be(&rows, db, kind, &format!("without optimizations {off:#x}"))
+                    {
                         return said;
                     }
                 }
             }
         }
-        is_telling |= !query.rows.is_empty() && db.facts(query.text, off).is_ok_and(|facts| facts.program != query.facts.program);
+        is_telling |= !query.rows.is_empty()
+            && db.facts(query.text, off).is_ok_and(|facts| facts.program != query.facts.program);
     }
     Said::Agrees { is_telling }
 }
@@ -91,5 +99,8 @@ fn guilty_bit(query: &Query<'_>, off: u32, db: &mut Session<'_, '_>) -> &'static
     let mut is_guilty = |bit: u32| {
         db.rows_without(query.text, own | bit).is_ok_and(|rows| difference(&query.rows, &rows).is_some())
     };
-    bits().filter(|(bit, _)| off & bit != 0).find(|(bit, _)| is_guilty(*bit)).map_or("several", |(_, name)| name)
+    bits()
+        .filter(|(bit, _)| off & bit != 0)
+        .find(|(bit, _)| is_guilty(*bit))
+        .map_or("several", |(_, name)| name)
 }

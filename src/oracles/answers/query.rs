@@ -8,20 +8,50 @@ use crate::sql::tree::{self, Kind, Node};
 
 /// Functions whose result is another each time, or depends on more than their arguments and rows.
 const UNSTEADY: [&str; 16] = [
-    "random", "randomblob", "changes", "total_changes", "last_insert_rowid", "sqlite_offset", "current_date",
-    "current_time", "current_timestamp", "date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff",
+    "random",
+    "randomblob",
+    "changes",
+    "total_changes",
+    "last_insert_rowid",
+    "sqlite_offset",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "date",
+    "time",
+    "datetime",
+    "julianday",
+    "unixepoch",
+    "strftime",
+    "timediff",
 ];
 /// Aggregates whose result depends on the order of their rows.
 pub(crate) const ORDERED_AGGREGATES: [&str; 6] = [
-    "group_concat", "string_agg", "json_group_array", "json_group_object", "jsonb_group_array", "jsonb_group_object",
+    "group_concat",
+    "string_agg",
+    "json_group_array",
+    "json_group_object",
+    "jsonb_group_array",
+    "jsonb_group_object",
 ];
 /// Window functions whose result depends on the order of rows that tie.
 pub(crate) const ORDERED_WINDOWS: [&str; 7] =
     ["row_number", "ntile", "lag", "lead", "first_value", "last_value", "nth_value"];
 /// Aggregates.
 const AGGREGATES: [&str; 13] = [
-    "count", "sum", "total", "avg", "min", "max", "median", "percentile", "percentile_cont", "percentile_disc",
-    "geopoly_group_bbox", "decimal_sum", "string_agg",
+    "count",
+    "sum",
+    "total",
+    "avg",
+    "min",
+    "max",
+    "median",
+    "percentile",
+    "percentile_cont",
+    "percentile_disc",
+    "geopoly_group_bbox",
+    "decimal_sum",
+    "string_agg",
 ];
 /// Tables whose content depends on how SQLite does its work.
 const UNSTEADY_TABLES: [&str; 6] =
@@ -127,10 +157,15 @@ impl<'q> Query<'q> {
     pub fn has_representatives(&self) -> bool {
         let unites = |tree: &Node| {
             let mut found = false;
-            tree.visit(&mut |node| found |= node.kind == Kind::CompoundOperator && node.print().trim() != "UNION ALL");
+            tree.visit(&mut |node| {
+                found |= node.kind == Kind::CompoundOperator && node.print().trim() != "UNION ALL"
+            });
             found
         };
-        self.has(Kind::Distinct) || self.has(Kind::Group) || self.trees.iter().any(unites) || self.calls(&["min", "max"])
+        self.has(Kind::Distinct)
+            || self.has(Kind::Group)
+            || self.trees.iter().any(unites)
+            || self.calls(&["min", "max"])
     }
 
     /// True if it calls any of these functions, in views, too.
@@ -264,7 +299,8 @@ fn views(facts: &Facts, db: &mut Session<'_, '_>) -> Option<Vec<Node>> {
         let quoted = name.replace('\'', "''");
         let of = |schema: &&str| {
             let schema = sql::quoted(schema, '"');
-            let found = db.rows(&format!("SELECT sql FROM {schema}.sqlite_master WHERE name='{quoted}'")).ok()?;
+            let found =
+                db.rows(&format!("SELECT sql FROM {schema}.sqlite_master WHERE name='{quoted}'")).ok()?;
             match found.into_iter().flatten().next() {
                 Some(Value::Text(text)) => Some(text),
                 _ => None,
@@ -290,7 +326,9 @@ fn open(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Option<Open>
     }
     let has_rows_frame = |tree: &Node| {
         let mut found = false;
-        tree.visit(&mut |node| found |= node.kind == Kind::Frame && node.print().to_ascii_uppercase().contains("ROWS"));
+        tree.visit(&mut |node| {
+            found |= node.kind == Kind::Frame && node.print().to_ascii_uppercase().contains("ROWS")
+        });
         found
     };
     if calls(&ORDERED_AGGREGATES) || calls(&ORDERED_WINDOWS) || trees.iter().any(has_rows_frame) {

@@ -30,7 +30,8 @@ fn order(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     let Some(keys) = keys(query, terms) else {
         return Said::Nothing("sorted by what it does not return");
     };
-    let rank = keys.iter().map(|(column, direction)| format!("{column}{direction}")).collect::<Vec<_>>().join(", ");
+    let rank =
+        keys.iter().map(|(column, direction)| format!("{column}{direction}")).collect::<Vec<_>>().join(", ");
     let sorted = format!("SELECT * FROM (SELECT * FROM ({}) LIMIT -1) ORDER BY {rank}", query.text);
     let rows = match db.rows_without(&sorted, WITHOUT_ANY) {
         Ok(rows) => rows,
@@ -48,7 +49,10 @@ fn order(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         return Said::Nothing("the query answers differently within another");
     }
     let shown = |rows: &[Row]| rows.iter().take(8).map(super::rows::shown).collect::<Vec<_>>().join(" / ");
-    Said::Differs("keys".to_owned(), format!("rows come as {}, sorted they are {}", shown(&own), shown(&sorted)))
+    Said::Differs(
+        "keys".to_owned(),
+        format!("rows come as {}, sorted they are {}", shown(&own), shown(&sorted)),
+    )
 }
 
 /// For each term of an `ORDER BY` its column, from 1, and its direction; `None` if a term is not a column of the result.
@@ -68,7 +72,8 @@ fn keys(query: &Query<'_>, terms: &Node) -> Option<Vec<(usize, String)>> {
         let is_same = |column: &Node| {
             let name = column.child(Kind::Alias).and_then(|alias| alias.children().next()).map(Node::print);
             let own = column.child(Kind::Expr).map(Node::print);
-            name.is_some_and(|name| name.eq_ignore_ascii_case(&text)) || own.is_some_and(|own| own.eq_ignore_ascii_case(&text))
+            name.is_some_and(|name| name.eq_ignore_ascii_case(&text))
+                || own.is_some_and(|own| own.eq_ignore_ascii_case(&text))
         };
         let named = |column: &Node| {
             let name = column.child(Kind::Alias).and_then(|alias| alias.children().next()).map(Node::print);
@@ -114,7 +119,10 @@ fn row(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     if count != vec![vec![expected]] {
         let again = db.rows(query.text);
         if again.is_ok_and(|again| difference(&again, &query.rows).is_none()) {
-            return Said::Differs("count".to_owned(), format!("{} rows, but count(*) is {}", query.rows.len(), super::rows::shown(&count[0])));
+            return Said::Differs(
+                "count".to_owned(),
+                format!("{} rows, but count(*) is {}", query.rows.len(), super::rows::shown(&count[0])),
+            );
         }
         return Said::Nothing("it answers differently when asked again");
     }
@@ -140,7 +148,10 @@ fn found_again(query: &Query<'_>, row: &Row, db: &mut Session<'_, '_>) -> Said {
         };
         if !super::rows::is_contained(std::slice::from_ref(row), &rows) {
             if db.rows(query.text).is_ok_and(|again| difference(&again, &query.rows).is_none()) {
-                return Said::Differs("lost".to_owned(), format!("the row {} is not found by `{text}`", super::rows::shown(row)));
+                return Said::Differs(
+                    "lost".to_owned(),
+                    format!("the row {} is not found by `{text}`", super::rows::shown(row)),
+                );
             }
             return Said::Nothing("it answers differently when asked again");
         }
@@ -155,7 +166,9 @@ fn condition(name: &str, value: &Value) -> String {
         Value::Integer(n) => format!("{name} = {n}"),
         // Digits may not say all of it.
         Value::Real(_) => format!("{name} NOTNULL"),
-        Value::Text(text) if text.contains(&0) || std::str::from_utf8(text).is_err() => format!("{name} NOTNULL"),
+        Value::Text(text) if text.contains(&0) || std::str::from_utf8(text).is_err() => {
+            format!("{name} NOTNULL")
+        }
         Value::Text(text) => format!("{name} = '{}'", String::from_utf8_lossy(text).replace('\'', "''")),
         Value::Blob(blob) => {
             let digits: String = blob.iter().map(|byte| format!("{byte:02x}")).collect();
