@@ -19,6 +19,9 @@ mod constant;
 mod eet;
 mod join;
 mod json;
+mod atomicity;
+mod change;
+mod content;
 mod materialized;
 mod norec;
 mod pivot;
@@ -28,8 +31,10 @@ pub(crate) mod rows;
 mod sorted;
 mod tlp;
 mod window;
+mod table;
 
 use std::cell::{Cell, RefCell};
+use std::iter::Peekable;
 use std::ops::Range;
 
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
@@ -44,6 +49,8 @@ pub(crate) use constant::CONSTANT;
 pub(crate) use eet::EET;
 pub(crate) use join::JOIN;
 pub(crate) use json::JSON;
+pub(crate) use atomicity::ATOMICITY;
+pub(crate) use change::CHANGE;
 pub(crate) use materialized::MATERIALIZED;
 pub(crate) use norec::NOREC;
 pub(crate) use pivot::PIVOT;
@@ -73,8 +80,9 @@ pub enum Said {
 /// A check of every query.
 pub type QueryCheck = fn(&Query<'_>, &mut Session<'_, '_>) -> Said;
 
-/// A check of every statement that writes: called before it, it may return what is called after it.
-pub type ChangeCheck = for<'q> fn(&'q Change<'_>, &mut Session<'_, '_>) -> Option<After<'q>>;
+/// A check of every statement that writes: called before it, it returns what is called after it, or why nothing can be
+/// said.
+pub type ChangeCheck = for<'q> fn(&'q Change<'_>, &mut Session<'_, '_>) -> Result<After<'q>, &'static str>;
 
 /// See [`ChangeCheck`].
 pub type After<'q> = Box<dyn FnOnce(&StatementTrace, &mut Session<'_, '_>) -> Said + 'q>;
@@ -95,6 +103,8 @@ pub struct Change<'q> {
     pub text: &'q str,
     /// Its tree; absent for a statement that cannot be parsed here.
     pub tree: Option<&'q Node>,
+    /// The code with which it ended in the run that is judged: what a check must look at before depends on it.
+    pub code: Code,
 }
 
 /// An oracle that checks single statements.
@@ -187,7 +197,7 @@ struct Probing<'a> {
 impl Program for Probing<'_> {
     fn run(&self, case: &TestCase, execution: &mut Execution<'_>) {
         let text = case.sql.as_bytes();
-        let mut expected = self.expected.iter();
+        let mut expected = self.expected.iter().peekable();
         for range in sql::statements(text) {
             if execution.is_over() {
                 break;
@@ -207,11 +217,12 @@ impl Probing<'_> {
         text: &[u8],
         at: Range<usize>,
         execution: &mut Execution<'_>,
-        expected: &mut impl Iterator<Item = &'e StatementTrace>,
+        expected: &mut Peekable<impl Iterator<Item = &'e StatementTrace>>,
     ) -> bool {
         let tree = tree::parse(text.trim_ascii_end().strip_suffix(b";").unwrap_or(text));
         let words = String::from_utf8_lossy(text).trim().trim_end_matches(';').to_owned();
-        let change = Change { text: &words, tree: tree.as_ref() };
+        let code = expected.peek().map_or(Code::OK, |first| first.code());
+        let change = Change { text: &words, tree: tree.as_ref(), code };
         let is_query = tree.as_ref().is_some_and(|tree| tree.kind == Kind::Select);
         let writes = !is_query && !text.trim_ascii().is_empty();
         if writes {
@@ -258,7 +269,10 @@ impl Probing<'_> {
                 let ticks = self.ledgers.borrow()[index].ticks_left;
                 let (after, left) = self.session(execution, ticks, |db| check(change, db));
                 self.ledgers.borrow_mut()[index].ticks_left = left;
-                pending.extend(after.map(|after| (index, after)));
+                match after {
+                    Ok(after) => pending.push((index, after)),
+                    Err(reason) => self.note(index, Said::Nothing(reason), left, change.text),
+                }
             }
         }
         pending

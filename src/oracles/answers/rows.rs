@@ -27,6 +27,25 @@ pub(crate) fn difference(one: &[Row], other: &[Row]) -> Option<String> {
     ))
 }
 
+/// How two multisets of stored rows differ, in words: these have not been computed, so each value is the very same, also
+/// its type.
+pub(crate) fn exact_difference(one: &[Row], other: &[Row]) -> Option<String> {
+    // Tables are read in the same order both times, nearly always.
+    let common = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[common..], &other[common..]);
+    let mut free: Vec<&Row> = other.iter().collect();
+    let mut rest = Vec::new();
+    for row in one {
+        match free.iter().position(|other| *other == row) {
+            Some(at) => drop(free.swap_remove(at)),
+            None => rest.push(row),
+        }
+    }
+    let sample = |rows: &[&Row]| rows.iter().take(3).map(|row| shown(row)).collect::<Vec<_>>().join(" / ");
+    let is_same = rest.is_empty() && free.is_empty();
+    (!is_same).then(|| format!("only before: {}; only after: {}", sample(&rest), sample(&free)))
+}
+
 /// True if the rows differ at most in which of several values that some collation takes for equal, or that are equal as
 /// numbers, represents them: SQL leaves that open for `DISTINCT`, `GROUP BY`, `UNION`, `min()` and so on.
 pub(crate) fn is_same_but_representatives(one: &[Row], other: &[Row]) -> bool {

@@ -36,6 +36,12 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     SELECT json_extract(json_array(a, c), '$[1]'), json_array(a, c) FROM t;
     UPDATE t SET c = 'w' WHERE b = 5 AND a > 1;
     DELETE FROM t WHERE c = 'w';
+    CREATE TABLE w(k TEXT PRIMARY KEY, n REAL CHECK(n > 0)) WITHOUT ROWID;
+    INSERT INTO w VALUES('p', 1), ('q', 2);
+    UPDATE w SET n = n + 1 WHERE k = 'p' RETURNING k, n;
+    BEGIN;
+    INSERT INTO w VALUES('r', 3), ('s', -1);
+    COMMIT;
     SELECT * FROM t ORDER BY c, a;";
 
 fn plant(at: &'static str, when: PlantedWhen, effect: WrongAnswer) -> AnswerPlant {
@@ -52,7 +58,7 @@ fn right_answers_pass_and_say_something() {
 /// A planted bug for each check, at least two.
 fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
     use PlantedWhen::{Always, Optimized};
-    use WrongAnswer::{MissingRow, OtherValue, Reversed, RowTwice};
+    use WrongAnswer::{Also, MissingRow, OtherValue, Reversed, RowTwice};
     vec![
         ("plans", plant("d FROM v", Optimized(0x8_0000), MissingRow), "plans/bloom-filter/SELECT"),
         ("plans", plant("a, b FROM t WHERE", Optimized(0x4000), OtherValue), "plans/skip-scan/SELECT"),
@@ -63,6 +69,32 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("order", plant("\n    SELECT b, count(*)", Always, Reversed), "order/keys/SELECT"),
         ("order", plant("\n    SELECT t.a, u.e", Always, Reversed), "order/keys/SELECT"),
         ("row", plant("SELECT count(*) FROM (", Always, OtherValue), "row/count/SELECT"),
+        (
+            "atomicity",
+            plant("\n    INSERT INTO w VALUES('r'", Always, Also("INSERT INTO w VALUES('r', 3)")),
+            "atomicity/rows/INSERT",
+        ),
+        (
+            "atomicity",
+            plant("\n    INSERT INTO w VALUES('r'", Always, Also("CREATE TABLE z(x)")),
+            "atomicity/schema/INSERT",
+        ),
+        (
+            "change",
+            plant("\n    UPDATE t SET c", Always, Also("UPDATE t SET b = x'00' WHERE a = 3")),
+            "change/rows/UPDATE",
+        ),
+        (
+            "change",
+            plant("\n    UPDATE t SET c", Always, Also("UPDATE t SET c = 'v' WHERE a = 4")),
+            "change/values/UPDATE",
+        ),
+        (
+            "change",
+            plant("\n    INSERT INTO w VALUES('p'", Always, Also("DELETE FROM w WHERE k = 'q'")),
+            "change/rows/INSERT",
+        ),
+        ("change", plant("\n    UPDATE w SET", Always, MissingRow), "change/returning/UPDATE"),
         ("row", plant(") WHERE \"a\" =", Always, MissingRow), "row/lost/SELECT"),
         ("join", plant("FROM u LEFT JOIN t ON", Always, MissingRow), "join/right/SELECT"),
         ("join", plant("FROM u CROSS JOIN t", Always, OtherValue), "join/order/SELECT"),
