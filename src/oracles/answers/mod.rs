@@ -14,14 +14,14 @@
 //! differ only in which of several equal values represents a group ([`rows::difference`]); if SQL may leave it open, does
 //! a reversed scan give other rows already?
 
+mod atomicity;
 mod bound;
+mod change;
 mod constant;
+mod content;
 mod eet;
 mod join;
 mod json;
-mod atomicity;
-mod change;
-mod content;
 mod materialized;
 mod norec;
 mod pivot;
@@ -29,9 +29,9 @@ pub(crate) mod plans;
 pub(crate) mod query;
 pub(crate) mod rows;
 mod sorted;
+mod table;
 mod tlp;
 mod window;
-mod table;
 
 use std::cell::{Cell, RefCell};
 use std::iter::Peekable;
@@ -44,13 +44,13 @@ use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
 use crate::testcase::{Setting, TestCase};
 
+pub(crate) use atomicity::ATOMICITY;
 pub(crate) use bound::BOUND;
+pub(crate) use change::CHANGE;
 pub(crate) use constant::CONSTANT;
 pub(crate) use eet::EET;
 pub(crate) use join::JOIN;
 pub(crate) use json::JSON;
-pub(crate) use atomicity::ATOMICITY;
-pub(crate) use change::CHANGE;
 pub(crate) use materialized::MATERIALIZED;
 pub(crate) use norec::NOREC;
 pub(crate) use pivot::PIVOT;
