@@ -251,8 +251,6 @@ pub fn judge(
 ) -> Vec<Judgement> {
     let mut ask = Environment::new(executor, case, program, budget, observation);
     ask.statementwise = those_that(judges).filter_map(|entry| entry.oracle.of_statements()).collect();
-    ask.statementwise =
-        those_that_judge(requested).filter_map(|entry| entry.oracle.of_statements()).collect();
     let judge = |oracle: &'static Entry| {
         let verdict = oracle.oracle.check(case, observation, &mut ask);
         Judgement { oracle, verdict, spent: ask.take_spent() }
