@@ -232,7 +232,7 @@ fn constants(value: &Value) -> Vec<(String, Value)> {
         |text: &str| (format!("'{}'", text.replace('\'', "''")), Value::Text(text.as_bytes().to_vec()));
     let integer = |n: i64| (n.to_string(), Value::Integer(n));
     let of_number = |n: i64| {
-        if n.abs() > DIGITS_MAX {
+        if n.saturating_abs() > DIGITS_MAX {
             return vec![integer(n), text(&n.to_string()), integer(n + 1)];
         }
         let real = (format!("{n}.0"), Value::Real(n as f64));
@@ -248,12 +248,12 @@ fn constants(value: &Value) -> Vec<(String, Value)> {
         ]
     };
     match value {
-        Value::Integer(n) if n.abs() < NUMBER_MAX => of_number(*n),
+        Value::Integer(n) if n.saturating_abs() < NUMBER_MAX => of_number(*n),
         Value::Integer(n) if *n != i64::MIN => vec![integer(*n)],
         Value::Real(x) if x.abs() < 1e9 => of_number(*x as i64),
         Value::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(own) if !bytes.contains(&0) && own.len() < 200 => {
-                let number = own.parse::<i64>().ok().filter(|n| n.abs() < NUMBER_MAX);
+                let number = own.parse::<i64>().ok().filter(|n| n.saturating_abs() < NUMBER_MAX);
                 number.map_or_else(Vec::new, of_number).into_iter().chain([text(own), integer(0)]).collect()
             }
             _ => vec![text("")],

@@ -24,7 +24,7 @@ impl<'r> Place<'r> {
         match &row[5..] {
             [Value::Integer(partition), Value::Integer(rank), key] => {
                 let key = match key {
-                    Value::Integer(key) if key.abs() < KEY_MAX => Some(*key),
+                    Value::Integer(key) if key.saturating_abs() < KEY_MAX => Some(*key),
                     _ => None,
                 };
                 Some(Self { row, partition: *partition, rank: *rank, key })
