@@ -197,11 +197,18 @@ pub(super) fn plain_columns(
     let is_cte = has(&query.tree, Kind::With);
     let is_view = query.facts.through.iter().any(|through| through.eq_ignore_ascii_case(&own));
     let mut of_name = query.facts.tables.iter().filter(|(_, table)| table.eq_ignore_ascii_case(&own));
-    let (schema, _) = of_name.next()?;
+    let literal = own.to_ascii_lowercase().replace('\'', "''");
+    let schema = match of_name.next() {
+        Some((schema, _)) => schema,
+        // SQLite does not tell of every column that it reads, those of a full join with USING among them.
+        None => {
+            let text = format!("SELECT 1 FROM temp.sqlite_master WHERE lower(name)='{literal}'");
+            db.rows(&text).is_ok_and(|rows| rows.is_empty()).then_some("main")?
+        }
+    };
     if is_cte || is_view || of_name.next().is_some() {
         return None;
     }
-    let literal = own.to_ascii_lowercase().replace('\'', "''");
     let text = format!(
         "SELECT sql FROM {}.sqlite_master WHERE type='table' AND lower(name)='{literal}'",
         sql::quoted(schema, '"')
