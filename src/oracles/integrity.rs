@@ -191,4 +191,24 @@ mod tests {
         assert_eq!(kind("Tree 3 page 7: btreeInitPage() returns error code 11"), "returns-error");
         assert_eq!(kind("Something new about page 7 at last"), "something-new-about-page-at-last");
     }
+
+    #[test]
+    fn a_problem_is_excused_by_what_its_own_table_is() {
+        let case = TestCase::from_sql(
+            "CREATE VIRTUAL TABLE f USING fts5(a, content='t'); CREATE VIRTUAL TABLE g USING fts5(content)",
+        );
+        let of =
+            |table: &str| excuse_of(&format!("malformed inverted index for FTS5 table main.{table}"), &case);
+        assert!(of("f").is_some() && of("F").is_some());
+        assert_eq!(of("g"), None);
+        assert_eq!(excuse_of("row 1 missing from index f", &case), None);
+    }
+
+    #[test]
+    fn symptoms_are_told_apart() {
+        assert_eq!(symptom("CHECK constraint failed in t"), Symptom::Constraint);
+        assert_eq!(symptom("row 1 missing from index i"), Symptom::IndexEntry);
+        assert_eq!(symptom("In RTree main.r:\nNode 1 missing from database"), Symptom::VirtualTable);
+        assert_eq!(symptom("Tree 2 page 2: btreeInitPage() returns error code 11"), Symptom::Structure);
+    }
 }

@@ -162,6 +162,35 @@ fn attached_and_temporary_databases_are_judged_and_excuse_only_themselves() {
 }
 
 #[test]
+fn a_virtual_table_excuses_only_the_statements_that_use_it() {
+    let setup = "CREATE VIRTUAL TABLE f USING fts5(a); INSERT INTO f VALUES('x');";
+    let files = Executor::shared().files_after(&OpenConfig::default(), setup, Moment::Closed).unwrap();
+    let lost = |before: &str| {
+        let sql = Script::new(format!("{before} {WRITING}"));
+        let case = TestCase { files: files.clone(), sql, ..TestCase::default() };
+        assert!(verdicts(&case, None).iter().all(|(_, verdict)| *verdict == Verdict::Pass));
+        failed(&case, Plant::Disk(DiskPlant::LostWrites))
+    };
+    // Which of the writes are lost depends on how many came before.
+    let lost: Vec<String> = ["", "PRAGMA user_version=1;", "CREATE TABLE x(a);"].map(lost).concat();
+    assert!(lost.iter().any(|name| name == "code"), "{lost:?}");
+
+    // The user changes what the index is about, and writes to the index himself.
+    let external = "CREATE TABLE t(a); CREATE VIRTUAL TABLE f USING fts5(a, content='t'); INSERT INTO f(f) VALUES('rebuild');
+        INSERT INTO t VALUES('x'); INSERT INTO f(f, rank) VALUES('integrity-check', 1);";
+    let shadow =
+        "CREATE VIRTUAL TABLE f USING fts5(a); INSERT INTO f VALUES('x y'); UPDATE f_data SET block=x'00';
+        SELECT * FROM f WHERE f MATCH 'x';";
+    for (script, oracle) in [(external, "code"), (shadow, "integrity")] {
+        let skipped =
+            |(name, verdict): &(&str, Verdict)| *name == oracle && matches!(verdict, Verdict::Skip(_));
+        let verdicts = verdicts(&TestCase::from_sql(script), None);
+        assert!(verdicts.iter().any(skipped), "{script}: {verdicts:?}");
+        assert!(verdicts.iter().all(|(_, verdict)| !matches!(verdict, Verdict::Fail(_))), "{verdicts:?}");
+    }
+}
+
+#[test]
 fn a_database_may_have_any_name() {
     let mut script = b"ATTACH ':memory:' AS \"q\"\"\xff\"; CREATE TABLE t(a);".to_vec();
     script.extend(WRITING.replace("t(", "u(").replace(" t", " u").into_bytes());
