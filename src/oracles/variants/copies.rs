@@ -54,6 +54,12 @@ fn judge(case: &TestCase, ask: &mut Environment<'_>) -> Result<Verdict, SkipReas
     if !ask.observation().cut_short.is_empty() {
         return Err(SkipReason::CheckCutShort);
     }
+    if let Some(reason) = super::unsteady(ask.observation().taint) {
+        return Err(reason);
+    }
+    if case.config.is_on(Setting::Utf16) {
+        return Err(SkipReason::Excused("text comes back as UTF-16"));
+    }
     let settled = ask.then(&strings(&SETTLE), Asked { has_end: true, ..Asked::default() })?;
     let has_external_content = excuse::virtual_tables(case).iter().any(|table| table.has_external_content);
     if script::mentions(case, &settled, &SHOWING_STORAGE) || has_external_content {

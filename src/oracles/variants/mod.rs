@@ -110,7 +110,15 @@ pub(crate) struct Scriptwise {
 }
 
 /// What a script did that another set-up may answer differently.
-const UNSTEADY_TAINTS: [Taint; 3] = [Taint::HEAP_LIMIT, Taint::LIMITS, Taint::JOURNAL_OFF];
+const UNSTEADY_TAINTS: [Taint; 4] =
+    [Taint::HEAP_LIMIT, Taint::LIMITS, Taint::JOURNAL_OFF, Taint::WRITABLE_SCHEMA];
+
+/// Why nothing can be said of a run that did such a thing: how much memory a plan takes, what is rolled back without a
+/// journal, and what becomes of SQLite's own tables if they can be written, is nothing that SQL says.
+fn unsteady(taint: Taint) -> Option<SkipReason> {
+    let (_, name) = taint.members().find(|(taint, _)| UNSTEADY_TAINTS.contains(taint))?;
+    Some(SkipReason::Tainted(name))
+}
 
 impl Oracle for Scriptwise {
     fn check(&self, case: &TestCase, _observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
@@ -128,9 +136,8 @@ impl Scriptwise {
         if !is_whole {
             return Err(SkipReason::CheckCutShort);
         }
-        // How much memory a plan takes, and what is rolled back without a journal, is nothing that SQL says.
-        if let Some((_, name)) = own.taint.members().find(|(taint, _)| UNSTEADY_TAINTS.contains(taint)) {
-            return Err(SkipReason::Tainted(name));
+        if let Some(reason) = unsteady(own.taint) {
+            return Err(reason);
         }
         let variants = (self.variants)(case, &own).map_err(SkipReason::Excused)?;
         script::compared(case, &own, self.keeps).map_err(SkipReason::Excused)?;
