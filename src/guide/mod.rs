@@ -6,6 +6,8 @@ pub mod your_sqlite {}
 pub mod mutation {}
 #[doc = include_str!("replay.md")]
 pub mod replay {}
+#[doc = include_str!("answers.md")]
+pub mod answers {}
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}
 #[doc = include_str!("findings.md")]
