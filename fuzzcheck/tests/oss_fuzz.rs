@@ -321,7 +321,7 @@ fn build_sh_copies_the_targets_and_nothing_else() {
         });
         ran.expect(0);
         let mut wanted = Vec::new();
-        for target in ["db_file", "db_sql", "sql"] {
+        for target in ["answers", "db_file", "db_sql", "sql"] {
             wanted.extend([target.to_owned(), format!("{target}.options")]);
         }
         assert_eq!(names_in(&folder.path().join("out")), wanted);
