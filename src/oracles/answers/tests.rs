@@ -42,7 +42,16 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     BEGIN;
     INSERT INTO w VALUES('r', 3), ('s', -1);
     COMMIT;
-    SELECT * FROM t ORDER BY c, a;";
+    SELECT * FROM t ORDER BY c, a;
+    SELECT e FROM u UNION ALL SELECT k FROM w;
+    SELECT a FROM t ORDER BY a DESC LIMIT 2;
+    SELECT b FROM t LIMIT 1 OFFSET 1;
+    CREATE VIEW x AS SELECT 1; DROP VIEW x;
+    BEGIN; CREATE TEMP TABLE y AS SELECT * FROM t; SAVEPOINT Outer; INSERT INTO u SELECT a, c FROM t;
+    SAVEPOINT inner; UPDATE y SET a = a + 1; PRAGMA user_version = 7; RELEASE [inner]; DROP TABLE w;
+    ROLLBACK TO [OUTER]; INSERT INTO y VALUES(1, 2, 3); END;
+    BEGIN; INSERT OR ROLLBACK INTO t(a) VALUES(9), (1);
+    BEGIN; DELETE FROM u; SAVEPOINT s; UPDATE t SET b = 1; ROLLBACK;";
 
 fn plant(at: &'static str, when: PlantedWhen, effect: WrongAnswer) -> AnswerPlant {
     AnswerPlant { at, when, effect }
@@ -95,6 +104,35 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
             "change/rows/INSERT",
         ),
         ("change", plant("\n    UPDATE w SET", Always, MissingRow), "change/returning/UPDATE"),
+        ("property", plant("e FROM u UNION ALL", Always, MissingRow), "property/union-all/SELECT"),
+        ("property", plant("LIMIT 2", Always, RowTwice), "property/limit-count/SELECT"),
+        ("property", plant("LIMIT 2", Always, Reversed), "property/limit-keys/SELECT"),
+        ("property", plant("LIMIT 1 OFFSET", Always, OtherValue), "property/limit-rows/SELECT"),
+        (
+            "property",
+            plant("DELETE FROM u", Always, Also("INSERT INTO u VALUES(1, 2)")),
+            "property/delete/DELETE",
+        ),
+        ("property", plant("DROP VIEW", Always, Also("CREATE VIEW x AS SELECT 2")), "property/drop/DROP"),
+        ("property", plant("CREATE VIEW x", Always, Also("DROP VIEW x")), "property/create/CREATE"),
+        (
+            "property",
+            plant("ROLLBACK TO", Always, Also("UPDATE y SET c = 'planted'")),
+            "property/rollback-rows/ROLLBACK",
+        ),
+        ("property", plant("ROLLBACK TO", Always, Also("DROP TABLE y")), "property/rollback-schema/ROLLBACK"),
+        (
+            "property",
+            plant("ROLLBACK TO", Always, Also("PRAGMA user_version=8")),
+            "property/rollback-header/ROLLBACK",
+        ),
+        (
+            "property",
+            plant("INSERT OR ROLLBACK", Always, Also("DELETE FROM t WHERE a = 1")),
+            "property/error-rows/INSERT",
+        ),
+        ("property", plant("RELEASE", Always, Also("DELETE FROM w")), "property/commit-rows/RELEASE"),
+        ("property", plant(" END", Always, Also("DELETE FROM t")), "property/commit-rows/END"),
         ("row", plant(") WHERE \"a\" =", Always, MissingRow), "row/lost/SELECT"),
         ("join", plant("FROM u LEFT JOIN t ON", Always, MissingRow), "join/right/SELECT"),
         ("join", plant("FROM u CROSS JOIN t", Always, OtherValue), "join/order/SELECT"),
