@@ -64,6 +64,27 @@ fn right_answers_pass_and_say_something() {
     }
 }
 
+#[test]
+fn what_a_rollback_or_limit_may_leave_otherwise_is_not_accused() {
+    let scripts = [
+        "BEGIN; CREATE TEMP TABLE y(x); ROLLBACK;",
+        "BEGIN; ALTER TABLE t ADD x; INSERT OR ROLLBACK INTO t(a) VALUES(1);",
+        "BEGIN; ATTACH ':memory:' AS o; CREATE TABLE o.y(x); PRAGMA o.user_version = 3; ROLLBACK;",
+        "SAVEPOINT a; SAVEPOINT A; DELETE FROM t; RELEASE a; ROLLBACK TO a; INSERT INTO t(a) VALUES(6); RELEASE a; ROLLBACK;",
+        "BEGIN; DELETE FROM t; ROLLBACK TRANSACTION; ROLLBACK; SAVEPOINT x; DELETE FROM t; ROLLBACK; SELECT * FROM t LIMIT 1;",
+        "CREATE VIRTUAL TABLE f USING fts5(x); BEGIN; INSERT INTO f VALUES('a'); SAVEPOINT s; DELETE FROM f; DROP TABLE f; \
+         ROLLBACK TO s; ROLLBACK;",
+        "CREATE TEMP TABLE t(x); DROP TABLE t; DROP TABLE IF EXISTS nothing; CREATE TABLE IF NOT EXISTS t(x);",
+        "SELECT b FROM t LIMIT 1, 2; SELECT b FROM t LIMIT -1 OFFSET 9; SELECT b FROM t LIMIT 0; SELECT b FROM t LIMIT 1+1;",
+        "INSERT INTO t VALUES(7, 1, 'X '), (8, 1.0, 'X'); SELECT DISTINCT c COLLATE NOCASE FROM t ORDER BY 1 LIMIT 2;",
+        "SELECT random() LIMIT 1; SELECT random() UNION ALL SELECT random(); SELECT max(b), c FROM t UNION ALL SELECT 1, 2;",
+    ];
+    for script in scripts {
+        let script = format!("{} {script}", SCRIPT.lines().take(2).collect::<Vec<_>>().join(" "));
+        assert_eq!(verdict("property", &script, None), Verdict::Pass, "{script}");
+    }
+}
+
 /// A planted bug for each check, at least two.
 fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
     use PlantedWhen::{Always, Optimized};

@@ -68,7 +68,8 @@ struct Snapshot {
 impl Snapshot {
     fn of(db: &mut Session<'_, '_>) -> Result<Self, &'static str> {
         let mut header = Vec::new();
-        for schema in content::schemas(db)? {
+        // The temporary database is made when it is needed first, and stays.
+        for schema in content::schemas(db)?.into_iter().filter(|schema| schema != "temp") {
             for pragma in HEADER {
                 let text = format!("PRAGMA {}.{pragma}", sql::quoted(&schema, '"'));
                 header.extend(db.rows(&text).map_err(query::why)?);
