@@ -226,6 +226,7 @@ oracles! {
     copies => variants::Copies, answers;
     atomicity => answers::ATOMICITY, answers;
     change => answers::CHANGE, answers;
+    property => answers::PROPERTY, answers;
 }
 
 /// The judgement of an oracle on a run.

@@ -82,6 +82,11 @@ impl<'s, 'c> Session<'s, 'c> {
         self.execution.case.config.get(Setting::OptimizationsOff)
     }
 
+    /// True if no transaction is open that the script has begun.
+    pub fn is_autocommit(&self) -> bool {
+        self.execution.connection().is_autocommit()
+    }
+
     /// The rows that a statement returns.
     ///
     /// # Errors

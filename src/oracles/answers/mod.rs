@@ -2,8 +2,8 @@
 //!
 //! SQLite is asked the same thing in two ways, in the state in which a statement of the script runs. A [`QueryCheck`]
 //! does so for every query (those within `INSERT` and `CREATE VIEW`, and the rows that an `UPDATE` or `DELETE` selects,
-//! are queries, too), a [`ChangeCheck`] before and after every statement that writes. All checks that judge share one
-//! more run of the case, whose statements must do what they did in the first.
+//! are queries, too), a [`ChangeCheck`] before and after every statement that writes; a [`Follower`] does both and remembers. All checks
+//! that judge share one more run of the case, whose statements must do what they did in the first.
 //!
 //! # When nothing is said
 //! A statement is judged only on a database that was sound, and by a check only where SQL leaves one answer ([`Open`]).
@@ -26,11 +26,13 @@ mod materialized;
 mod norec;
 mod pivot;
 pub(crate) mod plans;
+mod property;
 pub(crate) mod query;
 pub(crate) mod rows;
 mod sorted;
 mod table;
 mod tlp;
+mod transaction;
 mod window;
 
 use std::cell::{Cell, RefCell};
@@ -55,6 +57,7 @@ pub(crate) use materialized::MATERIALIZED;
 pub(crate) use norec::NOREC;
 pub(crate) use pivot::PIVOT;
 pub(crate) use plans::PLANS;
+pub(crate) use property::PROPERTY;
 pub use query::{Open, Query};
 pub(crate) use sorted::{ORDER, ROW};
 pub(crate) use tlp::TLP;
@@ -94,6 +97,20 @@ pub enum Check {
     Queries(QueryCheck),
     /// Statements that write.
     Changes(ChangeCheck),
+    /// Statements and what was before them: makes what follows a run, given what the statements did in the first one.
+    Runs(fn(&[StatementTrace]) -> Box<dyn Follower>),
+}
+
+/// What follows one run of a script and remembers what it has seen.
+pub trait Follower {
+    /// Called before every statement that writes.
+    fn before(&mut self, change: &Change<'_>, db: &mut Session<'_, '_>);
+
+    /// Called after it.
+    fn after(&mut self, change: &Change<'_>, trace: &StatementTrace, db: &mut Session<'_, '_>) -> Said;
+
+    /// Called for every query.
+    fn query(&mut self, query: &Query<'_>, db: &mut Session<'_, '_>) -> Said;
 }
 
 /// A statement of the script that may write.
@@ -165,9 +182,15 @@ pub(super) fn judge(checks: &[&Statementwise], ask: &mut Environment<'_>) -> Vec
         ledgers.iter_mut().for_each(|ledger| ledger.nothing = Some(reason));
         return ledgers;
     }
+    let expected = &ask.observation().trace.statements.clone();
+    let follower = |check: &&Statementwise| match check.check {
+        Check::Runs(make) => Some(make(expected)),
+        _ => None,
+    };
     let program = Probing {
         checks,
-        expected: &ask.observation().trace.statements.clone(),
+        expected,
+        followers: RefCell::new(checks.iter().map(follower).collect()),
         ledgers: RefCell::new(ledgers),
         has_drifted: Cell::new(false),
     };
@@ -190,6 +213,8 @@ pub(super) fn judge(checks: &[&Statementwise], ask: &mut Environment<'_>) -> Vec
 struct Probing<'a> {
     checks: &'a [&'a Statementwise],
     expected: &'a [StatementTrace],
+    /// Those of the checks that have one.
+    followers: RefCell<Vec<Option<Box<dyn Follower>>>>,
     ledgers: RefCell<Vec<Ledger>>,
     has_drifted: Cell<bool>,
 }
@@ -244,6 +269,9 @@ impl Probing<'_> {
             let (said, left) = self.session(execution, ticks, |db| after(&trace, db));
             self.note(index, said, left, &words);
         }
+        if writes {
+            self.follow(&change, execution, &mut |follower, db| follower.after(&change, &trace, db));
+        }
         if is_query && trace.code() == Code::DONE && tree.is_some() {
             self.queries(vec![words], Some(trace.values), execution);
         }
@@ -263,6 +291,10 @@ impl Probing<'_> {
     }
 
     fn before<'q>(&self, change: &'q Change<'q>, execution: &mut Execution<'_>) -> Vec<(usize, After<'q>)> {
+        self.follow(change, execution, &mut |follower, db| {
+            follower.before(change, db);
+            Said::Nothing("a statement of another kind")
+        });
         let mut pending = Vec::new();
         for (index, check) in self.checks.iter().enumerate() {
             if let Check::Changes(check) = check.check {
@@ -278,24 +310,46 @@ impl Probing<'_> {
         pending
     }
 
+    /// Calls all followers at a statement.
+    fn follow(
+        &self,
+        change: &Change<'_>,
+        execution: &mut Execution<'_>,
+        call: &mut dyn FnMut(&mut dyn Follower, &mut Session<'_, '_>) -> Said,
+    ) {
+        for (index, follower) in self.followers.borrow_mut().iter_mut().enumerate() {
+            if let Some(follower) = follower {
+                let ticks = self.ledgers.borrow()[index].ticks_left;
+                let (said, left) = self.session(execution, ticks, |db| call(&mut **follower, db));
+                self.note(index, said, left, change.text);
+            }
+        }
+    }
+
     /// Checks queries; `rows` is what the only one of them has returned in the script, if it is of the script.
     fn queries(&self, texts: Vec<String>, rows: Option<Vec<Row>>, execution: &mut Execution<'_>) {
-        if !self.checks.iter().any(|check| matches!(check.check, Check::Queries(_))) {
+        if self.checks.iter().all(|check| matches!(check.check, Check::Changes(_))) {
             return;
         }
         for text in texts {
             let (query, _) =
                 self.session(execution, TICKS_PER_CHECK, |db| Query::new(&text, rows.clone(), db));
             for (index, check) in self.checks.iter().enumerate() {
-                if let Check::Queries(check) = check.check {
-                    let ticks = self.ledgers.borrow()[index].ticks_left;
-                    let (said, left) = match &query {
-                        Ok(query) if ticks > 0 => self.session(execution, ticks, |db| check(query, db)),
-                        Ok(_) => (Said::Nothing("oracle's budget used up"), 0),
-                        Err(reason) => (Said::Nothing(reason), ticks),
-                    };
-                    self.note(index, said, left, &text);
-                }
+                let ticks = self.ledgers.borrow()[index].ticks_left;
+                let follower = &mut self.followers.borrow_mut()[index];
+                let (said, left) = match (&query, check.check, follower) {
+                    (_, Check::Changes(_), _) => continue,
+                    (Err(reason), ..) => (Said::Nothing(reason), ticks),
+                    (Ok(_), ..) if ticks == 0 => (Said::Nothing("oracle's budget used up"), 0),
+                    (Ok(query), Check::Queries(check), _) => {
+                        self.session(execution, ticks, |db| check(query, db))
+                    }
+                    (Ok(query), _, Some(follower)) => {
+                        self.session(execution, ticks, |db| follower.query(query, db))
+                    }
+                    (Ok(_), Check::Runs(_), None) => continue,
+                };
+                self.note(index, said, left, &text);
             }
         }
     }

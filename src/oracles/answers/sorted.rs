@@ -56,7 +56,7 @@ fn order(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
 }
 
 /// For each term of an `ORDER BY` its column, from 1, and its direction; `None` if a term is not a column of the result.
-fn keys(query: &Query<'_>, terms: &Node) -> Option<Vec<(usize, String)>> {
+pub(super) fn keys(query: &Query<'_>, terms: &Node) -> Option<Vec<(usize, String)>> {
     let compound = query.tree.child(Kind::Compound)?;
     let columns = compound.children().next()?.child(Kind::Columns)?;
     if columns.children().any(|column| column.print().trim().ends_with('*')) {

@@ -42,7 +42,16 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     BEGIN;
     INSERT INTO w VALUES('r', 3), ('s', -1);
     COMMIT;
-    SELECT * FROM t ORDER BY c, a;";
+    SELECT * FROM t ORDER BY c, a;
+    SELECT e FROM u UNION ALL SELECT k FROM w;
+    SELECT a FROM t ORDER BY a DESC LIMIT 2;
+    SELECT b FROM t LIMIT 1 OFFSET 1;
+    CREATE VIEW x AS SELECT 1; DROP VIEW x;
+    BEGIN; CREATE TEMP TABLE y AS SELECT * FROM t; SAVEPOINT Outer; INSERT INTO u SELECT a, c FROM t;
+    SAVEPOINT inner; UPDATE y SET a = a + 1; PRAGMA user_version = 7; RELEASE [inner]; DROP TABLE w;
+    ROLLBACK TO [OUTER]; INSERT INTO y VALUES(1, 2, 3); END;
+    BEGIN; INSERT OR ROLLBACK INTO t(a) VALUES(9), (1);
+    BEGIN; DELETE FROM u; SAVEPOINT s; UPDATE t SET b = 1; ROLLBACK;";
 
 fn plant(at: &'static str, when: PlantedWhen, effect: WrongAnswer) -> AnswerPlant {
     AnswerPlant { at, when, effect }
@@ -52,6 +61,27 @@ fn plant(at: &'static str, when: PlantedWhen, effect: WrongAnswer) -> AnswerPlan
 fn right_answers_pass_and_say_something() {
     for entry in ORACLES.iter().filter(|entry| entry.oracle.of_statements().is_some()) {
         assert_eq!(verdict(entry.name, SCRIPT, None), Verdict::Pass, "{}", entry.name);
+    }
+}
+
+#[test]
+fn what_a_rollback_or_limit_may_leave_otherwise_is_not_accused() {
+    let scripts = [
+        "BEGIN; CREATE TEMP TABLE y(x); ROLLBACK;",
+        "BEGIN; ALTER TABLE t ADD x; INSERT OR ROLLBACK INTO t(a) VALUES(1);",
+        "BEGIN; ATTACH ':memory:' AS o; CREATE TABLE o.y(x); PRAGMA o.user_version = 3; ROLLBACK;",
+        "SAVEPOINT a; SAVEPOINT A; DELETE FROM t; RELEASE a; ROLLBACK TO a; INSERT INTO t(a) VALUES(6); RELEASE a; ROLLBACK;",
+        "BEGIN; DELETE FROM t; ROLLBACK TRANSACTION; ROLLBACK; SAVEPOINT x; DELETE FROM t; ROLLBACK; SELECT * FROM t LIMIT 1;",
+        "CREATE VIRTUAL TABLE f USING fts5(x); BEGIN; INSERT INTO f VALUES('a'); SAVEPOINT s; DELETE FROM f; DROP TABLE f; \
+         ROLLBACK TO s; ROLLBACK;",
+        "CREATE TEMP TABLE t(x); DROP TABLE t; DROP TABLE IF EXISTS nothing; CREATE TABLE IF NOT EXISTS t(x);",
+        "SELECT b FROM t LIMIT 1, 2; SELECT b FROM t LIMIT -1 OFFSET 9; SELECT b FROM t LIMIT 0; SELECT b FROM t LIMIT 1+1;",
+        "INSERT INTO t VALUES(7, 1, 'X '), (8, 1.0, 'X'); SELECT DISTINCT c COLLATE NOCASE FROM t ORDER BY 1 LIMIT 2;",
+        "SELECT random() LIMIT 1; SELECT random() UNION ALL SELECT random(); SELECT max(b), c FROM t UNION ALL SELECT 1, 2;",
+    ];
+    for script in scripts {
+        let script = format!("{} {script}", SCRIPT.lines().take(2).collect::<Vec<_>>().join(" "));
+        assert_eq!(verdict("property", &script, None), Verdict::Pass, "{script}");
     }
 }
 
@@ -95,6 +125,35 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
             "change/rows/INSERT",
         ),
         ("change", plant("\n    UPDATE w SET", Always, MissingRow), "change/returning/UPDATE"),
+        ("property", plant("e FROM u UNION ALL", Always, MissingRow), "property/union-all/SELECT"),
+        ("property", plant("LIMIT 2", Always, RowTwice), "property/limit-count/SELECT"),
+        ("property", plant("LIMIT 2", Always, Reversed), "property/limit-keys/SELECT"),
+        ("property", plant("LIMIT 1 OFFSET", Always, OtherValue), "property/limit-rows/SELECT"),
+        (
+            "property",
+            plant("DELETE FROM u", Always, Also("INSERT INTO u VALUES(1, 2)")),
+            "property/delete/DELETE",
+        ),
+        ("property", plant("DROP VIEW", Always, Also("CREATE VIEW x AS SELECT 2")), "property/drop/DROP"),
+        ("property", plant("CREATE VIEW x", Always, Also("DROP VIEW x")), "property/create/CREATE"),
+        (
+            "property",
+            plant("ROLLBACK TO", Always, Also("UPDATE y SET c = 'planted'")),
+            "property/rollback-rows/ROLLBACK",
+        ),
+        ("property", plant("ROLLBACK TO", Always, Also("DROP TABLE y")), "property/rollback-schema/ROLLBACK"),
+        (
+            "property",
+            plant("ROLLBACK TO", Always, Also("PRAGMA user_version=8")),
+            "property/rollback-header/ROLLBACK",
+        ),
+        (
+            "property",
+            plant("INSERT OR ROLLBACK", Always, Also("DELETE FROM t WHERE a = 1")),
+            "property/error-rows/INSERT",
+        ),
+        ("property", plant("RELEASE", Always, Also("DELETE FROM w")), "property/commit-rows/RELEASE"),
+        ("property", plant(" END", Always, Also("DELETE FROM t")), "property/commit-rows/END"),
         ("row", plant(") WHERE \"a\" =", Always, MissingRow), "row/lost/SELECT"),
         ("join", plant("FROM u LEFT JOIN t ON", Always, MissingRow), "join/right/SELECT"),
         ("join", plant("FROM u CROSS JOIN t", Always, OtherValue), "join/order/SELECT"),

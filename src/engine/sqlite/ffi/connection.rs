@@ -138,6 +138,12 @@ impl<'v> Connection<'v> {
         (Code(code), Statement::new(statement, true))
     }
 
+    /// True if no transaction is open that a statement has begun.
+    pub fn is_autocommit(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_get_autocommit(self.db.as_ptr()) != 0 }
+    }
+
     /// The extended code of the last error.
     pub fn error_code(&self) -> Code {
         // SAFETY: as above.
