@@ -168,7 +168,10 @@ fn a_virtual_table_excuses_only_the_statements_that_use_it() {
     let lost = |before: &str| {
         let sql = Script::new(format!("{before} {WRITING}"));
         let case = TestCase { files: files.clone(), sql, ..TestCase::default() };
-        assert!(verdicts(&case, None).iter().all(|(_, verdict)| *verdict == Verdict::Pass));
+        for (name, verdict) in verdicts(&case, None) {
+            let is_silent = is_of_answers(name) && matches!(verdict, Verdict::Skip(_));
+            assert!(verdict == Verdict::Pass || is_silent, "{name}: {verdict:?}");
+        }
         failed(&case, Plant::Disk(DiskPlant::LostWrites))
     };
     // Which of the writes are lost depends on how many came before.
