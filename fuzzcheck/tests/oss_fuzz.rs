@@ -289,7 +289,7 @@ fn build(before: impl FnOnce(&mut Command, &Path)) -> (TempDir, Ran) {
                   [ \"$1\" != run ] || exit 0\n\
                   for folder in debug \"$(rustc -vV | sed -n 's/^host: //p')/release\"; do\n\
                   mkdir -p \"$CARGO_TARGET_DIR/$folder\"\n\
-                  for target in db_sql sql db_file; do touch \"$CARGO_TARGET_DIR/$folder/$target\"; done\ndone\n";
+                  for target in db_sql sql db_file answers; do touch \"$CARGO_TARGET_DIR/$folder/$target\"; done\ndone\n";
     let cargo = file(&path("bin"), "cargo", script);
     fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(path("project/fuzz/build.sh"));

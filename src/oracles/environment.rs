@@ -13,7 +13,7 @@ use super::{SkipReason, Verdict, variants};
 use crate::dbfile::damage::Assessment;
 use crate::engine::sqlite::{Budget, Execution, Executor, Program};
 use crate::engine::{Asked, Observation, StatementTrace};
-use crate::testcase::{MAIN_DB, TestCase};
+use crate::testcase::{MAIN_DB, Setting, TestCase};
 
 /// Runs that one oracle may ask for per case.
 const RUNS_MAX: u32 = 32;
@@ -159,9 +159,11 @@ impl<'a> Environment<'a> {
         Ok(run)
     }
 
-    /// Whether all that the oracle has asked for so far has cost less than two cases may cost.
+    /// Whether an oracle may try more than a few variants: all that it has asked for so far has cost less than two cases
+    /// may cost, and time is not better spent on other cases.
     pub(super) fn is_cheap_so_far(&self) -> bool {
-        self.spent.vm_steps < self.budget.vm_steps.saturating_mul(2)
+        let may_have_more = !self.budget.has_few_variants || self.case.config.get(Setting::Oracle) != 0;
+        may_have_more && self.spent.vm_steps < self.budget.vm_steps.saturating_mul(2)
     }
 
     /// Runs the case again, with other bytes in memory that SQLite has not written yet.

@@ -91,7 +91,7 @@ impl Entry {
 }
 
 /// The oracles that a case can name, by [`Setting::Oracle`] minus one. Cases hold the number, so nothing here moves.
-pub const NUMBERED: [&str; 22] = [
+pub const NUMBERED: [&str; 23] = [
     "plans",
     "norec",
     "materialized",
@@ -114,6 +114,7 @@ pub const NUMBERED: [&str; 22] = [
     "change",
     "property",
     "session",
+    "recheck",
 ];
 
 impl fmt::Debug for Entry {
@@ -224,6 +225,7 @@ oracles! {
     encoding => variants::ENCODING, answers;
     script_plans => variants::SCRIPT_PLANS, answers;
     copies => variants::Copies, answers;
+    recheck => variants::Recheck, answers;
     atomicity => answers::ATOMICITY, answers;
     change => answers::CHANGE, answers;
     property => answers::PROPERTY, answers;

@@ -27,6 +27,7 @@ pub(super) const TARGET: Target = Target {
         length_bytes: 1_000_000,
         rows: None,
         has_small_limits: true,
+        has_few_variants: false,
     },
     decode: TestCase::decode,
     seeds: seeds::db_file,

@@ -140,9 +140,10 @@ impl Target {
         (self.seeds)().into_iter().map(build).collect()
     }
 
-    /// Runs a case and judges it.
+    /// Runs a case and judges it, as while fuzzing: with few variants.
     pub fn judge(&self, executor: &mut Executor, case: &TestCase) -> Judged {
-        self.judge_by(executor, case, &self.budget, &|entry| self.asks(case, entry))
+        let budget = Budget { has_few_variants: true, ..self.budget };
+        self.judge_by(executor, case, &budget, &|entry| self.asks(case, entry))
     }
 
     /// Whether an oracle judges a case of this target if none is asked for by name.

@@ -18,6 +18,7 @@ pub(super) const TARGET: Target = Target {
         length_bytes: 50_000,
         rows: None,
         has_small_limits: true,
+        has_few_variants: false,
     },
     decode: ossfuzz::decode,
     seeds: seeds::sql,

@@ -343,6 +343,7 @@ impl Limits {
             length_bytes: self.length_bytes.unwrap_or(budget.length_bytes),
             rows: self.rows.or(budget.rows),
             has_small_limits: budget.has_small_limits && !self.are_sqlites,
+            has_few_variants: budget.has_few_variants,
         }
     }
 }

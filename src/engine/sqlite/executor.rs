@@ -42,6 +42,9 @@ pub struct Budget {
     /// Whether the other limits (`sqlite3_limit`), if the case sets none, are those of SQLite's own fuzzcheck; otherwise
     /// they are the largest possible.
     pub has_small_limits: bool,
+    /// Whether oracles that run the whole script again do so in only a few ways, unless the case names the oracle: while
+    /// fuzzing, another case finds more than another run of the same one.
+    pub has_few_variants: bool,
 }
 
 impl Budget {
@@ -54,6 +57,7 @@ impl Budget {
         length_bytes: 1_000_000,
         rows: None,
         has_small_limits: true,
+        has_few_variants: false,
     };
 }
 

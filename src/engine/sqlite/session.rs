@@ -3,6 +3,7 @@
 use rusqlite::ffi;
 
 use super::execution::{Execution, row};
+use super::executor::MAIN_PATH;
 use super::ffi::Uses;
 use crate::engine::plant::{AnswerPlant, Plant, PlantedWhen, WrongAnswer};
 use crate::engine::{Code, StatementTrace, Value};
@@ -156,6 +157,23 @@ impl<'s, 'c> Session<'s, 'c> {
         names
     }
 
+    /// Why a statement cannot be prepared: SQLite's code and message; `None` if it can.
+    pub fn refusal(&self, sql: &[u8]) -> Option<(Code, String)> {
+        let connection = self.execution.connection();
+        let (refusal, _) = connection.watch().apart(TICKS_MAX, BYTES_MAX, || {
+            connection.watch().phase.set(super::ffi::Phase::Own);
+            let (code, ..) = connection.prepare(sql);
+            (code != Code::OK).then(|| (code, connection.error_message()))
+        });
+        refusal
+    }
+
+    /// Closes the connection and opens another one in its place, with the settings of the case; false if there is none
+    /// then.
+    pub fn reopen(&mut self) -> bool {
+        self.execution.reopen()
+    }
+
     /// What a statement uses, and its program without these optimizations.
     ///
     /// # Errors
@@ -186,6 +204,22 @@ impl<'s, 'c> Session<'s, 'c> {
 }
 
 impl Execution<'_> {
+    /// See [`Session::reopen`].
+    fn reopen(&mut self) -> bool {
+        let (executor, case, budget) = (self.executor, self.case, self.budget);
+        let before = std::rc::Rc::clone(self.connection());
+        self.use_connection(Err(Code::OK));
+        if before.may_be_writing() {
+            self.watch().note_rollback();
+        }
+        let before = std::rc::Rc::into_inner(before).expect("only the run uses it");
+        self.note_close(executor.close(before));
+        let opened = executor.open_another(case, budget, MAIN_PATH, false, self.watch());
+        let is_open = opened.is_ok();
+        self.use_connection(opened.map(std::rc::Rc::new));
+        is_open
+    }
+
     /// What a planted bug makes of the answer to a statement, if it concerns it.
     pub(super) fn plant_answer(&mut self, text: &[u8], off: u32, rows: &mut Vec<Row>) {
         let Some(Plant::Answer(plant)) = self.executor.plant else {

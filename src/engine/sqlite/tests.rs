@@ -14,6 +14,7 @@ const BUDGET: Budget = Budget {
     length_bytes: 1_000_000,
     rows: None,
     has_small_limits: true,
+    has_few_variants: false,
 };
 
 fn run(case: &TestCase) -> Observation {

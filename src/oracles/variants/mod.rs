@@ -25,6 +25,7 @@ mod copies;
 mod encoding;
 mod journal;
 mod plans;
+mod recheck;
 mod script;
 
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
@@ -36,6 +37,7 @@ pub(crate) use copies::Copies;
 pub(crate) use encoding::ENCODING;
 pub(crate) use journal::JOURNAL;
 pub(crate) use plans::SCRIPT_PLANS;
+pub(crate) use recheck::Recheck;
 
 /// Variants that run whatever they cost.
 const FEW: usize = 2;

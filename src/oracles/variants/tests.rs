@@ -6,7 +6,7 @@ use crate::engine::sqlite::Executor;
 use crate::targets::DB_SQL;
 
 /// What the oracle `name` says of a script, and how often it compared something that could have differed.
-fn judged(name: &str, script: &str, plant: Option<AnswerPlant>) -> (Verdict, u32) {
+pub(super) fn judged(name: &str, script: &str, plant: Option<AnswerPlant>) -> (Verdict, u32) {
     let mut executor = Executor::shared();
     if let Some(plant) = plant {
         executor.plant(Plant::Answer(plant));
