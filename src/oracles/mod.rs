@@ -91,7 +91,7 @@ impl Entry {
 }
 
 /// The oracles that a case can name, by [`Setting::Oracle`] minus one. Cases hold the number, so nothing here moves.
-pub const NUMBERED: [&str; 23] = [
+pub const NUMBERED: [&str; 22] = [
     "plans",
     "norec",
     "materialized",
@@ -113,7 +113,6 @@ pub const NUMBERED: [&str; 23] = [
     "atomicity",
     "change",
     "property",
-    "session",
     "recheck",
 ];
 

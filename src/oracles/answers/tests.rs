@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::plant::{AnswerPlant, Plant, PlantedWhen, WrongAnswer};
 use crate::engine::sqlite::Executor;
-use crate::oracles::ORACLES;
+use crate::oracles::{Group, NUMBERED, ORACLES};
 use crate::targets::DB_SQL;
 
 /// What the oracle `name` says of a script.
@@ -192,4 +192,19 @@ fn wrong_answers_turn_the_checks_red() {
         let count = plants.iter().filter(|(name, ..)| *name == entry.name).count();
         assert!(count >= 2, "{count} planted bugs for `{}`", entry.name);
     }
+}
+
+#[test]
+fn a_case_can_name_each_oracle_of_answers_and_is_judged_by_it() {
+    let of_answers = ORACLES.iter().filter(|entry| entry.group == Group::Answers).map(|entry| entry.name);
+    let (mut names, mut numbered) = (of_answers.collect::<Vec<_>>(), NUMBERED.to_vec());
+    names.sort_unstable();
+    numbered.sort_unstable();
+    assert_eq!(names, numbered);
+    let mut case = TestCase::from_sql(SCRIPT);
+    case.config.set(Setting::Oracle, 2);
+    let judged = DB_SQL.judge(&mut Executor::shared(), &case).judgements;
+    let norec = judged.iter().find(|said| said.oracle.name == "norec").expect("the case names it");
+    assert_eq!(norec.verdict, Verdict::Pass);
+    assert!(judged.iter().all(|said| said.oracle.is_usual() || said.oracle.name == "norec"));
 }
