@@ -24,6 +24,7 @@ mod join;
 mod json;
 mod materialized;
 mod norec;
+mod object;
 mod pivot;
 pub(crate) mod plans;
 mod property;
