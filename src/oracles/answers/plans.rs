@@ -11,6 +11,7 @@
 use super::query::Query;
 use super::rows::difference;
 use super::{Check, Said, Statementwise, query};
+use crate::engine::Value;
 use crate::engine::sqlite::Session;
 
 /// Names of the optimizations by their bit (`src/sqliteInt.h`).
@@ -66,6 +67,11 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     }
     if query.opens_virtual_tables() {
         return Said::Nothing("virtual tables");
+    }
+    // Then the rows of a subquery that is sorted for a window, and no longer a coroutine, are scanned backwards, too:
+    // nobody but a test can switch coroutines off.
+    if db.rows("PRAGMA reverse_unordered_selects").is_ok_and(|rows| rows == [[Value::Integer(1)]]) {
+        return Said::Nothing("scans are reversed");
     }
     let mut is_telling = false;
     let seed =

@@ -85,8 +85,14 @@ pub(super) fn ends_differ(
     {
         return Some(("integrity", format!("integrity_check: {problem}")));
     }
-    if own.schema != other.schema {
-        let differs = own.schema.iter().zip(&other.schema).find(|(own, other)| own != other);
+    // A copy has that table only if a table that is left has AUTOINCREMENT, which a dropped one may have had.
+    let is_kept = |name: &str| keeps != Keeps::Rows || name != "sqlite_sequence";
+    let schema = |state: &'_ EndState| -> Vec<[String; 4]> {
+        state.schema.iter().filter(|[_, name, ..]| is_kept(name)).cloned().collect()
+    };
+    let (own_schema, other_schema) = (schema(own), schema(other));
+    if own_schema != other_schema {
+        let differs = own_schema.iter().zip(&other_schema).find(|(own, other)| own != other);
         return Some(("schema", format!("the schema is another at the end: {differs:?}")));
     }
     let is_same = |own: &RowsDigest, other: &RowsDigest| match keeps {
@@ -103,10 +109,14 @@ pub(super) fn ends_differ(
             && (rowids_differ || !is_same(&own.rows, &other.rows))
     };
     // A table that only one of the two could read says nothing.
-    if own.tables.len() != other.tables.len() {
+    let tables = |state: &'_ EndState| -> Vec<TableDigest> {
+        state.tables.iter().filter(|table| is_kept(&table.name)).cloned().collect()
+    };
+    let (own_tables, other_tables) = (tables(own), tables(other));
+    if own_tables.len() != other_tables.len() {
         return None;
     }
-    own.tables.iter().zip(&other.tables).find(differs).map(|(own, other)| {
+    own_tables.iter().zip(&other_tables).find(differs).map(|(own, other)| {
         let (count, others) = (own.rows.count, other.rows.count);
         ("table", format!("table {} has other rows at the end ({count} versus {others})", own.name))
     })

@@ -24,8 +24,9 @@ fn variants(case: &TestCase, own: &Observation) -> Result<Vec<Variant>, &'static
         Variant::new("memory", &[(MODE, "MEMORY")]),
         Variant::new("memory-spilling", &[(MODE, "MEMORY"), SPILLING]),
     ];
-    // To change to WAL, SQLite writes the first page: an encoding can no longer be chosen then.
-    if !(starts_empty(case) && script::mentions(case, own, &["encoding"])) {
+    // To change to WAL, SQLite writes the first page: what is chosen for a new database can no longer be chosen then. Page
+    // sizes decide how large the nodes of an R-Tree are.
+    if !(starts_empty(case) && script::mentions(case, own, &["encoding", "page_size", "auto_vacuum"])) {
         variants.extend([
             Variant::new("wal", &[(MODE, "WAL")]),
             Variant::new("wal-spilling", &[(MODE, "WAL"), SPILLING]),

@@ -16,7 +16,7 @@ use crate::oracles::answers::{plans as bits, query};
 use crate::oracles::{Environment, SkipReason};
 use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
-use crate::testcase::TestCase;
+use crate::testcase::{Setting, TOGGLE_NAMES, TestCase};
 
 pub(crate) const SCRIPT_PLANS: Scriptwise =
     Scriptwise { name: "script_plans", keeps: Keeps::Answers, variants, examine };
@@ -38,7 +38,11 @@ const ORDERING: [&str; 13] = [
     "raise",
 ];
 
-fn variants(_: &TestCase, _: &Observation) -> Result<Vec<Variant>, &'static str> {
+fn variants(case: &TestCase, _: &Observation) -> Result<Vec<Variant>, &'static str> {
+    let reversed = TOGGLE_NAMES.iter().position(|&name| name == "REVERSE_SCANORDER");
+    if reversed.is_some_and(|bit| case.config.get(Setting::Toggles) >> bit & 1 == 1) {
+        return Err("scans are reversed");
+    }
     Ok(vec![without(bits::ALL)])
 }
 
