@@ -7,8 +7,10 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use serde::Serialize;
+use tandem::TestCase;
 use tandem::corpus::{self, Corpus, Details, Entry, Kind, VersionRange};
-use tandem::testcase::CaseId;
+use tandem::oracles::NUMBERED;
+use tandem::testcase::{CaseId, Setting};
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
 use crate::build::arguments::ConfigurationArgs;
@@ -112,8 +114,8 @@ impl Verb for Args {
         let signature = signature(self.kind, &shown, said, &named.name, build)?;
         let build = if shown.is_empty() { BuildKind::that_reports(&signature) } else { build };
 
-        let mut entry =
-            Entry::new(named.target.name, self.kind.into(), &source_of(&named, self), &named.case);
+        let case = naming_its_oracle(&named.case, &signature);
+        let mut entry = Entry::new(named.target.name, self.kind.into(), &source_of(&named, self), &case);
         entry.signature = Some(signature);
         entry.details = Details {
             name: Some(name.to_owned()),
@@ -126,6 +128,15 @@ impl Verb for Args {
         tell(&into, &entry, change, self.json)?;
         Ok(code)
     }
+}
+
+/// The case with the name of the oracle of a signature, if that judges on request only: wherever the case is run, that
+/// oracle is asked then.
+fn naming_its_oracle(case: &TestCase, signature: &str) -> TestCase {
+    let name = signature.split('/').next().unwrap_or_default();
+    let number = NUMBERED.iter().position(|known| *known == name).map_or(0, |at| at as u32 + 1);
+    let number = if number == 0 { case.config.get(Setting::Oracle) } else { number };
+    TestCase { config: case.config.with(Setting::Oracle, number), ..case.clone() }
 }
 
 /// Checks name, link and reason.
@@ -366,6 +377,15 @@ fn name_of(signature: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_case_names_the_oracle_that_judges_on_request() {
+        let case = TestCase::from_sql("SELECT 1");
+        let named = naming_its_oracle(&case, "norec/rows/SELECT");
+        assert_eq!(NUMBERED[named.config.get(Setting::Oracle) as usize - 1], "norec");
+        assert_eq!(naming_its_oracle(&case, "code/SQLITE_CORRUPT/SELECT"), case);
+        assert_eq!(naming_its_oracle(&named, "crash/SIGSEGV/f"), named);
+    }
 
     #[test]
     fn names_and_links_have_a_form() {
