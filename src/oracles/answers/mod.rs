@@ -156,6 +156,8 @@ pub(super) struct Ledger {
     pub finding: Option<Finding>,
     /// Why it said nothing, the last time.
     pub nothing: Option<&'static str>,
+    /// Why it has not looked at the rest of the script: then it has not judged the case.
+    pub cut_short: Option<SkipReason>,
     ticks_left: u64,
 }
 
@@ -163,6 +165,9 @@ impl Ledger {
     pub(super) fn verdict(&self) -> Verdict {
         match (&self.finding, self.checks) {
             (Some(finding), _) => Verdict::Fail(finding.clone()),
+            (None, 1..) if self.cut_short.is_some() => {
+                Verdict::Skip(self.cut_short.unwrap_or(SkipReason::CheckCutShort))
+            }
             (None, 0) => {
                 Verdict::Skip(SkipReason::Excused(self.nothing.unwrap_or("no statement of its kind")))
             }
@@ -200,11 +205,13 @@ pub(super) fn judge(checks: &[&Statementwise], ask: &mut Environment<'_>) -> Vec
     let ran = ask.run_other(&case, &program);
     let has_drifted = program.has_drifted.get();
     let mut ledgers = program.ledgers.into_inner();
-    for ledger in ledgers.iter_mut().filter(|ledger| ledger.finding.is_none()) {
-        if ran.is_err() {
+    for ledger in &mut ledgers {
+        if ran.is_err() || ledger.ticks_left == 0 {
             ledger.nothing = Some("oracle's budget used up");
-        } else if has_drifted && ledger.checks == 0 {
+            ledger.cut_short = Some(SkipReason::BudgetUsedUp);
+        } else if has_drifted {
             ledger.nothing = Some("different when run again");
+            ledger.cut_short = Some(SkipReason::NotReproduced);
         }
     }
     ledgers

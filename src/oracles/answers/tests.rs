@@ -208,3 +208,14 @@ fn a_case_can_name_each_oracle_of_answers_and_is_judged_by_it() {
     assert_eq!(norec.verdict, Verdict::Pass);
     assert!(judged.iter().all(|said| said.oracle.is_usual() || said.oracle.name == "norec"));
 }
+
+#[test]
+fn a_case_of_which_only_a_part_was_looked_at_is_not_judged() {
+    let whole = Ledger { checks: 3, ..Ledger::default() };
+    assert_eq!(whole.verdict(), Verdict::Pass);
+    let part = Ledger { cut_short: Some(SkipReason::NotReproduced), ..whole };
+    assert_eq!(part.verdict(), Verdict::Skip(SkipReason::NotReproduced));
+    let finding = Finding { signature: Signature::new("norec", "rows", "-"), message: String::new() };
+    let found = Ledger { finding: Some(finding.clone()), ..part };
+    assert_eq!(found.verdict(), Verdict::Fail(finding));
+}
