@@ -137,7 +137,7 @@ pub struct Doubt {
     pub tells: Option<&'static str>,
     /// It depends on the order of rows: a difference is a warning.
     pub order: Option<&'static str>,
-    /// It may depend on an order that does not change when scans are reversed ([`BEYOND_REVERSAL`]).
+    /// It may depend on an order that does not change when scans are reversed (`BEYOND_REVERSAL`).
     pub is_beyond_reversal: bool,
 }
 

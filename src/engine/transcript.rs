@@ -84,7 +84,7 @@ pub struct StatementRecord {
     pub taints: Vec<String>,
     /// Its rows.
     pub rows: RowsDigest,
-    /// The columns that are the keys of its `ORDER BY` ([`order_keys::key_columns`]), while it runs.
+    /// The columns that are the keys of its `ORDER BY` (`order_keys::key_columns`), while it runs.
     #[serde(skip)]
     pub key_columns: Vec<usize>,
     /// Digest of the keys of its rows, in order; `None` without rows, or if the keys are not among the columns.

@@ -11,7 +11,7 @@
 //! | [`disk`] | files, locks and shared memory of one machine: pure, with its laws as tests |
 //! | [`vfs`] | the `sqlite3_vfs` over a [`disk::Disk`] |
 //! | [`alloc`] | the `sqlite3_mem_methods`, which know every live allocation |
-//! | [`fresh`] | what is in memory that was never written |
+//! | `fresh` | what is in memory that was never written |
 
 pub mod alloc;
 pub mod disk;

@@ -8,7 +8,7 @@
 //! # Refutation
 //! Before SQLite is accused of damaging a database, in this order:
 //! 1. Was the database well-formed at the start? (Asked only now, because it takes a connection.)
-//! 2. Did the script do something that may do this very damage by design ([`excuse`])?
+//! 2. Did the script do something that may do this very damage by design (`excuse`)?
 //! 3. Is the problem one that a healthy SQLite can have (a CHECK constraint that is not deterministic, a full-text index
 //!    over a table that changed without it)?
 //!

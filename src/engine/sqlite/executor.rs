@@ -8,7 +8,7 @@ use twox_hash::XxHash3_64;
 
 use super::execution::{self, Execution};
 use super::ffi::{Connection, Watch, process};
-use super::{end, health, operations, settings};
+use super::{Exclusive, end, health, operations, settings};
 use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
 use crate::engine::transcript::Transcript;
@@ -143,8 +143,9 @@ impl Executor {
     /// # Errors
     /// If the extension registers no VFS of that name.
     pub fn open_through(&mut self, name: &str) -> Result<(), String> {
+        let exclusive = super::exclusive();
         // An extension registers itself when the first connection is opened.
-        self.prepare_machine(&FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
+        self.prepare_machine(&exclusive, &FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
         Connection::open(&self.vfs, MAIN_PATH).map_err(|code| code.to_string())?.close();
         self.vfs.open_through(name)
     }
@@ -172,15 +173,15 @@ impl Executor {
         budget: &Budget,
         asked: Asked,
     ) -> Observation {
-        let _exclusive = super::exclusive();
-        self.build_rich_image(&case.config);
+        let exclusive = super::exclusive();
+        self.build_rich_image(&exclusive, &case.config);
         let lock_byte = case.config.lock_byte();
         let start = health::assess(&case.files, MAIN_DB, lock_byte);
         let memory_before = alloc::counts();
         process::take_page_overrun();
         process::take_log();
         process::take_heap_peak();
-        self.prepare_machine(&case.files, &case.config, budget);
+        self.prepare_machine(&exclusive, &case.files, &case.config, budget);
         let mut observation = self.observe(case, program, budget, asked, &start);
         let memory = alloc::counts();
         observation.leaked = (memory.live_bytes - memory_before.live_bytes, memory.live - memory_before.live);
@@ -218,9 +219,9 @@ impl Executor {
     /// The function that allocated what `case` leaks: the case runs again, and each allocation is noted. `None` if it
     /// cannot be determined.
     pub fn leak_site(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Option<String> {
-        let _exclusive = super::exclusive();
+        let exclusive = super::exclusive();
         let start = health::assess(&case.files, MAIN_DB, case.config.lock_byte());
-        self.prepare_machine(&case.files, &case.config, budget);
+        self.prepare_machine(&exclusive, &case.files, &case.config, budget);
         let again = || drop(self.observe(case, program, budget, Asked::VERDICTS, &start));
         let stack = alloc::oldest_live_after(again);
         self.vfs.install(Machine::new(0));
@@ -238,17 +239,21 @@ impl Executor {
         budget: &Budget,
         observation: &Observation,
     ) -> bool {
-        let _exclusive = super::exclusive();
-        observation.start == Some(Assessment::Sound) && self.is_healthy_to_sqlite(case, budget)
+        let exclusive = super::exclusive();
+        observation.start == Some(Assessment::Sound) && self.is_healthy_to_sqlite(&exclusive, case, budget)
     }
 
     /// Must be called before the first case that asks for the rich schema.
-    pub(super) fn build_rich_image(&self, config: &OpenConfig) {
+    fn build_rich_image(&self, exclusive: &Exclusive, config: &OpenConfig) {
         if config.is_on(Setting::RichSchema) {
             self.rich_image.get_or_init(|| {
                 // An older SQLite lacks some functions and clauses: it gets the rest.
-                let (files, _) =
-                    self.build_files(&OpenConfig::default(), RICH_SCHEMA.as_bytes(), Moment::Closed);
+                let (files, _) = self.build_files(
+                    exclusive,
+                    &OpenConfig::default(),
+                    RICH_SCHEMA.as_bytes(),
+                    Moment::Closed,
+                );
                 files.main().unwrap_or_default().to_vec()
             });
         }
@@ -256,8 +261,8 @@ impl Executor {
 
     /// This build's vocabulary.
     pub fn vocabulary(&self) -> Vocabulary {
-        let _exclusive = super::exclusive();
-        self.prepare_machine(&FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
+        let exclusive = super::exclusive();
+        self.prepare_machine(&exclusive, &FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
         let connection =
             Connection::open(&self.vfs, MAIN_PATH).expect("an empty disk has room for a database");
         let names = |list: &str| -> Vec<String> {
@@ -287,7 +292,7 @@ impl Executor {
     }
 
     /// A fresh disk with the files of the case, and the process-wide settings.
-    pub(super) fn prepare_machine(&self, files: &FileSet, config: &OpenConfig, budget: &Budget) {
+    fn prepare_machine(&self, _: &Exclusive, files: &FileSet, config: &OpenConfig, budget: &Budget) {
         let mut machine = Machine::new(budget.disk_bytes.max(2 * files.total_bytes()));
         machine.sector_bytes = 1 << config.get(Setting::SectorLog2);
         machine.characteristics = config.get(Setting::DeviceCharacteristics);
@@ -320,16 +325,22 @@ impl Executor {
         sql: &(impl AsRef<[u8]> + ?Sized),
         moment: Moment,
     ) -> Result<FileSet, String> {
-        let _exclusive = super::exclusive();
-        match self.build_files(config, sql.as_ref(), moment) {
+        let exclusive = super::exclusive();
+        match self.build_files(&exclusive, config, sql.as_ref(), moment) {
             (files, None) => Ok(files),
             (_, Some(error)) => Err(error),
         }
     }
 
     /// The files, and the error of the first statement that failed.
-    fn build_files(&self, config: &OpenConfig, sql: &[u8], moment: Moment) -> (FileSet, Option<String>) {
-        self.prepare_machine(&FileSet::default(), config, &Budget::UNLIMITED);
+    fn build_files(
+        &self,
+        exclusive: &Exclusive,
+        config: &OpenConfig,
+        sql: &[u8],
+        moment: Moment,
+    ) -> (FileSet, Option<String>) {
+        self.prepare_machine(exclusive, &FileSet::default(), config, &Budget::UNLIMITED);
         let connection = match Connection::open(&self.vfs, MAIN_PATH) {
             Ok(connection) => connection,
             Err(code) => return (FileSet::default(), Some(code.to_string())),
@@ -452,26 +463,26 @@ impl Executor {
 
     /// Whether SQLite considers the case's database well-formed before anything runs on it.
     pub fn is_healthy(&self, case: &TestCase) -> bool {
-        let _exclusive = super::exclusive();
-        self.is_healthy_to_sqlite(case, &Budget::UNLIMITED)
+        let exclusive = super::exclusive();
+        self.is_healthy_to_sqlite(&exclusive, case, &Budget::UNLIMITED)
     }
 
     /// Whether both our own check and SQLite's consider a file of a case well-formed, as a database of its own.
     pub fn is_healthy_file(&self, case: &TestCase, name: &str, budget: &Budget) -> bool {
-        let _exclusive = super::exclusive();
+        let exclusive = super::exclusive();
         let mut alone = TestCase { config: case.config, ..TestCase::default() };
         let names = [FileName::main(), FileName::wal(), FileName::journal()];
         for (own, content) in names.into_iter().zip(case.files.database(name)) {
             content.into_iter().for_each(|content| _ = alone.files.insert(own.clone(), content.to_vec()));
         }
         let assessment = health::assess(&alone.files, MAIN_DB, alone.config.lock_byte());
-        assessment == Assessment::Sound && self.is_healthy_to_sqlite(&alone, budget)
+        assessment == Assessment::Sound && self.is_healthy_to_sqlite(&exclusive, &alone, budget)
     }
 
     /// Like [`Executor::is_healthy`], with journal and WAL unchanged, on its own disk. What SQLite
     /// recovers from them is checked too.
-    pub(super) fn is_healthy_to_sqlite(&self, case: &TestCase, budget: &Budget) -> bool {
-        self.prepare_machine(&case.files, &case.config, budget);
+    fn is_healthy_to_sqlite(&self, exclusive: &Exclusive, case: &TestCase, budget: &Budget) -> bool {
+        self.prepare_machine(exclusive, &case.files, &case.config, budget);
         let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
             let is_sound =
                 health::integrity(&connection, b"main").is_some_and(|checked| checked.problems.is_empty());

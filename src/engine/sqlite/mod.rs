@@ -33,8 +33,11 @@ pub use settings::{limits, pragmas, switches};
 
 static USE: RwLock<()> = RwLock::new(());
 
+/// That cases run, and nothing else in this process uses SQLite.
+pub type Exclusive = RwLockWriteGuard<'static, ()>;
+
 /// Held while cases run; see the module documentation.
-pub fn exclusive() -> RwLockWriteGuard<'static, ()> {
+pub fn exclusive() -> Exclusive {
     USE.write().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -11,7 +11,7 @@
 //!
 //! # Refutation
 //! Before SQLite is accused, in this order: does the statement answer the same when it is asked again; do the rows
-//! differ only in which of several equal values represents a group ([`rows::difference`]); if SQL may leave it open, does
+//! differ only in which of several equal values represents a group (`rows::difference`); if SQL may leave it open, does
 //! a reversed scan give other rows already?
 
 mod atomicity;
