@@ -91,7 +91,7 @@ impl Entry {
 }
 
 /// The oracles that a case can name, by [`Setting::Oracle`] minus one. Cases hold the number, so nothing here moves.
-pub const NUMBERED: [&str; 22] = [
+pub const NUMBERED: [&str; 23] = [
     "plans",
     "norec",
     "materialized",
@@ -114,6 +114,7 @@ pub const NUMBERED: [&str; 22] = [
     "change",
     "property",
     "recheck",
+    "session",
 ];
 
 impl fmt::Debug for Entry {
@@ -228,6 +229,7 @@ oracles! {
     atomicity => answers::ATOMICITY, answers;
     change => answers::CHANGE, answers;
     property => answers::PROPERTY, answers;
+    session => answers::SESSION, answers;
 }
 
 /// The judgement of an oracle on a run.

@@ -28,7 +28,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use execution::Execution;
 pub use executor::{Budget, Executor, Moment, Program, ScriptProgram};
 pub use ffi::process::{compile_options, initialize, is_complete, isolate, keywords, source_id, version};
-pub use session::{Facts, NoAnswer, Row, Session};
+pub use session::{Facts, NoAnswer, Recorded, Row, Session};
 pub use settings::{limits, pragmas, switches};
 
 static USE: RwLock<()> = RwLock::new(());

@@ -4,10 +4,10 @@ use rusqlite::ffi;
 
 use super::execution::{Execution, row};
 use super::executor::MAIN_PATH;
-use super::ffi::Uses;
+use super::ffi::{Connection, Uses, held};
 use crate::engine::plant::{AnswerPlant, Plant, PlantedWhen, WrongAnswer};
 use crate::engine::{Code, StatementTrace, Value};
-use crate::testcase::Setting;
+use crate::testcase::{OnConflict, Setting};
 
 /// A row of a result.
 pub type Row = Vec<Value>;
@@ -46,6 +46,17 @@ impl Facts {
     pub fn has_opcode(&self, name: &str) -> bool {
         self.program.iter().any(|(opcode, _)| opcode == name)
     }
+}
+
+/// What the session extension has recorded of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The changeset.
+    pub changeset: Vec<u8>,
+    /// Its inverse.
+    pub inverse: Vec<u8>,
+    /// The patchset.
+    pub patchset: Vec<u8>,
 }
 
 /// A connection on which a script is running, between two of its statements. What is asked does not count for the
@@ -141,6 +152,56 @@ impl<'s, 'c> Session<'s, 'c> {
         let mut rows = rows?;
         self.execution.plant_answer(sql.as_bytes(), off, &mut rows);
         Ok(rows)
+    }
+
+    /// The script that is running.
+    pub fn script(&self) -> &[u8] {
+        self.execution.case.sql.as_bytes()
+    }
+
+    /// Runs a statement and returns what it changes in the main database, by the session extension.
+    ///
+    /// # Errors
+    /// If the statement or the extension fails.
+    pub fn recorded(&mut self, sql: &str) -> Result<Recorded, NoAnswer> {
+        let mut recording = self.call(held::Session::start)?;
+        self.rows(sql)?;
+        self.call(|_| {
+            let changeset = recording.take(false)?;
+            let inverse = held::invert(&changeset)?;
+            Ok(Recorded { inverse, patchset: recording.take(true)?, changeset })
+        })
+    }
+
+    /// Applies a changeset or patchset to the main database.
+    ///
+    /// # Errors
+    /// If that fails, also with the kind of the first conflict (`SQLITE_CHANGESET_…`), if there was one.
+    pub fn apply(&mut self, changeset: &[u8]) -> Result<(), (NoAnswer, Option<i32>)> {
+        let mut conflict = None;
+        let applied = self.call(|connection| {
+            let (code, first) = connection.apply(changeset, OnConflict::Abort);
+            conflict = first;
+            if code == Code::OK { Ok(()) } else { Err(code) }
+        });
+        applied.map_err(|none| (none, conflict))
+    }
+
+    /// A call of SQLite's interface, at the expense of who asks.
+    fn call<T>(
+        &mut self,
+        action: impl FnOnce(&std::rc::Rc<Connection<'c>>) -> Result<T, Code>,
+    ) -> Result<T, NoAnswer> {
+        let connection = std::rc::Rc::clone(self.execution.connection());
+        let (result, used) = connection.watch().apart(self.ticks_left.min(TICKS_MAX), BYTES_MAX, || {
+            connection.watch().phase.set(super::ffi::Phase::Own);
+            action(&connection)
+        });
+        self.ticks_left = self.ticks_left.saturating_sub(used.max(1));
+        result.map_err(|code| match code {
+            Code(ffi::SQLITE_INTERRUPT) => NoAnswer::TooMuch,
+            code => NoAnswer::Error(code),
+        })
     }
 
     /// The names of the columns that a statement returns.

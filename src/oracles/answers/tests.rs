@@ -172,6 +172,9 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("json", plant("json(jsonb(?1))", Always, OtherValue), "json/round-trip/SELECT"),
         ("constant", plant("WHERE 1 AND", Always, MissingRow), "constant/rows/SELECT"),
         ("constant", plant("SELECT a, 7", Always, OtherValue), "constant/rows/SELECT"),
+        ("session", plant("/* undone", Always, MissingRow), "session/undone/INSERT"),
+        ("session", plant("/* repeated", Always, OtherValue), "session/repeated/INSERT"),
+        ("session", plant("/* patched", Always, RowTwice), "session/patched/INSERT"),
         ("bound", plant("b = ?1", Always, MissingRow), "bound/rows/SELECT"),
         ("bound", plant("t.a > ?1", Always, OtherValue), "bound/rows/SELECT"),
     ]

@@ -12,6 +12,7 @@
 mod bind;
 mod convert;
 mod kind;
+mod limit;
 
 pub use bind::Binder;
 pub use kind::Kind;
@@ -174,7 +175,8 @@ pub fn parse(statement: &[u8]) -> Option<Node> {
         return None;
     }
     let bump = Bump::new();
-    let mut parser = Parser::new(&bump, statement);
+    let statement = limit::with_offsets(statement);
+    let mut parser = Parser::new(&bump, &statement);
     let command = parser.next().ok()??;
     Some(convert::command(&command))
 }

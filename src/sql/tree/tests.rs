@@ -186,3 +186,23 @@ fn a_function_has_the_arguments_of_the_build() {
     assert_eq!(call("SELECT one(a, 2) FROM t"), "SELECT two(a, 2) FROM t");
     assert_eq!(call("SELECT a FROM t WHERE agg(a)"), "SELECT a FROM t WHERE one(a)");
 }
+
+#[test]
+fn a_limit_with_a_comma_keeps_the_places_of_its_numbers() {
+    let cases = [
+        ("SELECT a FROM t LIMIT 1, 2", "SELECT a FROM t LIMIT 2 OFFSET 1"),
+        ("SELECT a FROM t LIMIT 1", "SELECT a FROM t LIMIT 1"),
+        (
+            "INSERT INTO t SELECT 1 LIMIT 5,6 RETURNING a, b",
+            "INSERT INTO t SELECT 1 LIMIT 6 OFFSET 5 RETURNING a, b",
+        ),
+        ("SELECT(SELECT 1 LIMIT 0,1),2", "SELECT (SELECT 1 LIMIT 1 OFFSET 0), 2"),
+        (
+            "SELECT 1 LIMIT max((SELECT 3 LIMIT 4, 5), 1), 2",
+            "SELECT 1 LIMIT 2 OFFSET max((SELECT 3 LIMIT 5 OFFSET 4), 1)",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(parse(text.as_bytes()).map(|tree| tree.print()).as_deref(), Some(expected), "{text}");
+    }
+}

@@ -306,14 +306,22 @@ fn buffer(call: impl FnOnce(*mut c_int, *mut *mut c_void) -> c_int) -> Result<Ve
     }
 }
 
+/// What the conflict handler answers, and what it was first asked.
+struct Conflicts {
+    answer: OnConflict,
+    first: Option<c_int>,
+}
+
 unsafe extern "C" fn on_conflict(
-    answer: *mut c_void,
+    conflicts: *mut c_void,
     kind: c_int,
     _change: *mut ffi::sqlite3_changeset_iter,
 ) -> c_int {
     let can_replace = matches!(kind, ffi::SQLITE_CHANGESET_DATA | ffi::SQLITE_CHANGESET_CONFLICT);
-    // SAFETY: registered with a pointer to an answer that lives for the call of apply.
-    match unsafe { *answer.cast::<OnConflict>() } {
+    // SAFETY: registered with a pointer to conflicts that live for the call of apply.
+    let conflicts = unsafe { &mut *conflicts.cast::<Conflicts>() };
+    conflicts.first.get_or_insert(kind);
+    match conflicts.answer {
         OnConflict::Abort => ffi::SQLITE_CHANGESET_ABORT,
         OnConflict::Replace if can_replace => ffi::SQLITE_CHANGESET_REPLACE,
         OnConflict::Replace | OnConflict::Omit => ffi::SQLITE_CHANGESET_OMIT,
@@ -321,15 +329,17 @@ unsafe extern "C" fn on_conflict(
 }
 
 impl Connection<'_> {
-    /// Applies a changeset or patchset.
-    pub fn apply(&self, changeset: &[u8], mut answer: OnConflict) -> Code {
+    /// Applies a changeset or patchset; also returns the kind of the first conflict (`SQLITE_CHANGESET_…`).
+    pub fn apply(&self, changeset: &[u8], answer: OnConflict) -> (Code, Option<c_int>) {
         let count = c_int::try_from(changeset.len()).unwrap_or(c_int::MAX);
         let changes = changeset.as_ptr().cast_mut().cast();
-        let answer = ptr::from_mut(&mut answer).cast();
-        // SAFETY: the connection is open; the bytes, which SQLite does not change, and the answer live for the call.
-        Code(unsafe {
-            ffi::sqlite3changeset_apply(self.raw(), count, changes, None, Some(on_conflict), answer)
-        })
+        let mut conflicts = Conflicts { answer, first: None };
+        let context = ptr::from_mut(&mut conflicts).cast();
+        // SAFETY: the connection is open; the bytes, which SQLite does not change, and the conflicts live for the call.
+        let code = unsafe {
+            ffi::sqlite3changeset_apply(self.raw(), count, changes, None, Some(on_conflict), context)
+        };
+        (Code(code), conflicts.first)
     }
 
     /// Checkpoints all databases. Returns the code and the number of frames that are now in the database.

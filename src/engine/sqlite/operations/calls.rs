@@ -193,7 +193,7 @@ impl State<'_, '_> {
                 self.on(*connection)?;
                 let (changes, _) = self.changes.as_ref()?;
                 self.execution.call("CHANGESET", false, |connection| {
-                    (connection.apply(changes, *on_conflict), Vec::new())
+                    (connection.apply(changes, *on_conflict).0, Vec::new())
                 });
             }
             Operation::SessionEnd { connection } => self.sessions[index(*connection)] = None,
