@@ -1,7 +1,9 @@
 //! A subquery that does not depend on its surroundings can be replaced by its value (CODDTest, Zhang and Rigger, SIGMOD
 //! 2025).
 //!
-//! `EXISTS` is replaced anywhere; a value only where it is an argument of a function or a whole column of the result, since
+//! The query of `IN` is replaced by the rows that it returns, from a common table expression that is not flattened
+//! (`LIMIT -1`): a column of it has the affinity of what it is made from, and without indexes it is searched otherwise. `EXISTS` is replaced
+//! anywhere; a value only where it is an argument of a function or a whole column of the result, since
 //! a subquery has the affinity of its column, and a constant has none
 //! (<https://sqlite.org/datatype3.html#affinity_of_expressions>). A subquery that depends on nothing is one that SQLite
 //! answers alone: names are looked up from inside out.
@@ -67,6 +69,12 @@ fn replace(node: &mut Node, is_outer: bool, db: &mut Session<'_, '_>) -> usize {
         if is_column && child.kind == Kind::Expr {
             replaced += usize::from(replace_value(child, db));
         }
+        if child.kind == Kind::Expr && is_in(child) {
+            for part in child.children_mut() {
+                replaced += usize::from(materialize(part, db));
+            }
+            continue;
+        }
         let is_exists =
             matches!(&child.parts[..], [Part::Text(word), Part::Node(_), ..] if word.starts_with("EXISTS"));
         let found = child
@@ -81,6 +89,28 @@ fn replace(node: &mut Node, is_outer: bool, db: &mut Session<'_, '_>) -> usize {
         }
     }
     replaced
+}
+
+/// True for `… IN (SELECT …)`.
+fn is_in(expression: &Node) -> bool {
+    let is_word = |part: &Part| matches!(part, Part::Text(word) if word.ends_with("IN ("));
+    expression.parts.iter().any(is_word) && expression.child(Kind::Select).is_some()
+}
+
+/// Replaces a query by one that reads its rows from elsewhere; false if it is none, or depends on what is around it.
+fn materialize(query: &mut Node, db: &mut Session<'_, '_>) -> bool {
+    // The arms of a compound may have several affinities.
+    let is_simple = query.child(Kind::Compound).is_some_and(|compound| compound.children().count() == 1);
+    if query.kind != Kind::Select || !is_simple || !has(query, Kind::From) {
+        return false;
+    }
+    let text = query.print();
+    if db.rows(&text).is_err() {
+        return false;
+    }
+    let rows = format!("WITH tandem_rows AS (SELECT * FROM ({text}) LIMIT -1) SELECT * FROM tandem_rows");
+    *query = Node::text(Kind::Select, rows);
+    true
 }
 
 /// Replaces an expression that is a subquery by its value; false if it is none, or depends on what is around it.

@@ -1,6 +1,7 @@
 //! JSON says the same in its two forms (<https://sqlite.org/json1.html#jsonb>).
 //!
-//! * A function of JSON that reads a value of a column reads the same from `jsonb()` of it.
+//! * What reads JSON, a function, `->` or `json_each()`, reads the same from `jsonb()` of it.
+//! * A function that returns JSON returns what its twin of JSONB does, as `json(jsonb_set(…))`.
 //! * Each text of a result that is JSON is, by `json()`, what `json(jsonb())` makes of it.
 //!
 //! Only RFC 8259 JSON is judged (`json_valid(x, 1)`): what JSON5 allows may be spelled otherwise afterwards. SQLite
@@ -15,31 +16,77 @@ use crate::sql::tree::{Kind, Node};
 
 pub(crate) const JSON: Statementwise = Statementwise { name: "json", check: Check::Queries(check) };
 
-/// Functions whose first argument may be in either form.
-const READERS: [&str; 3] = ["json_extract", "json_type", "json_array_length"];
+/// Functions, also those that make tables, whose first argument may be in either form.
+const READERS: [&str; 13] = [
+    "json_extract",
+    "json_type",
+    "json_array_length",
+    "json_set",
+    "json_insert",
+    "json_replace",
+    "json_remove",
+    "json_patch",
+    "json_array_insert",
+    "json_pretty",
+    "json",
+    "json_each",
+    "json_tree",
+];
+/// Functions that return JSON and have a twin that returns JSONB.
+const TWINS: [&str; 8] = [
+    "json_set",
+    "json_insert",
+    "json_replace",
+    "json_remove",
+    "json_patch",
+    "json_array_insert",
+    "json_array",
+    "json_object",
+];
 /// Texts of a result that are checked.
 const TEXTS_MAX: usize = 20;
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     let is_json = |name: &String| name.starts_with("json") || name.starts_with("->");
-    if !query.facts.functions.iter().any(is_json) {
+    let mut called = query.facts.functions.iter().chain(query.facts.tables.iter().map(|(_, table)| table));
+    if !called.any(is_json) {
         return Said::Nothing("without functions of JSON");
     }
-    let texts = texts(query, db);
-    let mut tree = query.tree.clone();
-    let is_open = query.open.is_some() || query.has_double_quotes || query.has_representatives();
-    if matches!(texts, Said::Differs(..)) || is_open || !wrap(&mut tree) {
-        return texts;
+    let mut said = texts(query, db);
+    if query.open.is_some() || query.has_double_quotes || query.has_representatives() || shows_argument(query)
+    {
+        return said;
     }
-    let text = tree.print();
-    let rows = match db.rows(&text) {
+    let rewritings: [(&str, fn(&mut Node) -> bool); 2] = [("read", wrap), ("form", by_twins)];
+    for (kind, rewrite) in rewritings {
+        let mut tree = query.tree.clone();
+        if !matches!(said, Said::Differs(..)) && rewrite(&mut tree) {
+            said = same(query, kind, &tree.print(), db);
+        }
+    }
+    said
+}
+
+/// Whether a query that reads JSON in another way returns the same.
+fn same(query: &Query<'_>, kind: &str, text: &str, db: &mut Session<'_, '_>) -> Said {
+    let rows = match db.rows(text) {
         Ok(rows) => rows,
         Err(none) => return Said::Nothing(query::why(none)),
     };
-    match query.must_be(&rows, db, "read", &format!("`{text}` answers otherwise")) {
+    match query.must_be(&rows, db, kind, &format!("`{text}` answers otherwise")) {
         Ok(()) => Said::Agrees { is_telling: !rows.is_empty() },
         Err(said) => said,
     }
+}
+
+/// True if it may read the hidden column in which `json_each()` returns its argument as it is.
+fn shows_argument(query: &Query<'_>) -> bool {
+    let mut shows = false;
+    query.tree.visit(&mut |node| {
+        shows |=
+            node.kind == Kind::Column && node.as_text().is_some_and(|name| name.eq_ignore_ascii_case("json"))
+    });
+    shows
 }
 
 /// Whether texts of the result are the same JSON after they were in the other form.
@@ -69,25 +116,49 @@ fn texts(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     said
 }
 
-/// Wraps the first arguments of functions that read JSON; false without any.
+/// Wraps the first arguments of functions, and left operands of operators, that read JSON; false without any.
 fn wrap(node: &mut Node) -> bool {
+    let reads = function(node).is_some_and(|name| READERS.contains(&name.as_str()));
+    let extracts =
+        node.child(Kind::Operator).and_then(Node::as_text).is_some_and(|text| text.starts_with("->"));
     let mut found = false;
-    let name = node.child(Kind::FunctionName).and_then(Node::as_text).map(str::to_ascii_lowercase);
-    let reads = node.kind == Kind::Expr && name.is_some_and(|name| READERS.contains(&name.as_str()));
-    for child in node.children_mut() {
-        if reads
-            && child.kind == Kind::Exprs
-            && let Some(first) = child.children_mut().next()
-        {
-            let text = first.print();
-            *first = Node::text(
-                Kind::Expr,
-                format!("CASE WHEN json_valid({text}, 1) THEN jsonb({text}) ELSE {text} END"),
-            );
+    for (at, child) in node.children_mut().enumerate() {
+        let argument = match child.kind {
+            Kind::Exprs if reads => child.children_mut().next(),
+            Kind::Expr if extracts && at == 0 => Some(&mut *child),
+            _ => None,
+        };
+        if let Some(argument) = argument {
+            let text = argument.print();
+            let wrapped = format!("CASE WHEN json_valid({text}, 1) THEN jsonb({text}) ELSE {text} END");
+            *argument = Node::text(Kind::Expr, wrapped);
             found = true;
         } else {
             found |= wrap(child);
         }
     }
     found
+}
+
+/// Calls the twins of functions that return JSON; false without any.
+fn by_twins(node: &mut Node) -> bool {
+    let mut found = false;
+    for child in node.children_mut() {
+        found |= by_twins(child);
+    }
+    if node.kind == Kind::Expr
+        && let Some(name) = function(node)
+        && TWINS.contains(&name.as_str())
+    {
+        let arguments = node.child(Kind::Exprs).map(Node::print).unwrap_or_default();
+        let twin = name.replacen("json", "jsonb", 1);
+        *node = Node::text(Kind::Expr, format!("json({twin}({arguments}))"));
+        found = true;
+    }
+    found
+}
+
+/// The function that a node calls, in lower case.
+fn function(node: &Node) -> Option<String> {
+    node.child(Kind::FunctionName).and_then(Node::as_text).map(str::to_ascii_lowercase)
 }

@@ -34,6 +34,8 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     SELECT group_concat(c) OVER () FROM t;
     SELECT a, (SELECT max(b) FROM u) FROM t WHERE EXISTS(SELECT 1 FROM u WHERE b > 6) AND abs((SELECT min(b) FROM u)) = b;
     SELECT json_extract(json_array(a, c), '$[1]'), json_array(a, c) FROM t;
+    SELECT c -> '$' FROM t WHERE c IS NULL; SELECT value FROM json_each('[1, 2]');
+    SELECT a FROM t WHERE b IN (SELECT b FROM u) AND c NOT IN (SELECT k FROM (SELECT 'q' AS k));
     UPDATE t SET c = 'w' WHERE b = 5 AND a > 1;
     DELETE FROM t WHERE c = 'w';
     CREATE TABLE w(k TEXT PRIMARY KEY, n REAL CHECK(n > 0)) WITHOUT ROWID;
@@ -169,8 +171,12 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("eet", plant("(b = 5)", Always, MissingRow), "eet/rows/SELECT"),
         ("eet", plant("(t.b = u.b AND t.a > 1)", Always, RowTwice), "eet/rows/SELECT"),
         ("json", plant("THEN jsonb(", Always, MissingRow), "json/read/SELECT"),
+        ("json", plant("json(jsonb_array(", Always, OtherValue), "json/form/SELECT"),
+        ("json", plant("jsonb(c) ELSE c END -> '$'", Always, RowTwice), "json/read/SELECT"),
+        ("json", plant("THEN jsonb('[1, 2]')", Always, MissingRow), "json/read/SELECT"),
         ("json", plant("json(jsonb(?1))", Always, OtherValue), "json/round-trip/SELECT"),
         ("constant", plant("WHERE 1 AND", Always, MissingRow), "constant/rows/SELECT"),
+        ("constant", plant("FROM tandem_rows", Always, MissingRow), "constant/rows/SELECT"),
         ("constant", plant("SELECT a, 7", Always, OtherValue), "constant/rows/SELECT"),
         ("session", plant("/* undone", Always, MissingRow), "session/undone/INSERT"),
         ("session", plant("/* repeated", Always, OtherValue), "session/repeated/INSERT"),
