@@ -187,6 +187,33 @@ impl<'s, 'c> Session<'s, 'c> {
         applied.map_err(|none| (none, conflict))
     }
 
+    /// The main database as `sqlite3_serialize()` returns it.
+    ///
+    /// # Errors
+    /// If it returns nothing.
+    pub fn serialized(&mut self) -> Result<Vec<u8>, NoAnswer> {
+        self.call(|connection| connection.serialize().ok_or(Code(ffi::SQLITE_NOMEM)))
+    }
+
+    /// A backup of the main database into an empty one (<https://sqlite.org/backup.html>), `pages` at a time.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn backed_up(&mut self, pages: i32) -> Result<Vec<u8>, NoAnswer> {
+        let (executor, case, budget) = (self.execution.executor, self.execution.case, self.execution.budget);
+        let watch = std::rc::Rc::clone(self.execution.watch());
+        self.call(|from| {
+            let to = executor.open_another(case, budget, c"tandem_backup.db", false, &watch)?;
+            let to = std::rc::Rc::new(to);
+            let mut backup = held::Backup::start(from, &to)?;
+            while backup.step(pages).0 == Code::OK {}
+            match backup.finish() {
+                Code::OK => to.serialize().ok_or(Code(ffi::SQLITE_NOMEM)),
+                code => Err(code),
+            }
+        })
+    }
+
     /// A call of SQLite's interface, at the expense of who asks.
     fn call<T>(
         &mut self,

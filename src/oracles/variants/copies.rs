@@ -1,7 +1,7 @@
 //! A copy says what the original says.
 //!
 //! What a script leaves is rebuilt by `VACUUM` (<https://sqlite.org/lang_vacuum.html>), also with another page size or
-//! `auto_vacuum`, by `REINDEX` and `ANALYZE`, copied by `VACUUM INTO`, and written down as `INSERT`s that fill an empty
+//! `auto_vacuum`, by `REINDEX` and `ANALYZE`, copied by `VACUUM INTO`, `sqlite3_serialize()` and a backup ([`images`]), and written down as `INSERT`s that fill an empty
 //! database. Schema and rows must stay, and `integrity_check` must find nothing new. `VACUUM` may give rows other
 //! rowids unless a column holds them (`INTEGER PRIMARY KEY`); then they are among the columns that are compared.
 //!
@@ -11,7 +11,8 @@
 //! * Dumping: of virtual tables, generated columns and what `INSERT` would change (triggers are created afterwards).
 
 use super::compare::{self, Said};
-use super::{ASKED, Keeps, script};
+use super::recheck::MEANINGS;
+use super::{ASKED, Keeps, images, script};
 use crate::engine::transcript::{EndState, RowsDigest};
 use crate::engine::{Asked, Observation, Value};
 use crate::oracles::excuse;
@@ -70,7 +71,7 @@ fn judge(case: &TestCase, ask: &mut Environment<'_>) -> Result<Verdict, SkipReas
     };
     let is_trivial = end.tables.iter().all(|table| table.rows.count == 0);
     let start = super::hash(case);
-    let ways = IN_PLACE.len() + 2;
+    let ways = IN_PLACE.len() + images::WAYS.len() + 2;
     let mut reason = Some(SkipReason::Excused("no copy"));
     for at in 0..ways {
         if at >= super::FEW && !ask.is_cheap_so_far() {
@@ -79,7 +80,13 @@ fn judge(case: &TestCase, ask: &mut Environment<'_>) -> Result<Verdict, SkipReas
         let (name, said) = match (start + at) % ways {
             0 => ("vacuum-into", vacuum_into(&end, ask)),
             1 => ("dump", dump(&end, ask)),
-            way => (IN_PLACE[way - 2].0, in_place(IN_PLACE[way - 2].1, &end, case, ask)),
+            way => match IN_PLACE.get(way - 2) {
+                Some((name, statements)) => (*name, in_place(statements, &end, case, ask)),
+                None => {
+                    let way = &images::WAYS[way - 2 - IN_PLACE.len()];
+                    (way.name, image(way, &end, case, ask))
+                }
+            },
         };
         match said {
             Ok(Said::Same { .. }) => {
@@ -148,6 +155,19 @@ fn in_place(
         Some((what, how)) => Said::Differs(what.to_owned(), how),
         None => Said::Same { is_trivial: false },
     })
+}
+
+/// A copy that a new connection reads.
+fn image(
+    way: &images::Way,
+    end: &EndState,
+    case: &TestCase,
+    ask: &mut Environment<'_>,
+) -> Result<Said, SkipReason> {
+    if script::mentions(case, ask.observation(), &MEANINGS) {
+        return Ok(Said::Nothing("the schema means something else to a new connection"));
+    }
+    images::copy(way, end, ask)
 }
 
 /// `VACUUM INTO` a file, which is then attached and read.

@@ -23,6 +23,7 @@ mod cache;
 mod compare;
 mod copies;
 mod encoding;
+mod images;
 mod journal;
 mod plans;
 mod recheck;

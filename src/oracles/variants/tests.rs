@@ -75,6 +75,12 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ),
         ("copies", plant("REINDEX", Always, Also("DELETE FROM t WHERE a = 5")), "/table"),
         ("copies", plant("FROM tandem_copy.\"t\"", Always, MissingRow), "copies/vacuum-into/table"),
+        (
+            "copies",
+            plant("/* serialize", Always, Also("DELETE FROM t WHERE a = 5")),
+            "copies/serialize/table",
+        ),
+        ("copies", plant("/* backup", Always, Also("DROP INDEX ib")), "copies/backup/schema"),
         ("copies", plant("\"t\" VALUES(7", Always, Also("DELETE FROM t WHERE a = 5")), "copies/dump/table"),
         (
             "script_plans",

@@ -32,7 +32,8 @@ use keys::Keys;
 /// Ticks for all checks of a case.
 const TICKS: u64 = 20_000;
 /// Pragmas of a connection that decide what names and functions in the schema mean.
-const MEANINGS: [&str; 4] = ["trusted_schema", "full_column_names", "short_column_names", "writable_schema"];
+pub(super) const MEANINGS: [&str; 4] =
+    ["trusted_schema", "full_column_names", "short_column_names", "writable_schema"];
 
 pub(crate) struct Recheck;
 
@@ -235,7 +236,7 @@ impl Checks<'_> {
 }
 
 /// Ends a transaction that the script left open; `None` if that cannot be done.
-fn settle(db: &mut Session<'_, '_>) -> Option<()> {
+pub(super) fn settle(db: &mut Session<'_, '_>) -> Option<()> {
     let settled = db.rows("COMMIT").or_else(|_| db.rows("ROLLBACK"));
     // Without a transaction, both fail.
     drop(settled);
