@@ -25,15 +25,17 @@ pub(crate) const SESSION: Statementwise = Statementwise { name: "session", check
 /// What a statement on trial changes for those that follow, although it is rolled back.
 const COUNTERS: [&str; 2] = ["changes", "last_insert_rowid"];
 /// What prevents that changes can be compared: a query that then returns a row, and the reason.
-const GATES: [(&str, &str); 4] = [
+const GATES: [(&str, &str); 5] = [
     ("SELECT 1 FROM pragma_encoding WHERE encoding <> 'UTF-8'", "text in UTF-16"),
     ("SELECT 1 FROM pragma_foreign_keys WHERE foreign_keys", "foreign keys are enforced"),
     (
         "SELECT 1 FROM (SELECT type FROM main.sqlite_master UNION ALL SELECT type FROM temp.sqlite_master)
-         WHERE type = 'trigger'",
+         WHERE type = 'trigger' LIMIT 1",
         "triggers",
     ),
-    ("SELECT 1 FROM main.sqlite_master WHERE sql LIKE 'CREATE VIRTUAL %'", "virtual tables"),
+    ("SELECT 1 FROM main.sqlite_master WHERE sql LIKE 'CREATE VIRTUAL %' LIMIT 1", "virtual tables"),
+    // Applying meets them in another order than the statement did.
+    ("SELECT 1 FROM main.sqlite_master WHERE sql LIKE '%CONFLICT%' LIMIT 1", "conflicts that tables resolve"),
 ];
 /// Tables that are recorded, and the columns of their primary keys.
 const TABLES: &str = "SELECT t.name, c.name FROM main.sqlite_master AS t, pragma_table_xinfo(t.name, 'main') AS c
