@@ -22,8 +22,11 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     if query.opens_virtual_tables() {
         return Said::Nothing("virtual tables");
     }
-    if query.has_double_quotes || query.has(Kind::Group) || has_parameters(&query.tree) {
-        return Said::Nothing("names, groups or parameters that say the same as a constant");
+    if let Some(reason) = query.why_no_other_words() {
+        return Said::Nothing(reason);
+    }
+    if query.has(Kind::Group) || has_parameters(&query.tree) {
+        return Said::Nothing("groups or parameters that say the same as a constant");
     }
     let (mut tree, mut literals) = (query.tree.clone(), Vec::new());
     bind(&mut tree, &mut literals);

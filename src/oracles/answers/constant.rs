@@ -24,7 +24,10 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     if let Some(open) = query.open {
         return Said::Nothing(open.reason());
     }
-    if query.has_double_quotes || query.has(Kind::With) || query.has(Kind::Group) {
+    if let Some(reason) = query.why_no_other_words() {
+        return Said::Nothing(reason);
+    }
+    if query.has(Kind::With) || query.has(Kind::Group) {
         return Said::Nothing("names that mean something else alone, or groups");
     }
     if query.opens_virtual_tables() {

@@ -31,8 +31,8 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     if query.opens_virtual_tables() {
         return Said::Nothing("virtual tables");
     }
-    if query.has_double_quotes {
-        return Said::Nothing("double quotes");
+    if let Some(reason) = query.why_no_other_words() {
+        return Said::Nothing(reason);
     }
     let seed =
         query.text.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));

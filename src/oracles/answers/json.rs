@@ -53,8 +53,8 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         return Said::Nothing("without functions of JSON");
     }
     let mut said = texts(query, db);
-    if query.open.is_some() || query.has_double_quotes || query.has_representatives() || shows_argument(query)
-    {
+    let is_open = query.open.is_some() || query.has_representatives() || shows_argument(query);
+    if is_open || query.why_no_other_words().is_some() {
         return said;
     }
     let rewritings: [(&str, fn(&mut Node) -> bool); 2] = [("read", wrap), ("form", by_twins)];

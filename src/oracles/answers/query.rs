@@ -143,6 +143,20 @@ impl<'q> Query<'q> {
         cores.next().is_none().then_some(core)
     }
 
+    /// Why an expression in it cannot be written otherwise: it would mean something else, or give its column another
+    /// name, by which a `NATURAL` join around it goes.
+    pub fn why_no_other_words(&self) -> Option<&'static str> {
+        let mut joins_by_names = false;
+        self.tree.visit(&mut |node| {
+            joins_by_names |=
+                node.kind == Kind::JoinOperator && node.print().to_ascii_uppercase().contains("NATURAL");
+        });
+        if self.has_double_quotes {
+            return Some("double quotes");
+        }
+        joins_by_names.then_some("a NATURAL join")
+    }
+
     /// True if its program opens a virtual table.
     pub fn opens_virtual_tables(&self) -> bool {
         self.facts.has_opcode("VOpen")

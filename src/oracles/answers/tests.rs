@@ -87,6 +87,19 @@ fn what_a_rollback_or_limit_may_leave_otherwise_is_not_accused() {
     }
 }
 
+#[test]
+fn what_names_a_column_is_not_written_otherwise() {
+    let sides = "(SELECT a, b > 0, c -> '$', b IN (SELECT b FROM t) FROM t)";
+    let script = format!(
+        "CREATE TABLE t(a, b, c); INSERT INTO t VALUES(1, 2, '[3]'), (2, NULL, '4');
+         SELECT * FROM {sides} AS l NATURAL FULL JOIN {sides} AS r"
+    );
+    for name in ["bound", "constant", "eet", "json"] {
+        let said = verdict(name, &script, None);
+        assert!(!matches!(said, Verdict::Fail(_)), "{name}: {said:?}");
+    }
+}
+
 /// A planted bug for each check, at least two.
 fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
     use PlantedWhen::{Always, Optimized};
