@@ -66,6 +66,11 @@ pub struct Entry {
     pub group: Group,
 }
 
+/// A number that follows from a text and `start`: which of several ways to check a case is taken.
+pub(crate) fn choice(start: usize, text: &[u8]) -> usize {
+    text.iter().fold(start, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)))
+}
+
 /// Which cases an oracle judges if nobody asks for it by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {

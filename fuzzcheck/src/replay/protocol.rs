@@ -204,6 +204,9 @@ pub struct OracleCounts {
     pub nontrivial: u64,
 }
 
+/// Reasons that lie in the case alone, as oracles name them.
+const NOTHING_TO_JUDGE: [&str; 3] = ["damaged at start", "excused: damaged at start", "nothing written"];
+
 impl OracleCounts {
     /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
@@ -225,7 +228,18 @@ impl OracleCounts {
 
     /// The share of the cases that it judged, in percent; 100 of none.
     pub fn judged_percent(&self) -> f64 {
-        let (judged, cases) = (self.passed + self.failed, self.cases());
+        self.judged_percent_of(self.cases())
+    }
+
+    /// The share of those that gave it something to judge, in percent: they began with a sound database, and wrote to
+    /// it if it judges what is written. `None` if that is all of them.
+    pub fn judged_percent_of_sound(&self) -> Option<f64> {
+        let nothing: u64 = NOTHING_TO_JUDGE.iter().filter_map(|reason| self.not_judged.get(*reason)).sum();
+        (nothing > 0).then(|| self.judged_percent_of(self.cases() - nothing))
+    }
+
+    fn judged_percent_of(&self, cases: u64) -> f64 {
+        let judged = self.passed + self.failed;
         if cases == 0 { 100.0 } else { 100.0 * judged as f64 / cases as f64 }
     }
 

@@ -16,11 +16,8 @@ pub(crate) const BOUND: Statementwise = Statementwise { name: "bound", check: Ch
 const LITERALS_MAX: usize = 100;
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     if let Some(reason) = query.why_no_other_words() {
         return Said::Nothing(reason);

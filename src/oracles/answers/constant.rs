@@ -21,17 +21,14 @@ const PARTICULAR: [&str; 10] =
     ["min", "max", "nullif", "coalesce", "ifnull", "iif", "if", "likely", "unlikely", "likelihood"];
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     if let Some(reason) = query.why_no_other_words() {
         return Said::Nothing(reason);
     }
     if query.has(Kind::With) || query.has(Kind::Group) {
         return Said::Nothing("names that mean something else alone, or groups");
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
     }
     // The subtype of a value is not seen in it.
     if query.facts.functions.iter().any(|name| name.starts_with("json")) {

@@ -25,17 +25,13 @@ const WAYS: [&str; 6] = [
 const TRIED: usize = 2;
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     if let Some(reason) = query.why_no_other_words() {
         return Said::Nothing(reason);
     }
-    let seed =
-        query.text.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    let seed = crate::oracles::choice(0, query.text.as_bytes());
     let mut said = Said::Nothing("without predicates");
     for way in 0..TRIED {
         let way = WAYS[(seed + way * (1 + seed % (WAYS.len() - 1))) % WAYS.len()];

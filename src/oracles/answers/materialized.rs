@@ -15,14 +15,11 @@ pub(crate) const MATERIALIZED: Statementwise =
     Statementwise { name: "materialized", check: Check::Queries(check) };
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     if query.has_double_quotes {
         return Said::Nothing("double quotes");
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
     }
     let Some(text) = shadowed(query) else {
         return Said::Nothing("no tables of its own, or with names of its own");

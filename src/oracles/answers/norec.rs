@@ -4,7 +4,8 @@
 //! with 1: there the optimizer has nothing to do. A query that aggregates or takes equal rows for one is judged by its
 //! tables and its predicate alone. An agreement is telling if the predicate is both true and not.
 
-use super::query::{Query, aggregates, has};
+use super::aggregates::aggregates;
+use super::query::{Query, has};
 use super::rows::difference;
 use super::{Check, Said, Statementwise, query};
 use crate::engine::Value;
@@ -60,11 +61,8 @@ fn core_only(core: &Node, kind: Kind) -> &Node {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     let Some(parts) = Filtered::of(query) else {
         return Said::Nothing("compound, or without tables");

@@ -61,11 +61,8 @@ struct Pivot {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     if query.has_representatives() {
         return Said::Nothing("which of several equal values represents them");
@@ -82,8 +79,7 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     if pivots.is_empty() {
         return Said::Nothing("without columns that are known to be compared plainly");
     }
-    let seed =
-        query.text.bytes().fold(5_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    let seed = crate::oracles::choice(5, query.text.as_bytes());
     let mut said = Said::Nothing("without values to compare");
     for turn in 0..TRIED {
         let pivot = &pivots[seed.wrapping_add(turn * 7) % pivots.len()];

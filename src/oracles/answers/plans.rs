@@ -62,11 +62,8 @@ pub(crate) fn bits() -> impl Iterator<Item = (u32, &'static str)> {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     // Then the rows of a subquery that is sorted for a window, and no longer a coroutine, are scanned backwards, too:
     // nobody but a test can switch coroutines off.
@@ -74,8 +71,7 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         return Said::Nothing("scans are reversed");
     }
     let mut is_telling = false;
-    let seed =
-        query.text.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    let seed = crate::oracles::choice(7, query.text.as_bytes());
     let some = (0..SINGLE_BITS).filter_map(|i| bits().nth((seed / (1 + 29 * i)) % 29)).map(|(bit, _)| bit);
     for off in std::iter::once(ALL).chain(some) {
         let off = off | db.optimizations_off();

@@ -1,58 +1,16 @@
 //! Queries, and whether SQL leaves one answer to them.
 
+use super::aggregates::{self, ORDERED_AGGREGATES, ORDERED_WINDOWS, aggregates, has_bare_column};
 use super::{Change, rows};
 use crate::engine::Value;
 use crate::engine::sqlite::{Facts, NoAnswer, Row, Session};
 use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
 
-/// Functions whose result is another each time, or depends on more than their arguments and rows.
-const UNSTEADY: [&str; 16] = [
-    "random",
-    "randomblob",
-    "changes",
-    "total_changes",
-    "last_insert_rowid",
-    "sqlite_offset",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "date",
-    "time",
-    "datetime",
-    "julianday",
-    "unixepoch",
-    "strftime",
-    "timediff",
-];
-/// Aggregates whose result depends on the order of their rows.
-pub(crate) const ORDERED_AGGREGATES: [&str; 6] = [
-    "group_concat",
-    "string_agg",
-    "json_group_array",
-    "json_group_object",
-    "jsonb_group_array",
-    "jsonb_group_object",
-];
-/// Window functions whose result depends on the order of rows that tie.
-pub(crate) const ORDERED_WINDOWS: [&str; 7] =
-    ["row_number", "ntile", "lag", "lead", "first_value", "last_value", "nth_value"];
-/// Aggregates.
-const AGGREGATES: [&str; 13] = [
-    "count",
-    "sum",
-    "total",
-    "avg",
-    "min",
-    "max",
-    "median",
-    "percentile",
-    "percentile_cont",
-    "percentile_disc",
-    "geopoly_group_bbox",
-    "decimal_sum",
-    "string_agg",
-];
+/// Functions whose result is another each time, or depends on more than their arguments and rows. Dates are not among
+/// them: the clock of the simulated machine stands still.
+const UNSTEADY: [&str; 6] =
+    ["random", "randomblob", "changes", "total_changes", "last_insert_rowid", "sqlite_offset"];
 /// Tables whose content depends on how SQLite does its work.
 const UNSTEADY_TABLES: [&str; 6] =
     ["sqlite_stmt", "bytecode", "tables_used", "dbstat", "sqlite_dbpage", "sqlite_stat4"];
@@ -66,7 +24,7 @@ pub enum Open {
     Limit,
     /// A subquery that stands for a value has several rows.
     ManyValues,
-    /// A column that is neither aggregated nor grouped by.
+    /// A column that is neither aggregated nor grouped by, or may be so because a subquery aggregates what is around it.
     BareColumn,
     /// The order of rows decides.
     RowOrder,
@@ -155,6 +113,12 @@ impl<'q> Query<'q> {
             return Some("double quotes");
         }
         joins_by_names.then_some("a NATURAL join")
+    }
+
+    /// Why SQL leaves several answers, or a virtual table may give others to other words.
+    pub fn why_open(&self) -> Option<&'static str> {
+        let tables = self.opens_virtual_tables().then_some("virtual tables");
+        self.open.map(Open::reason).or(tables)
     }
 
     /// True if its program opens a virtual table.
@@ -348,7 +312,7 @@ fn open(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Option<Open>
     if calls(&ORDERED_AGGREGATES) || calls(&ORDERED_WINDOWS) || trees.iter().any(has_rows_frame) {
         return Some(Open::RowOrder);
     }
-    if trees.iter().any(has_bare_column) {
+    if trees.iter().any(has_bare_column) || trees.iter().any(|tree| aggregates::is_outer(tree, false, db)) {
         return Some(Open::BareColumn);
     }
     let mut several = false;
@@ -384,58 +348,4 @@ fn is_single(query: &Node, db: &mut Session<'_, '_>) -> bool {
         }
     }
     db.rows(&query.print()).is_ok_and(|rows| rows.len() <= 1)
-}
-
-/// True if an aggregate is called in an expression, as such and not within a subquery.
-pub(crate) fn aggregates(node: &Node) -> bool {
-    if node.kind == Kind::Select {
-        return false;
-    }
-    is_aggregate_call(node) || node.children().any(aggregates)
-}
-
-fn is_aggregate_call(node: &Node) -> bool {
-    let name = node.child(Kind::FunctionName).and_then(Node::as_text).map(str::to_ascii_lowercase);
-    let Some(name) = name.filter(|_| node.kind == Kind::Expr) else {
-        return false;
-    };
-    let arguments = node.child(Kind::Exprs).map_or(0, |exprs| exprs.children().count());
-    let is_window = node.child(Kind::Over).is_some_and(|over| !over.is_absent());
-    let is_scalar = matches!(name.as_str(), "min" | "max") && arguments > 1;
-    let is_known = AGGREGATES.contains(&name.as_str()) || ORDERED_AGGREGATES.contains(&name.as_str());
-    is_known && !is_window && !is_scalar
-}
-
-/// True if a core that aggregates has a column outside aggregates that it does not group by.
-pub(crate) fn has_bare_column(tree: &Node) -> bool {
-    let mut found = false;
-    tree.visit(&mut |core| {
-        if core.kind != Kind::Core {
-            return;
-        }
-        let group = core.child(Kind::Group).filter(|group| !group.is_absent());
-        let (Some(columns), having) = (core.child(Kind::Columns), core.child(Kind::Having)) else {
-            return;
-        };
-        if group.is_none() && !aggregates(columns) && having.is_none_or(|having| !aggregates(having)) {
-            return;
-        }
-        let terms: Vec<&Node> =
-            group.and_then(|group| group.child(Kind::Exprs)).into_iter().flat_map(Node::children).collect();
-        let parts = columns.children().chain(having);
-        found |= parts.into_iter().any(|part| is_bare(part, &terms));
-    });
-    found
-}
-
-fn is_bare(node: &Node, terms: &[&Node]) -> bool {
-    if terms.contains(&node) || is_aggregate_call(node) {
-        return false;
-    }
-    match node.kind {
-        Kind::Column => !terms.iter().any(|term| term.print() == node.print()),
-        Kind::ResultColumn if node.children().next().is_none() => true,
-        Kind::Alias => false,
-        _ => node.children().any(|child| is_bare(child, terms)),
-    }
 }

@@ -3,8 +3,9 @@
 use super::*;
 use crate::engine::plant::{AnswerPlant, Plant, PlantedWhen, WrongAnswer};
 use crate::engine::sqlite::Executor;
-use crate::oracles::{Group, NUMBERED, ORACLES};
+use crate::oracles::{Finding, Group, NUMBERED, ORACLES, Signature, SkipReason};
 use crate::targets::DB_SQL;
+use crate::testcase::Setting;
 
 /// What the oracle `name` says of a script.
 fn verdict(name: &str, script: &str, plant: Option<AnswerPlant>) -> Verdict {
@@ -97,6 +98,16 @@ fn what_names_a_column_is_not_written_otherwise() {
     for name in ["bound", "constant", "eet", "json"] {
         let said = verdict(name, &script, None);
         assert!(!matches!(said, Verdict::Fail(_)), "{name}: {said:?}");
+    }
+}
+
+#[test]
+fn an_aggregate_of_what_is_around_a_subquery_makes_a_bare_column() {
+    let script = "CREATE TABLE t(a, c); CREATE TABLE u(a, c); INSERT INTO t VALUES(1, 2);
+        SELECT t.a, (SELECT max(u.c) FROM t WHERE a) FROM t JOIN u USING(a) WHERE u.c > 3";
+    for name in ["norec", "tlp", "plans", "materialized"] {
+        let said = verdict(name, script, None);
+        assert_eq!(said, Verdict::Skip(SkipReason::Excused(Open::BareColumn.reason())), "{name}");
     }
 }
 

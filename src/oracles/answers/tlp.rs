@@ -5,7 +5,8 @@
 //! `sum()` of integers are found again in those of the three parts. `p` is the query's own predicate, or one made of a
 //! column of its result. An agreement is telling if two parts have rows.
 
-use super::query::{self, Query, aggregates, has};
+use super::aggregates::aggregates;
+use super::query::{self, Query, has};
 use super::rows::{difference, distinct};
 use super::{Check, Said, Statementwise};
 use crate::engine::Value;
@@ -25,11 +26,8 @@ enum Union {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
-    }
-    if query.opens_virtual_tables() {
-        return Said::Nothing("virtual tables");
+    if let Some(reason) = query.why_open() {
+        return Said::Nothing(reason);
     }
     let Some(core) = query.core().filter(|core| core.child(Kind::From).is_some_and(|from| !from.is_absent()))
     else {

@@ -29,7 +29,7 @@ mod plans;
 mod recheck;
 mod script;
 
-use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict, choice};
 use crate::engine::{Asked, Observation, Taint};
 use crate::testcase::{Script as Sql, Setting, TestCase};
 
@@ -222,8 +222,7 @@ fn by_name(
 
 /// With which variant a case begins.
 fn hash(case: &TestCase) -> usize {
-    let bytes = case.sql.as_bytes().iter();
-    bytes.fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)))
+    choice(0, case.sql.as_bytes())
 }
 
 /// True if the case starts without a database.

@@ -12,7 +12,7 @@
 
 use super::{Keeps, Scriptwise, Variant, script};
 use crate::engine::{Observation, StatementTrace};
-use crate::oracles::answers::{plans as bits, query};
+use crate::oracles::answers::{aggregates, plans as bits, query};
 use crate::oracles::{Environment, SkipReason};
 use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
@@ -87,7 +87,7 @@ fn examine(
 pub(super) fn hazard_of_words(words: &[String]) -> Option<&'static str> {
     let is_any = |names: &[&str]| words.iter().any(|word| names.contains(&word.as_str()));
     let is_ordering =
-        is_any(&ORDERING) || is_any(&query::ORDERED_AGGREGATES) || is_any(&query::ORDERED_WINDOWS);
+        is_any(&ORDERING) || is_any(&aggregates::ORDERED_AGGREGATES) || is_any(&aggregates::ORDERED_WINDOWS);
     is_ordering.then_some("the order of rows decides")
 }
 
@@ -171,7 +171,7 @@ pub(super) fn is_open(statements: &[u8]) -> bool {
 }
 
 fn is_open_tree(tree: &Node) -> bool {
-    has_open_limit(tree, &mut Vec::new()) || query::has_bare_column(tree) || has_open_value(tree)
+    has_open_limit(tree, &mut Vec::new()) || aggregates::has_bare_column(tree) || has_open_value(tree)
 }
 
 /// True if one of several equal values may be stored.
@@ -250,7 +250,7 @@ fn has_open_value(tree: &Node) -> bool {
                 query.child(Kind::Compound).into_iter().flat_map(Node::children).collect();
             let is_single = |core: &Node| {
                 let has_group = core.child(Kind::Group).is_some_and(|group| !group.is_absent());
-                let aggregates = core.child(Kind::Columns).is_some_and(query::aggregates) && !has_group;
+                let aggregates = core.child(Kind::Columns).is_some_and(aggregates::aggregates) && !has_group;
                 aggregates || core.child(Kind::From).is_none_or(Node::is_absent)
             };
             !matches!(cores[..], [core] if is_single(core))

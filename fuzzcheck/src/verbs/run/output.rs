@@ -126,6 +126,9 @@ fn print_oracles(oracles: &BTreeMap<String, OracleCounts>, out: &mut dyn Write) 
         let OracleCounts { passed, failed, runs, refused_runs, checks, nontrivial, .. } = counts;
         let share = counts.judged_percent();
         write!(out, "{oracle:<width$} {passed:>7} passed, {failed} failed, {share:.1} % judged")?;
+        if let Some(share) = counts.judged_percent_of_sound() {
+            write!(out, ", {share:.1} % where there was something to judge")?;
+        }
         let reasons = counts.reasons();
         if !reasons.is_empty() {
             let all: u64 = reasons.iter().map(|(_, cases)| cases).sum();

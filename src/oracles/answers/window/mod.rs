@@ -14,6 +14,7 @@
 mod aggregate;
 mod frame;
 
+use super::aggregates::aggregates;
 use super::norec::Filtered;
 use super::query::{self, Open, Query, has};
 use super::rows::{difference, shown};
@@ -42,7 +43,7 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     let Some(columns) = core.child(Kind::Columns) else {
         return Said::Nothing("without columns");
     };
-    if !is_absent(Kind::Group) || !is_absent(Kind::Having) || query::aggregates(columns) {
+    if !is_absent(Kind::Group) || !is_absent(Kind::Having) || aggregates(columns) {
         return Said::Nothing("windows over groups");
     }
     let mut calls = Vec::new();
