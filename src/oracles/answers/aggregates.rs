@@ -75,15 +75,37 @@ pub(crate) fn has_bare_column(tree: &Node) -> bool {
     found
 }
 
+/// The bare columns of a core as they are written; `None` if they cannot be listed.
+pub(super) fn bare_columns(core: &Node) -> Option<Vec<String>> {
+    let group = core.child(Kind::Group).and_then(|group| group.child(Kind::Exprs));
+    let terms: Vec<&Node> = group.into_iter().flat_map(Node::children).collect();
+    let parts = core.child(Kind::Columns)?.children().chain(core.child(Kind::Having));
+    let mut names = Vec::new();
+    let is_listed = parts.into_iter().all(|part| list_bare(part, &terms, &mut names));
+    (is_listed && !names.is_empty()).then_some(names)
+}
+
 fn is_bare(node: &Node, terms: &[&Node]) -> bool {
+    let mut names = Vec::new();
+    !list_bare(node, terms, &mut names) || !names.is_empty()
+}
+
+/// False if there are some that have no name: `*`.
+fn list_bare(node: &Node, terms: &[&Node], names: &mut Vec<String>) -> bool {
     if terms.contains(&node) || is_aggregate_call(node) {
-        return false;
+        return true;
     }
     match node.kind {
-        Kind::Column => !terms.iter().any(|term| term.print() == node.print()),
-        Kind::ResultColumn if node.children().next().is_none() => true,
-        Kind::Alias => false,
-        _ => node.children().any(|child| is_bare(child, terms)),
+        Kind::Column => {
+            let name = node.print();
+            if !terms.iter().any(|term| term.print() == name) {
+                names.push(name);
+            }
+            true
+        }
+        Kind::ResultColumn if node.children().next().is_none() => false,
+        Kind::Alias => true,
+        _ => node.children().fold(true, |all, child| list_bare(child, terms, names) && all),
     }
 }
 

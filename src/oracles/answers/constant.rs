@@ -8,7 +8,8 @@
 //! (<https://sqlite.org/datatype3.html#affinity_of_expressions>). A subquery that depends on nothing is one that SQLite
 //! answers alone: names are looked up from inside out.
 
-use super::query::{self, Query, has, scalar_subquery};
+use super::open::scalar_subquery;
+use super::query::{self, Query, has};
 use super::{Check, Said, Statementwise};
 use crate::engine::Value;
 use crate::engine::sqlite::Session;

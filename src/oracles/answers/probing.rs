@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::iter::Peekable;
 use std::ops::Range;
 
-use super::{After, Change, Check, Follower, Query, Said, Statementwise, query};
+use super::{After, Change, Check, Follower, Query, Said, Statementwise, open, query};
 use crate::engine::sqlite::{Execution, Program, Row, Session};
 use crate::engine::{Code, StatementTrace};
 use crate::oracles::{Environment, Finding, Signature, SkipReason, Verdict};
@@ -152,8 +152,12 @@ impl Probing<'_> {
         if writes {
             self.follow(&change, execution, &mut |follower, db| follower.after(&change, &trace, db));
         }
-        if is_query && trace.code() == Code::DONE && tree.is_some() {
+        if let Some(tree) = tree.filter(|_| is_query && trace.code() == Code::DONE) {
+            let has_limit = tree.child(Kind::Limit).is_some_and(|limit| !limit.is_absent());
+            let whole = has_limit.then(|| open::without_limit(&tree).print());
             self.queries(vec![words], Some(trace.values), execution);
+            // Which rows a limit takes is often open; which ones there are is not.
+            self.queries(whole.into_iter().collect(), None, execution);
         }
         true
     }

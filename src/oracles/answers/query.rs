@@ -1,47 +1,11 @@
 //! Queries, and whether SQL leaves one answer to them.
 
-use super::aggregates::{self, ORDERED_AGGREGATES, ORDERED_WINDOWS, aggregates, has_bare_column};
+use super::open::{self, Open};
 use super::{Change, rows};
 use crate::engine::Value;
 use crate::engine::sqlite::{Facts, NoAnswer, Row, Session};
 use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
-
-/// Functions whose result is another each time, or depends on more than their arguments and rows. Dates are not among
-/// them: the clock of the simulated machine stands still.
-const UNSTEADY: [&str; 6] =
-    ["random", "randomblob", "changes", "total_changes", "last_insert_rowid", "sqlite_offset"];
-/// Tables whose content depends on how SQLite does its work.
-const UNSTEADY_TABLES: [&str; 6] =
-    ["sqlite_stmt", "bytecode", "tables_used", "dbstat", "sqlite_dbpage", "sqlite_stat4"];
-
-/// Why SQL leaves more than one answer to a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Open {
-    /// It calls what answers differently each time.
-    Unsteady,
-    /// `LIMIT` takes some rows of many.
-    Limit,
-    /// A subquery that stands for a value has several rows.
-    ManyValues,
-    /// A column that is neither aggregated nor grouped by, or may be so because a subquery aggregates what is around it.
-    BareColumn,
-    /// The order of rows decides.
-    RowOrder,
-}
-
-impl Open {
-    /// The reason in words.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Unsteady => "functions or tables that answer differently each time",
-            Self::Limit => "LIMIT without a total order",
-            Self::ManyValues => "a subquery of several rows as a value",
-            Self::BareColumn => "a bare column in an aggregate query",
-            Self::RowOrder => "the order of rows decides",
-        }
-    }
-}
 
 /// A query that SQLite answers, and its answer.
 pub struct Query<'q> {
@@ -89,7 +53,7 @@ impl<'q> Query<'q> {
             let mut tokens = sql::tokenize(text.as_bytes()).into_iter();
             tokens.any(|token| text.as_bytes()[token.range.clone()].starts_with(b"\""))
         };
-        let open = open(&trees, &facts, db);
+        let open = open::why(&trees, &facts, db);
         Ok(Self { text, tree, rows, facts, trees, open, has_double_quotes })
     }
 
@@ -219,19 +183,22 @@ pub(super) fn within(change: &Change<'_>) -> Vec<String> {
     let Some(tree) = change.tree else {
         return Vec::new();
     };
-    let text_of = |kind| tree.child(kind).map(Node::print);
+    let text_of = |kind| tree.child(kind).filter(|node| !node.is_absent()).map(Node::print);
     match tree.kind {
         Kind::Insert => {
             let reads = |query: &&Node| has(query, Kind::From);
             tree.child(Kind::Select).filter(reads).map(Node::print).into_iter().collect()
         }
-        Kind::Update | Kind::Delete if has_no(tree, &[Kind::From, Kind::With, Kind::Order, Kind::Limit]) => {
-            let condition = text_of(Kind::Where).filter(|text| !text.trim().is_empty());
-            let Some(condition) = condition else {
+        Kind::CreateView | Kind::CreateTable => text_of(Kind::Select).into_iter().collect(),
+        Kind::Update | Kind::Delete if has_no(tree, &[Kind::Order, Kind::Limit]) => {
+            let part =
+                |kind| text_of(kind).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+            let Some(condition) = part(Kind::Where) else {
                 return Vec::new();
             };
-            let target = target(tree);
-            vec![format!("SELECT * FROM {target} {condition}")]
+            let (target, with) = (target(tree), part(Kind::With).unwrap_or_default());
+            let others = part(Kind::From).map(|from| from.replacen("FROM", ",", 1)).unwrap_or_default();
+            vec![format!("{with} SELECT * FROM {target} {others} {condition}").trim().to_owned()]
         }
         _ => Vec::new(),
     }
@@ -291,61 +258,4 @@ fn views(facts: &Facts, db: &mut Session<'_, '_>) -> Option<Vec<Node>> {
         }
     }
     Some(trees)
-}
-
-fn open(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Option<Open> {
-    let calls = |names: &[&str]| facts.functions.iter().any(|name| names.contains(&name.as_str()));
-    let is_unsteady_table = |name: &str| UNSTEADY_TABLES.contains(&name.to_ascii_lowercase().as_str());
-    if calls(&UNSTEADY) || facts.tables.iter().any(|(_, name)| is_unsteady_table(name)) {
-        return Some(Open::Unsteady);
-    }
-    if trees.iter().any(|tree| has(tree, Kind::Limit)) {
-        return Some(Open::Limit);
-    }
-    let has_rows_frame = |tree: &Node| {
-        let mut found = false;
-        tree.visit(&mut |node| {
-            found |= node.kind == Kind::Frame && node.print().to_ascii_uppercase().contains("ROWS")
-        });
-        found
-    };
-    if calls(&ORDERED_AGGREGATES) || calls(&ORDERED_WINDOWS) || trees.iter().any(has_rows_frame) {
-        return Some(Open::RowOrder);
-    }
-    if trees.iter().any(has_bare_column) || trees.iter().any(|tree| aggregates::is_outer(tree, false, db)) {
-        return Some(Open::BareColumn);
-    }
-    let mut several = false;
-    for tree in trees {
-        tree.visit(&mut |node| several |= scalar_subquery(node).is_some_and(|query| !is_single(query, db)));
-    }
-    several.then_some(Open::ManyValues)
-}
-
-/// The query of an expression that is one, in parentheses.
-pub(crate) fn scalar_subquery(node: &Node) -> Option<&Node> {
-    match &node.parts[..] {
-        [tree::Part::Text(bracket), tree::Part::Node(query), ..]
-            if node.kind == Kind::Expr && bracket == "(" && query.kind == Kind::Select =>
-        {
-            Some(query)
-        }
-        _ => None,
-    }
-}
-
-/// True if a query returns one row at most: it aggregates without groups, or it does so now, on its own.
-fn is_single(query: &Node, db: &mut Session<'_, '_>) -> bool {
-    let cores: Vec<&Node> = query.child(Kind::Compound).into_iter().flat_map(Node::children).collect();
-    if let [core] = cores[..] {
-        let columns = core.child(Kind::Columns);
-        let has_group = core.child(Kind::Group).is_some_and(|group| !group.is_absent());
-        if !has_group && columns.is_some_and(aggregates) {
-            return true;
-        }
-        if core.child(Kind::From).is_none_or(Node::is_absent) {
-            return true;
-        }
-    }
-    db.rows(&query.print()).is_ok_and(|rows| rows.len() <= 1)
 }

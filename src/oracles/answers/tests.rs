@@ -111,6 +111,38 @@ fn an_aggregate_of_what_is_around_a_subquery_makes_a_bare_column() {
     }
 }
 
+/// A schema in which each of these is left open by the words of a query, but not by its rows.
+#[test]
+fn what_rows_decide_is_judged() {
+    let begin = "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c); INSERT INTO t VALUES(1, 2, 'x'), (2, 2, 'x'), (3, 5, 'y');";
+    let decided = [
+        "SELECT a, (SELECT u.c FROM t AS u WHERE u.a = t.b) FROM t WHERE b = 2",
+        "SELECT a FROM t WHERE b = (SELECT max(u.b) FROM t AS u WHERE u.c = t.c) AND c > (SELECT u.a FROM t AS u WHERE u.a = t.a LIMIT 1)",
+        "SELECT a FROM t WHERE b > 1 LIMIT 9",
+        "SELECT a FROM (SELECT a, b FROM t LIMIT 3) WHERE b > 1",
+        "SELECT b, c, count(*) FROM t WHERE a > 0 GROUP BY b",
+        "SELECT a, count(*) FROM t WHERE a = 3",
+        "SELECT a FROM t WHERE b > 1 LIMIT 1",
+        "CREATE VIEW v AS SELECT a FROM t WHERE b > 1",
+        "CREATE TABLE n AS SELECT a FROM t WHERE b > 1",
+        "UPDATE t SET c = u.c FROM t AS u WHERE u.a = t.b AND t.a > 1",
+    ];
+    let open = [
+        "SELECT a, (SELECT u.c FROM t AS u WHERE u.b = t.b) FROM t WHERE b = 2",
+        "SELECT a FROM (SELECT a, b FROM t LIMIT 2) WHERE b > 1",
+        "SELECT a FROM (SELECT a, b FROM t LIMIT 3 OFFSET 1) WHERE b > 1",
+        "SELECT b, a, count(*) FROM t WHERE a > 0 GROUP BY b",
+        "SELECT b, t.*, count(*) FROM t WHERE a > 0 GROUP BY b",
+    ];
+    for script in decided {
+        assert_eq!(verdict("plans", &format!("{begin} {script}"), None), Verdict::Pass, "{script}");
+    }
+    for script in open {
+        let said = verdict("plans", &format!("{begin} {script}"), None);
+        assert!(matches!(said, Verdict::Skip(_)), "{script}: {said:?}");
+    }
+}
+
 /// A planted bug for each check, at least two.
 fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
     use PlantedWhen::{Always, Optimized};

@@ -12,7 +12,7 @@
 
 use super::{Keeps, Scriptwise, Variant, script};
 use crate::engine::{Observation, StatementTrace};
-use crate::oracles::answers::{aggregates, plans as bits, query};
+use crate::oracles::answers::{aggregates, open, plans as bits, query};
 use crate::oracles::{Environment, SkipReason};
 use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
@@ -245,7 +245,7 @@ fn has_open_value(tree: &Node) -> bool {
     let mut found = false;
     tree.visit(&mut |node| {
         found |= node.kind == Kind::Frame && node.print().to_ascii_uppercase().contains("ROWS");
-        found |= query::scalar_subquery(node).is_some_and(|query| {
+        found |= open::scalar_subquery(node).is_some_and(|query| {
             let cores: Vec<&Node> =
                 query.child(Kind::Compound).into_iter().flat_map(Node::children).collect();
             let is_single = |core: &Node| {

@@ -16,7 +16,8 @@ mod frame;
 
 use super::aggregates::aggregates;
 use super::norec::Filtered;
-use super::query::{self, Open, Query, has};
+use super::open::Open;
+use super::query::{self, Query, has};
 use super::rows::{difference, shown};
 use super::{Check, Said, Statementwise};
 use crate::engine::Value;
@@ -184,7 +185,9 @@ impl Call {
             if !expected.allows(&row[0]) {
                 let message =
                     format!("{text} is {}, not {expected}, in `{asked}`", shown(&row[..1].to_vec()));
-                return Said::Differs(self.aggregate.name().to_owned(), message);
+                // No value at all is another bug than a wrong one.
+                let kind = if row[0] == Value::Null { "-null" } else { "" };
+                return Said::Differs(format!("{}{kind}", self.aggregate.name()), message);
             }
             judged += usize::from(expected != Expected::Anything);
         }
