@@ -105,7 +105,7 @@ fn list_bare(node: &Node, terms: &[&Node], names: &mut Vec<String>) -> bool {
         }
         Kind::ResultColumn if node.children().next().is_none() => false,
         Kind::Alias => true,
-        _ => node.children().fold(true, |all, child| list_bare(child, terms, names) && all),
+        _ => node.children().all(|child| list_bare(child, terms, names)),
     }
 }
 

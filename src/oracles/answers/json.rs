@@ -57,8 +57,7 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     if is_open || query.why_no_other_words().is_some() {
         return said;
     }
-    let rewritings: [(&str, fn(&mut Node) -> bool); 2] = [("read", wrap), ("form", by_twins)];
-    for (kind, rewrite) in rewritings {
+    for (kind, rewrite) in [("read", wrap as fn(&mut Node) -> bool), ("form", by_twins)] {
         let mut tree = query.tree.clone();
         if !matches!(said, Said::Differs(..)) && rewrite(&mut tree) {
             said = same(query, kind, &tree.print(), db);
