@@ -8,6 +8,7 @@ use crate::engine::Transcript;
 use crate::engine::transcript::{EndState, TableDigest};
 use crate::known;
 use crate::oracles::integrity;
+use crate::sql::VirtualTable;
 use crate::testcase::TestCase;
 
 /// Modules whose tables hold what was inserted; others show the file, or the build.
@@ -135,14 +136,13 @@ fn is_comparable(name: &str, sql: &str, state: &EndState) -> bool {
     if name.to_ascii_lowercase().starts_with("sqlite_stat") {
         return false;
     }
-    if lower.trim_start().starts_with("create virtual") {
+    if let Some(table) = VirtualTable::of(sql.as_bytes()) {
         let module = lower.split_once(" using").map_or("", |(_, rest)| rest.trim_start());
         let end = module.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(module.len());
-        return STORING_MODULES.contains(&&module[..end]) && !lower.contains("content");
+        return STORING_MODULES.contains(&&module[..end]) && !table.has_external_content;
     }
-    let is_shadow = known::is_shadow_name(name.as_bytes());
-    let is_virtual = |[_, _, _, sql]: &[String; 4]| sql.to_ascii_lowercase().starts_with("create virtual");
-    !(is_shadow && state.schema.iter().any(is_virtual))
+    let tables = state.schema.iter().filter_map(|[.., sql]| VirtualTable::of(sql.as_bytes()));
+    !known::is_shadow_table(name.as_bytes(), &tables.map(|table| table.name).collect())
 }
 
 fn content(case: &TestCase, a: &TableDigest, b: &TableDigest, doubts: &Doubts) -> Option<Difference> {

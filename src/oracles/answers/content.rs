@@ -1,12 +1,12 @@
 //! All that the databases of a connection hold: their schemas and the rows of their tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{query, rows};
 use crate::engine::Value;
 use crate::engine::sqlite::{NoAnswer, Row, Session};
 use crate::known;
-use crate::sql;
+use crate::sql::{self, VirtualTable};
 
 /// Virtual tables that keep everything in tables of their own, and so take back what is taken back.
 const TRANSACTIONAL_MODULES: [&str; 7] =
@@ -31,11 +31,15 @@ impl Content {
         for schema in schemas(db)? {
             let quoted = sql::quoted(&schema, '"');
             let text = format!("SELECT type, name, tbl_name, sql FROM {quoted}.sqlite_master");
-            for mut row in db.rows(&text).map_err(query::why)? {
+            let objects = db.rows(&text).map_err(query::why)?;
+            let definitions = objects.iter().filter_map(|row| self::text(row.get(3)?));
+            let virtual_tables = definitions.filter_map(|sql| Some(VirtualTable::of(sql.as_bytes())?.name));
+            let virtual_tables: BTreeSet<Vec<u8>> = virtual_tables.collect();
+            for mut row in objects {
                 if let [Value::Text(kind), Value::Text(name), _, definition] = &row[..]
                     && kind == b"table"
                     && let Ok(name) = std::str::from_utf8(name)
-                    && is_read(name, definition)
+                    && is_read(name, definition, &virtual_tables)
                 {
                     let rows = rows_of(&format!("{quoted}.{}", sql::quoted(name, '"')), db)?;
                     content.tables.insert((schema.clone(), name.to_owned()), rows);
@@ -93,9 +97,9 @@ pub(super) fn module(definition: &str) -> Option<String> {
     is_virtual.then(|| rest.nth(1).unwrap_or_default().to_ascii_lowercase())
 }
 
-fn is_read(name: &str, definition: &Value) -> bool {
+fn is_read(name: &str, definition: &Value, virtual_tables: &BTreeSet<Vec<u8>>) -> bool {
     let module = text(definition).and_then(|definition| module(&definition));
-    module.map_or(!known::is_shadow_name(name.as_bytes()), |module| {
+    module.map_or(!known::is_shadow_table(name.as_bytes(), virtual_tables), |module| {
         TRANSACTIONAL_MODULES.contains(&module.as_str())
     })
 }

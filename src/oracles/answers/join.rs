@@ -29,8 +29,8 @@ struct Joined<'q> {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(open) = query.open {
-        return Said::Nothing(open.reason());
+    if let Some(reason) = query.why_no_other_rows(db) {
+        return Said::Nothing(reason);
     }
     let Some(from) = query.core().and_then(|core| core.child(Kind::From)) else {
         return Said::Nothing("compound, or without tables");

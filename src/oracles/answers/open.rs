@@ -2,6 +2,7 @@
 
 use super::aggregates::{self, ORDERED_AGGREGATES, ORDERED_WINDOWS, aggregates, has_bare_column};
 use super::query::has;
+use super::window;
 use crate::engine::Value;
 use crate::engine::sqlite::{Facts, Session};
 use crate::sql::tree::{self, Kind, Node};
@@ -59,7 +60,9 @@ pub(super) fn why(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Op
         });
         found
     };
-    if calls(&ORDERED_AGGREGATES) || calls(&ORDERED_WINDOWS) || trees.iter().any(has_rows_frame) {
+    let is_ordered =
+        calls(&ORDERED_AGGREGATES) || calls(&ORDERED_WINDOWS) || trees.iter().any(has_rows_frame);
+    if is_ordered && !trees.iter().all(|tree| are_windows_total(tree, has_rows_frame(tree), db)) {
         return Some(Open::RowOrder);
     }
     if trees.iter().any(|tree| aggregates::is_outer(tree, false, db))
@@ -67,11 +70,20 @@ pub(super) fn why(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Op
     {
         return Some(Open::BareColumn);
     }
-    let several = trees.iter().any(|tree| {
-        let mut proof = tree.clone();
-        prove_single(&mut proof, db) && db.rows(&proof.print()).is_err()
-    });
+    let several = proofs(trees, db).into_iter().any(|proof| db.rows(&proof.print()).is_err());
     several.then_some(Open::ManyValues)
+}
+
+/// True if a query that is not open would be with other rows: not all rewritings keep to those that it has.
+pub(super) fn is_by_rows(trees: &[Node], db: &mut Session<'_, '_>) -> bool {
+    trees.iter().any(has_bare_column) || !proofs(trees, db).is_empty()
+}
+
+/// Queries that fail if a subquery that stands for a value has several rows, for those of which that is not certain.
+fn proofs(trees: &[Node], db: &mut Session<'_, '_>) -> Vec<Node> {
+    let mut proofs = trees.to_vec();
+    proofs.retain_mut(|proof| prove_single(proof, db));
+    proofs
 }
 
 /// The query of an expression that is one, in parentheses.
@@ -134,6 +146,49 @@ fn are_limits_inert(node: &Node, is_value: bool, db: &mut Session<'_, '_>) -> bo
         }
     };
     is_inert && node.children().all(|child| are_limits_inert(child, scalar_subquery(node).is_some(), db))
+}
+
+/// True if no two rows tie in a window in which their order decides, and it decides nowhere else.
+fn are_windows_total(tree: &Node, has_rows_frame: bool, db: &mut Session<'_, '_>) -> bool {
+    let decides = |call: &Node| {
+        let name = call.child(Kind::FunctionName).and_then(Node::as_text).map(str::to_ascii_lowercase);
+        let is_ordered = |name: String| {
+            ORDERED_AGGREGATES.contains(&name.as_str()) || ORDERED_WINDOWS.contains(&name.as_str())
+        };
+        let has_window = call.child(Kind::Over).is_some_and(|over| !over.is_absent());
+        name.is_some_and(is_ordered) || has_rows_frame && has_window
+    };
+    let with = tree.child(Kind::With).map(Node::print).unwrap_or_default();
+    let (mut all, mut proved) = (0, 0);
+    tree.visit(&mut |node| {
+        all += usize::from(decides(node));
+        let mut calls = Vec::new();
+        if let Some(columns) = node.child(Kind::Columns).filter(|_| node.kind == Kind::Core) {
+            window::collect(columns, &mut calls);
+        }
+        calls.retain(|call| decides(call));
+        proved += calls.into_iter().filter(|call| is_total(call, node, &with, db)).count();
+    });
+    all == proved
+}
+
+/// True if no two rows of a core tie in the window of a call.
+fn is_total(call: &Node, core: &Node, with: &str, db: &mut Session<'_, '_>) -> bool {
+    let is_grouped = core.child(Kind::Group).is_some_and(|group| !group.is_absent());
+    let Some(window) = window::of(call, core).filter(|_| !is_grouped) else {
+        return false;
+    };
+    let present = |kind| window.child(kind).filter(|node| !node.is_absent());
+    let partition =
+        present(Kind::Partition).and_then(|partition| partition.child(Kind::Exprs)).map(Node::print);
+    let terms = present(Kind::Order).and_then(|order| order.child(Kind::Terms));
+    let keys =
+        terms.into_iter().flat_map(Node::children).filter_map(|term| term.child(Kind::Expr)).map(Node::print);
+    let peers: Vec<String> = partition.into_iter().chain(keys).collect();
+    let by = if peers.is_empty() { String::new() } else { format!("PARTITION BY {}", peers.join(", ")) };
+    let part = |kind| core.child(kind).map(Node::print).unwrap_or_default();
+    let asked = format!("{with} SELECT count(*) OVER ({by}) {} {}", part(Kind::From), part(Kind::Where));
+    db.rows(asked.trim()).is_ok_and(|rows| rows.iter().all(|row| row[..] == [Value::Integer(1)]))
 }
 
 /// True if the bare columns of a simple query have one value in each group, whichever row they are from.

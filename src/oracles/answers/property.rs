@@ -62,7 +62,7 @@ impl Follower for Property {
     }
 
     fn query(&mut self, query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-        let said = match query.tree.child(Kind::Limit).filter(|limit| !limit.is_absent()) {
+        let said = match query.trees[0].child(Kind::Limit).filter(|limit| !limit.is_absent()) {
             Some(_) => limited(query, db),
             None => sum(query, db),
         };

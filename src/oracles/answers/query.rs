@@ -11,7 +11,7 @@ use crate::sql::tree::{self, Kind, Node};
 pub struct Query<'q> {
     /// Its text, without a semicolon.
     pub text: &'q str,
-    /// Its tree: [`Kind::Select`].
+    /// Its tree: [`Kind::Select`], without a limit that lets all rows through.
     pub tree: Node,
     /// Its rows.
     pub rows: Vec<Row>,
@@ -36,7 +36,7 @@ impl<'q> Query<'q> {
         db: &mut Session<'_, '_>,
     ) -> Result<Self, &'static str> {
         let tree = tree::parse(text.as_bytes()).filter(|tree| tree.kind == Kind::Select);
-        let tree = tree.ok_or("a query that is not understood")?;
+        let mut tree = tree.ok_or("a query that is not understood")?;
         let facts = db.facts(text, db.optimizations_off()).map_err(why)?;
         let rows = match rows {
             Some(rows) => rows,
@@ -54,6 +54,9 @@ impl<'q> Query<'q> {
             tokens.any(|token| text.as_bytes()[token.range.clone()].starts_with(b"\""))
         };
         let open = open::why(&trees, &facts, db);
+        if open.is_none() {
+            tree = open::without_limit(&tree);
+        }
         Ok(Self { text, tree, rows, facts, trees, open, has_double_quotes })
     }
 
@@ -77,6 +80,12 @@ impl<'q> Query<'q> {
             return Some("double quotes");
         }
         joins_by_names.then_some("a NATURAL join")
+    }
+
+    /// Why it cannot be asked for other rows than it has: SQL leaves several answers then, or now.
+    pub(crate) fn why_no_other_rows(&self, db: &mut Session<'_, '_>) -> Option<&'static str> {
+        let by_rows = || open::is_by_rows(&self.trees, db).then_some("its rows alone leave one answer");
+        self.open.map(Open::reason).or_else(by_rows)
     }
 
     /// Why SQL leaves several answers, or a virtual table may give others to other words.

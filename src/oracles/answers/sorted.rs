@@ -11,7 +11,7 @@ use super::rows::{difference, is_same_list};
 use super::{Check, Said, Statementwise};
 use crate::engine::Value;
 use crate::engine::sqlite::{Row, Session};
-use crate::sql::tree::{Kind, Node};
+use crate::sql::tree::{Kind, Node, Part};
 
 pub(crate) const ORDER: Statementwise = Statementwise { name: "order", check: Check::Queries(order) };
 pub(crate) const ROW: Statementwise = Statementwise { name: "row", check: Check::Queries(row) };
@@ -28,7 +28,7 @@ fn order(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         return Said::Nothing("without ORDER BY");
     };
     let Some(keys) = keys(query, terms) else {
-        return Said::Nothing("sorted by what it does not return");
+        return by_rank(query, terms, db).unwrap_or_else(|said| said);
     };
     let rank =
         keys.iter().map(|(column, direction)| format!("{column}{direction}")).collect::<Vec<_>>().join(", ");
@@ -55,6 +55,74 @@ fn order(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     )
 }
 
+/// The order of a query that is sorted by what it does not return: another query returns that as well, and numbers the
+/// places among which rows may be exchanged.
+fn by_rank(query: &Query<'_>, terms: &Node, db: &mut Session<'_, '_>) -> Result<Said, Said> {
+    if let Some(reason) = query.why_open() {
+        return Err(Said::Nothing(reason));
+    }
+    let is_plain = query.core().is_some_and(|core| core.child(Kind::Distinct).is_none_or(Node::is_absent));
+    let width = query.rows.first().map_or(0, Vec::len);
+    if !is_plain || width == 0 {
+        return Err(Said::Nothing("sorted by what it does not return"));
+    }
+    let mut tree = query.tree.clone();
+    let mut rank = Vec::new();
+    let columns = tree.child_mut(Kind::Compound).and_then(|compound| compound.child_mut(Kind::Core));
+    let columns = columns.and_then(|core| core.child_mut(Kind::Columns));
+    let columns = columns.ok_or(Said::Nothing("sorted by what it does not return"))?;
+    let aliases: Vec<String> = columns.children().filter_map(alias).collect();
+    for (at, term) in terms.children().enumerate() {
+        let mut has_alias = false;
+        term.visit(&mut |node| {
+            has_alias |= node.kind == Kind::Column
+                && aliases.iter().any(|name| name.eq_ignore_ascii_case(&node.print()));
+        });
+        if has_alias {
+            // `b COLLATE NOCASE` is the `b` of the result, `b + 1` that of a table.
+            return Err(Said::Nothing("a name of the result in what it is sorted by"));
+        }
+        let (expression, direction) =
+            split(term).ok_or(Said::Nothing("sorted by what it does not return"))?;
+        if expression.print().trim().parse::<f64>().is_ok() {
+            return Err(Said::Nothing("sorted by the number of a column"));
+        }
+        let key = vec![Part::Node(expression.clone()), Part::Text(format!("AS tandem_{at}").into())];
+        columns.parts.push(Part::Node(Node::new(Kind::ResultColumn, key)));
+        rank.push(format!("k{at}{direction}"));
+    }
+    let names = (0..width).map(|at| format!("c{at}")).chain((0..rank.len()).map(|at| format!("k{at}")));
+    let asked = format!(
+        "WITH tandem_q({}) AS ({}) SELECT *, dense_rank() OVER (ORDER BY {}) FROM (SELECT * FROM tandem_q LIMIT -1) \
+         ORDER BY {}",
+        names.collect::<Vec<_>>().join(", "),
+        tree.print(),
+        rank.join(", "),
+        width + rank.len() + 1,
+    );
+    let ranked = db.rows_without(&asked, WITHOUT_ANY).map_err(|none| Said::Nothing(query::why(none)))?;
+    let visible: Vec<Row> = ranked.iter().map(|row| row[..width.min(row.len())].to_vec()).collect();
+    if difference(&query.rows, &visible).is_some() {
+        return Err(Said::Nothing("the query answers differently within another"));
+    }
+    let mut start = 0;
+    for group in ranked.chunk_by(|one, other| one.last() == other.last()) {
+        let end = start + group.len();
+        let differs = difference(&query.rows[start..end], &visible[start..end]);
+        if let Some(difference) = differs {
+            if db.rows(query.text).ok().as_ref() != Some(&query.rows) {
+                return Err(Said::Nothing("it answers differently when asked again"));
+            }
+            let message = format!("rows {} to {end} in the order of `{asked}`: {difference}", start + 1);
+            return Err(Said::Differs("rank".to_owned(), message));
+        }
+        start = end;
+    }
+    Ok(Said::Agrees {
+        is_telling: ranked.first().map(|row| row.last()) != ranked.last().map(|row| row.last()),
+    })
+}
+
 /// For each term of an `ORDER BY` its column, from 1, and its direction; `None` if a term is not a column of the result.
 pub(super) fn keys(query: &Query<'_>, terms: &Node) -> Option<Vec<(usize, String)>> {
     let compound = query.tree.child(Kind::Compound)?;
@@ -69,21 +137,21 @@ pub(super) fn keys(query: &Query<'_>, terms: &Node) -> Option<Vec<(usize, String
         }
         let (expression, direction) = split(term)?;
         let text = expression.print();
+        let named = |column: &Node| alias(column).is_some_and(|name| name.eq_ignore_ascii_case(&text));
         let is_same = |column: &Node| {
-            let name = column.child(Kind::Alias).and_then(|alias| alias.children().next()).map(Node::print);
             let own = column.child(Kind::Expr).map(Node::print);
-            name.is_some_and(|name| name.eq_ignore_ascii_case(&text))
-                || own.is_some_and(|own| own.eq_ignore_ascii_case(&text))
-        };
-        let named = |column: &Node| {
-            let name = column.child(Kind::Alias).and_then(|alias| alias.children().next()).map(Node::print);
-            name.is_some_and(|name| name.eq_ignore_ascii_case(&text))
+            named(column) || own.is_some_and(|own| own.eq_ignore_ascii_case(&text))
         };
         // A name of the result goes before a column of the same name.
         let at = columns.children().position(named).or_else(|| columns.children().position(is_same))?;
         Some((at + 1, direction))
     };
     terms.children().map(position).collect()
+}
+
+/// The name that a result column is given.
+fn alias(column: &Node) -> Option<String> {
+    column.child(Kind::Alias).and_then(|alias| alias.children().next()).map(Node::print)
 }
 
 fn numbered(term: &Node, query: &Query<'_>) -> Option<(usize, String)> {

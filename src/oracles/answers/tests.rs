@@ -46,6 +46,7 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     INSERT INTO w VALUES('r', 3), ('s', -1);
     COMMIT;
     SELECT * FROM t ORDER BY c, a;
+    SELECT e FROM u ORDER BY b DESC, e COLLATE NOCASE;
     SELECT e FROM u UNION ALL SELECT k FROM w;
     SELECT a FROM t ORDER BY a DESC LIMIT 2;
     SELECT b FROM t LIMIT 1 OFFSET 1;
@@ -123,6 +124,8 @@ fn what_rows_decide_is_judged() {
         "SELECT b, c, count(*) FROM t WHERE a > 0 GROUP BY b",
         "SELECT a, count(*) FROM t WHERE a = 3",
         "SELECT a FROM t WHERE b > 1 LIMIT 1",
+        "SELECT * FROM (SELECT b, row_number() OVER (PARTITION BY b ORDER BY a DESC) AS n FROM t) WHERE b > 1 AND n = 1",
+        "SELECT b, sum(a) OVER w FROM t WHERE b > 1 WINDOW w AS (ORDER BY b, a ROWS 1 PRECEDING)",
         "CREATE VIEW v AS SELECT a FROM t WHERE b > 1",
         "CREATE TABLE n AS SELECT a FROM t WHERE b > 1",
         "UPDATE t SET c = u.c FROM t AS u WHERE u.a = t.b AND t.a > 1",
@@ -132,11 +135,20 @@ fn what_rows_decide_is_judged() {
         "SELECT a FROM (SELECT a, b FROM t LIMIT 2) WHERE b > 1",
         "SELECT a FROM (SELECT a, b FROM t LIMIT 3 OFFSET 1) WHERE b > 1",
         "SELECT b, a, count(*) FROM t WHERE a > 0 GROUP BY b",
+        "SELECT a, row_number() OVER (ORDER BY b) FROM t WHERE b > 1",
+        "SELECT a FROM t WHERE b > 1 ORDER BY row_number() OVER (ORDER BY b)",
+        "SELECT group_concat(a), sum(a) OVER (ORDER BY a) FROM t WHERE b > 1 GROUP BY a",
         "SELECT b, t.*, count(*) FROM t WHERE a > 0 GROUP BY b",
     ];
     for script in decided {
         assert_eq!(verdict("plans", &format!("{begin} {script}"), None), Verdict::Pass, "{script}");
     }
+    // Parts of a query, and the whole without its predicate, have other rows.
+    for script in [decided[0], decided[4]] {
+        let said = verdict("tlp", &format!("{begin} {script}"), None);
+        assert!(matches!(said, Verdict::Skip(_)), "{script}: {said:?}");
+    }
+    assert_eq!(verdict("tlp", &format!("{begin} SELECT a FROM t WHERE b > 2 LIMIT 1"), None), Verdict::Pass);
     for script in open {
         let said = verdict("plans", &format!("{begin} {script}"), None);
         assert!(matches!(said, Verdict::Skip(_)), "{script}: {said:?}");
@@ -156,6 +168,7 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("materialized", plant("LIMIT -1) SELECT c FROM", Always, OtherValue), "materialized/rows/SELECT"),
         ("order", plant("\n    SELECT b, count(*)", Always, Reversed), "order/keys/SELECT"),
         ("order", plant("\n    SELECT t.a, u.e", Always, Reversed), "order/keys/SELECT"),
+        ("order", plant("e FROM u ORDER BY b", Always, Reversed), "order/rank/SELECT"),
         ("row", plant("SELECT count(*) FROM (", Always, OtherValue), "row/count/SELECT"),
         (
             "atomicity",

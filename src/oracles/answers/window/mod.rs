@@ -67,7 +67,7 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
 }
 
 /// Collects the calls with `OVER` outside of subqueries.
-fn collect<'q>(node: &'q Node, calls: &mut Vec<&'q Node>) {
+pub(super) fn collect<'q>(node: &'q Node, calls: &mut Vec<&'q Node>) {
     if node.kind == Kind::Select {
         return;
     }
@@ -75,6 +75,18 @@ fn collect<'q>(node: &'q Node, calls: &mut Vec<&'q Node>) {
         calls.push(node);
     }
     node.children().for_each(|child| collect(child, calls));
+}
+
+/// The window of a call in a core; `None` for one that builds on another.
+pub(super) fn of<'q>(call: &'q Node, core: &'q Node) -> Option<&'q Node> {
+    let over = call.child(Kind::Over)?;
+    let window = match (over.child(Kind::Window), &over.parts[..]) {
+        (Some(window), _) => window,
+        (None, [_, Part::Text(name)]) => definition(core, name)?,
+        _ => return None,
+    };
+    let is_based = window.parts.iter().any(|part| matches!(part, Part::Text(_)));
+    (!is_based).then_some(window)
 }
 
 /// A call of an aggregate over a window.
@@ -96,14 +108,8 @@ struct Call {
 
 impl Call {
     fn of(call: &Node, core: &Node) -> Option<Self> {
-        let over = call.child(Kind::Over)?;
-        let window = match (over.child(Kind::Window), &over.parts[..]) {
-            (Some(window), _) => window,
-            (None, [_, Part::Text(name)]) => definition(core, name)?,
-            _ => return None,
-        };
-        let is_based = window.parts.iter().any(|part| matches!(part, Part::Text(_)));
-        if is_based || has(call, Kind::Select) || has(window, Kind::Select) {
+        let window = of(call, core)?;
+        if has(call, Kind::Select) || has(window, Kind::Select) {
             return None;
         }
         let name = call.child(Kind::FunctionName)?.as_text()?.to_ascii_lowercase();
