@@ -15,7 +15,7 @@ pub(crate) const MATERIALIZED: Statementwise =
     Statementwise { name: "materialized", check: Check::Queries(check) };
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(reason) = query.why_open() {
+    if let Some(reason) = query.why_open_unconstrained(db) {
         return Said::Nothing(reason);
     }
     if query.has_double_quotes {

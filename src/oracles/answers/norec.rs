@@ -61,7 +61,7 @@ fn core_only(core: &Node, kind: Kind) -> &Node {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(reason) = query.why_open() {
+    if let Some(reason) = query.why_open_unconstrained(db) {
         return Said::Nothing(reason);
     }
     let Some(parts) = Filtered::of(query) else {

@@ -7,6 +7,9 @@ use crate::engine::sqlite::{Facts, NoAnswer, Row, Session};
 use crate::sql;
 use crate::sql::tree::{self, Kind, Node};
 
+/// Functions of full-text tables that know how a row was found.
+const AUXILIARY: [&str; 6] = ["bm25", "highlight", "snippet", "matchinfo", "offsets", "fts5_get_locale"];
+
 /// A query that SQLite answers, and its answer.
 pub struct Query<'q> {
     /// Its text, without a semicolon.
@@ -92,6 +95,37 @@ impl<'q> Query<'q> {
     pub fn why_open(&self) -> Option<&'static str> {
         let tables = self.opens_virtual_tables().then_some("virtual tables");
         self.open.map(Open::reason).or(tables)
+    }
+
+    /// The same for rewritings with which a virtual table no longer sees a constraint: it may have others' names for
+    /// arguments, and answer `MATCH` alone, but a condition on what it shows is one on its rows.
+    pub(crate) fn why_open_unconstrained(&self, db: &Session<'_, '_>) -> Option<&'static str> {
+        let tables =
+            || (self.opens_virtual_tables() && !self.reads_what_is_shown(db)).then_some("virtual tables");
+        self.open.map(Open::reason).or_else(tables)
+    }
+
+    /// True if all columns that it names are among those of `*`, and none is matched.
+    fn reads_what_is_shown(&self, db: &Session<'_, '_>) -> bool {
+        let Some(from) = self.core().and_then(|core| core.child(Kind::From)) else {
+            return false;
+        };
+        let with = self.tree.child(Kind::With).map(Node::print).unwrap_or_default();
+        let shown = db.column_names(format!("{with} SELECT * {}", from.print()).trim()).unwrap_or_default();
+        let mut is_shown = self.trees.len() == 1 && !self.has(Kind::With);
+        self.tree.visit(&mut |node| match node.kind {
+            Kind::Column => {
+                let name = node.print();
+                let name = sql::bare(name.rsplit('.').next().unwrap_or_default()).to_owned();
+                is_shown &= shown.iter().any(|shown| shown.eq_ignore_ascii_case(&name));
+            }
+            Kind::Expr => {
+                let matches = |part: &tree::Part| matches!(part, tree::Part::Text(word) if word.to_ascii_uppercase().contains("MATCH"));
+                is_shown &= !node.parts.iter().any(matches);
+            }
+            _ => {}
+        });
+        is_shown && !self.calls(&AUXILIARY)
     }
 
     /// True if its program opens a virtual table.

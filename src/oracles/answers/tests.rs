@@ -112,6 +112,36 @@ fn an_aggregate_of_what_is_around_a_subquery_makes_a_bare_column() {
     }
 }
 
+#[test]
+fn constraints_on_virtual_tables_are_judged_if_others_see_them_alike() {
+    let begin = "CREATE VIRTUAL TABLE r USING rtree(id, x0, x1); INSERT INTO r VALUES(1, 1, 2), (2, 3.1, 4), (3, 5, 6);
+        CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('a b'), ('c');";
+    let judged = [
+        "SELECT id FROM r WHERE x0 > 3 AND x1 <= 5.5",
+        "SELECT rt.x1 FROM r AS rt WHERE rt.id IN (2, 3)",
+        "SELECT x FROM f WHERE x > 'b'",
+    ];
+    for script in judged {
+        for name in ["norec", "materialized"] {
+            assert_eq!(verdict(name, &format!("{begin} {script}"), None), Verdict::Pass, "{name}: {script}");
+        }
+    }
+    assert_eq!(
+        verdict("norec", "SELECT value FROM json_each('[1, 2]') WHERE value > 1", None),
+        Verdict::Pass
+    );
+    let skipped = [
+        "SELECT value FROM json_each WHERE json = '[1, 2]'",
+        "SELECT x FROM f WHERE f MATCH 'c'",
+        "SELECT x FROM f WHERE x MATCH 'c'",
+        "SELECT x FROM f WHERE rank < 0",
+    ];
+    for script in skipped {
+        let said = verdict("norec", &format!("{begin} {script}"), None);
+        assert!(matches!(said, Verdict::Skip(_)), "{script}: {said:?}");
+    }
+}
+
 /// A schema in which each of these is left open by the words of a query, but not by its rows.
 #[test]
 fn what_rows_decide_is_judged() {
