@@ -201,13 +201,18 @@ impl<'q> Query<'q> {
 
     /// Its rows if tables are scanned backwards.
     pub fn reversed(&self, db: &mut Session<'_, '_>) -> Option<Vec<Row>> {
-        let before = db.rows("PRAGMA reverse_unordered_selects").ok()?;
-        let is_on = before.first().and_then(|row| row.first()) == Some(&Value::Integer(1));
+        let is_on = is_reversed(db)?;
         db.rows(&format!("PRAGMA reverse_unordered_selects={}", i32::from(!is_on))).ok()?;
         let rows = db.rows(self.text).ok();
         db.rows(&format!("PRAGMA reverse_unordered_selects={}", i32::from(is_on))).ok()?;
         rows
     }
+}
+
+/// Whether tables are scanned backwards.
+pub(super) fn is_reversed(db: &mut Session<'_, '_>) -> Option<bool> {
+    let rows = db.rows("PRAGMA reverse_unordered_selects").ok()?;
+    Some(rows.first().and_then(|row| row.first()) == Some(&Value::Integer(1)))
 }
 
 /// Rows of a query that is judged at most.

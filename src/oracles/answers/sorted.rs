@@ -66,7 +66,12 @@ fn by_rank(query: &Query<'_>, terms: &Node, db: &mut Session<'_, '_>) -> Result<
     if !is_plain || width == 0 {
         return Err(Said::Nothing("sorted by what it does not return"));
     }
+    // SQLite then feeds a window in reverse if it has computed its rows before, without a coroutine.
+    if db.optimizations_off() != 0 || query::is_reversed(db) != Some(false) {
+        return Err(Said::Nothing("scans are reversed, or optimizations off"));
+    }
     let mut tree = query.tree.clone();
+    tree.children_mut().filter(|clause| clause.kind == Kind::Order).for_each(|clause| clause.parts.clear());
     let mut rank = Vec::new();
     let columns = tree.child_mut(Kind::Compound).and_then(|compound| compound.child_mut(Kind::Core));
     let columns = columns.and_then(|core| core.child_mut(Kind::Columns));
@@ -100,7 +105,7 @@ fn by_rank(query: &Query<'_>, terms: &Node, db: &mut Session<'_, '_>) -> Result<
         rank.join(", "),
         width + rank.len() + 1,
     );
-    let ranked = db.rows_without(&asked, WITHOUT_ANY).map_err(|none| Said::Nothing(query::why(none)))?;
+    let ranked = db.rows(&asked).map_err(|none| Said::Nothing(query::why(none)))?;
     let visible: Vec<Row> = ranked.iter().map(|row| row[..width.min(row.len())].to_vec()).collect();
     if difference(&query.rows, &visible).is_some() {
         return Err(Said::Nothing("the query answers differently within another"));
@@ -151,7 +156,10 @@ pub(super) fn keys(query: &Query<'_>, terms: &Node) -> Option<Vec<(usize, String
 
 /// The name that a result column is given.
 fn alias(column: &Node) -> Option<String> {
-    column.child(Kind::Alias).and_then(|alias| alias.children().next()).map(Node::print)
+    match column.child(Kind::Alias)?.parts.last()? {
+        Part::Text(name) => Some(name.to_string()),
+        Part::Node(_) => None,
+    }
 }
 
 fn numbered(term: &Node, query: &Query<'_>) -> Option<(usize, String)> {
