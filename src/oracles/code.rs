@@ -89,7 +89,7 @@ fn symptom(statement: &StatementTrace, case: &TestCase, observation: &Observatio
     let code = statement.code();
     // What is read at these moments is above all the schema; a statement that is held may be prepared again.
     let reads_schema = statement.prepare != Code::OK
-        || matches!(statement.verb, "CREATE" | "ALTER")
+        || matches!(statement.verb, "CREATE" | "ALTER" | "ATTACH" | "VACUUM")
         || !case.operations.is_empty();
     match code.0 {
         ffi::SQLITE_CORRUPT_VTAB => Symptom::VirtualTable,
