@@ -96,12 +96,22 @@ fn emptied(tree: &Node, db: &mut Session<'_, '_>) -> Said {
     Said::Agrees { is_telling }
 }
 
-/// The rows of a compound of `UNION ALL` are those of its cores.
+/// The queries of a core: one for each row of `VALUES`, which SQLite computes all in one coroutine.
+fn queries(core: &Node) -> Vec<String> {
+    match core.child(Kind::Rows) {
+        Some(rows) => rows.children().map(|row| format!("VALUES {}", row.print())).collect(),
+        None => vec![core.print()],
+    }
+}
+
+/// The rows of a compound of `UNION ALL` are those of its cores, and those of `VALUES` what each is alone.
 fn sum(query: &Query<'_>, db: &mut Session<'_, '_>) -> Result<Said, Said> {
     let compound = query.tree.child(Kind::Compound).ok_or(Said::Nothing("a query of another kind"))?;
     let is_operator = |node: &&Node| node.kind == Kind::CompoundOperator;
-    let mut operators = compound.children().filter(is_operator).peekable();
-    if operators.peek().is_none() || operators.any(|node| node.print().trim() != "UNION ALL") {
+    let queries: Vec<String> =
+        compound.children().filter(|node| !is_operator(node)).flat_map(queries).collect();
+    let is_other = |operator: &Node| operator.print().trim() != "UNION ALL";
+    if queries.len() < 2 || compound.children().filter(is_operator).any(is_other) {
         return Err(Said::Nothing("a query of another kind"));
     }
     if let Some(open) = query.open {
@@ -109,8 +119,8 @@ fn sum(query: &Query<'_>, db: &mut Session<'_, '_>) -> Result<Said, Said> {
     }
     let with = query.tree.child(Kind::With).map(Node::print).unwrap_or_default();
     let mut rows = Vec::new();
-    for core in compound.children().filter(|node| !is_operator(node)) {
-        let text = format!("{with} {}", core.print());
+    for query in queries {
+        let text = format!("{with} {query}");
         rows.extend(db.rows(text.trim()).map_err(|none| Said::Nothing(query::why(none)))?);
     }
     if query.adds_up_reals(&rows) {

@@ -234,7 +234,7 @@ pub(super) fn within(change: &Change<'_>) -> Vec<String> {
     let text_of = |kind| tree.child(kind).filter(|node| !node.is_absent()).map(Node::print);
     match tree.kind {
         Kind::Insert => {
-            let reads = |query: &&Node| has(query, Kind::From);
+            let reads = |query: &&Node| has(query, Kind::From) || has_rows(query);
             tree.child(Kind::Select).filter(reads).map(Node::print).into_iter().collect()
         }
         Kind::CreateView | Kind::CreateTable => text_of(Kind::Select).into_iter().collect(),
@@ -250,6 +250,12 @@ pub(super) fn within(change: &Change<'_>) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// True for `VALUES` with several rows.
+fn has_rows(query: &Node) -> bool {
+    let core = query.child(Kind::Compound).and_then(|compound| compound.children().next());
+    core.and_then(|core| core.child(Kind::Rows)).is_some_and(|rows| rows.children().count() > 1)
 }
 
 /// The table that a statement writes to, with its alias, as it can stand in `FROM`.

@@ -145,7 +145,8 @@ fn constraints_on_virtual_tables_are_judged_if_others_see_them_alike() {
 /// A schema in which each of these is left open by the words of a query, but not by its rows.
 #[test]
 fn what_rows_decide_is_judged() {
-    let begin = "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c); INSERT INTO t VALUES(1, 2, 'x'), (2, 2, 'x'), (3, 5, 'y');";
+    let begin = "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c); INSERT INTO t VALUES(1, 2, 'x');
+        INSERT INTO t VALUES(2, 2, 'x'); INSERT INTO t VALUES(3, 5, 'y');";
     let decided = [
         "SELECT a, (SELECT u.c FROM t AS u WHERE u.a = t.b) FROM t WHERE b = 2",
         "SELECT a FROM t WHERE b = (SELECT max(u.b) FROM t AS u WHERE u.c = t.c) AND c > (SELECT u.a FROM t AS u WHERE u.a = t.a LIMIT 1)",
@@ -199,7 +200,7 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("order", plant("\n    SELECT b, count(*)", Always, Reversed), "order/keys/SELECT"),
         ("order", plant("\n    SELECT t.a, u.e", Always, Reversed), "order/keys/SELECT"),
         ("order", plant("e FROM u ORDER BY b", Always, Reversed), "order/rank/SELECT"),
-        ("row", plant("SELECT count(*) FROM (", Always, OtherValue), "row/count/SELECT"),
+        ("row", plant("SELECT count(*) FROM (", Always, OtherValue), "row/count/VALUES"),
         (
             "atomicity",
             plant("\n    INSERT INTO w VALUES('r'", Always, Also("INSERT INTO w VALUES('r', 3)")),
@@ -227,6 +228,7 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ),
         ("change", plant("\n    UPDATE w SET", Always, MissingRow), "change/returning/UPDATE"),
         ("property", plant("e FROM u UNION ALL", Always, MissingRow), "property/union-all/SELECT"),
+        ("property", plant("'x'), (2, NULL", Always, OtherValue), "property/union-all/VALUES"),
         ("property", plant("LIMIT 2", Always, RowTwice), "property/limit-count/SELECT"),
         ("property", plant("LIMIT 2", Always, Reversed), "property/limit-keys/SELECT"),
         ("property", plant("LIMIT 1 OFFSET", Always, OtherValue), "property/limit-rows/SELECT"),
