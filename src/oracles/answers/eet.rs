@@ -1,7 +1,8 @@
 //! A predicate that is written in a longer way says the same (equivalent expression transformation, Jiang and Su, OSDI
 //! 2024).
 //!
-//! Only what is true, false or NULL to its clause is rewritten, as a whole: `WHERE`, `HAVING`, `ON` and the conditions of
+//! `BETWEEN` and `IN` with a list are written as comparisons. Otherwise, only what is true, false or NULL to its clause is
+//! rewritten, as a whole: `WHERE`, `HAVING`, `ON` and the conditions of
 //! `CASE WHEN`. The operands of comparisons keep their affinities and collations.
 
 use super::query::{self, Query};
@@ -33,18 +34,23 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     }
     let seed = crate::oracles::choice(0, query.text.as_bytes());
     let mut said = Said::Nothing("without predicates");
-    for way in 0..TRIED {
-        let way = WAYS[(seed + way * (1 + seed % (WAYS.len() - 1))) % WAYS.len()];
+    let ways = (0..TRIED).map(|way| WAYS[(seed + way * (1 + seed % (WAYS.len() - 1))) % WAYS.len()]);
+    for way in ways.map(Some).chain([None]) {
         let mut tree = query.tree.clone();
-        if !rewrite(&mut tree, way) {
-            return said;
+        let is_rewritten = match way {
+            Some(way) => rewrite(&mut tree, way),
+            None => spell_out(&mut tree),
+        };
+        if !is_rewritten {
+            continue;
         }
         let text = tree.print();
         let rows = match db.rows(&text) {
             Ok(rows) => rows,
             Err(none) => return Said::Nothing(query::why(none)),
         };
-        match query.must_be(&rows, db, "rows", &format!("`{text}` answers otherwise")) {
+        let kind = if way.is_some() { "rows" } else { "operators" };
+        match query.must_be(&rows, db, kind, &format!("`{text}` answers otherwise")) {
             Err(Said::Differs(..)) if query.adds_up_reals(&rows) => {
                 return Said::Nothing("sums of real numbers");
             }
@@ -53,6 +59,43 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         }
     }
     said
+}
+
+/// Spells out `BETWEEN` (<https://sqlite.org/lang_expr.html#between>) and `IN` with a list
+/// (<https://sqlite.org/datatype3.html#comparison_expressions>) as these pages do; false without any.
+fn spell_out(node: &mut Node) -> bool {
+    let mut found = false;
+    for child in node.children_mut() {
+        found |= spell_out(child);
+    }
+    let words: String =
+        node.parts.iter().map(|part| if let Part::Text(word) = part { word.as_str() } else { " " }).collect();
+    let operands: Vec<&Node> = node.children().collect();
+    let spelled = match (words.trim(), &operands[..]) {
+        ("BETWEEN AND" | "NOT BETWEEN AND" | "NOTBETWEEN AND", [value, least, most]) => {
+            let value = value.print();
+            format!("(({value}) >= ({}) AND ({value}) <= ({}))", least.print(), most.print())
+        }
+        ("IN ( )" | "NOTIN ( )", [value, list]) if list.kind == Kind::Exprs && are_plain(list) => {
+            let value = value.print();
+            let equal = list.children().map(|item| format!("({value}) = +({})", item.print()));
+            format!("({})", equal.collect::<Vec<_>>().join(" OR "))
+        }
+        _ => return found,
+    };
+    let not = if words.trim().starts_with("NOT") { "NOT " } else { "" };
+    *node = Node::text(Kind::Expr, format!("({not}{spelled})"));
+    true
+}
+
+/// True for a list with items that have no collation of their own, which counts for `=` but not for `IN`.
+fn are_plain(list: &Node) -> bool {
+    let mut is_plain = list.children().next().is_some();
+    list.visit(&mut |node| {
+        let collates = |part: &Part| matches!(part, Part::Text(word) if word == "COLLATE");
+        is_plain &= !matches!(node.kind, Kind::Column | Kind::Select) && !node.parts.iter().any(collates);
+    });
+    is_plain
 }
 
 /// Rewrites all predicates below a node; false if there are none.

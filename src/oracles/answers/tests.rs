@@ -46,7 +46,7 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     INSERT INTO w VALUES('r', 3), ('s', -1);
     COMMIT;
     SELECT * FROM t ORDER BY c, a;
-    SELECT e FROM u ORDER BY b DESC, e COLLATE NOCASE;
+    SELECT e FROM u ORDER BY b DESC, e COLLATE NOCASE; SELECT b FROM t WHERE a BETWEEN 2 AND 4;
     SELECT e FROM u UNION ALL SELECT k FROM w;
     SELECT a FROM t ORDER BY a DESC LIMIT 2;
     SELECT b FROM t LIMIT 1 OFFSET 1;
@@ -271,6 +271,8 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("tlp", plant("HAVING NOT (", Always, RowTwice), "tlp/groups/SELECT"),
         ("eet", plant("(b = 5)", Always, MissingRow), "eet/rows/SELECT"),
         ("eet", plant("(t.b = u.b AND t.a > 1)", Always, RowTwice), "eet/rows/SELECT"),
+        ("eet", plant("= +('x')", Always, OtherValue), "eet/operators/SELECT"),
+        ("eet", plant("(a) <= (4)", Always, MissingRow), "eet/operators/SELECT"),
         ("json", plant("THEN jsonb(", Always, MissingRow), "json/read/SELECT"),
         ("json", plant("json(jsonb_array(", Always, OtherValue), "json/form/SELECT"),
         ("json", plant("jsonb(c) ELSE c END -> '$'", Always, RowTwice), "json/read/SELECT"),
