@@ -32,8 +32,12 @@ impl Content {
             let quoted = sql::quoted(&schema, '"');
             let text = format!("SELECT type, name, tbl_name, sql FROM {quoted}.sqlite_master");
             let objects = db.rows(&text).map_err(query::why)?;
-            let definitions = objects.iter().filter_map(|row| self::text(row.get(3)?));
-            let virtual_tables = definitions.filter_map(|sql| Some(VirtualTable::of(sql.as_bytes())?.name));
+            // A definition need not be UTF-8.
+            let definition = |row: &Row| match row.get(3)? {
+                Value::Text(sql) => VirtualTable::of(sql),
+                _ => None,
+            };
+            let virtual_tables = objects.iter().filter_map(definition).map(|table| table.name);
             let virtual_tables: BTreeSet<Vec<u8>> = virtual_tables.collect();
             for mut row in objects {
                 if let [Value::Text(kind), Value::Text(name), _, definition] = &row[..]
@@ -98,7 +102,10 @@ pub(super) fn module(definition: &str) -> Option<String> {
 }
 
 fn is_read(name: &str, definition: &Value, virtual_tables: &BTreeSet<Vec<u8>>) -> bool {
-    let module = text(definition).and_then(|definition| module(&definition));
+    let module = match definition {
+        Value::Text(definition) => module(&String::from_utf8_lossy(definition)),
+        _ => None,
+    };
     module.map_or(!known::is_shadow_table(name.as_bytes(), virtual_tables), |module| {
         TRANSACTIONAL_MODULES.contains(&module.as_str())
     })

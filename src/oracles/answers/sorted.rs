@@ -253,12 +253,13 @@ fn condition(name: &str, value: &Value) -> String {
     }
 }
 
-/// Names of the columns of the query as a subquery, if they are distinct.
+/// Names of the columns of the query as a subquery, if they are distinct; in backticks, because one that is not there is
+/// then an error, and no text.
 fn names(query: &Query<'_>, width: usize, db: &mut Session<'_, '_>) -> Option<Vec<String>> {
     let names = db.column_names(&format!("SELECT * FROM ({})", query.text)).ok()?;
     let mut distinct: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     distinct.sort();
     distinct.dedup();
     let is_fit = names.len() == width && distinct.len() == width;
-    is_fit.then(|| names.iter().map(|name| crate::sql::quoted(name, '"')).collect())
+    is_fit.then(|| names.iter().map(|name| crate::sql::quoted(name, '`')).collect())
 }

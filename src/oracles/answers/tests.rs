@@ -142,6 +142,21 @@ fn constraints_on_virtual_tables_are_judged_if_others_see_them_alike() {
     }
 }
 
+#[test]
+fn names_that_are_not_utf_8_accuse_nobody() {
+    let mut script = b"CREATE TABLE t(a, \"b\xff\"); INSERT INTO t VALUES(1, 2); SELECT * FROM t; BEGIN;
+        CREATE VIRTUAL TABLE f USING fts4(\"x\xff\"); INSERT INTO f VALUES('a'); COMMIT;"
+        .to_vec();
+    script.extend(b"SELECT 1%1, 1%1, 1%1, 1%1, 1%1, 1%1, 1%1, 1%1");
+    for name in ["row", "property"] {
+        let case = TestCase { sql: crate::testcase::Script::new(script.clone()), ..TestCase::default() };
+        let judged = DB_SQL.judge_within(&mut Executor::shared(), &case, &DB_SQL.budget, &[name]);
+        let said =
+            judged.judgements.into_iter().find(|said| said.oracle.name == name).expect("it was asked for");
+        assert!(!matches!(said.verdict, Verdict::Fail(_)), "{name}: {:?}", said.verdict);
+    }
+}
+
 /// A schema in which each of these is left open by the words of a query, but not by its rows.
 #[test]
 fn what_rows_decide_is_judged() {
@@ -257,7 +272,7 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ),
         ("property", plant("RELEASE", Always, Also("DELETE FROM w")), "property/commit-rows/RELEASE"),
         ("property", plant(" END", Always, Also("DELETE FROM t")), "property/commit-rows/END"),
-        ("row", plant(") WHERE \"a\" =", Always, MissingRow), "row/lost/SELECT"),
+        ("row", plant(") WHERE `a` =", Always, MissingRow), "row/lost/SELECT"),
         ("join", plant("FROM u LEFT JOIN t ON", Always, MissingRow), "join/right/SELECT"),
         ("join", plant("FROM u CROSS JOIN t", Always, OtherValue), "join/order/SELECT"),
         ("join", plant("FULL JOIN u", Always, MissingRow), "join/contains/SELECT"),
