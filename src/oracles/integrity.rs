@@ -11,7 +11,7 @@
 
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
-use crate::engine::{Observation, Problem};
+use crate::engine::{Observation, Problem, Taint};
 use crate::testcase::TestCase;
 
 /// How many words of a problem make up its signature.
@@ -65,7 +65,8 @@ fn reason(
     if are_all_meant || !ask.is_healthy_at_start_in(&problem.file) {
         return Some(SkipReason::DamagedAtStart);
     }
-    if let Some(reason) = excuse::by_taint(symptom(&problem.text), case, observation) {
+    let shadows_written = observation.taint.contains(Taint::SHADOW_TABLE);
+    if let Some(reason) = excuse::by_taint(symptom(&problem.text, shadows_written), case, observation) {
         return Some(reason);
     }
     if ask.may_have_copied_damage() {
@@ -74,19 +75,23 @@ fn reason(
     excuse_of(&problem.text, case).map(SkipReason::Excused)
 }
 
-/// What a problem tells of. `integrity_check` has no codes, only these words.
-fn symptom(problem: &str) -> Symptom {
+/// What a problem tells of. `integrity_check` has no codes, only these words. That the check of a virtual table cannot go
+/// on, for what was written to its tables, has none of its own.
+fn symptom(problem: &str, shadows_written: bool) -> Symptom {
     let says = |words: &[&str]| words.iter().any(|words| problem.contains(words));
     if problem.starts_with("CHECK constraint failed") || problem.starts_with("NULL value in") {
         Symptom::Constraint
     } else if says(&INDEX_PROBLEMS) {
         Symptom::IndexEntry
-    } else if is_of_virtual_table(problem) {
+    } else if is_of_virtual_table(problem) || shadows_written && problem == MALFORMED {
         Symptom::VirtualTable
     } else {
         Symptom::Structure
     }
 }
+
+/// What it says if it, or the check of a virtual table, cannot go on.
+const MALFORMED: &str = "database disk image is malformed";
 
 /// What it says about an index whose entries are well-formed.
 const INDEX_PROBLEMS: [&str; 4] = [
@@ -156,7 +161,7 @@ const PROBLEMS: [&str; 22] = [
     "Bad ptr map entry",
     "Failed to read ptrmap",
     "malformed inverted index",
-    "database disk image is malformed",
+    MALFORMED,
 ];
 
 /// The problem in a signature.
@@ -206,9 +211,11 @@ mod tests {
 
     #[test]
     fn symptoms_are_told_apart() {
-        assert_eq!(symptom("CHECK constraint failed in t"), Symptom::Constraint);
-        assert_eq!(symptom("row 1 missing from index i"), Symptom::IndexEntry);
-        assert_eq!(symptom("In RTree main.r:\nNode 1 missing from database"), Symptom::VirtualTable);
-        assert_eq!(symptom("Tree 2 page 2: btreeInitPage() returns error code 11"), Symptom::Structure);
+        assert_eq!(symptom("CHECK constraint failed in t", true), Symptom::Constraint);
+        assert_eq!(symptom("row 1 missing from index i", true), Symptom::IndexEntry);
+        assert_eq!(symptom("In RTree main.r:\nNode 1 missing from database", true), Symptom::VirtualTable);
+        assert_eq!(symptom("Tree 2 page 2: btreeInitPage() returns error code 11", true), Symptom::Structure);
+        assert_eq!(symptom(MALFORMED, true), Symptom::VirtualTable);
+        assert_eq!(symptom(MALFORMED, false), Symptom::Structure);
     }
 }
