@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use super::Policy;
 use crate::dbfile::schema;
 use crate::known;
+use crate::oracles::answers::aggregates::{ORDERED_AGGREGATES, ORDERED_WINDOWS};
 use crate::sql::token::{self, TokenKind};
 use crate::sql::tree;
 use crate::testcase::RICH_SCHEMA;
@@ -91,23 +92,12 @@ const IDLE_PRAGMAS: [&str; 17] = [
 /// Names of the table that holds the schema.
 const SCHEMA_TABLES: [&str; 4] =
     ["sqlite_schema", "sqlite_master", "sqlite_temp_schema", "sqlite_temp_master"];
-/// Functions whose result depends on the order of rows.
-const DEPENDS_ON_ORDER: [&str; 14] = [
-    "group_concat",
-    "string_agg",
-    "json_group_array",
-    "json_group_object",
-    "jsonb_group_array",
-    "jsonb_group_object",
-    "geopoly_group_bbox",
-    "first_value",
-    "last_value",
-    "nth_value",
-    "lead",
-    "lag",
-    "row_number",
-    "ntile",
-];
+
+/// True for a function whose result depends on the order of rows.
+fn depends_on_order(word: &str) -> bool {
+    word == "geopoly_group_bbox" || ORDERED_AGGREGATES.contains(&word) || ORDERED_WINDOWS.contains(&word)
+}
+
 /// Words of statements whose rows SQLite gets in an order of its own, which `PRAGMA reverse_unordered_selects` does not
 /// reverse: it sorts, looks for the first or last key, collects rows before it changes them, or asks a virtual table.
 const BEYOND_REVERSAL: [&str; 12] = [
@@ -219,7 +209,7 @@ impl Reading {
                 None
             }
             "LIMIT" => Some("LIMIT in a subquery"),
-            _ if DEPENDS_ON_ORDER.contains(&word) => Some("a function that depends on the order of rows"),
+            _ if depends_on_order(word) => Some("a function that depends on the order of rows"),
             _ => None,
         };
         self.doubt.order = self.doubt.order.or(order);

@@ -233,22 +233,19 @@ impl<'a> Environment<'a> {
     }
 
     /// Why answers of this case say nothing, if so.
-    pub(super) fn why_no_answers(&mut self) -> Option<&'static str> {
+    pub(super) fn why_no_answers(&mut self) -> Option<SkipReason> {
         if !self.case.operations.is_empty() {
-            return Some("several connections");
+            return Some(SkipReason::Excused("several connections"));
         }
         if self.program.script(self.case).is_some() {
-            return Some("a target without a script");
+            return Some(SkipReason::Excused("a target without a script"));
         }
-        if let Some(SkipReason::Tainted(taint)) =
-            excuse::by_taint(Symptom::Answer, self.case, self.observation)
-        {
-            return Some(taint);
+        let tainted = excuse::by_taint(Symptom::Answer, self.case, self.observation);
+        if tainted.is_some() {
+            return tainted;
         }
-        if !self.are_others_healthy_at_start() {
-            return Some("an attached file was damaged at start");
-        }
-        (!self.is_healthy_at_start()).then_some("damaged at start")
+        let are_healthy = self.is_healthy_at_start() && self.are_others_healthy_at_start();
+        (!are_healthy).then_some(SkipReason::DamagedAtStart)
     }
 
     /// Runs another program on a variant of the case.

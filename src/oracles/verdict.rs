@@ -53,6 +53,11 @@ impl SkipReason {
             None
         }
     }
+
+    /// True if the case gave the oracle nothing to judge, whatever SQLite did.
+    pub fn has_nothing_to_judge(self) -> bool {
+        matches!(self, Self::DamagedAtStart | Self::NothingWritten)
+    }
 }
 
 impl fmt::Display for SkipReason {

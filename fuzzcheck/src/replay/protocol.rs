@@ -190,6 +190,9 @@ pub struct OracleCounts {
     /// Cases that it did not judge, by reason.
     #[serde(alias = "skipped")]
     pub not_judged: BTreeMap<String, u64>,
+    /// Those of them that gave it nothing to judge: damaged at the start, or nothing written.
+    #[serde(default)]
+    pub nothing_to_judge: u64,
     /// Further runs that it asked for.
     #[serde(default)]
     pub runs: u64,
@@ -204,14 +207,12 @@ pub struct OracleCounts {
     pub nontrivial: u64,
 }
 
-/// Reasons that lie in the case alone, as oracles name them.
-const NOTHING_TO_JUDGE: [&str; 3] = ["damaged at start", "excused: damaged at start", "nothing written"];
-
 impl OracleCounts {
     /// Adds other counts.
     pub fn add(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.nothing_to_judge += other.nothing_to_judge;
         self.runs += other.runs;
         self.refused_runs += other.refused_runs;
         self.checks += other.checks;
@@ -234,7 +235,7 @@ impl OracleCounts {
     /// The share of those that gave it something to judge, in percent: they began with a sound database, and wrote to
     /// it if it judges what is written. `None` if that is all of them.
     pub fn judged_percent_of_sound(&self) -> Option<f64> {
-        let nothing: u64 = NOTHING_TO_JUDGE.iter().filter_map(|reason| self.not_judged.get(*reason)).sum();
+        let nothing = self.nothing_to_judge;
         (nothing > 0).then(|| self.judged_percent_of(self.cases() - nothing))
     }
 

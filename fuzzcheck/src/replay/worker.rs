@@ -176,7 +176,10 @@ fn count_verdicts(judged: &Judged, batch: &mut BatchResult) -> Vec<FoundBug> {
         counts.nontrivial += u64::from(spent.nontrivial);
         match verdict {
             Verdict::Pass => counts.passed += 1,
-            Verdict::Skip(reason) => *counts.not_judged.entry(reason.to_string()).or_default() += 1,
+            Verdict::Skip(reason) => {
+                *counts.not_judged.entry(reason.to_string()).or_default() += 1;
+                counts.nothing_to_judge += u64::from(reason.has_nothing_to_judge());
+            }
             Verdict::Fail(finding) => {
                 counts.failed += 1;
                 let (signature, message) = (finding.signature.to_string(), finding.message.clone());

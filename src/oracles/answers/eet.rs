@@ -68,22 +68,28 @@ fn spell_out(node: &mut Node) -> bool {
     for child in node.children_mut() {
         found |= spell_out(child);
     }
-    let words: String =
-        node.parts.iter().map(|part| if let Part::Text(word) = part { word.as_str() } else { " " }).collect();
+    let words = node.parts.iter().filter_map(|part| match part {
+        Part::Text(word) => Some(word.as_str()),
+        Part::Node(_) => None,
+    });
+    let words: Vec<&str> = words.collect();
+    let (not, words) = match words.split_first() {
+        Some((&"NOT", rest)) => ("NOT ", rest),
+        _ => ("", &words[..]),
+    };
     let operands: Vec<&Node> = node.children().collect();
-    let spelled = match (words.trim(), &operands[..]) {
-        ("BETWEEN AND" | "NOT BETWEEN AND" | "NOTBETWEEN AND", [value, least, most]) => {
+    let spelled = match (words, &operands[..]) {
+        (["BETWEEN", "AND"], [value, least, most]) => {
             let value = value.print();
             format!("(({value}) >= ({}) AND ({value}) <= ({}))", least.print(), most.print())
         }
-        ("IN ( )" | "NOTIN ( )", [value, list]) if list.kind == Kind::Exprs && are_plain(list) => {
+        (["IN (", ")"], [value, list]) if list.kind == Kind::Exprs && are_plain(list) => {
             let value = value.print();
             let equal = list.children().map(|item| format!("({value}) = +({})", item.print()));
             format!("({})", equal.collect::<Vec<_>>().join(" OR "))
         }
         _ => return found,
     };
-    let not = if words.trim().starts_with("NOT") { "NOT " } else { "" };
     *node = Node::text(Kind::Expr, format!("({not}{spelled})"));
     true
 }

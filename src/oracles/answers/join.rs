@@ -29,7 +29,7 @@ struct Joined<'q> {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(reason) = query.why_no_other_rows(db) {
+    if let Some(reason) = query.why_no_other_rows() {
         return Said::Nothing(reason);
     }
     let Some(from) = query.core().and_then(|core| core.child(Kind::From)) else {

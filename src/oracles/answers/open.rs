@@ -43,15 +43,25 @@ impl Open {
     }
 }
 
-/// Why SQL leaves several answers to a query with these trees, if it does.
-pub(super) fn why(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Option<Open> {
+/// How many answers SQL leaves to a query.
+pub(super) enum Answers {
+    /// Several: why.
+    Open(Open),
+    /// One.
+    One,
+    /// One to its rows, but several to others, which not all rewritings keep to.
+    OneByRows,
+}
+
+/// How many answers SQL leaves to a query with these trees.
+pub(super) fn answers(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Answers {
     let calls = |names: &[&str]| facts.functions.iter().any(|name| names.contains(&name.as_str()));
     let is_unsteady_table = |name: &str| UNSTEADY_TABLES.contains(&name.to_ascii_lowercase().as_str());
     if calls(&UNSTEADY) || facts.tables.iter().any(|(_, name)| is_unsteady_table(name)) {
-        return Some(Open::Unsteady);
+        return Answers::Open(Open::Unsteady);
     }
     if !trees.iter().all(|tree| are_limits_inert(tree, false, db)) {
-        return Some(Open::Limit);
+        return Answers::Open(Open::Limit);
     }
     let has_rows_frame = |tree: &Node| {
         let mut found = false;
@@ -63,27 +73,22 @@ pub(super) fn why(trees: &[Node], facts: &Facts, db: &mut Session<'_, '_>) -> Op
     let is_ordered =
         calls(&ORDERED_AGGREGATES) || calls(&ORDERED_WINDOWS) || trees.iter().any(has_rows_frame);
     if is_ordered && !trees.iter().all(|tree| are_windows_total(tree, has_rows_frame(tree), db)) {
-        return Some(Open::RowOrder);
+        return Answers::Open(Open::RowOrder);
     }
-    if trees.iter().any(|tree| aggregates::is_outer(tree, false, db))
-        || trees.iter().any(|tree| has_bare_column(tree) && !are_bare_columns_steady(tree, db))
-    {
-        return Some(Open::BareColumn);
+    if trees.iter().any(|tree| aggregates::is_outer(tree, false, db)) {
+        return Answers::Open(Open::BareColumn);
     }
-    let several = proofs(trees, db).into_iter().any(|proof| db.rows(&proof.print()).is_err());
-    several.then_some(Open::ManyValues)
-}
-
-/// True if a query that is not open would be with other rows: not all rewritings keep to those that it has.
-pub(super) fn is_by_rows(trees: &[Node], db: &mut Session<'_, '_>) -> bool {
-    trees.iter().any(has_bare_column) || !proofs(trees, db).is_empty()
-}
-
-/// Queries that fail if a subquery that stands for a value has several rows, for those of which that is not certain.
-fn proofs(trees: &[Node], db: &mut Session<'_, '_>) -> Vec<Node> {
+    let bare: Vec<&Node> = trees.iter().filter(|tree| has_bare_column(tree)).collect();
+    if !bare.iter().all(|tree| are_bare_columns_steady(tree, db)) {
+        return Answers::Open(Open::BareColumn);
+    }
+    // They fail if a subquery that stands for a value has several rows.
     let mut proofs = trees.to_vec();
     proofs.retain_mut(|proof| prove_single(proof, db));
-    proofs
+    if proofs.iter().any(|proof| db.rows(&proof.print()).is_err()) {
+        return Answers::Open(Open::ManyValues);
+    }
+    if bare.is_empty() && proofs.is_empty() { Answers::One } else { Answers::OneByRows }
 }
 
 /// The query of an expression that is one, in parentheses.

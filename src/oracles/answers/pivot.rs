@@ -61,7 +61,7 @@ struct Pivot {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(reason) = query.why_open().or_else(|| query.why_no_other_rows(db)) {
+    if let Some(reason) = query.why_open().or(query.why_no_other_rows()) {
         return Said::Nothing(reason);
     }
     if query.has_representatives() {

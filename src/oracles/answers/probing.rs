@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::iter::Peekable;
 use std::ops::Range;
 
-use super::{After, Change, Check, Follower, Query, Said, Statementwise, open, query};
+use super::{After, Change, Check, Follower, Open, Query, Said, Statementwise, open, query};
 use crate::engine::sqlite::{Execution, Program, Row, Session};
 use crate::engine::{Code, StatementTrace};
 use crate::oracles::{Environment, Finding, Signature, SkipReason, Verdict};
@@ -28,22 +28,20 @@ pub(in crate::oracles) struct Ledger {
     pub finding: Option<Finding>,
     /// Why it said nothing, the last time.
     pub nothing: Option<&'static str>,
-    /// Why it has not looked at the rest of the script: then it has not judged the case.
-    pub cut_short: Option<SkipReason>,
+    /// Why it has not looked at the script, or at the rest of it: then it has not judged the case.
+    pub not_judged: Option<SkipReason>,
     pub(super) ticks_left: u64,
 }
 
 impl Ledger {
     pub(in crate::oracles) fn verdict(&self) -> Verdict {
-        match (&self.finding, self.checks) {
-            (Some(finding), _) => Verdict::Fail(finding.clone()),
-            (None, 1..) if self.cut_short.is_some() => {
-                Verdict::Skip(self.cut_short.unwrap_or(SkipReason::CheckCutShort))
-            }
-            (None, 0) => {
+        match (&self.finding, self.not_judged, self.checks) {
+            (Some(finding), ..) => Verdict::Fail(finding.clone()),
+            (None, Some(reason), _) => Verdict::Skip(reason),
+            (None, None, 0) => {
                 Verdict::Skip(SkipReason::Excused(self.nothing.unwrap_or("no statement of its kind")))
             }
-            (None, _) => Verdict::Pass,
+            (None, None, _) => Verdict::Pass,
         }
     }
 }
@@ -57,7 +55,7 @@ pub(in crate::oracles) fn judge(checks: &[&Statementwise], ask: &mut Environment
     });
     let mut ledgers: Vec<Ledger> = ledgers.collect();
     if let Some(reason) = ask.why_no_answers() {
-        ledgers.iter_mut().for_each(|ledger| ledger.nothing = Some(reason));
+        ledgers.iter_mut().for_each(|ledger| ledger.not_judged = Some(reason));
         return ledgers;
     }
     let expected = &ask.observation().trace.statements.clone();
@@ -79,11 +77,9 @@ pub(in crate::oracles) fn judge(checks: &[&Statementwise], ask: &mut Environment
     let mut ledgers = program.ledgers.into_inner();
     for ledger in &mut ledgers {
         if ran.is_err() || ledger.ticks_left == 0 {
-            ledger.nothing = Some("oracle's budget used up");
-            ledger.cut_short = Some(SkipReason::BudgetUsedUp);
+            ledger.not_judged = Some(SkipReason::BudgetUsedUp);
         } else if has_drifted {
-            ledger.nothing = Some("different when run again");
-            ledger.cut_short = Some(SkipReason::NotReproduced);
+            ledger.not_judged = Some(SkipReason::NotReproduced);
         }
     }
     ledgers
@@ -152,12 +148,8 @@ impl Probing<'_> {
         if writes {
             self.follow(&change, execution, &mut |follower, db| follower.after(&change, &trace, db));
         }
-        if let Some(tree) = tree.filter(|_| is_query && trace.code() == Code::DONE) {
-            let has_limit = tree.child(Kind::Limit).is_some_and(|limit| !limit.is_absent());
-            let whole = has_limit.then(|| open::without_limit(&tree).print());
+        if is_query && trace.code() == Code::DONE && tree.is_some() {
             self.queries(vec![words], Some(trace.values), execution);
-            // Which rows a limit takes is often open; which ones there are is not.
-            self.queries(whole.into_iter().collect(), None, execution);
         }
         true
     }
@@ -218,23 +210,35 @@ impl Probing<'_> {
         for text in texts {
             let (query, _) =
                 self.session(execution, TICKS_PER_CHECK, |db| Query::new(&text, rows.clone(), db));
-            for (index, check) in self.checks.iter().enumerate() {
-                let ticks = self.ledgers.borrow()[index].ticks_left;
-                let follower = &mut self.followers.borrow_mut()[index];
-                let (said, left) = match (&query, check.check, follower) {
-                    (_, Check::Changes(_), _) => continue,
-                    (Err(reason), ..) => (Said::Nothing(reason), ticks),
-                    (Ok(_), ..) if ticks == 0 => (Said::Nothing("oracle's budget used up"), 0),
-                    (Ok(query), Check::Queries(check), _) => {
-                        self.session(execution, ticks, |db| check(query, db))
-                    }
-                    (Ok(query), _, Some(follower)) => {
-                        self.session(execution, ticks, |db| follower.query(query, db))
-                    }
-                    (Ok(_), Check::Runs(_), None) => continue,
-                };
-                self.note(index, said, left, &text);
+            self.query(&text, &query, execution);
+            // Which rows a limit takes may be open; which ones there are is not.
+            if let Ok(Query { open: Some(Open::Limit), tree, .. }) = &query {
+                let whole = open::without_limit(tree);
+                if whole != *tree {
+                    self.queries(vec![whole.print()], None, execution);
+                }
             }
+        }
+    }
+
+    /// Checks a query, if it can be judged.
+    fn query(&self, text: &str, query: &Result<Query<'_>, &'static str>, execution: &mut Execution<'_>) {
+        for (index, check) in self.checks.iter().enumerate() {
+            let ticks = self.ledgers.borrow()[index].ticks_left;
+            let follower = &mut self.followers.borrow_mut()[index];
+            let (said, left) = match (query, check.check, follower) {
+                (_, Check::Changes(_), _) => continue,
+                (Err(reason), ..) => (Said::Nothing(reason), ticks),
+                (Ok(_), ..) if ticks == 0 => (Said::Nothing("oracle's budget used up"), 0),
+                (Ok(query), Check::Queries(check), _) => {
+                    self.session(execution, ticks, |db| check(query, db))
+                }
+                (Ok(query), _, Some(follower)) => {
+                    self.session(execution, ticks, |db| follower.query(query, db))
+                }
+                (Ok(_), Check::Runs(_), None) => continue,
+            };
+            self.note(index, said, left, text);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Queries, and whether SQL leaves one answer to them.
 
-use super::open::{self, Open};
+use super::open::{self, Answers, Open};
 use super::{Change, rows};
 use crate::engine::Value;
 use crate::engine::sqlite::{Facts, NoAnswer, Row, Session};
@@ -24,6 +24,8 @@ pub struct Query<'q> {
     pub trees: Vec<Node>,
     /// Why SQL leaves several answers, if it does.
     pub open: Option<Open>,
+    /// True if SQL leaves one answer to its rows, but several to others.
+    pub is_by_rows: bool,
     /// True if it has texts in double quotes, which are columns in one place and strings in another.
     pub has_double_quotes: bool,
 }
@@ -56,11 +58,15 @@ impl<'q> Query<'q> {
             let mut tokens = sql::tokenize(text.as_bytes()).into_iter();
             tokens.any(|token| text.as_bytes()[token.range.clone()].starts_with(b"\""))
         };
-        let open = open::why(&trees, &facts, db);
+        let (open, is_by_rows) = match open::answers(&trees, &facts, db) {
+            Answers::Open(open) => (Some(open), false),
+            Answers::One => (None, false),
+            Answers::OneByRows => (None, true),
+        };
         if open.is_none() {
             tree = open::without_limit(&tree);
         }
-        Ok(Self { text, tree, rows, facts, trees, open, has_double_quotes })
+        Ok(Self { text, tree, rows, facts, trees, open, is_by_rows, has_double_quotes })
     }
 
     /// The only core of a query that is not compound.
@@ -86,9 +92,9 @@ impl<'q> Query<'q> {
     }
 
     /// Why it cannot be asked for other rows than it has: SQL leaves several answers then, or now.
-    pub(crate) fn why_no_other_rows(&self, db: &mut Session<'_, '_>) -> Option<&'static str> {
-        let by_rows = || open::is_by_rows(&self.trees, db).then_some("its rows alone leave one answer");
-        self.open.map(Open::reason).or_else(by_rows)
+    pub fn why_no_other_rows(&self) -> Option<&'static str> {
+        let by_rows = self.is_by_rows.then_some("its rows alone leave one answer");
+        self.open.map(Open::reason).or(by_rows)
     }
 
     /// Why SQL leaves several answers, or a virtual table may give others to other words.

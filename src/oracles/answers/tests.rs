@@ -47,6 +47,7 @@ const SCRIPT: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b INT, c TEXT);
     COMMIT;
     SELECT * FROM t ORDER BY c, a;
     SELECT e FROM u ORDER BY b DESC, e COLLATE NOCASE; SELECT b FROM t WHERE a BETWEEN 2 AND 4;
+    SELECT a FROM t WHERE b NOT IN (0, 7);
     SELECT e FROM u UNION ALL SELECT k FROM w;
     SELECT a FROM t ORDER BY a DESC LIMIT 2;
     SELECT b FROM t LIMIT 1 OFFSET 1;
@@ -299,6 +300,8 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("session", plant("/* undone", Always, MissingRow), "session/undone/INSERT"),
         ("session", plant("/* repeated", Always, OtherValue), "session/repeated/INSERT"),
         ("session", plant("/* patched", Always, RowTwice), "session/patched/INSERT"),
+        ("session", plant("/* after", Always, Also("DELETE FROM t WHERE a = 1")), "session/conflict/INSERT"),
+        ("eet", plant("NOT ((b) = +(", Always, MissingRow), "eet/operators/SELECT"),
         ("bound", plant("b = ?1", Always, MissingRow), "bound/rows/SELECT"),
         ("bound", plant("t.a > ?1", Always, OtherValue), "bound/rows/SELECT"),
     ]
@@ -340,7 +343,7 @@ fn a_case_can_name_each_oracle_of_answers_and_is_judged_by_it() {
 fn a_case_of_which_only_a_part_was_looked_at_is_not_judged() {
     let whole = Ledger { checks: 3, ..Ledger::default() };
     assert_eq!(whole.verdict(), Verdict::Pass);
-    let part = Ledger { cut_short: Some(SkipReason::NotReproduced), ..whole };
+    let part = Ledger { not_judged: Some(SkipReason::NotReproduced), ..whole };
     assert_eq!(part.verdict(), Verdict::Skip(SkipReason::NotReproduced));
     let finding = Finding { signature: Signature::new("norec", "rows", "-"), message: String::new() };
     let found = Ledger { finding: Some(finding.clone()), ..part };

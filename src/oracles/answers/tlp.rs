@@ -26,7 +26,7 @@ enum Union {
 }
 
 fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
-    if let Some(reason) = query.why_open().or_else(|| query.why_no_other_rows(db)) {
+    if let Some(reason) = query.why_open().or(query.why_no_other_rows()) {
         return Said::Nothing(reason);
     }
     let Some(core) = query.core().filter(|core| core.child(Kind::From).is_some_and(|from| !from.is_absent()))

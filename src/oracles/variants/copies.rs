@@ -50,7 +50,7 @@ impl Oracle for Copies {
 
 fn judge(case: &TestCase, ask: &mut Environment<'_>) -> Result<Verdict, SkipReason> {
     if let Some(reason) = ask.why_no_answers() {
-        return Err(SkipReason::Excused(reason));
+        return Err(reason);
     }
     if !ask.observation().cut_short.is_empty() {
         return Err(SkipReason::CheckCutShort);

@@ -132,7 +132,7 @@ impl Oracle for Scriptwise {
 impl Scriptwise {
     fn judge(&self, case: &TestCase, ask: &mut Environment<'_>) -> Result<Verdict, SkipReason> {
         if let Some(reason) = ask.why_no_answers() {
-            return Err(SkipReason::Excused(reason));
+            return Err(reason);
         }
         let own = ask.with_rows()?;
         let is_whole = own.cut_short.is_empty() && own.end.is_some();

@@ -21,7 +21,7 @@ use smol_str::SmolStr;
 use sqlite3_parser::lexer::sql::Parser;
 use sqlite3_parser::{Bump, FallibleIterator as _};
 
-use super::token::{self, TokenKind};
+use super::token::{self, Token, TokenKind};
 
 /// Longest statement that gets a tree, in bytes.
 const STATEMENT_BYTES_MAX: usize = 6 << 10;
@@ -168,14 +168,15 @@ fn push(out: &mut String, text: &str) {
 
 /// Parses one statement, without the semicolon at its end. `None` if there is none.
 pub fn parse(statement: &[u8]) -> Option<Node> {
-    if statement.len() > STATEMENT_BYTES_MAX
-        || !is_shallow(statement)
-        || std::str::from_utf8(statement).is_err()
-    {
+    if statement.len() > STATEMENT_BYTES_MAX || std::str::from_utf8(statement).is_err() {
+        return None;
+    }
+    let tokens = token::tokenize(statement);
+    if !is_shallow(statement, &tokens) {
         return None;
     }
     let bump = Bump::new();
-    let statement = limit::with_offsets(statement);
+    let statement = limit::with_offsets(statement, tokens);
     let mut parser = Parser::new(&bump, &statement);
     let command = parser.next().ok()??;
     Some(convert::command(&command))
@@ -194,8 +195,7 @@ pub fn result_columns(statement: &[u8], names: &super::Names) -> Vec<String> {
 }
 
 /// Whether a statement certainly does not nest deeply.
-fn is_shallow(statement: &[u8]) -> bool {
-    let tokens = token::tokenize(statement);
+fn is_shallow(statement: &[u8], tokens: &[Token]) -> bool {
     let nests = tokens.iter().filter(|token| match token.kind {
         TokenKind::Operator => !matches!(&statement[token.range.clone()], b"," | b"." | b")" | b";"),
         TokenKind::Word => super::keyword(&statement[token.range.clone()]).is_some(),

@@ -191,6 +191,7 @@ fn a_function_has_the_arguments_of_the_build() {
 fn a_limit_with_a_comma_keeps_the_places_of_its_numbers() {
     let cases = [
         ("SELECT a FROM t LIMIT 1, 2", "SELECT a FROM t LIMIT 2 OFFSET 1"),
+        ("SELECT a FROM t LIMIT 1 -- one\n, 2 -- two", "SELECT a FROM t LIMIT 2 OFFSET 1"),
         ("SELECT a FROM t LIMIT 1", "SELECT a FROM t LIMIT 1"),
         (
             "INSERT INTO t SELECT 1 LIMIT 5,6 RETURNING a, b",

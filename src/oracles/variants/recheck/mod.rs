@@ -49,7 +49,7 @@ fn judge(
     ask: &mut Environment<'_>,
 ) -> Result<Verdict, SkipReason> {
     if let Some(reason) = ask.why_no_answers() {
-        return Err(SkipReason::Excused(reason));
+        return Err(reason);
     }
     if observation.ended_early() || !observation.cut_short.is_empty() {
         return Err(SkipReason::CheckCutShort);
