@@ -6,9 +6,10 @@
 //! size, its header with SQLite's extra bytes at the end is another, and both are freed. Which pages are kept, and
 //! when SQLite is told to write some first, is as there, so that cases spill as they do elsewhere.
 //!
-//! By design, SQLite reads up to 16 bytes past a page if a cell of a damaged file says so ("the btree layer needs a
-//! small (16-byte) overrun area", `pcache1.c`); in its own cache it finds addresses there. Here they are zero, for
-//! results that depend on no address, and part of the allocation. To write them is a bug that no sanitizer can see:
+//! By design, SQLite reads past a page if a cell of a damaged file says so: up to 16 bytes in most places ("the btree
+//! layer needs a small (16-byte) overrun area", `pcache1.c`), but a record whose first key is an integer up to 74 (as
+//! `sqlite3VdbeFindCompare` says: the largest header that it lets through, and eight bytes). In its own cache it finds
+//! addresses there. Here they are zero, for results that depend on no address, and part of the allocation. To write them is a bug that no sanitizer can see:
 //! whether they are still zero is checked whenever a page is given back, and the oracle `memory` says if not. It is no
 //! crash, because the process can go on: the bytes are used for nothing else.
 //!
@@ -32,8 +33,8 @@ use rusqlite::ffi;
 use crate::faults::{alloc, fresh};
 use crate::stack::{self, Stack};
 
-/// Bytes past a page that SQLite may read.
-pub(super) const OVERRUN_BYTES: usize = 16;
+/// Bytes past a page that SQLite may read, rounded up to what an allocator gives.
+pub(super) const OVERRUN_BYTES: usize = 80;
 /// Length of a new table; a power of two.
 const SLOTS: usize = 256;
 
@@ -194,9 +195,9 @@ impl Cache {
 
     /// Notes if something was written past the page.
     unsafe fn check(&self, page: *mut Page) {
-        let overrun = (*page).shown.pBuf.byte_add(self.page_bytes).cast::<u128>();
-        if overrun.read_unaligned() != 0 {
-            overrun.write_unaligned(0);
+        let overrun = (*page).shown.pBuf.byte_add(self.page_bytes).cast::<[u8; OVERRUN_BYTES]>();
+        if *overrun != [0; OVERRUN_BYTES] {
+            *overrun = [0; OVERRUN_BYTES];
             OVERRUN.with_borrow_mut(|noticed| _ = noticed.get_or_insert_with(stack::here));
         }
     }
