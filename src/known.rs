@@ -91,7 +91,7 @@ pub const WAL_ALL_PAGES: KnownBug = KnownBug {
 pub const KNOWN: [&KnownBug; 4] = [&FTS5_LIKE, &FTS5_SHADOW_INDEX, &GEOPOLY_KEY, &WAL_ALL_PAGES];
 
 /// Ends of the names of tables in which FTS and R-Tree tables keep their data.
-pub(crate) const SHADOW_SUFFIXES: [&str; 11] = [
+const SHADOW_SUFFIXES: [&str; 11] = [
     "_content",
     "_data",
     "_idx",
@@ -104,12 +104,6 @@ pub(crate) const SHADOW_SUFFIXES: [&str; 11] = [
     "_segdir",
     "_stat",
 ];
-
-/// True if `table` is named like one in which a virtual table keeps its data.
-pub(crate) fn is_shadow_name(table: &[u8]) -> bool {
-    let table = table.to_ascii_lowercase();
-    SHADOW_SUFFIXES.iter().any(|suffix| table.ends_with(suffix.as_bytes()))
-}
 
 /// True if one of these virtual tables, whose names are in lower case, keeps its data in `table`. Before 3.37 SQLite
 /// does not say so itself.

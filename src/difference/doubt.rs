@@ -6,14 +6,14 @@
 
 mod order;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Policy;
 use crate::dbfile::schema;
 use crate::known;
 use crate::oracles::answers::aggregates::{ORDERED_AGGREGATES, ORDERED_WINDOWS};
 use crate::sql::token::{self, TokenKind};
-use crate::sql::tree;
+use crate::sql::{VirtualTable, tree};
 use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{Setting, TestCase};
 
@@ -156,6 +156,8 @@ pub struct Reading {
     words: Vec<String>,
     /// Names after [`BEFORE_TARGET`].
     targets: Vec<String>,
+    /// The virtual table that it defines.
+    virtual_table: Option<String>,
 }
 
 impl Reading {
@@ -195,6 +197,8 @@ impl Reading {
             None => reading.order_without_tree(),
         };
         reading.doubt.order = reading.doubt.order.or(in_tree);
+        reading.virtual_table =
+            VirtualTable::of(text).map(|table| String::from_utf8_lossy(&table.name).into_owned());
         reading
     }
 
@@ -220,8 +224,6 @@ impl Reading {
             Some("depends on the build")
         } else if RANDOM.contains(&word) {
             Some("random numbers")
-        } else if known::is_shadow_name(word.as_bytes()) {
-            Some("the format of shadow tables")
         } else if !policy.is_same_machine && CLOCK.contains(&word) {
             Some("the clock")
         } else if !policy.compares_schema_text && SCHEMA_TABLES.contains(&word) {
@@ -267,8 +269,11 @@ impl Reading {
 }
 
 /// Names with the reason to doubt what they refer to.
-#[derive(Debug, Default)]
-pub struct Doubts(BTreeMap<String, Doubt>);
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Doubts {
+    names: BTreeMap<String, Doubt>,
+    virtual_tables: BTreeSet<Vec<u8>>,
+}
 
 impl Doubts {
     /// For the database with which a case starts.
@@ -283,11 +288,11 @@ impl Doubts {
         }
         // Whatever uses something doubtful is doubtful, through any number of views and triggers.
         loop {
-            let before = doubts.0.clone();
+            let before = doubts.clone();
             for reading in &readings {
                 doubts.note_write(reading, doubts.of_statement(reading), false);
             }
-            if doubts.0 == before {
+            if doubts == before {
                 return doubts;
             }
         }
@@ -300,17 +305,35 @@ impl Doubts {
 
     /// The doubts about the content of a table.
     pub(super) fn of_name(&self, name: &str) -> Doubt {
-        self.0.get(&name.to_ascii_lowercase()).copied().unwrap_or_default()
+        let name = name.to_ascii_lowercase();
+        if known::is_shadow_table(name.as_bytes(), &self.virtual_tables) {
+            return Doubt { tells: Some("the format of shadow tables"), ..Doubt::default() };
+        }
+        self.names.get(&name).copied().unwrap_or_default()
     }
 
     /// Remembers what a statement that writes has made doubtful.
     pub(super) fn note_write(&mut self, reading: &Reading, doubt: Doubt, is_read_only: bool) {
-        if is_read_only || doubt == Doubt::default() {
+        if is_read_only {
+            return;
+        }
+        self.note_virtual_tables(reading);
+        if doubt == Doubt::default() {
             return;
         }
         for target in &reading.targets {
-            let known = self.0.entry(target.clone()).or_default();
+            let known = self.names.entry(target.clone()).or_default();
             *known = known.or(doubt);
+        }
+    }
+
+    /// Remembers the virtual table that a statement has defined, or may have given another name: their shadow tables
+    /// are named after them.
+    fn note_virtual_tables(&mut self, reading: &Reading) {
+        self.virtual_tables.extend(reading.virtual_table.clone().map(String::into_bytes));
+        let is_alter = reading.words.first().is_some_and(|word| word == "alter");
+        if is_alter && reading.words.iter().any(|word| self.virtual_tables.contains(word.as_bytes())) {
+            self.virtual_tables.extend(reading.words.iter().map(|word| word.clone().into_bytes()));
         }
     }
 }
