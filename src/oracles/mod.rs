@@ -96,7 +96,7 @@ impl Entry {
 }
 
 /// The oracles that a case can name, by [`Setting::Oracle`] minus one. Cases hold the number, so nothing here moves.
-pub const NUMBERED: [&str; 23] = [
+pub const NUMBERED: [&str; 24] = [
     "plans",
     "norec",
     "materialized",
@@ -120,6 +120,7 @@ pub const NUMBERED: [&str; 23] = [
     "property",
     "recheck",
     "session",
+    "indexes",
 ];
 
 impl fmt::Debug for Entry {
@@ -215,6 +216,7 @@ oracles! {
     plans => answers::PLANS, answers;
     norec => answers::NOREC, answers;
     materialized => answers::MATERIALIZED, answers;
+    indexes => answers::INDEXES, answers;
     order => answers::ORDER, answers;
     row => answers::ROW, answers;
     join => answers::JOIN, answers;

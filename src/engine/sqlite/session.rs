@@ -329,7 +329,10 @@ impl Execution<'_> {
             PlantedWhen::Always => true,
             PlantedWhen::Optimized(bits) => off & bits == 0,
             PlantedWhen::Returns(query, text) => {
+                // What the plant asks is no part of what the statement uses.
+                let uses = self.watch().uses.take();
                 let rows = self.query(query).unwrap_or_default();
+                *self.watch().uses.borrow_mut() = uses;
                 rows.first().and_then(|row| row.first()) == Some(&Value::Text(text.as_bytes().to_vec()))
             }
         }

@@ -47,8 +47,7 @@ fn check<'q>(change: &'q Change<'_>, db: &mut Session<'_, '_>) -> Result<After<'
     if !matches!(tree.kind, Kind::Insert | Kind::Update | Kind::Delete) || change.code != Code::DONE {
         return Err("a statement of another kind, or one that fails");
     }
-    let is_counter = |word: &[u8]| COUNTERS.iter().any(|counter| word.eq_ignore_ascii_case(counter));
-    if sql::words(db.script()).any(is_counter) {
+    if reads_counters(db) {
         return Err("counters of changes");
     }
     for (query, reason) in GATES {
@@ -74,6 +73,11 @@ fn check<'q>(change: &'q Change<'_>, db: &mut Session<'_, '_>) -> Result<After<'
     db.rows("ROLLBACK TO tandem_session").map_err(query::why)?;
     db.rows("RELEASE tandem_session").map_err(query::why)?;
     Ok(Box::new(move |_, _| said.unwrap_or_else(|said| said)))
+}
+
+/// True if the script may read what changes that are rolled back leave behind.
+pub(super) fn reads_counters(db: &Session<'_, '_>) -> bool {
+    sql::words(db.script()).any(|word| COUNTERS.iter().any(|counter| word.eq_ignore_ascii_case(counter)))
 }
 
 /// A query for each table that is recorded.

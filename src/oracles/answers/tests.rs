@@ -202,9 +202,12 @@ fn what_rows_decide_is_judged() {
     }
 }
 
+const HAS_INDEX: &str = "SELECT '1' FROM sqlite_master WHERE name = 'tandem_index'";
+const HAS_STATISTICS: &str = "SELECT '1' FROM sqlite_stat1";
+
 /// A planted bug for each check, at least two.
 fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
-    use PlantedWhen::{Always, Optimized};
+    use PlantedWhen::{Always, Optimized, Returns};
     use WrongAnswer::{Also, MissingRow, OtherValue, Reversed, RowTwice};
     vec![
         ("plans", plant("d FROM v", Optimized(0x8_0000), MissingRow), "plans/bloom-filter/SELECT"),
@@ -297,6 +300,16 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         ("constant", plant("WHERE 1 AND", Always, MissingRow), "constant/rows/SELECT"),
         ("constant", plant("FROM tandem_rows", Always, MissingRow), "constant/rows/SELECT"),
         ("constant", plant("SELECT a, 7", Always, OtherValue), "constant/rows/SELECT"),
+        (
+            "indexes",
+            plant("a, b FROM t WHERE b", Returns(HAS_INDEX, "1"), MissingRow),
+            "indexes/index-expression/SELECT",
+        ),
+        (
+            "indexes",
+            plant("a FROM t WHERE b NOT IN", Returns(HAS_STATISTICS, "1"), RowTwice),
+            "indexes/statistics/SELECT",
+        ),
         ("session", plant("/* undone", Always, MissingRow), "session/undone/INSERT"),
         ("session", plant("/* repeated", Always, OtherValue), "session/repeated/INSERT"),
         ("session", plant("/* patched", Always, RowTwice), "session/patched/INSERT"),

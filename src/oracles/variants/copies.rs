@@ -1,8 +1,8 @@
 //! A copy says what the original says.
 //!
 //! What a script leaves is rebuilt by `VACUUM` (<https://sqlite.org/lang_vacuum.html>), also with another page size or
-//! `auto_vacuum`, by `REINDEX` and `ANALYZE`, copied by `VACUUM INTO`, `sqlite3_serialize()` and a backup ([`images`]), and written down as `INSERT`s that fill an empty
-//! database. Schema and rows must stay, and `integrity_check` must find nothing new. `VACUUM` may give rows other
+//! `auto_vacuum`, and by `REINDEX`, copied by `VACUUM INTO`, `sqlite3_serialize()` and a backup ([`images`]), and
+//! written down as `INSERT`s that fill an empty database. Schema and rows must stay, and `integrity_check` must find nothing new. `VACUUM` may give rows other
 //! rowids unless a column holds them (`INTEGER PRIMARY KEY`); then they are among the columns that are compared.
 //!
 //! # When nothing is said
