@@ -87,8 +87,21 @@ pub const WAL_ALL_PAGES: KnownBug = KnownBug {
     files: empty_with_all_pages,
 };
 
+/// A full-text table that is forgotten in a transaction.
+pub const FTS3_RESET: KnownBug = KnownBug {
+    name: "fts3-reset",
+    what: "`PRAGMA writable_schema=RESET` in a transaction drops the FTS3 or FTS4 table that holds terms back until \
+           the commit: until then, another one that knows nothing of them answers, and checks the index",
+    seen_in: "3.54.1",
+    signature: "integrity/malformed-inverted-index/",
+    needs_asan: false,
+    script: "CREATE VIRTUAL TABLE f USING fts4(x, y); BEGIN; INSERT INTO f(x) VALUES('a');\
+             UPDATE f SET y = 'b'; PRAGMA writable_schema=RESET;",
+    files: FileSet::default,
+};
+
 /// All known bugs.
-pub const KNOWN: [&KnownBug; 4] = [&FTS5_LIKE, &FTS5_SHADOW_INDEX, &GEOPOLY_KEY, &WAL_ALL_PAGES];
+pub const KNOWN: [&KnownBug; 5] = [&FTS3_RESET, &FTS5_LIKE, &FTS5_SHADOW_INDEX, &GEOPOLY_KEY, &WAL_ALL_PAGES];
 
 /// Ends of the names of tables in which FTS and R-Tree tables keep their data.
 const SHADOW_SUFFIXES: [&str; 11] = [
@@ -113,12 +126,20 @@ pub(crate) fn is_shadow_table(table: &[u8], virtual_tables: &BTreeSet<Vec<u8>>) 
     !virtual_tables.is_empty() && owners.into_iter().any(|owner| virtual_tables.contains(owner))
 }
 
-/// The bug to which a request to the authorizer leads: its action and the table that it names.
+/// The bug to which a request to the authorizer leads, by its action and what that names
+/// (<https://sqlite.org/c3ref/c_alter_table.html>): for an index or a trigger the second is its table, for a pragma its
+/// value.
 pub(crate) fn by_request(
     action: i32,
-    table: &[u8],
+    first: &[u8],
+    second: &[u8],
     virtual_tables: &BTreeSet<Vec<u8>>,
 ) -> Option<&'static KnownBug> {
+    if action == ffi::SQLITE_PRAGMA {
+        let resets = first.eq_ignore_ascii_case(b"writable_schema") && second.eq_ignore_ascii_case(b"reset");
+        return (resets && !virtual_tables.is_empty()).then_some(&FTS3_RESET);
+    }
+    let table = second;
     let creates = matches!(action, ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER);
     (creates && is_shadow_table(table, virtual_tables)).then_some(&FTS5_SHADOW_INDEX)
 }
@@ -215,8 +236,13 @@ mod tests {
         assert_eq!(meets("SELECT geopoly_area(a) FROM t -- primary"), None);
         let virtual_tables = BTreeSet::from([b"f".to_vec()]);
         let creates = |table: &str| {
-            by_request(ffi::SQLITE_CREATE_INDEX, table.as_bytes(), &virtual_tables).map(|bug| bug.name)
+            by_request(ffi::SQLITE_CREATE_INDEX, b"i", table.as_bytes(), &virtual_tables).map(|bug| bug.name)
         };
+        let resets = |value: &[u8], tables| {
+            by_request(ffi::SQLITE_PRAGMA, b"Writable_Schema", value, tables).map(|bug| bug.name)
+        };
+        assert_eq!(resets(b"Reset", &virtual_tables), Some("fts3-reset"));
+        assert_eq!((resets(b"1", &virtual_tables), resets(b"RESET", &BTreeSet::new())), (None, None));
         assert_eq!(creates("F_Data"), Some("fts5-shadow-index"));
         assert_eq!(creates("my_data"), None);
     }

@@ -143,8 +143,11 @@ macro_rules! libfuzzer_target {
                 $registry.install();
                 $crate::targets::fuzz::initialize(&$target)
             },
-            |input: $crate::targets::fuzz::Input<ThisTarget>| {
-                $crate::targets::fuzz::run(&input)
+            |input: $crate::targets::fuzz::Input<ThisTarget>| -> ::libfuzzer_sys::Corpus {
+                match $crate::targets::fuzz::run(&input) {
+                    true => ::libfuzzer_sys::Corpus::Keep,
+                    false => ::libfuzzer_sys::Corpus::Reject,
+                }
             }
         );
 

@@ -70,6 +70,35 @@ fn a_finding_is_reported_and_the_session_goes_on() {
     assert!(String::from_utf8_lossy(&log).contains("3 bytes"));
 }
 
+/// Each of the first three runs ends with a finding of one signature. The next one is told so and meets it twice more.
+const ONE_BUG: &str = r##"
+cd "$STAGE/project"
+mkdir -p fuzz/artifacts/sql
+for i in 1 2 3; do
+    if [ ! -e "$STAGE/ran-$i" ]; then
+        : >"$STAGE/ran-$i"
+        [ -z "$TANDEM_MET" ] || exit 70
+        echo "SELECT $i;" >fuzz/artifacts/sql/crash-0$i
+        printf 'panicked at src/oracles/mod.rs:1:2:\nmemory/leak/openDatabase: 3 bytes\n' >&2
+        echo "artifact_prefix='x'; Test unit written to fuzz/artifacts/sql/crash-0$i" >&2
+        exit 1
+    fi
+done
+[ "$TANDEM_MET" = memory/leak/openDatabase ] || exit 71
+printf 'tandem: met again: memory/leak/openDatabase\ntandem: met again: memory/leak/openDatabase\n' >&2
+echo '#5 DONE   cov: 21 ft: 31 corp: 6/7b lim: 6 exec/s: 7 rss: 8Mb' >&2
+end
+"##;
+
+#[test]
+fn what_has_been_met_often_enough_ends_no_run_and_is_counted() {
+    let summary = Stage::ending(ONE_BUG).fuzz("--json").expect(1).json();
+    let finding = &summary["findings"][0];
+    assert_eq!((finding["cases"].as_array().unwrap().len(), &finding["met_again"]), (3, &2.into()));
+    let ran = Stage::ending(ONE_BUG).fuzz("").expect(1);
+    assert!(ran.out.contains("  cases:  3, and met 2 times more\n"), "{ran:?}");
+}
+
 #[test]
 fn the_summary_says_how_to_replay_read_and_add() {
     let stage = Stage::ending(ONE_FINDING);

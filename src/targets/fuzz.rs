@@ -21,6 +21,7 @@ use crate::engine::sqlite::Executor;
 use crate::engine::sqlite::instrumentation::Instrumentation;
 use crate::mutators::MUTATORS;
 use crate::mutators::adapter::{self, CROSSOVER, RAW, Setup};
+use crate::oracles::Finding;
 use crate::sql::vocabulary::Vocabulary;
 use crate::stack;
 use crate::testcase::TestCase;
@@ -35,6 +36,12 @@ const SAMPLE_VARIABLE: &str = "TANDEM_SAMPLE";
 const VFS_VARIABLE: &str = "TANDEM_VFS";
 /// Names a file to keep statistics in ([`super::stats::Stats`]).
 const STATS_VARIABLE: &str = "TANDEM_STATS";
+
+/// Holds the signatures, one a line, of which whoever runs the target has cases enough: such a finding of an oracle, after
+/// which the process is as sound as before, no longer ends it, but is told of by [`MET_AGAIN`].
+pub const MET_VARIABLE: &str = "TANDEM_MET";
+/// Begins the line that tells of one.
+pub const MET_AGAIN: &str = "tandem: met again: ";
 
 /// A target as a type, so that the bytes of an input are read as that target reads them.
 pub trait TargetType {
@@ -83,6 +90,8 @@ struct State {
     recorder: Option<Recorder>,
     sampler: Option<Sampler>,
     directed: Option<Directed>,
+    /// What [`MET_VARIABLE`] holds.
+    met: Vec<String>,
     /// Whether the handlers of [`stack::report_signals`] are there.
     reports_signals: bool,
 }
@@ -110,6 +119,7 @@ impl State {
             recorder,
             sampler,
             directed: None,
+            met: std::env::var(MET_VARIABLE).unwrap_or_default().lines().map(str::to_owned).collect(),
             // AddressSanitizer tells of faults itself.
             reports_signals: cfg!(tandem_asan),
         }
@@ -230,20 +240,27 @@ fn with_state<R>(action: impl FnOnce(&mut State) -> R) -> R {
     STATE.with_borrow_mut(|state| action(state.as_mut().expect("libFuzzer calls LLVMFuzzerInitialize first")))
 }
 
-/// Runs one input. A finding becomes a panic, which libFuzzer takes for a crash.
-pub fn run<T: TargetType>(input: &Input<T>) {
-    let judged = with_state(|state| {
+/// Runs one input. A finding becomes a panic, which libFuzzer takes for a crash. False for a case that belongs in no
+/// corpus: it has a finding of which there are cases enough.
+pub fn run<T: TargetType>(input: &Input<T>) -> bool {
+    let (judged, met) = with_state(|state| {
         // libFuzzer has installed its own by now, which come next.
         if !std::mem::replace(&mut state.reports_signals, true) {
             stack::report_signals();
         }
         let judged = T::TARGET.judge(&mut state.executor, &input.case);
         state.learn(&input.case, &judged);
-        judged
+        let is_met = |finding: &Finding| state.met.iter().any(|met| met == finding.signature.as_str());
+        let met: Vec<bool> = judged.findings().map(|(_, finding)| is_met(finding)).collect();
+        (judged, met)
     });
-    if let Some((oracle, finding)) = judged.findings().next() {
-        (oracle.raise)(finding);
+    for ((oracle, finding), is_met) in judged.findings().zip(&met) {
+        if !is_met {
+            (oracle.raise)(finding);
+        }
+        eprintln!("{MET_AGAIN}{}", finding.signature.as_str());
     }
+    met.is_empty()
 }
 
 /// The custom mutator: mutates `data[..size]` in place to at most `max_size` bytes and returns the new

@@ -170,7 +170,7 @@ fn moment(job: &Built, progress: &Progress, elapsed: Duration, rerun_cases: u64)
     };
     let found = progress.found.iter();
     let found: BTreeMap<String, u64> =
-        found.map(|(signature, found)| (signature.clone(), found.cases.len() as u64)).collect();
+        found.map(|(signature, found)| (signature.clone(), found.cases.len() as u64 + found.again)).collect();
     let harness_error = |(path, error): &(PathBuf, String)| format!("{}: {error}", path.display());
     Moment {
         slice: TimeSlice {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
+use tandem::targets::fuzz::{MET_AGAIN, MET_VARIABLE};
 
 use super::checks::Seen;
 use super::cpu;
@@ -29,6 +30,8 @@ pub(crate) struct Found {
     pub replay: Option<String>,
     /// The cases, in order of discovery.
     pub cases: Vec<PathBuf>,
+    /// How often it was met after that, and not kept.
+    pub again: u64,
 }
 
 /// One fuzzing process, over all its restarts.
@@ -77,6 +80,12 @@ impl Progress {
         best.cloned().unwrap_or_default()
     }
 
+    /// The signatures of which there are cases enough, one a line.
+    fn met(&self) -> String {
+        let enough = self.found.iter().filter(|(_, found)| found.cases.len() >= CASES_KEPT);
+        enough.map(|(signature, _)| signature.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
     /// Cases that were found.
     pub(crate) fn cases(&self) -> usize {
         self.found.values().map(|found| found.cases.len()).sum()
@@ -103,6 +112,8 @@ fn catching_up_max(fuzzed: Duration) -> Duration {
     Duration::from_secs(10).max(fuzzed / 10)
 }
 
+/// Cases of a signature after which a process that meets it again goes on.
+const CASES_KEPT: usize = 3;
 /// How often CPU time is measured, which reads all of `/proc`.
 const CPU_TIME_INTERVAL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
@@ -247,6 +258,7 @@ impl<'a> Session<'a> {
                 _ => Some(Part::new(&self.plan.corpus(), self.plan.part(job), round)?),
             };
             let mut command = self.plan.run(part.as_ref().map(Part::folder))?;
+            command.env(MET_VARIABLE, self.progress().met());
             command.args(self.seconds_left().map(|seconds| format!("-max_total_time={seconds}")));
             command.args(&self.plan.arguments);
             // A separate group, out of reach of Ctrl-C in the terminal.
@@ -310,6 +322,8 @@ impl<'a> Session<'a> {
             let words = String::from_utf8_lossy(&line);
             if let Some(status) = Status::parse(&words) {
                 self.progress().jobs[job].status = status;
+            } else if let Some(signature) = words.strip_prefix(MET_AGAIN) {
+                self.progress().found.entry(signature.trim().to_owned()).or_default().again += 1;
             } else {
                 if let Some(executions) = log::executed_units(&words) {
                     self.progress().jobs[job].status.executions = executions;

@@ -283,6 +283,8 @@ struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     known_as: Option<String>,
     cases: Vec<PathBuf>,
+    /// How often it was met after these, without a case being kept.
+    met_again: u64,
     replay: String,
     replay_without_libfuzzer: String,
     show: String,
@@ -295,7 +297,8 @@ impl Summary {
         let findings = progress.found.iter().map(|(signature, found)| {
             let cases = found.cases.iter().map(|path| short(plan, path)).collect();
             let known_as = known.get(signature).map(str::to_owned);
-            Finding { known_as, ..Finding::new(plan, signature, found.replay.as_deref(), cases) }
+            let met_again = found.again;
+            Finding { known_as, met_again, ..Finding::new(plan, signature, found.replay.as_deref(), cases) }
         });
         let harness_error = |(path, error): &(PathBuf, String)| HarnessError {
             case: short(plan, path),
@@ -355,7 +358,11 @@ impl Summary {
             if let Some(name) = &finding.known_as {
                 writeln!(out, "  known:  {name}")?;
             }
-            writeln!(out, "  cases:  {}", finding.cases.len())?;
+            let again = match finding.met_again {
+                0 => String::new(),
+                again => format!(", and met {again} times more"),
+            };
+            writeln!(out, "  cases:  {}{again}", finding.cases.len())?;
             writeln!(out, "  saved:  {}", finding.cases[0].display())?;
             writeln!(out, "  replay: {}", finding.replay)?;
             writeln!(out, "  or:     {}", finding.replay_without_libfuzzer)?;
@@ -384,6 +391,7 @@ impl Finding {
         Self {
             signature: signature.to_owned(),
             known_as: None,
+            met_again: 0,
             // The target does not show what a check found.
             replay: replay
                 .map_or_else(|| plan.replay(&cases[0]).unwrap_or_else(|_| by_worker.clone()), str::to_owned),

@@ -50,7 +50,7 @@ fn check<'q>(change: &'q Change<'_>, db: &mut Session<'_, '_>) -> Result<After<'
             Some((kind, difference)) => {
                 let code = trace.code();
                 Said::Differs(
-                    kind.to_owned(),
+                    format!("{kind}-{}", code.name()),
                     format!("a statement that failed with {code} left something: {difference}"),
                 )
             }

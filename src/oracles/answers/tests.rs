@@ -223,12 +223,12 @@ fn plants() -> Vec<(&'static str, AnswerPlant, &'static str)> {
         (
             "atomicity",
             plant("\n    INSERT INTO w VALUES('r'", Always, Also("INSERT INTO w VALUES('r', 3)")),
-            "atomicity/rows/INSERT",
+            "atomicity/rows-SQLITE_CONSTRAINT_CHECK/INSERT",
         ),
         (
             "atomicity",
             plant("\n    INSERT INTO w VALUES('r'", Always, Also("CREATE TABLE z(x)")),
-            "atomicity/schema/INSERT",
+            "atomicity/schema-SQLITE_CONSTRAINT_CHECK/INSERT",
         ),
         (
             "change",

@@ -102,3 +102,22 @@ fn what_a_group_does_without_is_not_applied_and_crossover_does_elsewhere() {
     });
     assert!(stats.operators.is_empty());
 }
+
+#[test]
+fn a_finding_that_has_been_met_often_enough_is_kept_in_no_corpus_and_another_ends_the_run() {
+    let run_with = |met: &[&str]| {
+        let mut executor = Executor::shared();
+        executor.plant(Plant::by_name("by-name").unwrap());
+        let met = met.iter().map(|signature| (*signature).to_owned()).collect();
+        STATE.set(Some(State { met, ..State::new(&SQL, executor, Group::All) }));
+        let input =
+            Input { case: TestCase::from_sql("SELECT planted('internal-error')"), target: PhantomData };
+        let ran = std::panic::catch_unwind(|| run::<ThisTarget>(&input));
+        STATE.set(None);
+        ran.map_err(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default())
+    };
+    let message = run_with(&[]).unwrap_err();
+    let (signature, _) = message.split_once(": ").expect("a signature, and words");
+    assert_eq!(run_with(&["close/other/-", signature]), Ok(false));
+    assert!(run_with(&["close/other/-"]).is_err());
+}

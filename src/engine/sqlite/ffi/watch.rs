@@ -206,8 +206,12 @@ pub(super) unsafe extern "C" fn on_authorize(
     }
     if watch.avoids_known_bugs.get()
         && watch.phase.get() == Phase::Prepare
-        && let Some(bug) =
-            known::by_request(action, request.second.unwrap_or_default(), &watch.virtual_tables.borrow())
+        && let Some(bug) = known::by_request(
+            action,
+            request.first.unwrap_or_default(),
+            request.second.unwrap_or_default(),
+            &watch.virtual_tables.borrow(),
+        )
     {
         watch.avoided.borrow_mut().push(bug.name);
         return ffi::SQLITE_DENY;
