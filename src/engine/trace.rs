@@ -192,6 +192,11 @@ impl Taint {
         self.0 & other.0 == other.0
     }
 
+    /// True if anything of `other` is in the set.
+    pub fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// The set without `other`.
     #[must_use]
     pub fn without(self, other: Self) -> Self {

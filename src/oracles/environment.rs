@@ -12,7 +12,7 @@ use super::excuse::{self, Symptom};
 use super::{SkipReason, Verdict, variants};
 use crate::dbfile::damage::Assessment;
 use crate::engine::sqlite::{Budget, Execution, Executor, Program};
-use crate::engine::{Asked, Observation, StatementTrace};
+use crate::engine::{Asked, Observation, StatementTrace, Taint};
 use crate::testcase::{MAIN_DB, Setting, TestCase};
 
 /// Runs that one oracle may ask for per case.
@@ -234,15 +234,25 @@ impl<'a> Environment<'a> {
 
     /// Why answers of this case say nothing, if so.
     pub(super) fn why_no_answers(&mut self) -> Option<SkipReason> {
+        self.why_no_answers_ever().or_else(|| {
+            let (_, name) = self.blamed_for_answers().members().next()?;
+            Some(SkipReason::Tainted(name))
+        })
+    }
+
+    /// What the script does that excuses answers from then on.
+    pub(super) fn blamed_for_answers(&self) -> Taint {
+        excuse::blamed(Symptom::Answer, self.case, self.observation)
+    }
+
+    /// Why no answer of this case says anything, not even one before anything that [`Environment::blamed_for_answers`]
+    /// holds.
+    pub(super) fn why_no_answers_ever(&mut self) -> Option<SkipReason> {
         if !self.case.operations.is_empty() {
             return Some(SkipReason::Excused("several connections"));
         }
         if self.program.script(self.case).is_some() {
             return Some(SkipReason::Excused("a target without a script"));
-        }
-        let tainted = excuse::by_taint(Symptom::Answer, self.case, self.observation);
-        if tainted.is_some() {
-            return tainted;
         }
         let are_healthy = self.is_healthy_at_start() && self.are_others_healthy_at_start();
         (!are_healthy).then_some(SkipReason::DamagedAtStart)

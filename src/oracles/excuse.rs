@@ -70,12 +70,18 @@ pub(super) fn by_limits(symptom: Symptom, observation: &Observation) -> Option<S
 
 /// Why the script itself may be to blame for a symptom.
 pub(crate) fn by_taint(symptom: Symptom, case: &TestCase, observation: &Observation) -> Option<SkipReason> {
+    let (_, name) = blamed(symptom, case, observation).members().next()?;
+    Some(SkipReason::Tainted(name))
+}
+
+/// All that the script has done that may be to blame for a symptom.
+pub(super) fn blamed(symptom: Symptom, case: &TestCase, observation: &Observation) -> Taint {
     let excuses = |taint: Taint| {
         let is_in_table = EXCUSES.iter().any(|(row, symptoms)| *row == taint && symptoms.contains(&symptom));
         is_in_table && applies(taint, case, observation)
     };
-    let (_, name) = observation.taint.members().find(|(taint, _)| excuses(*taint))?;
-    Some(SkipReason::Tainted(name))
+    let members = observation.taint.members().map(|(taint, _)| taint);
+    members.filter(|taint| excuses(*taint)).fold(Taint::NONE, |all, taint| all | taint)
 }
 
 /// Whether an action can have had its effect in this case.

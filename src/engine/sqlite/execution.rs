@@ -237,6 +237,11 @@ impl<'c> Execution<'c> {
         }
     }
 
+    /// What has been done so far that may excuse what is found.
+    pub(crate) fn taint(&self) -> Taint {
+        self.watch.taint.get()
+    }
+
     /// What all connections of the run share.
     pub(super) fn watch(&self) -> &Rc<Watch> {
         &self.watch

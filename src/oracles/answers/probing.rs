@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{After, Change, Check, Follower, Open, Query, Said, Statementwise, open, query};
 use crate::engine::sqlite::{Execution, Program, Row, Session};
-use crate::engine::{Code, StatementTrace};
+use crate::engine::{Code, StatementTrace, Taint};
 use crate::oracles::{Environment, Finding, Signature, SkipReason, Verdict};
 use crate::sql;
 use crate::sql::tree::{self, Kind};
@@ -28,7 +28,8 @@ pub(in crate::oracles) struct Ledger {
     pub finding: Option<Finding>,
     /// Why it said nothing, the last time.
     pub nothing: Option<&'static str>,
-    /// Why it has not looked at the script, or at the rest of it: then it has not judged the case.
+    /// Why it has not looked at the script, or at the rest of it: then it has not judged the case, but may have found
+    /// something before.
     pub not_judged: Option<SkipReason>,
     pub(super) ticks_left: u64,
 }
@@ -54,7 +55,7 @@ pub(in crate::oracles) fn judge(checks: &[&Statementwise], ask: &mut Environment
         ..Ledger::default()
     });
     let mut ledgers: Vec<Ledger> = ledgers.collect();
-    if let Some(reason) = ask.why_no_answers() {
+    if let Some(reason) = ask.why_no_answers_ever() {
         ledgers.iter_mut().for_each(|ledger| ledger.not_judged = Some(reason));
         return ledgers;
     }
@@ -66,6 +67,7 @@ pub(in crate::oracles) fn judge(checks: &[&Statementwise], ask: &mut Environment
     let program = Probing {
         checks,
         expected,
+        blamed: ask.blamed_for_answers(),
         followers: RefCell::new(checks.iter().map(follower).collect()),
         ledgers: RefCell::new(ledgers),
         has_drifted: Cell::new(false),
@@ -73,10 +75,12 @@ pub(in crate::oracles) fn judge(checks: &[&Statementwise], ask: &mut Environment
     let mut case = ask.case().clone();
     case.config.set(Setting::Utf16, 0);
     let ran = ask.run_other(&case, &program);
-    let has_drifted = program.has_drifted.get();
+    let (has_drifted, blamed) = (program.has_drifted.get(), program.blamed);
     let mut ledgers = program.ledgers.into_inner();
-    for ledger in &mut ledgers {
-        if ran.is_err() || ledger.ticks_left == 0 {
+    for (ledger, check) in ledgers.iter_mut().zip(checks) {
+        if let Some((_, name)) = blamed.without(excused_by_query(check)).members().next() {
+            ledger.not_judged = Some(SkipReason::Tainted(name));
+        } else if ran.is_err() || ledger.ticks_left == 0 {
             ledger.not_judged = Some(SkipReason::BudgetUsedUp);
         } else if has_drifted {
             ledger.not_judged = Some(SkipReason::NotReproduced);
@@ -85,10 +89,17 @@ pub(in crate::oracles) fn judge(checks: &[&Statementwise], ask: &mut Environment
     ledgers
 }
 
+/// What does not keep a check from judging all that comes after: of a query, it says more what that reads.
+fn excused_by_query(check: &Statementwise) -> Taint {
+    if matches!(check.check, Check::Queries(_)) { Taint::SHADOW_TABLE } else { Taint::NONE }
+}
+
 /// The script of the case, with the checks between its statements.
 struct Probing<'a> {
     checks: &'a [&'a Statementwise],
     expected: &'a [StatementTrace],
+    /// What the script does that excuses answers; not those before.
+    blamed: Taint,
     /// Those of the checks that have one.
     followers: RefCell<Vec<Option<Box<dyn Follower>>>>,
     ledgers: RefCell<Vec<Ledger>>,
@@ -129,7 +140,8 @@ impl Probing<'_> {
         if writes {
             self.queries(query::within(&change), None, execution);
         }
-        let pending = if writes { self.before(&change, execution) } else { Vec::new() };
+        let pending =
+            if writes && !self.is_tainted(execution) { self.before(&change, execution) } else { Vec::new() };
         let Some(trace) = self.session(execution, u64::MAX, |db| db.run(text, at)).0 else {
             // A comment, or what a run refuses because of a known bug; more than one ends what can be compared.
             return true;
@@ -140,18 +152,24 @@ impl Probing<'_> {
         if !is_same {
             return false;
         }
-        for (index, after) in pending {
+        let is_tainted = self.is_tainted(execution);
+        for (index, after) in pending.into_iter().filter(|_| !is_tainted) {
             let ticks = self.ledgers.borrow()[index].ticks_left;
             let (said, left) = self.session(execution, ticks, |db| after(&trace, db));
             self.note(index, said, left, &words);
         }
-        if writes {
+        if writes && !is_tainted {
             self.follow(&change, execution, &mut |follower, db| follower.after(&change, &trace, db));
         }
         if is_query && trace.code() == Code::DONE && tree.is_some() {
             self.queries(vec![words], Some(trace.values), execution);
         }
         true
+    }
+
+    /// Whether the script has done something that excuses answers.
+    fn is_tainted(&self, execution: &Execution<'_>) -> bool {
+        execution.taint().intersects(self.blamed)
     }
 
     fn session<'c, T>(
@@ -223,8 +241,15 @@ impl Probing<'_> {
 
     /// Checks a query, if it can be judged.
     fn query(&self, text: &str, query: &Result<Query<'_>, &'static str>, execution: &mut Execution<'_>) {
+        let taint = execution.taint();
+        let reads_shadows = query.as_ref().is_ok_and(Query::opens_virtual_tables);
         for (index, check) in self.checks.iter().enumerate() {
+            let excused = if reads_shadows { Taint::NONE } else { excused_by_query(check) };
             let ticks = self.ledgers.borrow()[index].ticks_left;
+            if taint.intersects(self.blamed.without(excused)) {
+                self.note(index, Said::Nothing("after what excuses wrong answers"), ticks, text);
+                continue;
+            }
             let follower = &mut self.followers.borrow_mut()[index];
             let (said, left) = match (query, check.check, follower) {
                 (_, Check::Changes(_), _) => continue,

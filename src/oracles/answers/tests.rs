@@ -362,3 +362,31 @@ fn a_case_of_which_only_a_part_was_looked_at_is_not_judged() {
     let found = Ledger { finding: Some(finding.clone()), ..part };
     assert_eq!(found.verdict(), Verdict::Fail(finding));
 }
+
+#[test]
+fn what_excuses_wrong_answers_excuses_only_those_after_it() {
+    let begin = "CREATE TABLE t(a, b); CREATE INDEX ib ON t(b); INSERT INTO t VALUES(1, 5), (2, 6);";
+    let query = "SELECT a, b FROM t WHERE b = 5;";
+    let writes = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = sql;";
+    let shadow =
+        "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('a'); UPDATE f_data SET block = block;";
+    let bug = Some(plant("WHERE b = 5", PlantedWhen::Always, WrongAnswer::MissingRow));
+    let said = |script: String| verdict("norec", &script, bug);
+    assert!(matches!(said(format!("{begin} {query} {writes}")), Verdict::Fail(_)));
+    assert_eq!(
+        said(format!("{begin} {writes} {query}")),
+        Verdict::Skip(SkipReason::Tainted("schema-written"))
+    );
+    // Nothing is known of an answer before it that was right, nor of what is behind it.
+    assert_eq!(
+        verdict("norec", &format!("{begin} {query} {writes}"), None),
+        Verdict::Skip(SkipReason::Tainted("schema-written"))
+    );
+    // What is read from other tables than the virtual one has nothing to do with the tables that it writes to.
+    assert!(matches!(said(format!("{begin} {shadow} {query}")), Verdict::Fail(_)));
+    let of_virtual = format!("{begin} {shadow} SELECT x FROM f WHERE x > 'A';");
+    let excused = SkipReason::Excused("after what excuses wrong answers");
+    assert_eq!(verdict("norec", &of_virtual, None), Verdict::Skip(excused));
+    let change = verdict("change", &format!("{begin} {shadow} UPDATE t SET a = 1;"), None);
+    assert_eq!(change, Verdict::Skip(SkipReason::Tainted("shadow-table")));
+}
