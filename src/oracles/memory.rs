@@ -1,6 +1,6 @@
 //! Nothing is written past a page, and after the connection is closed, SQLite holds no memory.
 //!
-//! SQLite may read 16 bytes past a page, so that AddressSanitizer cannot be told of a write there; the page cache sees it
+//! SQLite may read some bytes past a page, so that AddressSanitizer cannot be told of a write there; the page cache sees it
 //! when the page is given back. Always applies, as no damaged file is an excuse to write there.
 //!
 //! What is held is counted in our allocator, one layer below `sqlite3_memory_used()`, for the thread that runs the case.
