@@ -34,6 +34,10 @@ fn check(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
         Ok(rows) => rows.into_iter().next().unwrap_or_default(),
         Err(none) => return Said::Nothing(query::why(none)),
     };
+    // `-0.0` is negative, and `-?1` is subtracted from nothing; SQL tells the two apart in their bytes alone.
+    if values.contains(&Value::Real(0.0)) {
+        return Said::Nothing("a zero that may be negative");
+    }
     let text = tree.print();
     let rows = match db.rows_bound(&text, &values) {
         Ok(rows) => rows,

@@ -51,10 +51,18 @@ const NEW_BITS: [(u32, &str); 4] = [
 ];
 /// All but the inverse of window functions (0x2) and the reuse of registers (0x40_0000).
 pub(crate) const ALL: u32 = !0x40_0002;
+/// The bit of coroutines.
+pub(super) const COROUTINES: u32 = 0x200_0000;
 /// Single bits that are tried if all together make no difference.
 const SINGLE_BITS: usize = 3;
 
 pub(crate) const PLANS: Statementwise = Statementwise { name: "plans", check: Check::Queries(check) };
+
+/// All optimizations that may be off now: where scans are reversed, so are the rows of a subquery that is sorted for a
+/// window, and no longer a coroutine, which nobody but a test can bring about.
+pub(super) fn all_off(db: &mut Session<'_, '_>) -> u32 {
+    if query::is_reversed(db) == Some(false) { ALL } else { ALL & !COROUTINES }
+}
 
 /// The optimizations that are switched off one at a time: bit and name.
 pub(crate) fn bits() -> impl Iterator<Item = (u32, &'static str)> {

@@ -1,7 +1,7 @@
 //! Queries, and whether SQL leaves one answer to them.
 
 use super::open::{self, Answers, Open};
-use super::{Change, rows};
+use super::{Change, plans, rows};
 use crate::engine::Value;
 use crate::engine::sqlite::{Facts, NoAnswer, Row, Session};
 use crate::sql;
@@ -42,6 +42,9 @@ impl<'q> Query<'q> {
     ) -> Result<Self, &'static str> {
         let tree = tree::parse(text.as_bytes()).filter(|tree| tree.kind == Kind::Select);
         let mut tree = tree.ok_or("a query that is not understood")?;
+        if db.optimizations_off() & plans::COROUTINES != 0 && is_reversed(db) != Some(false) {
+            return Err("scans are reversed, and coroutines off");
+        }
         let facts = db.facts(text, db.optimizations_off()).map_err(why)?;
         let rows = match rows {
             Some(rows) => rows,

@@ -8,16 +8,13 @@
 
 use super::query::{self, Query};
 use super::rows::{difference, is_same_list};
-use super::{Check, Said, Statementwise};
+use super::{Check, Said, Statementwise, plans};
 use crate::engine::Value;
 use crate::engine::sqlite::{Row, Session};
 use crate::sql::tree::{Kind, Node, Part};
 
 pub(crate) const ORDER: Statementwise = Statementwise { name: "order", check: Check::Queries(order) };
 pub(crate) const ROW: Statementwise = Statementwise { name: "row", check: Check::Queries(row) };
-
-/// All optimizations but the inverse of window functions.
-const WITHOUT_ANY: u32 = !0x40_0002;
 
 fn order(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     if query.open == Some(super::Open::Unsteady) {
@@ -33,7 +30,8 @@ fn order(query: &Query<'_>, db: &mut Session<'_, '_>) -> Said {
     let rank =
         keys.iter().map(|(column, direction)| format!("{column}{direction}")).collect::<Vec<_>>().join(", ");
     let sorted = format!("SELECT * FROM (SELECT * FROM ({}) LIMIT -1) ORDER BY {rank}", query.text);
-    let rows = match db.rows_without(&sorted, WITHOUT_ANY) {
+    let off = plans::all_off(db);
+    let rows = match db.rows_without(&sorted, off) {
         Ok(rows) => rows,
         Err(none) => return Said::Nothing(query::why(none)),
     };
@@ -216,7 +214,7 @@ fn found_again(query: &Query<'_>, row: &Row, db: &mut Session<'_, '_>) -> Said {
     // Text and numbers in a column's comparison are converted as its affinity says; unary plus would take that away, and
     // with it the index that may be wrong.
     let conditions: Vec<String> = names.iter().zip(row).map(|(name, value)| condition(name, value)).collect();
-    for off in [db.optimizations_off(), WITHOUT_ANY] {
+    for off in [db.optimizations_off(), plans::all_off(db)] {
         let text = format!("SELECT * FROM ({}) WHERE {}", query.text, conditions.join(" AND "));
         let rows = match db.rows_without(&text, off) {
             Ok(rows) => rows,

@@ -390,3 +390,13 @@ fn what_excuses_wrong_answers_excuses_only_those_after_it() {
     let change = verdict("change", &format!("{begin} {shadow} UPDATE t SET a = 1;"), None);
     assert_eq!(change, Verdict::Skip(SkipReason::Tainted("shadow-table")));
 }
+
+#[test]
+fn what_only_a_test_can_switch_and_the_sign_of_zero_accuse_nobody() {
+    let script =
+        "PRAGMA reverse_unordered_selects = 1; CREATE TABLE w(a, b); INSERT INTO w VALUES(0, 0), (1, '');
+        SELECT a, rank() OVER (ORDER BY b) FROM w;";
+    assert_eq!(verdict("row", script, None), Verdict::Pass);
+    let bound = verdict("bound", "SELECT geopoly_regular(-0.0, 0, 1, 100);", None);
+    assert_eq!(bound, Verdict::Skip(SkipReason::Excused("a zero that may be negative")));
+}
