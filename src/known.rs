@@ -121,9 +121,13 @@ const SHADOW_SUFFIXES: [&str; 11] = [
 /// True if one of these virtual tables, whose names are in lower case, keeps its data in `table`. Before 3.37 SQLite
 /// does not say so itself.
 pub(crate) fn is_shadow_table(table: &[u8], virtual_tables: &BTreeSet<Vec<u8>>) -> bool {
+    // It is asked of each word of each statement.
+    if virtual_tables.is_empty() {
+        return false;
+    }
     let table = table.to_ascii_lowercase();
-    let owners = SHADOW_SUFFIXES.iter().filter_map(|suffix| table.strip_suffix(suffix.as_bytes()));
-    !virtual_tables.is_empty() && owners.into_iter().any(|owner| virtual_tables.contains(owner))
+    let mut owners = SHADOW_SUFFIXES.iter().filter_map(|suffix| table.strip_suffix(suffix.as_bytes()));
+    owners.any(|owner| virtual_tables.contains(owner))
 }
 
 /// The bug to which a request to the authorizer leads, by its action and what that names

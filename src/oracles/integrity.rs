@@ -195,6 +195,7 @@ fn is_of_json_index(problem: &str, case: &TestCase) -> bool {
     case.definitions().iter().any(is_it)
 }
 
+/// Its words, but for those of the case.
 fn words(problem: &str) -> String {
     let known = PROBLEMS.iter().find(|known| problem.contains(*known));
     let words = known.map_or(problem, |known| *known).split(' ').filter(|word| {

@@ -145,7 +145,7 @@ pub(crate) struct TimeSlice {
     pub restarts: u64,
     /// Cases that were rerun in other builds.
     pub rerun_cases: u64,
-    /// Cases that are findings, by signature.
+    /// Cases that are findings, by signature, those included that were only counted.
     pub found: BTreeMap<String, u64>,
     /// Failures of this program itself, each with its case; not findings.
     #[serde(default)]

@@ -220,7 +220,7 @@ fn gaps() -> Vec<Value> {
 fn check(name: &str, build: &str, passed: u64, failed: u64, not_judged: Value) -> Value {
     json!({
         "name": name, "build": build, "passed": passed, "failed": failed, "not_judged": not_judged,
-        "runs": 0, "refused_runs": 0, "checks": 0, "nontrivial": 0,
+        "nothing_to_judge": 0, "runs": 0, "refused_runs": 0, "checks": 0, "nontrivial": 0,
     })
 }
 
