@@ -114,6 +114,10 @@ fn only_the_oracles_that_are_named_judge() {
     assert_eq!(names(&run("memory").expect(1)), ["memory"]);
     assert_eq!(names(&run("all").expect(1)).len(), tandem::oracles::ORACLES.len());
     run("code,magic").expect_error(&["`magic`", "close, memory, files", "determinism"]);
+    // Whoever names one wants to hear what it says: nothing is no pass.
+    run("integrity").expect_error(&["no case was judged by integrity"]);
+    run("integrity,window").expect_error(&["no case was judged by integrity,window"]);
+    run("integrity,code").expect(0);
 }
 
 /// Two documents are equal where all cases did the same, and say which did not.

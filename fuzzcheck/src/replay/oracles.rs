@@ -42,6 +42,11 @@ impl Oracles {
             .any(|name| name == ALL || name == USUAL && target.asks(case, entry) || name == entry.name)
     }
 
+    /// Whether they are named, each of them: somebody wants what they say.
+    pub fn are_named(&self) -> bool {
+        self.0.iter().all(|name| name != ALL && name != USUAL)
+    }
+
     /// The argument that selects them; none for the usual ones.
     pub fn argument(&self) -> Option<String> {
         (*self != Self::default()).then(|| format!("--oracles={self}"))

@@ -7,7 +7,7 @@ use tandem::targets::Target;
 
 use super::client::Outcome;
 use super::cut_short::CutShort;
-use super::protocol::{Counts, FoundBug};
+use super::protocol::{Counts, FoundBug, OracleCounts};
 use crate::source::Provenance;
 
 /// How many of the slowest cases are remembered.
@@ -105,6 +105,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether no oracle judged any of the cases, and nothing else was found.
+    pub fn is_unjudged(&self) -> bool {
+        let has_judged = |counts: &OracleCounts| counts.passed + counts.failed > 0;
+        self.findings.is_empty() && self.known.is_empty() && !self.counts.oracles.values().any(has_judged)
+    }
+
     /// Adds a case.
     pub fn add(&mut self, done: Done) {
         self.cases += 1;

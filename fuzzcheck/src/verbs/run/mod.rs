@@ -31,7 +31,8 @@ use crate::verbs::shared::{
 
 /// Run cases and judge them: corpora, SQLite's fuzzdataN.db, folders, files.
 ///
-/// Exit codes: 0 nothing was found, 1 findings, 2 wrong usage or an internal error.
+/// Exit codes: 0 nothing was found, 1 findings, 2 wrong usage, an internal error, or oracles that were named and judged no
+/// case.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Corpus databases, fuzzdataN.db files, folders or files with one case each [default: corpus/]
@@ -131,7 +132,12 @@ impl Verb for Args {
         if is_interrupted.load(Ordering::Relaxed) {
             eprintln!("fuzzcheck: interrupted: not all cases were run");
         }
+        let is_unjudged = self.oracles.are_named() && report.is_unjudged();
+        if is_unjudged {
+            eprintln!("fuzzcheck: no case was judged by {}: the table says why", self.oracles);
+        }
         let has_failed = has_skipped
+            || is_unjudged
             || !report.harness_errors.is_empty()
             || saved.iter().any(Result::is_err)
             || is_interrupted.load(Ordering::Relaxed);
