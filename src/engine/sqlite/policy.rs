@@ -81,7 +81,10 @@ pub(super) fn judge(request: &Request<'_>, context: &Context<'_>) -> (bool, Tain
             (!DENIED_FUNCTIONS.iter().any(|denied| name.eq_ignore_ascii_case(denied.as_bytes())), Taint::NONE)
         }
         ffi::SQLITE_PRAGMA => pragma(first, request.second),
+        // ANALYZE and REINDEX name each table, and leave its rows as they are.
         ffi::SQLITE_READ
+        | ffi::SQLITE_ANALYZE
+        | ffi::SQLITE_REINDEX
         | ffi::SQLITE_CREATE_INDEX
         | ffi::SQLITE_CREATE_TRIGGER
         | ffi::SQLITE_CREATE_VTABLE => (true, Taint::NONE),
@@ -204,6 +207,8 @@ mod tests {
         assert_eq!(ask(ffi::SQLITE_UPDATE, Some("ft_segdir"), None).1, Taint::SHADOW_TABLE);
         assert_eq!(ask(ffi::SQLITE_ALTER_TABLE, Some("main"), Some("ft_data")).1, Taint::SHADOW_TABLE);
         assert_eq!(ask(ffi::SQLITE_UPDATE, Some("my_data"), None).1, Taint::NONE, "an ordinary table");
+        assert_eq!(ask(ffi::SQLITE_ANALYZE, Some("ft_segdir"), Some("main")).1, Taint::NONE);
+        assert_eq!(ask(ffi::SQLITE_REINDEX, Some("ft_segdir"), Some("main")).1, Taint::NONE);
         let own = Request { action: ffi::SQLITE_DELETE, first: Some(b"ft_idx"), second: None };
         let virtual_tables = BTreeSet::from([b"ft".to_vec()]);
         let context =
