@@ -483,19 +483,21 @@ impl Executor {
     /// recovers from them is checked too.
     fn is_healthy_to_sqlite(&self, exclusive: &Exclusive, case: &TestCase, budget: &Budget) -> bool {
         self.prepare_machine(exclusive, &case.files, &case.config, budget);
-        let widths = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
+        let expected = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
             let is_sound =
                 health::integrity(&connection, b"main").is_some_and(|checked| checked.problems.is_empty());
-            let widths = if is_sound { health::widths(&connection) } else { None };
+            let expect = || health::widths(&connection).zip(health::partial_indexes(&connection));
+            let expected = if is_sound { expect() } else { None };
             connection.close();
-            widths
+            expected
         });
         let machine = self.vfs.install(Machine::new(0));
         process::take_log();
         let image = machine.disk.content(MAIN_DB.as_bytes()).unwrap_or_default();
-        widths.is_some_and(|widths| {
+        expected.is_some_and(|(widths, indexes)| {
             damage::assess(image, case.config.lock_byte()) == Assessment::Sound
                 && widths.iter().all(|width| health::has_width(image, width))
+                && indexes.iter().all(|index| health::has_its_entries(image, index))
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::dbfile::damage::{self, Assessment};
 use crate::dbfile::page::BtreePage;
 use crate::dbfile::{Geometry, record, tree};
 use crate::engine::{Problem, Trace, Value};
+use crate::sql;
 use crate::testcase::{FileSet, MAIN_DB};
 
 /// How many problems `PRAGMA integrity_check` is asked for at most.
@@ -25,6 +26,10 @@ const WIDTHS: &str = "SELECT 1, 0, 5 UNION ALL SELECT rootpage, type = 'index', 
                       max((SELECT count(*) FROM pragma_index_xinfo(m.name)), \
                       (SELECT count(*) FROM pragma_table_xinfo(m.name) AS x WHERE x.hidden <> 2)) \
                       FROM main.sqlite_master AS m WHERE rootpage > 0";
+
+/// Root page, table and definition of each partial index.
+const PARTIAL: &str = "SELECT rootpage, tbl_name, sql FROM main.sqlite_master AS m WHERE type = 'index' \
+                       AND (SELECT partial FROM pragma_index_list(m.tbl_name, 'main') WHERE name = m.name)";
 
 /// Our own check of the database `name`, without SQLite.
 pub(super) fn assess(files: &FileSet, name: &str, lock_byte: u32) -> Assessment {
@@ -145,6 +150,56 @@ pub(super) fn has_width(image: &[u8], width: &Width) -> bool {
             )
         })
     })
+}
+
+/// A partial index, and how many entries the rows of its table say that it has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PartialIndex {
+    root: u32,
+    entries: i64,
+}
+
+/// All partial indexes: SQLite's `integrity_check` looks for the entries that they must have, and no longer whether they
+/// have others. `None` if the rows of one cannot be counted.
+pub(super) fn partial_indexes(connection: &Connection<'_>) -> Option<Vec<PartialIndex>> {
+    let index = |row: Vec<Value>| {
+        let [Value::Integer(root), Value::Text(table), Value::Text(sql)] = &row[..] else {
+            return None;
+        };
+        let table = sql::quoted(str::from_utf8(table).ok()?, '"');
+        let condition = str::from_utf8(condition_of(sql)?).ok()?;
+        let count = format!("SELECT count(*) FROM main.{table} NOT INDEXED WHERE {condition}");
+        match execution::query(connection, &count)?.first().map(Vec::as_slice) {
+            Some([Value::Integer(entries)]) => {
+                Some(PartialIndex { root: u32::try_from(*root).ok()?, entries: *entries })
+            }
+            _ => None,
+        }
+    };
+    execution::query(connection, PARTIAL)?.into_iter().map(index).collect()
+}
+
+/// What a CREATE INDEX says behind its WHERE.
+fn condition_of(sql: &[u8]) -> Option<&[u8]> {
+    let mut depth = 0;
+    for token in sql::tokenize(sql) {
+        match &sql[token.range.clone()] {
+            b"(" => depth += 1,
+            b")" => depth -= 1,
+            word if depth == 0 && word.eq_ignore_ascii_case(b"WHERE") => return sql.get(token.range.end..),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the index has as many entries as it should have.
+pub(super) fn has_its_entries(image: &[u8], index: &PartialIndex) -> bool {
+    let geometry = Geometry::of(image);
+    let cells = |number| Some(BtreePage::parse(image, &geometry, number)?.cells().count());
+    let counts: Option<Vec<usize>> =
+        tree::pages(image, &geometry, index.root).into_iter().map(cells).collect();
+    counts.is_some_and(|counts| i64::try_from(counts.iter().sum::<usize>()) == Ok(index.entries))
 }
 
 /// True if a statement wrote, or may have.

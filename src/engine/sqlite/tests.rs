@@ -314,6 +314,33 @@ fn records_that_are_wider_than_the_schema_says_are_not_healthy() {
 }
 
 #[test]
+fn a_partial_index_with_an_entry_too_many_is_not_healthy() {
+    let of_another = |definition: &str| {
+        let sql = format!(
+            "CREATE TABLE t(a, \"b c\"); CREATE TABLE u(a, \"b c\"); INSERT INTO u VALUES(1, 2), (0, 5), (3, 4); {definition}; \
+             PRAGMA writable_schema=ON; UPDATE sqlite_schema SET tbl_name='t', sql=replace(sql, 'u(', 't(') WHERE name='i';"
+        );
+        let files = Executor::shared().files_after(&OpenConfig::default(), &sql, Moment::Closed).unwrap();
+        let case = TestCase { files, sql: Script::new("SELECT a FROM t WHERE a"), ..TestCase::default() };
+        let observation = run(&case);
+        (is_healthy_at_start(&case), observation.integrity, observation.trace.statements[0].code())
+    };
+    // SQLite notices this one only where it is asked for a row.
+    let (is_healthy, _, code) = of_another("CREATE INDEX i ON u(\"b c\") WHERE a");
+    assert!(!is_healthy && code.0 == rusqlite::ffi::SQLITE_CORRUPT, "{code}");
+    assert!(of_another("CREATE INDEX i ON u(a) WHERE a > 5").0);
+    let own = |sql: &str| is_healthy_at_start(&files_after(sql, Moment::Closed));
+    const ROWS: &str = "INSERT INTO t SELECT value % 7, 'x' || value FROM json_each('[1,2,3,4,5,6,7,8,9]');";
+    for index in [
+        "CREATE INDEX i ON t(a) WHERE b IN ('x1', 'x9')",
+        "CREATE UNIQUE INDEX i ON t(abs(a), b) where(a>2) -- all",
+    ] {
+        assert!(own(&format!("CREATE TABLE t(a, b);{ROWS}{index}")), "{index}");
+        assert!(own(&format!("CREATE TABLE t(a, b PRIMARY KEY) WITHOUT ROWID;{ROWS}{index}")), "{index}");
+    }
+}
+
+#[test]
 fn a_row_with_more_bytes_than_its_columns_is_not_healthy() {
     let mut damaged = files_after("CREATE TABLE t(a); INSERT INTO t VALUES('one')", Moment::Closed);
     assert!(Executor::shared().is_healthy(&damaged));
