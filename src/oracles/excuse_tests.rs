@@ -65,11 +65,13 @@ fn limits_excuse_what_needs_more_and_no_damage() {
     observation.integrity = Some(vec![problem]);
     assert_eq!(limited(&observation), [false; 7], "it cannot be read without limits either");
 
-    let mut config = OpenConfig::default();
-    config.set(Setting::LimitVdbeOp, 50);
-    let case = TestCase { config, ..TestCase::default() };
-    assert!(by_taint(Memory, &case, &observation).is_some());
-    assert!(by_taint(Structure, &case, &observation).is_none());
+    for limit in [Setting::LimitVdbeOp, Setting::LimitLength] {
+        let mut config = OpenConfig::default();
+        config.set(limit, 50);
+        let case = TestCase { config, ..TestCase::default() };
+        assert!(by_taint(Memory, &case, &observation).is_some());
+        assert!(by_taint(Structure, &case, &observation).is_none());
+    }
 }
 
 #[test]
