@@ -94,9 +94,9 @@ fn symptom(statement: &StatementTrace, case: &TestCase, observation: &Observatio
     match code.0 {
         ffi::SQLITE_CORRUPT_VTAB => Symptom::VirtualTable,
         ffi::SQLITE_CORRUPT_INDEX => Symptom::IndexEntry,
-        // FTS5 says this where a shadow table is missing.
+        // FTS5 says this where a shadow table is missing, or its statements need more than a limit allows.
         ffi::SQLITE_CORRUPT
-            if observation.taint.contains(Taint::SHADOW_TABLE)
+            if observation.taint.intersects(Taint::SHADOW_TABLE | Taint::LIMITS)
                 && uses(statement, case, &excuse::virtual_tables(case)) =>
         {
             Symptom::VirtualTable

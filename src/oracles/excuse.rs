@@ -61,11 +61,13 @@ const EXCUSES: [(Taint, &[Symptom]); 10] = [
     (Taint::LIMITS, &[Memory]),
 ];
 
-/// The limits of a case excuse that SQLite cannot read the text of a schema that needs more, which is no damage: where
-/// that text is asked for without limits, it can be read. [`super::code`] asks for this.
+/// The limits of a case excuse that SQLite cannot read the text of a schema that needs more, and that a virtual table cannot
+/// prepare the statements with which it reads its own tables, which is no damage: where both are checked without limits,
+/// they are sound. [`super::code`] asks for this.
 pub(super) fn by_limits(symptom: Symptom, observation: &Observation) -> Option<SkipReason> {
     let is_sound_without = observation.integrity.as_ref().is_none_or(Vec::is_empty);
-    let is_excused = symptom == SchemaText && observation.taint.contains(Taint::LIMITS) && is_sound_without;
+    let needs_more = matches!(symptom, SchemaText | Virtual);
+    let is_excused = needs_more && observation.taint.contains(Taint::LIMITS) && is_sound_without;
     is_excused.then_some(SkipReason::Tainted("limits"))
 }
 

@@ -55,7 +55,7 @@ fn limits_excuse_what_needs_more_and_no_damage() {
     let mut observation = Observation { taint: Taint::LIMITS, ..Observation::default() };
     let limited =
         |observation: &Observation| SYMPTOMS.map(|symptom| by_limits(symptom, observation).is_some());
-    assert_eq!(limited(&observation), [false, true, false, false, false, false, false]);
+    assert_eq!(limited(&observation), [false, true, true, false, false, false, false]);
     let problem = crate::engine::Problem {
         database: "main".to_owned(),
         file: MAIN_DB.to_owned(),

@@ -116,6 +116,23 @@ fn a_damaged_database_and_what_damages_by_design_excuse() {
     let mut limited = TestCase::from_sql(WRITING);
     limited.config.set(Setting::LimitAttached, 3);
     assert!(!failed(&limited, plant).is_empty());
+    // What a virtual table cannot read under a limit it calls damage.
+    for (limit, value) in
+        [(Setting::LimitVariableNumber, 2), (Setting::LimitLength, 40), (Setting::LimitSqlLength, 60)]
+    {
+        for module in ["fts5(a, b, c)", "fts4(a, b, c)", "rtree(a, b, c)"] {
+            let sql = format!(
+                "CREATE VIRTUAL TABLE f USING {module}; INSERT INTO f VALUES(1, 2, 3); SELECT * FROM f; DROP TABLE f;"
+            );
+            let mut limited = TestCase::from_sql(sql);
+            limited.config.set(limit, value);
+            let all = verdicts(&limited, None);
+            assert!(
+                all.iter().all(|(_, verdict)| !matches!(verdict, Verdict::Fail(_))),
+                "{limit:?} {module}: {all:?}"
+            );
+        }
+    }
 
     let setup =
         "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b); INSERT INTO t VALUES(1,2),(3,4);";
