@@ -446,6 +446,9 @@ impl Executor {
         let is_checked = asked.has_files
             && health::has_written(&observation.trace)
             && !matches!(start, Assessment::Damaged(_));
+        if is_checked && observation.ended_early() {
+            health::complete_schema(&connection);
+        }
         if has_end || is_checked {
             let integrity = health::integrity(&connection, b"main");
             if is_checked {

@@ -62,6 +62,18 @@ pub(super) struct Checked {
     is_refusal: bool,
 }
 
+/// Reads the schema again after a run that was interrupted. With `PRAGMA writable_schema` on, SQLite takes what it had
+/// read of the schema before an error for all of it, and the pages of the other tables look as if nobody used them.
+/// (See `RESET` at <https://sqlite.org/pragma.html#pragma_writable_schema>.)
+pub(super) fn complete_schema(connection: &Connection<'_>) {
+    settings::relax(connection);
+    connection.watch().set_budget(CHECK_VM_STEPS, CHECK_BYTES);
+    let is_writable = execution::query(connection, "PRAGMA writable_schema");
+    if is_writable.is_some_and(|rows| matches!(rows[..], [ref row] if row[..] == [Value::Integer(1)])) {
+        execution::query(connection, "PRAGMA writable_schema=RESET");
+    }
+}
+
 /// The problems that `PRAGMA integrity_check` reports in one database; `None` if it does not run to its end.
 /// The name of the database need not be UTF-8.
 pub(super) fn integrity(connection: &Connection<'_>, database: &[u8]) -> Option<Checked> {

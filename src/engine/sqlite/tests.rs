@@ -241,6 +241,22 @@ fn the_lock_byte_page_can_be_moved_into_reach() {
     assert_eq!(moved.integrity, Some(vec![]));
 }
 
+#[test]
+fn a_schema_of_which_an_interrupted_run_read_a_part_is_no_damage() {
+    // So many that reading the schema takes more steps than one tick of the budget.
+    let tables: String = (0..30).map(|i| format!("CREATE TABLE t{i}(a);")).collect();
+    let mut case = files_after(&tables, Moment::Closed);
+    case.sql = Script::new("PRAGMA writable_schema=1; VACUUM; DELETE FROM t0");
+    let runs = (1..).map(|ticks| {
+        let budget = Budget { vm_steps: 100 * ticks, ..BUDGET };
+        Executor::shared().run(&case, &ScriptProgram, &budget)
+    });
+    let cut: Vec<Observation> = runs.take_while(Observation::ended_early).collect();
+    let last = cut.last().and_then(|run| run.trace.statements.last());
+    assert_eq!(last.map(|last| last.verb), Some("DELETE"), "it reads the schema that VACUUM made");
+    assert!(cut.iter().all(|run| run.integrity.as_ref().is_none_or(Vec::is_empty)));
+}
+
 /// Whether the database of a case is sound before it runs.
 fn is_healthy_at_start(case: &TestCase) -> bool {
     let observation = run(case);

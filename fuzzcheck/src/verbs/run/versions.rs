@@ -33,6 +33,8 @@ struct Column {
     errors: usize,
     harness_errors: usize,
     cut_short: Vec<CutShort>,
+    /// Whether the oracles that were named judged no case at all.
+    is_unjudged: bool,
 }
 
 /// All versions.
@@ -75,7 +77,14 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
             bail!("no case was run: {}", in_words(&paths));
         }
         table.build = worker.configuration.build.name();
-        table.add(&worker, &report);
+        let is_unjudged = args.oracles.are_named() && report.is_unjudged();
+        if is_unjudged {
+            eprintln!(
+                "fuzzcheck: {}: no case was judged by {}: `run --sqlite-version {version}` says why",
+                worker.identity.version, args.oracles
+            );
+        }
+        table.add(&worker, &report, is_unjudged);
     }
     table.fill(&names);
     if args.json {
@@ -89,13 +98,13 @@ pub(super) fn run(args: &Args, versions: &[String]) -> Result<ExitCode> {
     }
     let has_failed = stop.load(Ordering::Relaxed)
         || code != ExitCode::SUCCESS
-        || table.versions.iter().any(|column| column.harness_errors > 0);
+        || table.versions.iter().any(|column| column.is_unjudged || column.harness_errors > 0);
     let has_found = table.versions.iter().any(|column| column.errors > 0);
     Ok(ExitCode::from(if has_failed { EXIT_ERROR } else { EXIT_FINDINGS * u8::from(has_found) }))
 }
 
 impl Table {
-    fn add(&mut self, worker: &Worker, report: &Report) {
+    fn add(&mut self, worker: &Worker, report: &Report, is_unjudged: bool) {
         for (name, message) in &report.harness_errors {
             eprintln!("fuzzcheck: {name}: a worker failed, which is a bug in Tandem: {message}");
         }
@@ -120,6 +129,7 @@ impl Table {
             errors: report.findings.len(),
             harness_errors: report.harness_errors.len(),
             cut_short: report.cut_short_by_limit(),
+            is_unjudged,
         });
     }
 
@@ -149,15 +159,16 @@ impl Table {
             let cells = shown.iter().map(|signature| signature.as_deref().unwrap_or("-"));
             writeln!(out, "{}", row(&mut std::iter::once(name.as_str()).chain(cells)))?;
         }
-        for Column { sqlite, source_id, cases, errors, cut_short, .. } in &self.versions {
+        for Column { sqlite, source_id, cases, errors, cut_short, is_unjudged, .. } in &self.versions {
             let cut_short = match cut_short.as_slice() {
                 [] => String::new(),
                 some => format!(", cut short {}", cut_short::in_words(some)),
             };
             let build = self.build;
+            let unjudged = if *is_unjudged { ", none judged" } else { "" };
             writeln!(
                 out,
-                "fuzzcheck: {sqlite} ({source_id}), {build} build: {errors} errors out of {cases} cases{cut_short}"
+                "fuzzcheck: {sqlite} ({source_id}), {build} build: {errors} errors out of {cases} cases{cut_short}{unjudged}"
             )?;
         }
         Ok(())
