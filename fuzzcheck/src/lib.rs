@@ -33,6 +33,7 @@
 //! | `merging` | which cases of a corpus add coverage |
 //! | `comparison` | compares builds, and mutators |
 //! | `campaign` | nightly campaigns: record and report |
+//! | `simulating` | scripts from seeds on two engines |
 //! | `doctor` | whether this machine can fuzz |
 //! | `ossfuzz` | what OSS-Fuzz expects of a build |
 //! | `verbs` | the command line, a file per verb |
@@ -58,6 +59,7 @@ mod merging;
 mod minimizing;
 mod ossfuzz;
 pub mod replay;
+mod simulating;
 mod source;
 mod tools;
 mod triage;

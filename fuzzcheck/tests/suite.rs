@@ -26,4 +26,5 @@ mod report;
 mod round_trip;
 mod run;
 mod signals;
+mod simulate;
 mod triage;

@@ -13,45 +13,11 @@ use crate::dbfile::schema;
 use crate::known;
 use crate::oracles::answers::aggregates::{ORDERED_AGGREGATES, ORDERED_WINDOWS};
 use crate::sql::token::{self, TokenKind};
+use crate::sql::vocabulary::{CLOCK, RANDOM, TELLS_OF_BUILD};
 use crate::sql::{VirtualTable, tree};
 use crate::testcase::RICH_SCHEMA;
 use crate::testcase::{Setting, TestCase};
 
-/// Functions and tables whose results depend on the build, or on the pages of the file.
-const TELLS_OF_BUILD: [&str; 19] = [
-    "sqlite_version",
-    "sqlite_source_id",
-    "sqlite_compileoption_get",
-    "sqlite_compileoption_used",
-    "sqlite_offset",
-    "sqlite_dbpage",
-    "sqlite_stmt",
-    "sqlite_stat1",
-    "sqlite_stat3",
-    "sqlite_stat4",
-    "stat",
-    "dbstat",
-    "bytecode",
-    "tables_used",
-    "fts3_tokenizer",
-    "fts5vocab",
-    "fts4aux",
-    "rtreecheck",
-    "rtreenode",
-];
-const RANDOM: [&str; 2] = ["random", "randomblob"];
-const CLOCK: [&str; 10] = [
-    "date",
-    "time",
-    "datetime",
-    "julianday",
-    "unixepoch",
-    "strftime",
-    "timediff",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-];
 /// Pragmas, also as tables (`pragma_…`), whose rows depend on the database and not on the build.
 const COMPARED_PRAGMAS: [&str; 14] = [
     "table_info",

@@ -26,6 +26,7 @@ mod open;
 mod statement;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +162,31 @@ impl Difference {
     }
 }
 
+/// What a comparison says of one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Where it stands in the script.
+    pub sql: Range<usize>,
+    /// What is said.
+    pub said: Said,
+}
+
+/// See [`Mark`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Both did the same.
+    Same,
+    /// It was not compared, for this reason.
+    Skipped(String),
+    /// They differ, as told in [`Comparison::differences`] at this index.
+    Differs(usize),
+    /// It stands behind the place where the two parted.
+    Behind,
+}
+
+/// Why a statement is skipped that one of the engines cannot explain ([`Policy::skips_unknown_statements`]).
+pub const UNKNOWN: &str = "unknown to one of the engines";
+
 /// The result of comparing a case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
@@ -172,6 +198,8 @@ pub struct Comparison {
     pub skipped: BTreeMap<String, u64>,
     /// Findings and warnings, in the order of the script.
     pub differences: Vec<Difference>,
+    /// The statements that both ran, in order. Empty if nothing was compared.
+    pub marks: Vec<Mark>,
     /// The warnings among them, by index, that a run in reverse can refute.
     open: Vec<(usize, Place)>,
 }
@@ -181,21 +209,31 @@ impl Comparison {
         *self.skipped.entry(reason.into()).or_default() += 1;
     }
 
-    /// Adds a difference, with where to look whether a run in reverse refutes its warning.
-    fn add(&mut self, difference: Difference, place: Option<Place>) {
+    /// Adds a difference, with where to look whether a run in reverse refutes its warning; returns its index.
+    fn add(&mut self, difference: Difference, place: Option<Place>) -> usize {
         // A query that differs does so each time it occurs in the script.
         let signature = difference.signature();
         let is_finding = difference.is_finding();
-        let is_new = |known: &Difference| known.signature() != signature || known.is_finding() != is_finding;
-        if self.differences.iter().all(is_new) {
-            self.add_apart(difference, place);
-        }
+        let is_it = |known: &Difference| known.signature() == signature && known.is_finding() == is_finding;
+        let known = self.differences.iter().position(is_it);
+        known.unwrap_or_else(|| self.add_apart(difference, place))
     }
 
     /// As [`Self::add`], for one that does not repeat another.
-    fn add_apart(&mut self, difference: Difference, place: Option<Place>) {
+    fn add_apart(&mut self, difference: Difference, place: Option<Place>) -> usize {
         self.open.extend(place.map(|place| (self.differences.len(), place)));
         self.differences.push(difference);
+        self.differences.len() - 1
+    }
+
+    fn mark(&mut self, sql: &Range<usize>, said: Said) {
+        self.marks.push(Mark { sql: sql.clone(), said });
+    }
+
+    /// The differences that no statement shows: of what is left at the end, or that an engine died.
+    pub fn at_the_end(&self) -> impl Iterator<Item = &Difference> {
+        let is_marked = |index: usize| self.marks.iter().any(|mark| mark.said == Said::Differs(index));
+        self.differences.iter().enumerate().filter(move |(index, _)| !is_marked(*index)).map(|(_, it)| it)
     }
 }
 
@@ -215,7 +253,9 @@ pub fn compare(case: &TestCase, a: &Transcript, b: &Transcript, policy: &Policy)
         return comparison;
     }
     let mut doubts = Doubts::of_schema(case, policy);
-    if statement::compare_all(case, a, b, policy, &mut doubts, &mut comparison) {
+    let is_same = statement::compare_all(case, a, b, policy, &mut doubts, &mut comparison);
+    statement::mark_rest(a, b, policy, &mut comparison);
+    if is_same {
         end::compare(case, a, b, policy, &doubts, &mut comparison);
     }
     comparison

@@ -4,7 +4,7 @@ use rusqlite::ffi;
 
 use super::doubt::{Doubts, Reading};
 use super::open::{self, Place, Warning};
-use super::{Class, Comparison, Difference, Policy, Side, code_text};
+use super::{Class, Comparison, Difference, Policy, Said, Side, UNKNOWN, code_text};
 use crate::engine::transcript::StatementRecord;
 use crate::engine::{Code, Transcript};
 use crate::testcase::TestCase;
@@ -39,7 +39,9 @@ pub(super) fn compare_all(
     for (index, (a, b)) in whole_a.iter().zip(whole_b).enumerate() {
         let mut taints = a.taints.iter().chain(&b.taints);
         if let Some(taint) = taints.find(|taint| !HARMLESS_TAINTS.contains(&taint.as_str())) {
-            comparison.skip(format!("tainted: {taint}"));
+            let reason = format!("tainted: {taint}");
+            comparison.mark(&a.sql, Said::Skipped(reason.clone()));
+            comparison.skip(reason);
             return false;
         }
         if a.sql.start != b.sql.start && has_failed_apart {
@@ -55,8 +57,12 @@ pub(super) fn compare_all(
         let doubt = doubts.of_statement(&reading);
         let pair = Pair { a, b, reading: &reading, policy };
         match pair.judge(doubt.tells) {
-            Judgement::Same => comparison.statements += 1,
+            Judgement::Same => {
+                comparison.statements += 1;
+                comparison.mark(&a.sql, Said::Same);
+            }
             Judgement::Skip(reason) => {
+                comparison.mark(&a.sql, Said::Skipped(reason.to_owned()));
                 comparison.skip(reason);
                 if !pair.leaves_all_as_it_is() {
                     return false;
@@ -66,7 +72,8 @@ pub(super) fn compare_all(
                 comparison.statements += 1;
                 let warning = open::warning(&pair, class, doubt);
                 let place = warning.as_ref().filter(|it| it.is_refutable).map(|_| Place::Statement(index));
-                comparison.add(pair.difference(class, warning.as_ref(), text(case, a)), place);
+                let index = comparison.add(pair.difference(class, warning.as_ref(), text(case, a)), place);
+                comparison.mark(&a.sql, Said::Differs(index));
                 if !pair.leaves_all_as_it_is() {
                     comparison.skip("after a difference");
                     return false;
@@ -83,11 +90,20 @@ pub(super) fn compare_all(
         (count_a, count_b) if count_a != count_b && has_failed_apart => {
             comparison.skip("after a difference");
         }
-        (more, less) if more > less => comparison.add(uneven(case, &whole_a[less], "nothing"), None),
-        (less, more) if less < more => comparison.add(uneven(case, &whole_b[less], "nothing"), None),
+        (more, less) if more > less => _ = comparison.add(uneven(case, &whole_a[less], "nothing"), None),
+        (less, more) if less < more => _ = comparison.add(uneven(case, &whole_b[less], "nothing"), None),
         _ => return true,
     }
     false
+}
+
+/// Marks the statements behind the place where the comparison ended.
+pub(super) fn mark_rest(a: &Transcript, b: &Transcript, policy: &Policy, comparison: &mut Comparison) {
+    for (a, b) in whole(a).iter().zip(whole(b)).skip(comparison.marks.len()) {
+        let is_unknown = policy.skips_unknown_statements && (a.explain_fails || b.explain_fails);
+        let said = if is_unknown { Said::Skipped(UNKNOWN.to_owned()) } else { Said::Behind };
+        comparison.mark(&a.sql, said);
+    }
 }
 
 /// The statements that are known completely.
@@ -139,7 +155,7 @@ impl Pair<'_> {
         }
         if self.policy.skips_unknown_statements && (self.a.explain_fails || self.b.explain_fails) {
             return if a.is_success() || b.is_success() {
-                Judgement::Skip("unknown to one of the engines")
+                Judgement::Skip(UNKNOWN)
             } else {
                 Judgement::Same
             };
@@ -173,6 +189,12 @@ impl Pair<'_> {
     pub(super) fn fails_as_it_runs(&self) -> bool {
         let is_prepared = !(self.a.explain_fails || self.b.explain_fails);
         is_prepared && [self.a, self.b].iter().any(|side| side.code == ffi::SQLITE_ERROR)
+    }
+
+    /// Whether a constraint, or the type of a rowid, makes the statement fail on both sides.
+    pub(super) fn both_violate_constraints(&self) -> bool {
+        let codes = [self.a, self.b].map(|side| Code(side.code).primary());
+        codes.iter().all(|code| [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_MISMATCH].contains(code))
     }
 
     /// Whether the script lowered a limit.

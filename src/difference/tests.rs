@@ -71,10 +71,15 @@ fn end(transcript: &mut Transcript) -> &mut crate::engine::transcript::EndState 
 
 #[test]
 fn behind_a_query_it_goes_on_and_behind_a_write_it_ends() {
+    let said = |comparison: &Comparison| -> Vec<Said> {
+        comparison.marks.iter().map(|mark| mark.said.clone()).collect()
+    };
     let both = compared(SCRIPT, |b| {
         other_rows(b, 2);
         b.statements[3].rows = Default::default();
     });
+    assert_eq!(said(&both), [Said::Same, Said::Same, Said::Differs(0), Said::Differs(1)]);
+    assert_eq!(both.at_the_end().count(), 0);
     assert_eq!(signatures(&both), ["differential/rows/SELECT", "differential/rows-against-none/SELECT"]);
     assert!(both.is_end_compared);
     // If one side cannot prepare a query, it does not run the rest of that piece.
@@ -88,6 +93,7 @@ fn behind_a_query_it_goes_on_and_behind_a_write_it_ends() {
         other_rows(b, 2);
     });
     assert_eq!(signatures(&write).len(), 1);
+    assert_eq!(said(&write), [Said::Same, Said::Differs(0), Said::Behind, Said::Behind]);
     assert!(!write.is_end_compared && write.skipped["after a difference"] == 1);
 }
 

@@ -14,12 +14,16 @@ pub mod transcript;
 
 use sqlite::Budget;
 
-use crate::testcase::TestCase;
+use crate::testcase::{FileSet, TestCase};
 
 pub use crate::dbfile::record::Value;
 pub use code::Code;
 pub use trace::{Asked, FileDigest, Limit, Observation, Problem, StatementTrace, Taint, Trace};
 pub use transcript::Transcript;
+
+/// All query optimizations (`SQLITE_TESTCTRL_OPTIMIZATIONS`) but the inverse of window functions (0x2), which changes the
+/// digits of sums, and the reuse of registers (0x40_0000).
+pub const OPTIMIZATIONS: u32 = !0x40_0002;
 
 /// Called with the number and the text of a statement.
 pub type StatementObserver = dyn Fn(u64, &[u8]);
@@ -32,6 +36,11 @@ pub trait Engine {
     /// Runs the script of a case, statement by statement as split by [`crate::sql::statements`], and records what
     /// another engine must do as well.
     fn transcript(&mut self, case: &TestCase, budget: &Budget) -> Transcript;
+
+    /// The files that a case leaves; `None` for an engine that keeps none.
+    fn files_left(&mut self, _case: &TestCase, _budget: &Budget) -> Option<FileSet> {
+        None
+    }
 
     /// Calls `observer` with the number and the text of each statement before it runs, numbered from 1 for every case.
     /// With an engine that does not call it, the statement that ended the process stays unknown.

@@ -17,6 +17,8 @@ pub enum Plant {
     UnfinishedStatement,
     /// Statements that contain `planted` return an extra row. Only a comparison with another build shows it.
     WrongRows,
+    /// Statements that contain `planted` are said to have failed. Only a comparison with another build shows it.
+    WrongCode,
     /// A wrong answer.
     Answer(AnswerPlant),
 }
@@ -96,7 +98,7 @@ pub enum FunctionPlant {
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 21] = [
+pub const PLANTS: [(&str, Plant); 24] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -118,7 +120,15 @@ pub const PLANTS: [(&str, Plant); 21] = [
     ("by-name", Plant::Function(FunctionPlant::ByName)),
     ("unfinished-statement", Plant::UnfinishedStatement),
     ("wrong-rows", Plant::WrongRows),
+    ("wrong-code", Plant::WrongCode),
+    ("lost-rows", also("INTO planted", "DELETE FROM planted")),
+    ("other-schema", also("ON planted", "CREATE TABLE IF NOT EXISTS made_by_a_plant(x)")),
 ];
+
+/// A second statement behind each that contains a text.
+const fn also(at: &'static str, sql: &'static str) -> Plant {
+    Plant::Answer(AnswerPlant { at, when: PlantedWhen::Always, effect: WrongAnswer::Also(sql) })
+}
 
 impl Plant {
     /// The plant with this name.

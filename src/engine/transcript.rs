@@ -181,7 +181,8 @@ fn has_many_digits(value: &Value) -> bool {
     match value {
         Value::Real(_) => true,
         Value::Text(bytes) => {
-            bytes.split(|byte| !is_of_number(*byte)).any(|run| run.len() > run_bytes_max(run))
+            has_exponent(bytes)
+                || bytes.split(|byte| !is_of_number(*byte)).any(|run| run.len() > run_bytes_max(run))
         }
         _ => false,
     }
@@ -189,6 +190,11 @@ fn has_many_digits(value: &Value) -> bool {
 
 fn is_of_number(byte: u8) -> bool {
     byte.is_ascii_digit() || byte == b'.'
+}
+
+/// True if a number with a point and an exponent is in the text, as `9.0e999` in JSON.
+fn has_exponent(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|pair| pair[0].is_ascii_digit() && pair[1] == b'e') && bytes.contains(&b'.')
 }
 
 /// How many bytes of a run of digits and points count.
@@ -211,11 +217,19 @@ fn coarse_hash(row: &[Value]) -> u64 {
     XxHash3_64::oneshot(&bytes)
 }
 
-/// A text with each run of digits and points truncated, and without spaces, since `printf()` pads.
+/// A text with each run of digits and points truncated, and without spaces, since `printf()` pads. A text that is one
+/// number is that number, whether it is written with an exponent or not.
 fn with_short_numbers(text: &[u8]) -> Vec<u8> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
+    if let Some(number) = number.filter(|number| number.is_finite()) {
+        return format!("{number:.*e}", DIGITS - 1).into();
+    }
     let mut short = Vec::with_capacity(text.len());
     for run in text.chunk_by(|a, b| is_of_number(*a) == is_of_number(*b)) {
         let bytes = if is_of_number(run[0]) { run.len().min(run_bytes_max(run)) } else { run.len() };
+        if run[0] == b'e' && short.ends_with(b".0") {
+            short.truncate(short.len() - 2);
+        }
         short.extend(run[..bytes].iter().filter(|byte| **byte != b' '));
     }
     short
@@ -309,6 +323,14 @@ mod tests {
         assert!(!third.is_same_multiset(&almost) && third.is_same_but_for_digits(&almost));
         assert!(!other.is_same_but_for_digits(&almost));
         assert!(digest(&[&[Value::Real(0.0)]]).is_same_multiset(&digest(&[&[Value::Real(-0.0)]])));
+        // One number, written in two ways; of short ones the way matters.
+        for (one, other) in [("1.0e+15", "1000000000000000.0"), ("{\"c\":9.0e999}", "{\"c\":9e999}")] {
+            let (one, other) = (digest(&[&[text(one)]]), digest(&[&[text(other)]]));
+            assert!(!one.is_same_multiset(&other) && one.is_same_but_for_digits(&other));
+        }
+        for (one, other) in [("1.0", "1"), ("{\"c\":9.0}", "{\"c\":9}"), ("1.0e+15", "1.0e+16")] {
+            assert!(!digest(&[&[text(one)]]).is_same_but_for_digits(&digest(&[&[text(other)]])), "{one}");
+        }
     }
 
     #[test]

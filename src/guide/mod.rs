@@ -10,6 +10,8 @@ pub mod replay {}
 pub mod answers {}
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}
+#[doc = include_str!("simulate.md")]
+pub mod simulate {}
 #[doc = include_str!("findings.md")]
 pub mod findings {}
 #[doc = include_str!("nights.md")]

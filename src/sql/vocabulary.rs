@@ -27,6 +27,44 @@ pub struct Vocabulary {
     pub collations: Vec<String>,
 }
 
+/// Functions and tables whose results depend on the build, or on the pages of the file.
+pub const TELLS_OF_BUILD: [&str; 19] = [
+    "sqlite_version",
+    "sqlite_source_id",
+    "sqlite_compileoption_get",
+    "sqlite_compileoption_used",
+    "sqlite_offset",
+    "sqlite_dbpage",
+    "sqlite_stmt",
+    "sqlite_stat1",
+    "sqlite_stat3",
+    "sqlite_stat4",
+    "stat",
+    "dbstat",
+    "bytecode",
+    "tables_used",
+    "fts3_tokenizer",
+    "fts5vocab",
+    "fts4aux",
+    "rtreecheck",
+    "rtreenode",
+];
+/// Functions that return random values.
+pub const RANDOM: [&str; 2] = ["random", "randomblob"];
+/// Functions and keywords that may read the clock.
+pub const CLOCK: [&str; 10] = [
+    "date",
+    "time",
+    "datetime",
+    "julianday",
+    "unixepoch",
+    "strftime",
+    "timediff",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+];
+
 /// Functions that a script may not call: one reaches the host, the other reveals addresses of this process and accepts
 /// them, unchecked, from a bound value.
 pub const DENIED_FUNCTIONS: [&str; 2] = ["load_extension", "fts3_tokenizer"];

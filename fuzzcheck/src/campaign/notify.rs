@@ -84,11 +84,11 @@ impl<'a> Message<'a> {
 ///
 /// # Errors
 /// It does not run, fails, or does not end.
-pub(crate) fn send(command: &str, message: &Message<'_>) -> Result<()> {
+pub(crate) fn send(command: &str, message: &impl Serialize) -> Result<()> {
     send_within(command, message, TIME_MAX).with_context(|| format!("--notify-cmd `{command}`"))
 }
 
-fn send_within(command: &str, message: &Message<'_>, time: Duration) -> Result<()> {
+fn send_within(command: &str, message: &impl Serialize, time: Duration) -> Result<()> {
     let document = serde_json::to_vec_pretty(message)?;
     let mut shell = Command::new("sh");
     // What it prints is not data of ours.

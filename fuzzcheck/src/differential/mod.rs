@@ -26,6 +26,7 @@ use anyhow::{Context, Result, ensure};
 use tandem::TestCase;
 use tandem::difference::known::{Version, version_of};
 use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare, reversed};
+use tandem::engine::OPTIMIZATIONS;
 use tandem::engine::sqlite::{Executor, Moment};
 use tandem::targets::{DB_SQL, Target};
 use tandem::testcase::RICH_SCHEMA;
@@ -45,6 +46,8 @@ pub struct Build {
     pub program: PathBuf,
     /// How its workers run cases.
     pub options: Options,
+    /// Whether all query optimizations are off, whatever the case says.
+    pub is_unoptimized: bool,
 }
 
 /// A case that both ran.
@@ -65,6 +68,7 @@ pub struct Checked {
 /// A worker of each build.
 pub struct DifferentialRunner {
     clients: [Client; 2],
+    are_unoptimized: [bool; 2],
     identities: [String; 2],
     policy: Policy,
 }
@@ -84,7 +88,25 @@ impl DifferentialRunner {
         let ((a, name_a), (b, name_b)) = (start(&builds[0])?, start(&builds[1])?);
         let is_sqlite = [&name_a, &name_b].map(|name| version_of(name).is_some());
         let policy = if is_sqlite == [true, true] { Policy::VERSIONS } else { Policy::ENGINES };
-        Ok(Self { clients: [a, b], identities: [name_a, name_b], policy })
+        let are_unoptimized = builds.each_ref().map(|build| build.is_unoptimized);
+        Ok(Self { clients: [a, b], are_unoptimized, identities: [name_a, name_b], policy })
+    }
+
+    /// Takes a statement that one of them cannot explain for one that it does not know, which is no difference.
+    pub(crate) fn skip_unknown(&mut self) {
+        self.policy.skips_unknown_statements = true;
+    }
+
+    /// The files that each leaves of a case; `None` for one that keeps none, or dies.
+    ///
+    /// # Errors
+    /// If no worker can be started any more.
+    pub(crate) fn files_left(&mut self, named: NamedCase) -> Result<[Option<BTreeMap<String, Vec<u8>>>; 2]> {
+        let named = scripted(named);
+        let job =
+            Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body: named.case.encode() };
+        let both = self.run_both(&[job])?;
+        Ok(both.map(|mut outcomes| outcomes.remove(&1).and_then(|outcome| outcome.result.files)))
     }
 
     /// Lets the next case run in new processes.
@@ -137,9 +159,11 @@ impl DifferentialRunner {
 
     fn run_both(&mut self, jobs: &[Job]) -> Result<[BTreeMap<u64, Outcome>; 2]> {
         let [a, b] = &mut self.clients;
+        let [jobs_a, jobs_b] =
+            self.are_unoptimized.map(|is| if is { unoptimized(jobs) } else { jobs.to_vec() });
         let (in_a, in_b) = std::thread::scope(|scope| {
-            let in_a = scope.spawn(|| a.run_watched(jobs.to_vec()));
-            let in_b = b.run_watched(jobs.to_vec());
+            let in_a = scope.spawn(|| a.run_watched(jobs_a));
+            let in_b = b.run_watched(jobs_b);
             (in_a.join().expect("it does not panic"), in_b)
         });
         let by_index = |outcomes: Vec<Outcome>| -> BTreeMap<u64, Outcome> {
@@ -161,7 +185,7 @@ impl DifferentialRunner {
         let again = open.filter_map(|((named, job), _)| {
             Some(Job { body: reversed(&named.case)?.encode(), ..job.clone() })
         });
-        let again: Vec<Job> = again.filter(|_| self.policy == Policy::VERSIONS).collect();
+        let again: Vec<Job> = again.filter(|_| self.policy.is_same_machine).collect();
         if again.is_empty() {
             return Ok(());
         }
@@ -177,6 +201,16 @@ impl DifferentialRunner {
         }
         Ok(())
     }
+}
+
+/// The same cases without optimizations.
+fn unoptimized(jobs: &[Job]) -> Vec<Job> {
+    let without = |job: &Job| {
+        let mut case = TestCase::decode(&job.body);
+        case.config.set(Setting::OptimizationsOff, OPTIMIZATIONS);
+        Job { body: case.encode(), ..job.clone() }
+    };
+    jobs.iter().map(without).collect()
 }
 
 /// The case as both can be given it: the statements of its target as its script, and the rich schema, which each

@@ -108,7 +108,12 @@ impl Probes {
         let options = worker.options(options);
         let mut words = configuration.arguments(BuildKind::Release);
         words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
-        Ok(Self { builds: vec![Build { program: worker.program, options }], words })
+        Ok(Self { builds: vec![Build { program: worker.program, options, is_unoptimized: false }], words })
+    }
+
+    /// For one build or two that are there, with the words that select them.
+    pub(crate) fn of_builds(builds: Vec<Build>, words: Vec<String>) -> Self {
+        Self { builds, words }
     }
 
     /// Starts a probe. `timeout_ms` replaces the time limit of a case, in CPU milliseconds of the release build.

@@ -52,6 +52,9 @@ pub struct WorkerArgs {
     /// Send what each case did, for a comparison, instead of judging it.
     #[arg(long)]
     pub transcript: bool,
+    /// Send the files that it left, too.
+    #[arg(long, requires = "transcript")]
+    pub files: bool,
     /// As for `run`.
     #[arg(long)]
     pub meet_known_bugs: bool,
@@ -88,6 +91,7 @@ impl From<&WorkerArgs> for Options {
             plant: args.plant.clone(),
             meets_known_bugs: args.meet_known_bugs,
             is_transcribing: args.transcript,
+            sends_files: args.files,
             limits: Limits::from(&args.limits),
             worker_memory_mib: args.worker_memory_mib,
             ..Self::default()

@@ -283,6 +283,9 @@ fn worker_arguments(options: &Options) -> Vec<String> {
     if options.is_transcribing {
         arguments.push("--transcript".to_owned());
     }
+    if options.sends_files {
+        arguments.push("--files".to_owned());
+    }
     if options.limits.are_sqlites {
         arguments.push("--sqlite-limits".to_owned());
     }

@@ -123,6 +123,9 @@ pub struct CaseResult {
     /// What it did, for a comparison with another build ([`Options::is_transcribing`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<Transcript>,
+    /// The files that it left, if requested and kept by the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<BTreeMap<String, Vec<u8>>>,
 }
 
 /// What a case did, short enough to be kept for every case: equal for equal behaviour, whatever it cost.
@@ -310,6 +313,8 @@ pub struct Options {
     pub meets_known_bugs: bool,
     /// Send transcripts instead of judging.
     pub is_transcribing: bool,
+    /// Send the files that are left, with transcripts.
+    pub sends_files: bool,
     /// Limits that replace those of the target.
     pub limits: Limits,
     /// CPU milliseconds after which a case counts as a hang.

@@ -52,10 +52,15 @@ pub fn serve(
         let target = job.target;
         let budget = options.limits.apply(&target.budget, job.heap_bytes);
         let started = cpu_time_ns();
-        let transcript = Some(engine.transcript(&TestCase::decode(&job.body), &budget));
+        let case = TestCase::decode(&job.body);
+        let transcript = Some(engine.transcript(&case, &budget));
         batch.engine.clone_from(&identity);
         let cpu_ns = cpu_time_ns() - started;
-        CaseResult { index: job.index, cpu_ns, transcript, ..CaseResult::default() }
+        let files = options.sends_files.then(|| engine.files_left(&case, &budget)).flatten();
+        let files = files.map(|files| {
+            files.iter().map(|(name, content)| (name.as_str().to_owned(), content.to_vec())).collect()
+        });
+        CaseResult { index: job.index, cpu_ns, transcript, files, ..CaseResult::default() }
     })
 }
 
@@ -159,7 +164,8 @@ impl Runner {
         let trace = &judged.observation.trace;
         let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
         let (vm_steps, cut_short) = (trace.vm_steps(), judged.observation.cut_short);
-        CaseResult { index: job.index, cpu_ns, vm_steps, bugs, cut_short, digest, transcript: None }
+        let index = job.index;
+        CaseResult { index, cpu_ns, vm_steps, bugs, cut_short, digest, ..CaseResult::default() }
     }
 }
 

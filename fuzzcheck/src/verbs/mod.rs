@@ -22,6 +22,7 @@ mod report;
 mod run;
 mod shared;
 mod show;
+mod simulate;
 mod triage;
 mod worker;
 
@@ -63,6 +64,7 @@ const SECTIONS: &[(&str, &[Listed])] = &[
             group("corpus", "Corpus databases", corpus::VERBS),
             group("inspect", "Look into SQLite's files, byte for byte", inspect::VERBS),
             group("compare", "Compare builds, engines or mutators", compare::VERBS),
+            verb::<simulate::Args>("simulate").with(simulate::VERBS),
             verb::<coverage::Args>("coverage").with(coverage::VERBS),
             group("oss-fuzz", "What OSS-Fuzz builds and runs", oss_fuzz::VERBS),
         ],

@@ -122,3 +122,23 @@ fn operations_cannot_be_run_in_reverse() {
     case.operations = Operations::new([Operation::Run { connection: 0 }]);
     assert!(reversed(&case).is_none());
 }
+
+#[test]
+fn which_constraint_fails_first_is_left_open_and_that_one_fails_is_not() {
+    let script = format!("{TABLE} CREATE UNIQUE INDEX i ON t(a); INSERT INTO t VALUES(1, 7)");
+    let fails_with = |code: i32| {
+        judged(&script, move |transcript, _| {
+            transcript.statements.last_mut().expect("it runs").code = code;
+        })
+    };
+    // SQLITE_CONSTRAINT_CHECK, SQLITE_MISMATCH.
+    for code in [275, 20] {
+        let (findings, warnings) = fails_with(code);
+        assert_eq!((findings.len(), warnings.len()), (0, 1), "{code}");
+    }
+    // SQLITE_CORRUPT, and success.
+    for code in [11, 101] {
+        let (findings, warnings) = fails_with(code);
+        assert_eq!((findings.len(), warnings.len()), (1, 0), "{code}");
+    }
+}

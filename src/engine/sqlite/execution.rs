@@ -19,7 +19,7 @@ use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
 
-/// Marks the statements that [`Plant::WrongRows`] changes.
+/// Marks the statements that [`Plant::WrongRows`] and [`Plant::WrongCode`] change.
 const MARK: &[u8] = b"planted";
 
 /// Rows are hashed once this many bytes of them are waiting.
@@ -47,8 +47,6 @@ pub struct Execution<'c> {
     pub(super) case: &'c TestCase,
     pub(super) budget: &'c Budget,
     asked: Asked,
-    /// True if statements containing the mark return an extra row ([`Plant::WrongRows`]).
-    is_wrong: bool,
     /// See [`Observation::cut_short`].
     cut_short: BTreeSet<Limit>,
     /// True once a statement mentioned the trigram tokenizer.
@@ -88,7 +86,6 @@ impl<'c> Execution<'c> {
             case,
             budget,
             asked,
-            is_wrong: executor.plant == Some(Plant::WrongRows),
             cut_short: BTreeSet::new(),
             script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
@@ -151,9 +148,7 @@ impl<'c> Execution<'c> {
                 self.note_prepared(code, verb);
                 self.step_all(code, statement, range, verb);
                 self.plant_in_last(&text[read..]);
-                if self.is_wrong && text[read..].windows(MARK.len()).any(|window| window == MARK) {
-                    self.add_wrong_row();
-                }
+                self.plant_where_marked(&text[read..]);
             }
             if code != Code::OK || length == 0 {
                 break;
@@ -441,11 +436,22 @@ impl<'c> Execution<'c> {
         }
     }
 
-    /// The extra row of [`Plant::WrongRows`].
-    fn add_wrong_row(&mut self) {
+    /// The extra row of [`Plant::WrongRows`], and the failure of [`Plant::WrongCode`].
+    fn plant_where_marked(&mut self, text: &[u8]) {
+        let plant = self.executor.plant;
+        if !matches!(plant, Some(Plant::WrongRows | Plant::WrongCode))
+            || !text.windows(MARK.len()).any(|window| window == MARK)
+        {
+            return;
+        }
         if let Some(mut trace) = self.trace.statements.pop() {
-            trace.rows += 1;
-            self.keep_row(vec![Value::Text(MARK.to_vec())], &mut trace);
+            if plant == Some(Plant::WrongRows) {
+                trace.rows += 1;
+                self.keep_row(vec![Value::Text(MARK.to_vec())], &mut trace);
+            } else {
+                trace.step = Code(ffi::SQLITE_ERROR);
+                trace.record.iter_mut().for_each(|record| record.code = ffi::SQLITE_ERROR);
+            }
             self.trace.statements.push(trace);
         }
     }

@@ -519,6 +519,15 @@ impl Engine for Executor {
         let is_healthy = case.files.is_empty() || self.is_healthy_at_start(case, budget, &observation);
         Transcript::of(observation, is_healthy)
     }
+
+    fn files_left(&mut self, case: &TestCase, budget: &Budget) -> Option<FileSet> {
+        let exclusive = super::exclusive();
+        self.build_rich_image(&exclusive, &case.config);
+        self.prepare_machine(&exclusive, &case.files, &case.config, budget);
+        let start = health::assess(&case.files, MAIN_DB, case.config.lock_byte());
+        drop(self.observe(case, &ScriptProgram, budget, Asked::TRANSCRIPT, &start));
+        Some(named_files(&self.vfs.install(Machine::new(0))))
+    }
 }
 
 /// The result of closing all connections of a case: the first failure, if there is one.

@@ -90,6 +90,15 @@ impl<'a> Statements<'a> {
         self.expanded("statement")
     }
 
+    /// A statement from a text in the notation of the grammar, without a semicolon; several with one between them.
+    pub fn of_text(&mut self, text: &str) -> String {
+        self.fuel = FUEL;
+        let mut open = String::new();
+        self.expand_text(text, &mut open);
+        let bound = self.bound(&open);
+        bound.strip_suffix(';').map_or_else(|| bound.clone(), str::to_owned)
+    }
+
     /// A script that defines and fills some tables, indexes, views and triggers. Each statement knows the names that
     /// the previous ones define.
     pub fn schema(&mut self, tables: u32) -> String {
@@ -119,6 +128,11 @@ impl<'a> Statements<'a> {
         self.fuel = FUEL;
         let mut text = String::new();
         self.expand(rule, &mut text);
+        self.bound(&text)
+    }
+
+    /// Statements with their open names filled in, and now and then broken.
+    fn bound(&mut self, text: &str) -> String {
         let mut rng = Rng::with_seed(u64::from(self.entropy.below(u32::MAX)));
         let mut script = String::new();
         for range in crate::sql::statements(text.as_bytes()) {
@@ -229,7 +243,12 @@ impl<'a> Statements<'a> {
         let is_spent = self.fuel == 0 || out.len() > BYTES_MAX;
         self.fuel = self.fuel.saturating_sub(1);
         let chosen = if is_spent { 0 } else { self.entropy.below(alternatives.len() as u32) as usize };
-        let mut rest = alternatives[chosen];
+        self.expand_text(alternatives[chosen], out);
+    }
+
+    /// Appends a text, and for each rule in it what that expands to.
+    fn expand_text(&mut self, text: &str, out: &mut String) {
+        let mut rest = text;
         while let Some(open) = rest.find('{') {
             let Some(close) = rest[open..].find('}') else {
                 break;

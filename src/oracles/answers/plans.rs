@@ -49,8 +49,8 @@ const NEW_BITS: [(u32, &str); 4] = [
     (0x2000_0000, "star-query"),
     (0x4000_0000, "exists-to-join"),
 ];
-/// All but the inverse of window functions (0x2) and the reuse of registers (0x40_0000).
-pub(crate) const ALL: u32 = !0x40_0002;
+/// All that can be off for a comparison.
+pub(crate) const ALL: u32 = crate::engine::OPTIMIZATIONS;
 /// The bit of coroutines.
 pub(super) const COROUTINES: u32 = 0x200_0000;
 /// Single bits that are tried if all together make no difference.

@@ -34,7 +34,7 @@ use tandem::engine::transcript::StatementRecord;
 use tandem::engine::{Engine, Transcript};
 use tandem::testcase::RICH_SCHEMA;
 use tandem::sql;
-use tandem::testcase::{MAIN_DB, OpenConfig, Setting, TOGGLE_NAMES};
+use tandem::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TOGGLE_NAMES};
 use turso_core::{Connection, Database, DatabaseOpts, IO, LimboError, OpenOptions, SqliteDialect};
 
 pub use panics::exit_on_panics;
@@ -86,7 +86,7 @@ impl Turso {
         case: &TestCase,
         budget: &Budget,
         transcript: &mut Transcript,
-    ) -> Result<(), LimboError> {
+    ) -> Result<Arc<Disk>, LimboError> {
         let disk = self.disk(case)?;
         let connection = connect(&disk, &case.config)?;
         let settings = Settings {
@@ -113,7 +113,8 @@ impl Turso {
                 plant.alter_end(end);
             }
         }
-        session.connection().close()
+        session.connection().close()?;
+        Ok(disk)
     }
 }
 
@@ -134,6 +135,17 @@ impl Engine for Turso {
             first.taints.extend(refusal::missing_for(&case.files, &case.config));
         }
         transcript
+    }
+
+    fn files_left(&mut self, case: &TestCase, budget: &Budget) -> Option<FileSet> {
+        let disk = self.run(case, budget, &mut Transcript::default()).ok()?;
+        let mut files = FileSet::default();
+        for name in [FileName::main(), FileName::wal()] {
+            if let Some(content) = disk.content(name.as_str()).filter(|content| !content.is_empty()) {
+                files.insert(name, content);
+            }
+        }
+        Some(files)
     }
 
     fn on_statement(&mut self, observer: Box<dyn Fn(u64, &[u8])>) {

@@ -23,6 +23,8 @@ pub(crate) struct Args;
 const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
     WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
     PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
+const WRITTEN: &str =
+    "CREATE TABLE planted(a); CREATE INDEX i ON planted(a); INSERT INTO planted VALUES(1); SELECT a FROM planted;";
 const CALLING: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
 
 /// A planted bug, the script that triggers it, and the expected signature.
@@ -40,8 +42,12 @@ const fn trial(plant: &'static str, script: &'static str, signature: &'static st
     Trial { plant, script, signature, is_differential: false, needs_sanitizer: false }
 }
 
+const fn compared(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
+    Trial { is_differential: true, ..trial(plant, script, signature) }
+}
+
 /// One trial per plant; `doctor selftest` fails if a plant has none.
-const TRIALS: [Trial; 21] = [
+const TRIALS: [Trial; 24] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
@@ -62,10 +68,10 @@ const TRIALS: [Trial; 21] = [
     trial("fresh-memory", CALLING, "uninitialized/trace/other-bytes"),
     trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
-    Trial {
-        is_differential: true,
-        ..trial("wrong-rows", "SELECT 1 AS \"planted()\";", "differential/rows/SELECT")
-    },
+    compared("wrong-rows", "SELECT 1 AS \"planted()\";", "differential/rows/SELECT"),
+    compared("wrong-code", "SELECT 1 AS \"planted()\";", "differential/error/SELECT-success-SQLITE_ERROR-"),
+    compared("lost-rows", WRITTEN, "differential/rows-against-none/SELECT"),
+    compared("other-schema", WRITTEN, "differential/schema/none-table"),
 ];
 
 impl Verb for Args {
@@ -119,8 +125,12 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
     let program = std::env::current_exe().context("finding this program")?;
     let stop = AtomicBool::new(false);
     if trial.is_differential {
-        let sound = Build { program: program.clone(), options: Options { plant: None, ..options.clone() } };
-        let builds = [sound, Build { program, options }];
+        let build = |plant: Option<String>| Build {
+            program: program.clone(),
+            options: Options { plant, ..options.clone() },
+            is_unoptimized: false,
+        };
+        let builds = [build(None), build(options.plant.clone())];
         let report = pool::compare_all(&builds, 1, cases.into_iter(), &stop, |_| {})?;
         anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
         return Ok(report.findings.into_keys().collect());

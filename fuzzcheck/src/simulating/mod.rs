@@ -1,0 +1,336 @@
+//! Two engines on a script from a seed ([`tandem::generators::simulation`]): what each statement comes to.
+//!
+//! A comparison ends where the two engines part: behind a statement that writes and differs, or is not known to one of
+//! them. Here such a statement is then left out, and the rest runs again, until all of the script has been compared.
+//! A query of the rows of a table that differs behind a write parts them, too.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | here | runs a simulation and gives its verdicts |
+//! | [`profile`] | what simulations consist of, from the command line and TOML files |
+//! | [`count`] | verdicts by class, of one simulation and of many |
+//! | [`output`] | what a simulation leaves in its folder |
+//! | [`dump`] | a database as SQL |
+//! | [`issues`] | one Markdown file per signature |
+
+pub(crate) mod count;
+pub(crate) mod dump;
+pub(crate) mod issues;
+pub(crate) mod output;
+pub(crate) mod profile;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use tandem::TestCase;
+use tandem::difference::known::{self, Version};
+use tandem::difference::{Class, Comparison, Difference, Said, UNKNOWN};
+use tandem::generators::simulation::Simulation;
+use tandem::targets::SQL;
+
+use crate::differential::{Build, DifferentialRunner, named};
+use crate::minimizing::Probe;
+use crate::minimizing::Probes;
+use crate::replay::Options;
+use crate::replay::oracles::Oracles;
+use crate::replay::protocol::Limits;
+use crate::source::NamedCase;
+
+/// How often the rest of a script runs again at most.
+const ROUNDS_MAX: u32 = 400;
+/// Virtual-machine steps of a whole script: each of its statements takes few, or it would not be there.
+const VM_STEPS: u64 = 20_000_000_000;
+/// Bytes that SQLite allocates for it in total, and on its disk.
+const ALLOC_BYTES: u64 = 1 << 40;
+const DISK_BYTES: u64 = 256 << 20;
+
+/// What a statement comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Both did the same.
+    Pass,
+    /// It cannot be compared, for this reason.
+    Skipped(String),
+    /// They differ in what SQL leaves open, for this reason.
+    Warning(String),
+    /// They differ: a signature.
+    Failed(String),
+    /// It did not come to that: an engine died, or too often something else had to be left out.
+    NotReached,
+}
+
+/// A difference that nothing explains.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding {
+    /// Which one.
+    pub signature: String,
+    /// What happened.
+    pub message: String,
+    /// The script that shows it.
+    pub case: TestCase,
+    /// Whether an oracle found it, and in which of the two engines.
+    pub by_oracle: Option<usize>,
+}
+
+/// All verdicts of a simulation.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Of each step.
+    pub steps: Vec<Verdict>,
+    /// Of what was left at the end: schema, content of tables, integrity.
+    pub end: Vec<Verdict>,
+    /// By signature, in the order of the script.
+    pub findings: Vec<Finding>,
+    /// The steps that were left out in the end, and the case without them.
+    pub left_out: BTreeSet<usize>,
+    pub case: TestCase,
+}
+
+/// Two engines.
+pub(crate) struct Simulator {
+    runner: DifferentialRunner,
+    /// Their names on the command line.
+    pub names: [String; 2],
+    builds: [Build; 2],
+    /// One of each engine that judges by oracles, if asked for.
+    judging: Vec<(usize, Probe)>,
+}
+
+/// How engines run.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    /// CPU milliseconds of a script.
+    pub timeout_ms: u64,
+    /// Planted bugs.
+    pub plants: [Option<String>; 2],
+    /// Oracles that judge the script on either engine.
+    pub oracles: Option<Oracles>,
+    /// Whether tools may be installed.
+    pub may_install: bool,
+}
+
+impl Simulator {
+    /// Builds both.
+    ///
+    /// # Errors
+    /// One of them is unknown, cannot be built, or does not start.
+    pub(crate) fn new(names: [String; 2], running: &Running, project: &Path) -> Result<Self> {
+        let build = |side: usize| {
+            let options = Options {
+                plant: running.plants[side].clone(),
+                timeout_ms: running.timeout_ms,
+                worker_memory_mib: crate::base::WORKER_MEMORY_MIB,
+                limits: Limits {
+                    vm_steps: Some(VM_STEPS),
+                    alloc_bytes: Some(ALLOC_BYTES),
+                    heap_bytes: Some(0),
+                    disk_bytes: Some(DISK_BYTES),
+                    length_bytes: Some(1_000_000),
+                    are_sqlites: true,
+                    ..Limits::default()
+                },
+                sends_files: false,
+                ..Options::default()
+            };
+            named::build(&names[side], options, project, running.may_install)
+        };
+        let builds = [build(0)?, build(1)?];
+        let mut runner = DifferentialRunner::new(&builds)?;
+        runner.skip_unknown();
+        let mut judging = Vec::new();
+        if let Some(oracles) = &running.oracles {
+            for side in 0..2 {
+                if known::version_of(&runner.identities()[side]).is_none() {
+                    bail!("--oracles: {} is not SQLite, and the oracles ask SQLite", names[side]);
+                }
+                let mut build = builds[side].clone();
+                build.options.oracles = oracles.clone();
+                judging.push((side, Probes::of_builds(vec![build], vec![names[side].clone()]).start(None)?));
+            }
+        }
+        Ok(Self { runner, names, builds, judging })
+    }
+
+    /// What both are, as they say.
+    pub(crate) fn identities(&self) -> [String; 2] {
+        let side = |side: usize| {
+            let how = if self.builds[side].is_unoptimized { ", without optimizations" } else { "" };
+            format!("{}{how}", self.runner.identities()[side])
+        };
+        [side(0), side(1)]
+    }
+
+    /// Runs a simulation.
+    ///
+    /// # Errors
+    /// If no worker can be started any more.
+    pub(crate) fn run(&mut self, simulation: &Simulation) -> Result<Outcome> {
+        let mut outcome =
+            Outcome { steps: vec![Verdict::NotReached; simulation.steps.len()], ..Outcome::default() };
+        for _ in 0..ROUNDS_MAX {
+            let (case, places) = simulation.case_without(&outcome.left_out);
+            let comparison = self.runner.check(named_case(&case))?.comparison;
+            outcome.case = case;
+            let round = Round { comparison: &comparison, places: &places, versions: self.runner.versions() };
+            let parting = round.judge(simulation, &mut outcome);
+            if parting.is_empty() || has_died(&comparison) {
+                break;
+            }
+            outcome.left_out.extend(parting);
+        }
+        for (side, probe) in &mut self.judging {
+            for bug in probe.bugs(&outcome.case, &SQL)? {
+                outcome.add(bug.signature, &bug.message, Some(*side));
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// What the engines leave of a case: their files by name, unless one keeps none or dies.
+    ///
+    /// # Errors
+    /// If no worker can be started.
+    pub(crate) fn files_left(&self, case: &TestCase) -> Result<[Option<output::Files>; 2]> {
+        let mut builds = self.builds.clone();
+        builds.iter_mut().for_each(|build| build.options.sends_files = true);
+        DifferentialRunner::new(&builds)?.files_left(named_case(case))
+    }
+
+    /// What makes a finding smaller: both engines, or the one that an oracle judged.
+    pub(crate) fn probes(&self, finding: &Finding) -> Probes {
+        match finding.by_oracle {
+            Some(side) => Probes::of_builds(vec![self.builds[side].clone()], vec![self.names[side].clone()]),
+            None => Probes::of_builds(self.builds.to_vec(), self.names.to_vec()),
+        }
+    }
+
+    /// Compares a script as it is, for `probe`.
+    ///
+    /// # Errors
+    /// If no worker can be started any more.
+    pub(crate) fn compare(&mut self, case: &TestCase) -> Result<Comparison> {
+        Ok(self.runner.check(named_case(case))?.comparison)
+    }
+}
+
+fn named_case(case: &TestCase) -> NamedCase {
+    NamedCase {
+        name: "simulation".to_owned(),
+        target: &SQL,
+        case: case.clone(),
+        heap_bytes: None,
+        provenance: None,
+    }
+}
+
+fn has_died(comparison: &Comparison) -> bool {
+    let is_death = |difference: &Difference| matches!(difference.class, Class::Death | Class::Panic);
+    comparison.differences.iter().any(is_death)
+}
+
+impl Outcome {
+    fn add(&mut self, signature: String, message: &str, by_oracle: Option<usize>) {
+        if self.findings.iter().all(|known| known.signature != signature) {
+            let (message, case) = (message.to_owned(), self.case.clone());
+            self.findings.push(Finding { signature, message, case, by_oracle });
+        }
+    }
+}
+
+/// One comparison of a script without some of its steps.
+struct Round<'r> {
+    comparison: &'r Comparison,
+    places: &'r [(usize, std::ops::Range<usize>)],
+    versions: Option<[Version; 2]>,
+}
+
+impl Round<'_> {
+    /// Notes its verdicts; the steps without which the rest can be compared, none if all was.
+    fn judge(&self, simulation: &Simulation, outcome: &mut Outcome) -> BTreeSet<usize> {
+        let mut parting = BTreeSet::new();
+        // The last that was not the same in front of those that were not compared.
+        let mut last_other = None;
+        let mut is_behind = false;
+        let mut marked = 0;
+        for mark in &self.comparison.marks {
+            let Some(step) = self.step_at(&mark.sql) else { continue };
+            marked += 1;
+            let verdict = match &mark.said {
+                Said::Same => Verdict::Pass,
+                Said::Skipped(reason) => Verdict::Skipped(reason.clone()),
+                Said::Differs(index) => self.verdict(&self.comparison.differences[*index], outcome),
+                Said::Behind => {
+                    is_behind = true;
+                    continue;
+                }
+            };
+            if mark.said == Said::Skipped(UNKNOWN.to_owned()) {
+                parting.insert(step);
+            } else if verdict != Verdict::Pass && !is_behind {
+                last_other = Some(step);
+            }
+            // The write did something else, though it said the same.
+            if let (Some(write), Verdict::Failed(_)) = (simulation.steps[step].checks, &verdict) {
+                parting.extend([write, step]);
+            }
+            outcome.steps[step] = verdict;
+        }
+        if !self.comparison.is_end_compared && parting.is_empty() {
+            match (last_other, self.places.get(marked)) {
+                // Cut short, or not run by one of them.
+                (_, Some((step, _))) if !is_behind => {
+                    let reasons: Vec<&str> = self.comparison.skipped.keys().map(String::as_str).collect();
+                    outcome.steps[*step] = Verdict::Skipped(reasons.join(", "));
+                    parting.insert(*step);
+                }
+                (Some(step), _) => _ = parting.insert(step),
+                _ => {}
+            }
+        }
+        let checks = |(index, step): (usize, &tandem::generators::simulation::Step)| {
+            step.checks.filter(|write| parting.contains(write)).map(|_| index)
+        };
+        let checks: Vec<usize> = simulation.steps.iter().enumerate().filter_map(checks).collect();
+        for check in checks {
+            // A query that has shown what its statement did stays what it was.
+            if parting.insert(check) && outcome.steps[check] == Verdict::NotReached {
+                outcome.steps[check] = Verdict::Skipped("the statement before it is left out".to_owned());
+            }
+        }
+        parting.retain(|step| !outcome.left_out.contains(step));
+        self.judge_end(outcome);
+        parting
+    }
+
+    fn judge_end(&self, outcome: &mut Outcome) {
+        let at_the_end: Vec<Verdict> =
+            self.comparison.at_the_end().map(|difference| self.verdict(difference, outcome)).collect();
+        let is_compared = self.comparison.is_end_compared;
+        outcome.end = match (is_compared, at_the_end.is_empty()) {
+            (true, true) => vec![Verdict::Pass],
+            (false, true) => vec![Verdict::NotReached],
+            (_, false) => at_the_end,
+        };
+    }
+
+    /// The verdict of a difference, which is noted if nothing explains it.
+    fn verdict(&self, difference: &Difference, outcome: &mut Outcome) -> Verdict {
+        if let Some(known) = self.versions.and_then(|versions| known::explain(difference, versions)) {
+            return Verdict::Skipped(format!("known difference: {}", known.name));
+        }
+        if let Some(reason) = &difference.warning {
+            return Verdict::Warning(reason.clone());
+        }
+        let signature = difference.signature().to_string();
+        outcome.add(signature.clone(), &difference.message, None);
+        Verdict::Failed(signature)
+    }
+
+    /// The step whose text is in this part of the script.
+    fn step_at(&self, range: &std::ops::Range<usize>) -> Option<usize> {
+        let at = self.places.partition_point(|(_, place)| place.end <= range.start);
+        let (step, place) = self.places.get(at)?;
+        (place.start < range.end.max(range.start + 1)).then_some(*step)
+    }
+}

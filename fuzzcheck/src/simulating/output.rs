@@ -1,0 +1,135 @@
+//! What a simulation leaves in its folder.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use tandem::TestCase;
+use tandem::generators::simulation::Simulation;
+use tandem::minimize::Part;
+use tandem::targets::SQL;
+use tandem::testcase::{MAIN_DB, OpenConfig};
+
+use super::count::title;
+use super::{Finding, Outcome, Simulator, Verdict, dump};
+use crate::files;
+use crate::minimizing::arguments::SearchArgs;
+use crate::minimizing::work::Work;
+
+/// Files by name.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+/// An object of the schema.
+#[derive(Serialize)]
+struct Object<'s> {
+    r#type: &'s str,
+    name: &'s str,
+    table: &'s str,
+    sql: &'s str,
+}
+
+/// Writes all but the smaller scripts; `repeat` is the command that does it again.
+///
+/// # Errors
+/// If a file cannot be written, or no worker started.
+pub(crate) fn write(
+    folder: &Path,
+    simulation: &Simulation,
+    outcome: &Outcome,
+    simulator: &Simulator,
+    repeat: &str,
+    keeps_files: bool,
+) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    files::write(&folder.join("test.sql"), script(simulation, outcome, repeat).as_bytes())?;
+    let object = |[kind, name, table, sql]: &'_ [String; 4]| {
+        serde_json::to_value(Object { r#type: kind, name, table, sql }).expect("it is plain data")
+    };
+    let schema: Vec<serde_json::Value> = simulation.schema.iter().map(object).collect();
+    files::write(&folder.join("schema.json"), serde_json::to_string_pretty(&schema)?.as_bytes())?;
+    files::write(&folder.join("coverage.txt"), simulation.coverage.to_string().as_bytes())?;
+    let left = simulator.files_left(&outcome.case)?;
+    for (side, files) in ["a", "b"].iter().zip(left) {
+        let text = end_state(files.as_ref(), &simulator.names[usize::from(*side == "b")])?;
+        files::write(&folder.join(format!("{side}.sql")), text.as_bytes())?;
+        for (name, content) in files.iter().flatten().filter(|_| keeps_files) {
+            let end = name.strip_prefix(MAIN_DB).unwrap_or(name);
+            files::write(&folder.join(format!("{side}.db{end}")), content)?;
+        }
+    }
+    Ok(())
+}
+
+/// All statements; those that did not pass have a comment that says what they came to.
+fn script(simulation: &Simulation, outcome: &Outcome, repeat: &str) -> String {
+    let mut text = format!("-- {repeat}\n");
+    for (index, (step, verdict)) in simulation.steps.iter().zip(&outcome.steps).enumerate() {
+        if *verdict != Verdict::Pass {
+            writeln!(text, "-- {}", title(simulation, index, verdict)).expect("it is a String");
+        }
+        writeln!(text, "{};", step.sql).expect("it is a String");
+    }
+    for verdict in outcome.end.iter().filter(|verdict| **verdict != Verdict::Pass) {
+        writeln!(text, "-- at the end: {verdict:?}").expect("it is a String");
+    }
+    text
+}
+
+/// What an engine left, as SQL.
+fn end_state(files: Option<&Files>, name: &str) -> Result<String> {
+    let Some(files) = files else {
+        return Ok(format!("-- {name} left no files: it died, or keeps none\n"));
+    };
+    let folder = tempfile::tempdir().context("making a temporary folder")?;
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content)
+            .with_context(|| format!("{}", folder.path().display()))?;
+    }
+    let path = folder.path().join(MAIN_DB);
+    if !path.exists() {
+        return Ok(format!("-- {name} left no database\n"));
+    }
+    Ok(dump::script(&path).unwrap_or_else(|error| format!("-- what {name} left cannot be read: {error:#}\n")))
+}
+
+/// Makes the script of a finding smaller; the result is at the path that is returned, readable if it is SQL alone.
+///
+/// # Errors
+/// If it does not show the finding any more, or cannot be run.
+pub(crate) fn minimize(
+    folder: &Path,
+    finding: &Finding,
+    simulator: &Simulator,
+    limits: &SearchArgs,
+    stop: &Arc<AtomicBool>,
+) -> Result<(PathBuf, TestCase)> {
+    let work = Work {
+        probes: &simulator.probes(finding),
+        slowness: 1,
+        parts: Part::ALL.to_vec(),
+        limits: limits.clone(),
+        stop: Arc::clone(stop),
+        is_fresh: true,
+    };
+    let name = format!("minimized-{}", slug(&finding.signature));
+    let whole = folder.join(&name);
+    let smaller = work.run(&finding.case, &SQL, Some(&finding.signature), &whole, |_, _| ())?;
+    let is_script = smaller.case.files.is_empty() && smaller.case.config == OpenConfig::default();
+    if !is_script {
+        return Ok((whole, smaller.case));
+    }
+    let path = folder.join(format!("{name}.sql"));
+    files::write(&path, smaller.case.sql.as_bytes())?;
+    std::fs::remove_file(&whole).ok();
+    Ok((path, smaller.case))
+}
+
+/// A signature as the name of a file.
+pub(crate) fn slug(signature: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    signature.chars().map(plain).collect()
+}
