@@ -167,6 +167,7 @@ fn a_wrong_name_is_an_error() {
 fn a_session_can_follow_with_single_cases() {
     let folder = folder();
     let build = |plant: Option<&str>| Build {
+        is_unoptimized: false,
         program: env!("CARGO_BIN_EXE_fuzzcheck").into(),
         options: Options { plant: plant.map(str::to_owned), timeout_ms: 60_000, ..Options::default() },
     };

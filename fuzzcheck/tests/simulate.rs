@@ -2,16 +2,27 @@
 //! used.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use crate::common::{Ran, command, file, finish, folder};
 
-/// A table that plants know, and statements on it.
-const PLANTED: &str = "setup = [\"CREATE TABLE planted(a, b)\", \"INSERT INTO planted VALUES(1, 2)\", \"CREATE INDEX i ON planted(a)\", \
-     \"SELECT a FROM planted\", \"SELECT a FROM planted WHERE a > 5\"]\nstatements = 6\nrows = 2\n\
-     [weights]\nselect = 1.0\ninsert = 0.0\nupdate = 0.0\ndelete = 0.0\nddl = 0.0\ntransaction = 0.0\nupkeep = 0.0\n";
+/// A profile of queries alone, behind these statements.
+fn profile(folder: &Path, setup: &str) -> PathBuf {
+    let weights =
+        ["select = 1.0", "insert = 0.0", "update = 0.0", "delete = 0.0", "ddl = 0.0", "transaction = 0.0"];
+    let weights = weights.join("\n");
+    let text = format!("setup = [{setup}]\nstatements = 6\nrows = 2\n[weights]\nupkeep = 0.0\n{weights}\n");
+    file(folder, "planted.toml", text)
+}
+
+/// Queries that plants know.
+const QUERIES: &str = "\"CREATE TABLE p(a, b)\", \"INSERT INTO p VALUES(1, 2)\", \"SELECT a AS planted FROM p\", \
+     \"SELECT a AS planted FROM p WHERE a > 5\"";
+/// A table that they know.
+const WRITTEN: &str = "\"CREATE TABLE planted(a, b)\", \"CREATE INDEX i ON planted(a)\", \"INSERT INTO planted VALUES(1, 2)\", \
+     \"SELECT a FROM planted\"";
 
 fn simulate(words: &str, to: &Path) -> Ran {
     let mut command = command();
@@ -45,27 +56,39 @@ fn a_seed_gives_the_same_to_the_byte() {
 #[test]
 fn every_class_of_verdict_has_a_plant_that_turns_it_red() {
     let folder = folder();
-    let profile = file(folder.path(), "planted.toml", PLANTED);
     let plants = [
-        ("--plant-b wrong-rows", "differential/rows/SELECT"),
-        ("--plant-b wrong-rows", "differential/rows-against-none/SELECT"),
-        ("--plant-b wrong-code", "differential/error/SELECT-success-SQLITE_ERROR-"),
-        ("--plant-b lost-rows", "differential/rows-against-none/SELECT"),
-        ("--plant-b other-schema", "differential/schema/none-table"),
+        (QUERIES, "--plant-b wrong-rows", "differential/rows/SELECT"),
+        (QUERIES, "--plant-b wrong-rows", "differential/rows-against-none/SELECT"),
+        (QUERIES, "--plant-b wrong-code", "differential/error/SELECT-success-SQLITE_CORRUPT-"),
+        (WRITTEN, "--plant-b lost-rows", "differential/rows-against-none/SELECT"),
+        (WRITTEN, "--plant-b other-schema", "differential/schema/none-table"),
     ];
-    for (words, signature) in plants {
+    for (setup, words, signature) in plants {
         let to = folder.path().join("to");
-        let words = format!("bundled bundled --seed 3 --profile {} {words} --minimize-s 20 --json", profile.display());
+        let profile = profile(folder.path(), setup);
+        let words = format!(
+            "bundled bundled --seed 3 --profile {} {words} --minimize-s 20 --json",
+            profile.display()
+        );
         let found = simulate(&words, &to).expect(1).json();
-        let signatures: Vec<&str> =
-            found["findings"].as_array().unwrap().iter().map(|it| it["signature"].as_str().unwrap()).collect();
+        let signatures: Vec<&str> = found["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["signature"].as_str().unwrap())
+            .collect();
         assert!(signatures.iter().any(|it| it.starts_with(signature)), "{words}: {found:#}");
         assert!(found["verdicts"]["failed"].as_u64() > Some(0), "{found:#}");
     }
     // Without one, all is well.
+    let profile = profile(folder.path(), WRITTEN);
     let words = format!("bundled bundled --seed 3 --profile {} --json", profile.display());
     let sound = simulate(&words, &folder.path().join("sound")).expect(0).json();
-    assert_eq!((&sound["verdicts"]["failed"], &sound["verdicts"]["warning"]), (&0.into(), &0.into()), "{sound:#}");
+    assert_eq!(
+        (&sound["verdicts"]["failed"], &sound["verdicts"]["warning"]),
+        (&0.into(), &0.into()),
+        "{sound:#}"
+    );
 }
 
 #[test]
@@ -76,15 +99,25 @@ fn a_crash_a_broken_file_and_what_one_does_not_know_are_told_apart() {
     };
     let to = folder.path().join("to");
     let calls = profile("calls.toml", "\"SELECT planted()\"");
-    let died = simulate(&format!("bundled bundled --profile {calls} --plant-b abort --seed 1 --json"), &to).expect(1);
+    let died = simulate(&format!("bundled bundled --profile {calls} --plant-b abort --seed 1 --json"), &to)
+        .expect(1);
     let document = died.json();
     assert_eq!(document["findings"][0]["signature"], "differential/death/b-SIGABRT-sqlite3VdbeExec:Function");
-    assert!(document["verdicts"]["not_reached"].as_u64() > Some(5), "{document:#}");
-    // Also after a crash: the script, and the state of the engine that lives.
-    assert!(read(&to.join("test.sql")).contains("SELECT planted();") && read(&to.join("a.sql")).contains("CREATE TABLE"));
-    assert!(read(&to.join("b.sql")).contains("left no files"));
+    // The statement is left out, and the rest is compared.
+    let verdicts = &document["verdicts"];
+    assert!(
+        verdicts["not_reached"] == 0 && verdicts["failed"] == 1 && verdicts["pass"].as_u64() > Some(5),
+        "{document:#}"
+    );
+    let script = read(&to.join("test.sql"));
+    assert!(
+        script.contains("FAILED differential/death/b-SIGABRT-sqlite3VdbeExec:Function\nSELECT planted();"),
+        "{script}"
+    );
+    assert!(["a.sql", "b.sql"].iter().all(|name| read(&to.join(name)).contains("CREATE TABLE")));
     // Known to one of them only.
-    let unknown = simulate(&format!("bundled bundled --profile {calls} --plant-b leak --seed 1 --json"), &to).expect(0);
+    let unknown =
+        simulate(&format!("bundled bundled --profile {calls} --plant-b leak --seed 1 --json"), &to).expect(0);
     let document = unknown.json();
     assert_eq!(document["verdicts"]["reasons"]["skipped: unknown to one of the engines"], 1, "{document:#}");
     assert_eq!(document["verdicts"]["not_reached"], 0, "{document:#}");
@@ -95,7 +128,8 @@ fn a_crash_a_broken_file_and_what_one_does_not_know_are_told_apart() {
          \"DELETE FROM w WHERE a > 3\"",
     );
     let damaged =
-        simulate(&format!("bundled bundled --profile {writes} --plant-b lost-freelist --seed 1 --json"), &to).expect(1);
+        simulate(&format!("bundled bundled --profile {writes} --plant-b lost-freelist --seed 1 --json"), &to)
+            .expect(1);
     assert!(damaged.out.contains("differential/integrity/only-b"), "{}", damaged.out);
 }
 
@@ -104,7 +138,8 @@ fn what_sql_leaves_open_is_a_warning() {
     let folder = folder();
     let setup = "setup = [\"CREATE TABLE o(a)\", \"INSERT INTO o VALUES(1),(2)\", \"SELECT (SELECT a FROM o) AS planted FROM o\"]\nstatements = 3\n";
     let profile = file(folder.path(), "open.toml", setup);
-    let words = format!("bundled bundled --seed 1 --profile {} --plant-b wrong-rows --json", profile.display());
+    let words =
+        format!("bundled bundled --seed 1 --profile {} --plant-b wrong-rows --json", profile.display());
     let document = simulate(&words, &folder.path().join("to")).expect(0).json();
     assert_eq!(document["verdicts"]["warning"], 1, "{document:#}");
 }
@@ -112,17 +147,20 @@ fn what_sql_leaves_open_is_a_warning() {
 #[test]
 fn what_is_left_can_be_loaded_and_run() {
     let folder = folder();
-    let profile = file(folder.path(), "planted.toml", PLANTED);
+    let profile = profile(folder.path(), QUERIES);
     let to = folder.path().join("to");
     let words =
         format!("bundled bundled --seed 3 --profile {} --plant-b wrong-rows --keep-files", profile.display());
     let found = simulate(&words, &to).expect(1);
     let script = read(&to.join("test.sql"));
-    assert!(script.contains(": FAILED differential/rows/SELECT\nSELECT a FROM planted;"), "{script}");
+    assert!(script.contains(": FAILED differential/rows/SELECT\nSELECT a AS planted FROM p;"), "{script}");
     let schema: serde_json::Value = serde_json::from_str(&read(&to.join("schema.json"))).unwrap();
-    assert!(schema.as_array().unwrap().iter().any(|object| object["name"] == "planted"), "{schema}");
+    assert!(schema.as_array().unwrap().iter().any(|object| object["name"] == "p"), "{schema}");
     let text = read(&to.join("coverage.txt"));
-    assert!(text.contains("(not hit)") && text.lines().any(|line| line.contains("SELECT") && !line.contains("not hit")));
+    assert!(
+        text.contains("(not hit)")
+            && text.lines().any(|line| line.contains("SELECT") && !line.contains("not hit"))
+    );
     let smaller = read(&to.join("minimized-differential-rows-SELECT.sql"));
     assert!(smaller.contains("planted") && smaller.len() < 200, "{smaller}");
     assert!(found.out.contains(smaller.trim()), "{}", found.out);
@@ -131,16 +169,24 @@ fn what_is_left_can_be_loaded_and_run() {
         again.execute_batch(&read(&to.join(format!("{side}.sql")))).unwrap();
         let kept = Connection::open(to.join(format!("{side}.db"))).unwrap();
         let count = |db: &Connection| -> i64 {
-            db.query_row("SELECT (SELECT count(*) FROM planted) + (SELECT count(*) FROM t0)", [], |row| row.get(0)).unwrap()
+            db.query_row("SELECT (SELECT count(*) FROM p) + (SELECT count(*) FROM t0)", [], |row| row.get(0))
+                .unwrap()
         };
         assert!(count(&again) > 0 && count(&again) == count(&kept), "{side}");
     }
-    // The script of both, with what is planted, again as one: line by line.
-    let words = ["simulate", "probe", to.join("test.sql").to_str().unwrap(), "bundled", "bundled"].map(str::to_owned);
-    let same = finish(command().args(&words)).expect(0);
-    assert!(same.out.contains("same         SELECT a FROM planted") && !same.out.contains("different"), "{}", same.out);
-    let parted = finish(command().args(&words).args(["--plant-b", "wrong-rows"])).expect(1);
-    assert!(parted.out.contains("different    differential/rows/SELECT"), "{}", parted.out);
+}
+
+#[test]
+fn a_script_is_probed_statement_by_statement() {
+    let folder = folder();
+    let text = "CREATE TABLE p(a); INSERT INTO p VALUES(1);\nSELECT a AS planted FROM p; SELECT a FROM p;";
+    let script = file(folder.path(), "mine.sql", text);
+    let words = ["simulate", "probe", script.to_str().unwrap(), "bundled", "bundled"];
+    let same = finish(command().args(words)).expect(0);
+    assert!(same.out.contains("\nsame         SELECT a AS planted FROM p"), "{}", same.out);
+    let parted = finish(command().args(words).args(["--plant-b", "wrong-rows"])).expect(1);
+    assert!(parted.out.contains("\ndifferent    differential/rows/SELECT"), "{}", parted.out);
+    assert!(parted.out.contains("\nsame         SELECT a FROM p"), "{}", parted.out);
 }
 
 #[test]
@@ -157,12 +203,23 @@ fn oracles_judge_on_either_engine() {
 #[test]
 fn a_loop_stops_or_collects_and_files_one_issue_per_signature() {
     let folder = folder();
-    let profile = file(folder.path(), "planted.toml", PLANTED);
+    let profile = profile(folder.path(), QUERIES);
     let (report, issues) = (folder.path().join("report.md"), folder.path().join("issues"));
     let told = folder.path().join("told.json");
     let run = |collects: bool, token: Option<&str>| {
         let mut command = command();
-        command.args(["simulate", "loop", "3", "bundled", "bundled", "--seed", "1", "--minimize-s", "5", "--profile"]);
+        command.args([
+            "simulate",
+            "loop",
+            "3",
+            "bundled",
+            "bundled",
+            "--seed",
+            "1",
+            "--minimize-s",
+            "5",
+            "--profile",
+        ]);
         command.arg(&profile).args(["--plant-b", "wrong-code"]);
         if collects {
             command.arg("--report").arg(&report).arg("--issues").arg(&issues);

@@ -154,11 +154,7 @@ impl Pair<'_> {
             return Judgement::Skip("a limit was reached");
         }
         if self.policy.skips_unknown_statements && (self.a.explain_fails || self.b.explain_fails) {
-            return if a.is_success() || b.is_success() {
-                Judgement::Skip(UNKNOWN)
-            } else {
-                Judgement::Same
-            };
+            return if a.is_success() || b.is_success() { Judgement::Skip(UNKNOWN) } else { Judgement::Same };
         }
         let Some(class) = self.class(a, b) else {
             return Judgement::Same;

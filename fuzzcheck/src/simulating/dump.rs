@@ -117,10 +117,14 @@ mod tests {
             let _shared = sqlite::shared();
             let db = Connection::open(&copy).unwrap();
             db.execute_batch(&first).unwrap_or_else(|error| panic!("{error}: {first}"));
-            let found: i64 = db.query_row("SELECT rowid FROM f WHERE f MATCH 'three'", [], |row| row.get(0)).unwrap();
+            let found: i64 =
+                db.query_row("SELECT rowid FROM f WHERE f MATCH 'three'", [], |row| row.get(0)).unwrap();
             assert_eq!(found, 2);
         }
         assert_eq!(script(&copy).unwrap(), first);
-        assert!(first.contains("'it''s'") && first.contains("9e999") && !first.contains("f_content"), "{first}");
+        assert!(
+            first.contains("'it''s'") && first.contains("9e999") && !first.contains("f_content"),
+            "{first}"
+        );
     }
 }

@@ -102,9 +102,14 @@ mod tests {
         };
         assert!(!count(folder.path(), issue.signature).unwrap());
         let path = write(folder.path(), &issue).unwrap();
-        assert!(count(folder.path(), issue.signature).unwrap() && count(folder.path(), issue.signature).unwrap());
+        assert!(
+            count(folder.path(), issue.signature).unwrap() && count(folder.path(), issue.signature).unwrap()
+        );
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("showed it: 3\n") && text.contains("SELECT 1;\n```") && text.ends_with("```\n"), "{text}");
+        assert!(
+            text.contains("showed it: 3\n") && text.contains("SELECT 1;\n```") && text.ends_with("```\n"),
+            "{text}"
+        );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

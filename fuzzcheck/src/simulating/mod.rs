@@ -173,18 +173,51 @@ impl Simulator {
             let comparison = self.runner.check(named_case(&case))?.comparison;
             outcome.case = case;
             let round = Round { comparison: &comparison, places: &places, versions: self.runner.versions() };
-            let parting = round.judge(simulation, &mut outcome);
-            if parting.is_empty() || has_died(&comparison) {
+            let mut parting = round.judge(simulation, &mut outcome);
+            if let Some(death) = comparison.differences.iter().find(|difference| is_death(difference)) {
+                let culprit = self.culprit(simulation, &outcome.left_out)?;
+                if let Some(step) = culprit {
+                    outcome.steps[step] = Verdict::Failed(death.signature().to_string());
+                    parting = with_checks(simulation, BTreeSet::from([step]), &mut outcome);
+                }
+            }
+            if parting.is_empty() {
                 break;
             }
             outcome.left_out.extend(parting);
         }
+        // An oracle judges one engine: what the other does not know is no reason to leave it out.
+        let whole = simulation.case_without(&BTreeSet::new()).0;
         for (side, probe) in &mut self.judging {
-            for bug in probe.bugs(&outcome.case, &SQL)? {
-                outcome.add(bug.signature, &bug.message, Some(*side));
+            for bug in probe.bugs(&whole, &SQL)? {
+                outcome.add(bug.signature, &bug.message, &whole, Some(*side));
             }
         }
         Ok(outcome)
+    }
+
+    /// The step at which an engine dies: the last of the shortest beginning of the script that kills one. `None` if it
+    /// does not die again.
+    fn culprit(&mut self, simulation: &Simulation, left_out: &BTreeSet<usize>) -> Result<Option<usize>> {
+        let steps: Vec<usize> = (0..simulation.steps.len()).filter(|step| !left_out.contains(step)).collect();
+        let mut dies = |count: usize| -> Result<bool> {
+            let without = left_out.iter().chain(&steps[count..]).copied().collect();
+            let (case, _) = simulation.case_without(&without);
+            Ok(self.runner.check(named_case(&case))?.comparison.differences.iter().any(is_death))
+        };
+        let (mut lives, mut died) = (0, steps.len());
+        if !dies(died)? {
+            return Ok(None);
+        }
+        while died - lives > 1 {
+            let middle = lives.midpoint(died);
+            if dies(middle)? {
+                died = middle;
+            } else {
+                lives = middle;
+            }
+        }
+        Ok(died.checked_sub(1).map(|at| steps[at]))
     }
 
     /// What the engines leave of a case: their files by name, unless one keeps none or dies.
@@ -224,15 +257,33 @@ fn named_case(case: &TestCase) -> NamedCase {
     }
 }
 
-fn has_died(comparison: &Comparison) -> bool {
-    let is_death = |difference: &Difference| matches!(difference.class, Class::Death | Class::Panic);
-    comparison.differences.iter().any(is_death)
+fn is_death(difference: &Difference) -> bool {
+    matches!(difference.class, Class::Death | Class::Panic)
+}
+
+/// The steps to leave out, with the queries that show what they did.
+fn with_checks(
+    simulation: &Simulation,
+    mut parting: BTreeSet<usize>,
+    outcome: &mut Outcome,
+) -> BTreeSet<usize> {
+    for (check, step) in simulation.steps.iter().enumerate() {
+        // A query that has shown what its statement did stays what it was.
+        if step.checks.is_some_and(|write| parting.contains(&write))
+            && parting.insert(check)
+            && outcome.steps[check] == Verdict::NotReached
+        {
+            outcome.steps[check] = Verdict::Skipped("the statement before it is left out".to_owned());
+        }
+    }
+    parting.retain(|step| !outcome.left_out.contains(step));
+    parting
 }
 
 impl Outcome {
-    fn add(&mut self, signature: String, message: &str, by_oracle: Option<usize>) {
+    fn add(&mut self, signature: String, message: &str, case: &TestCase, by_oracle: Option<usize>) {
         if self.findings.iter().all(|known| known.signature != signature) {
-            let (message, case) = (message.to_owned(), self.case.clone());
+            let (message, case) = (message.to_owned(), case.clone());
             self.findings.push(Finding { signature, message, case, by_oracle });
         }
     }
@@ -288,19 +339,8 @@ impl Round<'_> {
                 _ => {}
             }
         }
-        let checks = |(index, step): (usize, &tandem::generators::simulation::Step)| {
-            step.checks.filter(|write| parting.contains(write)).map(|_| index)
-        };
-        let checks: Vec<usize> = simulation.steps.iter().enumerate().filter_map(checks).collect();
-        for check in checks {
-            // A query that has shown what its statement did stays what it was.
-            if parting.insert(check) && outcome.steps[check] == Verdict::NotReached {
-                outcome.steps[check] = Verdict::Skipped("the statement before it is left out".to_owned());
-            }
-        }
-        parting.retain(|step| !outcome.left_out.contains(step));
         self.judge_end(outcome);
-        parting
+        with_checks(simulation, parting, outcome)
     }
 
     fn judge_end(&self, outcome: &mut Outcome) {
@@ -323,7 +363,7 @@ impl Round<'_> {
             return Verdict::Warning(reason.clone());
         }
         let signature = difference.signature().to_string();
-        outcome.add(signature.clone(), &difference.message, None);
+        outcome.add(signature.clone(), &difference.message, &outcome.case.clone(), None);
         Verdict::Failed(signature)
     }
 

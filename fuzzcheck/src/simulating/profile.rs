@@ -69,7 +69,8 @@ impl Profile {
     fn weights(&self) -> Result<Weights> {
         let mut weights = Weights::default();
         // Groups first: a class of one may have a weight of its own.
-        let (groups, classes): (Vec<_>, Vec<_>) = self.weights.iter().partition(|(name, _)| !name.contains('.'));
+        let (groups, classes): (Vec<_>, Vec<_>) =
+            self.weights.iter().partition(|(name, _)| !name.contains('.'));
         for (name, weight) in groups.into_iter().chain(classes) {
             weights.set(name, *weight).map_err(|error| anyhow!(error))?;
         }
@@ -132,7 +133,9 @@ mod tests {
         assert!(error("[weights]\nselect.windw = 1.0").contains("invalid type"));
         assert!(error("[weights]\n\"select.windw\" = 1.0").contains("select.windw"));
         assert!(error("[weights]\nselect = -1.0").contains("-1"));
-        let none = Profile::parse("[weights]\nselect = 0.0\ninsert = 0.0\nupdate = 0.0\ndelete = 0.0\nddl = 0.0\ntransaction = 0.0\nupkeep = 0.0");
+        let none = Profile::parse(
+            "[weights]\nselect = 0.0\ninsert = 0.0\nupdate = 0.0\ndelete = 0.0\nddl = 0.0\ntransaction = 0.0\nupkeep = 0.0",
+        );
         let error = format!("{:#}", none.unwrap().plan(None, None).unwrap_err());
         assert!(error.contains("weight 0"), "{error}");
         let error = format!("{:#}", Profile::default().plan(Some("windw"), None).unwrap_err());

@@ -449,8 +449,8 @@ impl<'c> Execution<'c> {
                 trace.rows += 1;
                 self.keep_row(vec![Value::Text(MARK.to_vec())], &mut trace);
             } else {
-                trace.step = Code(ffi::SQLITE_ERROR);
-                trace.record.iter_mut().for_each(|record| record.code = ffi::SQLITE_ERROR);
+                trace.step = Code(ffi::SQLITE_CORRUPT);
+                trace.record.iter_mut().for_each(|record| record.code = ffi::SQLITE_CORRUPT);
             }
             self.trace.statements.push(trace);
         }

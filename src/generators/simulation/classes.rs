@@ -28,12 +28,7 @@ pub struct Class {
     pub(super) texts: &'static [&'static str],
 }
 
-const fn class(
-    name: &'static str,
-    weight: f64,
-    effect: Effect,
-    texts: &'static [&'static str],
-) -> Class {
+const fn class(name: &'static str, weight: f64, effect: Effect, texts: &'static [&'static str]) -> Class {
     Class { name, weight, effect, texts }
 }
 
@@ -123,7 +118,8 @@ impl Weights {
     pub fn focus(&mut self, name: &str) -> Result<(), String> {
         let is_it = |class: &Class| class.name == name || class.name.rsplit('.').next() == Some(name);
         let at = CLASSES.iter().position(is_it);
-        let at = at.ok_or_else(|| format!("no class of statements is named `{name}`; there are {}", names()))?;
+        let at =
+            at.ok_or_else(|| format!("no class of statements is named `{name}`; there are {}", names()))?;
         self.0[at] = 0.0;
         self.0[at] = self.0.iter().sum::<f64>().max(1.0);
         Ok(())

@@ -271,7 +271,13 @@ impl State<'_> {
     }
 
     /// Adds a statement if it is worth comparing; false if not.
-    fn try_out(&mut self, class: &'static str, effect: Effect, sql: String, db: &mut Session<'_, '_>) -> bool {
+    fn try_out(
+        &mut self,
+        class: &'static str,
+        effect: Effect,
+        sql: String,
+        db: &mut Session<'_, '_>,
+    ) -> bool {
         let is_avoided = |sql: &str| {
             tokenize(sql.as_bytes())
                 .into_iter()
@@ -347,7 +353,8 @@ impl State<'_> {
 
     /// Learns the names of the schema as it is now.
     fn read_schema(&mut self, db: &mut Session<'_, '_>) {
-        let rows = db.rows("SELECT type, name, tbl_name, ifnull(sql, '') FROM main.sqlite_master ORDER BY rowid");
+        let rows =
+            db.rows("SELECT type, name, tbl_name, ifnull(sql, '') FROM main.sqlite_master ORDER BY rowid");
         let text = |value: Value| match value {
             Value::Text(text) => String::from_utf8_lossy(&text).into_owned(),
             other => format!("{other:?}"),

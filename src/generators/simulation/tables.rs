@@ -48,15 +48,20 @@ pub(super) fn table(plan: &Plan, index: u32, entropy: &mut dyn Entropy) -> Table
         (true, _) => " STRICT",
         (_, true) => {
             let last = plan.columns.max(1) - 1;
-            columns.push(format!("PRIMARY KEY(c{}, c0)", if last == 0 { "0 DESC".to_owned() } else { last.to_string() }));
+            columns.push(format!(
+                "PRIMARY KEY(c{}, c0)",
+                if last == 0 { "0 DESC".to_owned() } else { last.to_string() }
+            ));
             " WITHOUT ROWID"
         }
         _ => "",
     };
     let definition = format!("CREATE TABLE t{index}({}){options}", columns.join(", "));
     let rows = (0..plan.rows).map(|row| {
-        let mut literals: Vec<String> =
-            values.iter().map(|of_type| of_type[entropy.below(of_type.len() as u32) as usize].to_owned()).collect();
+        let mut literals: Vec<String> = values
+            .iter()
+            .map(|of_type| of_type[entropy.below(of_type.len() as u32) as usize].to_owned())
+            .collect();
         if plan.row_bytes > 0 && !is_strict && literals.len() > 1 {
             // Wide rows are in a column that takes anything.
             let last = literals.len() - 1;

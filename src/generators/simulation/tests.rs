@@ -87,13 +87,18 @@ fn behind_a_write_stand_its_rows_and_behind_a_definition_the_schema() {
     for (index, step) in simulation.steps.iter().enumerate() {
         if let Some(of) = step.checks {
             assert_eq!(of, index - 1, "{}", step.sql);
-            let expected = if simulation.steps[of].class.starts_with("ddl.") { "sqlite_master" } else { "SELECT * FROM" };
+            let expected = if simulation.steps[of].class.starts_with("ddl.") {
+                "sqlite_master"
+            } else {
+                "SELECT * FROM"
+            };
             assert!(step.sql.contains(expected), "{}", step.sql);
         }
     }
     let checks = simulation.steps.iter().filter(|step| step.checks.is_some()).count();
-    let writes = own(&simulation)
-        .filter(|step| ["insert", "update", "delete", "ddl"].iter().any(|group| step.class.starts_with(group)));
+    let writes = own(&simulation).filter(|step| {
+        ["insert", "update", "delete", "ddl"].iter().any(|group| step.class.starts_with(group))
+    });
     assert_eq!(checks, writes.count());
 }
 
@@ -114,16 +119,25 @@ fn a_database_is_gone_on_from() {
 #[test]
 fn coverage_says_what_came_up_and_where_and_what_did_not() {
     let mut coverage = Coverage::default();
-    coverage.add("select.simple", "SELECT a + 1, (SELECT 2) FROM t WHERE b IN (SELECT c FROM u) ORDER BY abs(a)");
+    coverage
+        .add("select.simple", "SELECT a + 1, (SELECT 2) FROM t WHERE b IN (SELECT c FROM u) ORDER BY abs(a)");
     let text = coverage.to_string();
     let line = |name: &str| {
         let line = text.lines().find(|line| line.trim_start().starts_with(name));
         line.unwrap_or_else(|| panic!("{name}: {text}")).split_whitespace().next_back().unwrap().to_owned()
     };
-    assert_eq!([line("select.simple"), line("binary in result column"), line("in query in WHERE")], ["1", "1", "1"]);
+    assert_eq!(
+        [line("select.simple"), line("binary in result column"), line("in query in WHERE")],
+        ["1", "1", "1"]
+    );
     assert_eq!([line("call in ORDER BY"), line("scalar subquery in result column")], ["1", "1"]);
     assert_eq!([line("insert.values"), line("window in HAVING"), line("LIMIT")], ["hit)", "hit)", "hit)"]);
     let once = coverage.clone();
     coverage.merge(&once);
-    assert!(coverage.to_string().lines().any(|line| line.contains("binary in result column") && line.ends_with(" 2")));
+    assert!(
+        coverage
+            .to_string()
+            .lines()
+            .any(|line| line.contains("binary in result column") && line.ends_with(" 2"))
+    );
 }

@@ -23,8 +23,7 @@ pub(crate) struct Args;
 const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE INDEX i ON t(b);
     WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
     PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
-const WRITTEN: &str =
-    "CREATE TABLE planted(a); CREATE INDEX i ON planted(a); INSERT INTO planted VALUES(1); SELECT a FROM planted;";
+const WRITTEN: &str = "CREATE TABLE planted(a); CREATE INDEX i ON planted(a); INSERT INTO planted VALUES(1); SELECT a FROM planted;";
 const CALLING: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
 
 /// A planted bug, the script that triggers it, and the expected signature.
@@ -69,7 +68,7 @@ const TRIALS: [Trial; 24] = [
     trial("by-name", "SELECT planted('internal-error');", "code/SQLITE_INTERNAL/SELECT"),
     trial("unfinished-statement", CALLING, "close/SQLITE_BUSY/close"),
     compared("wrong-rows", "SELECT 1 AS \"planted()\";", "differential/rows/SELECT"),
-    compared("wrong-code", "SELECT 1 AS \"planted()\";", "differential/error/SELECT-success-SQLITE_ERROR-"),
+    compared("wrong-code", "SELECT 1 AS \"planted()\";", "differential/error/SELECT-success-SQLITE_CORRUPT-"),
     compared("lost-rows", WRITTEN, "differential/rows-against-none/SELECT"),
     compared("other-schema", WRITTEN, "differential/schema/none-table"),
 ];

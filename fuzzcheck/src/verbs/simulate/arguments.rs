@@ -81,7 +81,8 @@ pub(super) struct SimulationArgs {
 
 /// A class and its weight.
 fn weight(word: &str) -> Result<(String, f64), String> {
-    let parsed = word.split_once('=').and_then(|(class, weight)| Some((class.to_owned(), weight.parse().ok()?)));
+    let parsed =
+        word.split_once('=').and_then(|(class, weight)| Some((class.to_owned(), weight.parse().ok()?)));
     parsed.ok_or_else(|| format!("`{word}` is not CLASS=WEIGHT, as select.window=0.6"))
 }
 
@@ -163,7 +164,8 @@ impl SimulationArgs {
         ensure!(image.starts_with(tandem::dbfile::MAGIC), "{}: not a SQLite database", path.display());
         let most = FILE_BYTES_MAX;
         ensure!(image.len() <= most, "{}: {} bytes; at most {most} can be run", path.display(), image.len());
-        let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
+        let log =
+            path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
         let is_in_use = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
         ensure!(!is_in_use, "{}: its WAL holds more of the database: checkpoint it first", log.display());
         Ok(Some(image))
@@ -183,7 +185,8 @@ impl SimulationArgs {
     pub(super) fn repeat(&self, names: &[String; 2], seed: u64) -> String {
         let running = &self.running;
         let mut words: Vec<String> = names.to_vec();
-        let mut push = |flag: &str, value: Option<String>| words.extend(value.map(|value| format!("--{flag}={value}")));
+        let mut push =
+            |flag: &str, value: Option<String>| words.extend(value.map(|value| format!("--{flag}={value}")));
         match &self.entropy {
             Some(path) => push("entropy", Some(path.display().to_string())),
             None => push("seed", Some(seed.to_string())),

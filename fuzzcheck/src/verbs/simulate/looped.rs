@@ -80,7 +80,10 @@ impl Verb for Args {
         run.all(started, &stop)?;
         let Loop { counts, seen, .. } = &run;
         ensure!(counts.simulations > 0, "no simulation was run");
-        eprintln!("fuzzcheck: {:.0} statements a second", counts.total() as f64 / started.elapsed().as_secs_f64());
+        eprintln!(
+            "fuzzcheck: {:.0} statements a second",
+            counts.total() as f64 / started.elapsed().as_secs_f64()
+        );
         ui::print(|out| {
             for Seen { simulations, told, repeat, .. } in seen.values() {
                 told.print(out)?;
@@ -131,7 +134,9 @@ impl Loop<'_> {
     fn progress(&self) -> String {
         let Counts { simulations, pass, skipped, warning, failed, .. } = &self.counts;
         let found = self.seen.len();
-        format!("{simulations} simulations: {pass} pass, {skipped} skipped, {warning} warnings, {failed} failed, {found} signatures")
+        format!(
+            "{simulations} simulations: {pass} pass, {skipped} skipped, {warning} warnings, {failed} failed, {found} signatures"
+        )
     }
 
     fn one(&mut self, seed: u64, stop: &Arc<AtomicBool>) -> Result<()> {
@@ -183,7 +188,11 @@ impl Loop<'_> {
                 eprintln!("fuzzcheck: {error:#}");
             }
         } else {
-            eprintln!("fuzzcheck: dry run: no {}: `{command}` would get {}", TOKENS.join(" or "), path.display());
+            eprintln!(
+                "fuzzcheck: dry run: no {}: `{command}` would get {}",
+                TOKENS.join(" or "),
+                path.display()
+            );
         }
         Ok(())
     }

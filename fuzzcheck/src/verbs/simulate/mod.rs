@@ -86,7 +86,8 @@ impl Verb for Args {
         let seconds = started.elapsed().as_secs_f64();
         let counts = Counts::of(&outcome);
         ensure_something(&counts, &outcome)?;
-        let folder = self.to.clone().unwrap_or_else(|| project().join("target/simulations").join(seed.to_string()));
+        let folder =
+            self.to.clone().unwrap_or_else(|| project().join("target/simulations").join(seed.to_string()));
         let repeat = self.simulation.repeat(&prepared.simulator.names, seed);
         output::write(&folder, &simulation, &outcome, &prepared.simulator, &repeat, self.keep_files)?;
         let search = self.simulation.search();
@@ -140,10 +141,9 @@ fn tell(
             None => command_line::compare_engines(&simulator.names, &[], "sql", path),
             Some(_) => command_line::run(&[], "sql", path),
         });
-        let script = made.as_ref().map_or_else(
-            |_| whole(),
-            |(_, case)| String::from_utf8_lossy(case.sql.as_bytes()).into_owned(),
-        );
+        let script = made
+            .as_ref()
+            .map_or_else(|_| whole(), |(_, case)| String::from_utf8_lossy(case.sql.as_bytes()).into_owned());
         let minimized = made.map(|(path, _)| path).map_err(|error| format!("{error:#}"));
         let Finding { signature, message, .. } = finding.clone();
         Told { signature, message, minimized, script, replay }
@@ -183,7 +183,13 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn document(&self, outcome: &Outcome, counts: &Counts, told: &[Told], folder: &Path) -> serde_json::Value {
+    fn document(
+        &self,
+        outcome: &Outcome,
+        counts: &Counts,
+        told: &[Told],
+        folder: &Path,
+    ) -> serde_json::Value {
         let title = |index: usize, verdict: &Verdict| title(self.simulation, index, verdict);
         let others = outcome.steps.iter().enumerate().filter(|(_, verdict)| **verdict != Verdict::Pass);
         serde_json::json!({
