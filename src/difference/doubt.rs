@@ -81,9 +81,9 @@ const BEYOND_REVERSAL: [&str; 12] = [
     "json_tree",
 ];
 /// Keywords that precede the name of what is created or written to.
-const BEFORE_TARGET: [&str; 13] = [
+const BEFORE_TARGET: [&str; 14] = [
     "INTO", "UPDATE", "FROM", "TABLE", "VIEW", "TRIGGER", "INDEX", "ON", "EXISTS", "IGNORE", "REPLACE",
-    "ABORT", "FAIL",
+    "ABORT", "FAIL", "ROLLBACK",
 ];
 
 /// Why the result of something may differ.

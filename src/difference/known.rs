@@ -25,7 +25,7 @@ pub struct KnownDifference {
 }
 
 /// All known differences.
-pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
+pub const KNOWN_DIFFERENCES: [KnownDifference; 17] = [
     KnownDifference {
         name: "json-tree-id",
         reason: "JSON is stored as JSONB, which changes how json_tree() and json_each() number and show elements",
@@ -140,6 +140,20 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 15] = [
         },
     },
     KnownDifference {
+        name: "json-float-digits",
+        reason: "JSON shows a floating-point number with 17 digits instead of 15",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| difference.class == Class::Digits && says_json(difference),
+    },
+    KnownDifference {
+        name: "json-float-text",
+        reason: "the text of a floating-point number in JSONB, and what is computed from it, depends on its digits",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| has_rows(difference) && has_float(difference) && says_json(difference),
+    },
+    KnownDifference {
         name: "fts3-snippet-column",
         reason: "snippet() of FTS3 and FTS4 returns an empty text for a missing column",
         link: "https://sqlite.org/releaselog/3_54_0.html",
@@ -202,6 +216,11 @@ fn has_float(difference: &Difference) -> bool {
 
 /// Digits of the largest integer, minus one.
 const INTEGER_DIGITS: usize = 18;
+
+/// True if the statement calls a function of JSON that makes JSON.
+fn says_json(difference: &Difference) -> bool {
+    words(difference).iter().any(|word| word.starts_with("json"))
+}
 
 /// True if the statement converts values to texts.
 fn uses_text(difference: &Difference) -> bool {

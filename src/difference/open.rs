@@ -54,7 +54,7 @@ pub(super) fn warning(pair: &Pair<'_>, class: Class, doubt: Doubt) -> Option<War
         },
         Class::Error | Class::Code if pair.has_lowered_limits() => final_word("a limit was lowered"),
         // Of several rows, and of several constraints of one, any may be the first that fails.
-        Class::Code if pair.both_violate_constraints() => final_word("which constraint fails first"),
+        Class::Code if pair.both_fail_on_a_row() => final_word("which row or constraint fails first"),
         // A function that fails, or an unreadable table, matters only if the planner evaluates it.
         Class::Error if pair.fails_as_it_runs() => {
             final_word("an error in a part that need not be evaluated")

@@ -187,10 +187,14 @@ impl Pair<'_> {
         is_prepared && [self.a, self.b].iter().any(|side| side.code == ffi::SQLITE_ERROR)
     }
 
-    /// Whether a constraint, or the type of a rowid, makes the statement fail on both sides.
-    pub(super) fn both_violate_constraints(&self) -> bool {
+    /// Whether both could prepare the statement, and a constraint, a value or a function failed on a row of it.
+    pub(super) fn both_fail_on_a_row(&self) -> bool {
+        const OF_ROWS: [i32; 3] = [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_MISMATCH, ffi::SQLITE_ERROR];
+        let is_prepared = !(self.a.explain_fails || self.b.explain_fails);
         let codes = [self.a, self.b].map(|side| Code(side.code).primary());
-        codes.iter().all(|code| [ffi::SQLITE_CONSTRAINT, ffi::SQLITE_MISMATCH].contains(code))
+        // A constraint is one of a statement that writes.
+        let has_constraint = codes.iter().any(|code| *code != ffi::SQLITE_ERROR);
+        is_prepared && has_constraint && codes.iter().all(|code| OF_ROWS.contains(code))
     }
 
     /// Whether the script lowered a limit.

@@ -34,7 +34,7 @@ use tandem::testcase::{FileName, OpenConfig, Setting};
 
 use crate::replay::client::Client;
 use crate::replay::pool::Batch;
-use crate::replay::protocol::Job;
+use crate::replay::protocol::{Files, Job};
 use crate::replay::{Options, Outcome};
 use crate::source::NamedCase;
 pub use report::{DifferentialReport, Found};
@@ -101,7 +101,7 @@ impl DifferentialRunner {
     ///
     /// # Errors
     /// If no worker can be started any more.
-    pub(crate) fn files_left(&mut self, named: NamedCase) -> Result<[Option<BTreeMap<String, Vec<u8>>>; 2]> {
+    pub(crate) fn files_left(&mut self, named: NamedCase) -> Result<[Option<Files>; 2]> {
         let named = scripted(named);
         let job =
             Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body: named.case.encode() };

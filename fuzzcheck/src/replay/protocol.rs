@@ -102,6 +102,9 @@ pub struct FoundBug {
     pub message: String,
 }
 
+/// Files by name.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
 /// A worker's result for one case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
@@ -125,7 +128,7 @@ pub struct CaseResult {
     pub transcript: Option<Transcript>,
     /// The files that it left, if requested and kept by the engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files: Option<BTreeMap<String, Vec<u8>>>,
+    pub files: Option<Files>,
 }
 
 /// What a case did, short enough to be kept for every case: equal for equal behaviour, whatever it cost.

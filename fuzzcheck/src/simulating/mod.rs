@@ -34,7 +34,7 @@ use crate::minimizing::Probe;
 use crate::minimizing::Probes;
 use crate::replay::Options;
 use crate::replay::oracles::Oracles;
-use crate::replay::protocol::Limits;
+use crate::replay::protocol::{Files, Limits};
 use crate::source::NamedCase;
 
 /// How often the rest of a script runs again at most.
@@ -224,7 +224,7 @@ impl Simulator {
     ///
     /// # Errors
     /// If no worker can be started.
-    pub(crate) fn files_left(&self, case: &TestCase) -> Result<[Option<output::Files>; 2]> {
+    pub(crate) fn files_left(&self, case: &TestCase) -> Result<[Option<Files>; 2]> {
         let mut builds = self.builds.clone();
         builds.iter_mut().for_each(|build| build.options.sends_files = true);
         DifferentialRunner::new(&builds)?.files_left(named_case(case))

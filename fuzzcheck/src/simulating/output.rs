@@ -1,6 +1,5 @@
 //! What a simulation leaves in its folder.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,9 +18,7 @@ use super::{Finding, Outcome, Simulator, Verdict, dump};
 use crate::files;
 use crate::minimizing::arguments::SearchArgs;
 use crate::minimizing::work::Work;
-
-/// Files by name.
-pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+use crate::replay::protocol::Files;
 
 /// An object of the schema.
 #[derive(Serialize)]

@@ -56,7 +56,7 @@ impl Profile {
             let known = PROFILES.map(|(known, _)| known).join(", ");
             bail!("no profile is named `{name}`, and there is no such file; there are {known}");
         }
-        let text = std::fs::read_to_string(path).with_context(|| format!("{name}"))?;
+        let text = std::fs::read_to_string(path).with_context(|| name.to_owned())?;
         Self::parse(&text).with_context(|| format!("{name}: see `simulate --profile-schema`"))
     }
 

@@ -45,6 +45,16 @@ fn examples() -> Vec<(&'static str, Difference, Difference)> {
             rows("SELECT 1.1", ["1.1", "2.2"]),
         ),
         ("float-text", rows("SELECT length(1e99)", ["9", "8"]), rows("SELECT length(19)", ["9", "8"])),
+        (
+            "json-float-digits",
+            difference(Class::Digits, "SELECT json_array(a)", [101, 101], ["", ""]),
+            rows("SELECT json_array(a)", ["'[1]'", "'[2]'"]),
+        ),
+        (
+            "json-float-text",
+            rows("SELECT jsonb_array(1e15)", ["x'00'", "x'01'"]),
+            rows("SELECT jsonb_array(1)", ["x'00'", "x'01'"]),
+        ),
         ("temp-trigger-on-main", error(trigger, old), error(trigger, new)),
         ("printf-empty", rows("SELECT printf(x)", ["NULL", "''"]), rows("SELECT printf(x)", ["NULL", "'a'"])),
         (

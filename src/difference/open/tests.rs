@@ -131,8 +131,8 @@ fn which_constraint_fails_first_is_left_open_and_that_one_fails_is_not() {
             transcript.statements.last_mut().expect("it runs").code = code;
         })
     };
-    // SQLITE_CONSTRAINT_CHECK, SQLITE_MISMATCH.
-    for code in [275, 20] {
+    // SQLITE_CONSTRAINT_CHECK, SQLITE_MISMATCH, SQLITE_ERROR.
+    for code in [275, 20, 1] {
         let (findings, warnings) = fails_with(code);
         assert_eq!((findings.len(), warnings.len()), (0, 1), "{code}");
     }
@@ -140,5 +140,16 @@ fn which_constraint_fails_first_is_left_open_and_that_one_fails_is_not() {
     for code in [11, 101] {
         let (findings, warnings) = fails_with(code);
         assert_eq!((findings.len(), warnings.len()), (1, 0), "{code}");
+    }
+}
+
+/// A table that a statement fills is doubtful whatever the statement does on a conflict.
+#[test]
+fn what_is_doubtful_stays_so_in_the_table() {
+    for conflict in ["IGNORE", "REPLACE", "ABORT", "FAIL", "ROLLBACK"] {
+        let script =
+            format!("{TABLE} UPDATE OR {conflict} t SET b=(SELECT a FROM t UNION SELECT 5); SELECT b FROM t");
+        let (findings, warnings) = judged(&script, other_rows);
+        assert_eq!((findings.len(), warnings.len()), (0, 1), "{conflict}");
     }
 }

@@ -182,8 +182,13 @@ fn comparable(mut vocabulary: Vocabulary) -> Vocabulary {
     vocabulary
 }
 
+/// Whether a statement with this word says too little about the engine. (What printf() makes of a format that prints
+/// nothing changed in 3.54.0.)
 fn is_avoided(word: &str) -> bool {
-    CLOCK.contains(&word) || RANDOM.contains(&word) || TELLS_OF_BUILD.contains(&word)
+    ["printf", "format"].contains(&word)
+        || CLOCK.contains(&word)
+        || RANDOM.contains(&word)
+        || TELLS_OF_BUILD.contains(&word)
 }
 
 /// Makes the statements while it has a connection to try them on.
@@ -278,10 +283,14 @@ impl State<'_> {
         sql: String,
         db: &mut Session<'_, '_>,
     ) -> bool {
+        // What json_each() numbers differs between versions, and would be in a table from then on.
+        let is_kept_apart =
+            |word: &str| effect != Effect::Query && ["json_each", "json_tree"].contains(&word);
         let is_avoided = |sql: &str| {
-            tokenize(sql.as_bytes())
-                .into_iter()
-                .any(|token| is_avoided(&bare(&sql[token.range]).to_ascii_lowercase()))
+            tokenize(sql.as_bytes()).into_iter().any(|token| {
+                let word = bare(&sql[token.range]).to_ascii_lowercase();
+                is_avoided(&word) || is_kept_apart(&word)
+            })
         };
         if sql.is_empty() || is_avoided(&sql) || db.refusal(sql.as_bytes()).is_some() {
             return false;
