@@ -103,6 +103,20 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 17] = [
         },
     },
     KnownDifference {
+        name: "json-float-digits",
+        reason: "JSON shows a floating-point number with 17 digits instead of 15",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| difference.class == Class::Digits && says_json(difference),
+    },
+    KnownDifference {
+        name: "json-float-text",
+        reason: "the text of a floating-point number in JSONB, and what is computed from it, depends on its digits",
+        link: "https://sqlite.org/releaselog/3_54_0.html",
+        since: (3, 54, 0),
+        explains: |difference| has_rows(difference) && has_float(difference) && says_json(difference),
+    },
+    KnownDifference {
         name: "float-digits",
         reason: "conversions between floating-point numbers and text were rewritten, with 17 digits instead of 15",
         link: "https://sqlite.org/floatingpoint.html",
@@ -138,20 +152,6 @@ pub const KNOWN_DIFFERENCES: [KnownDifference; 17] = [
             let is_seen = difference.sides[OLD].shown != difference.sides[NEW].shown;
             has_rows(difference) && says(difference, &["printf", "format"]) && is_seen && old.eq(new)
         },
-    },
-    KnownDifference {
-        name: "json-float-digits",
-        reason: "JSON shows a floating-point number with 17 digits instead of 15",
-        link: "https://sqlite.org/releaselog/3_54_0.html",
-        since: (3, 54, 0),
-        explains: |difference| difference.class == Class::Digits && says_json(difference),
-    },
-    KnownDifference {
-        name: "json-float-text",
-        reason: "the text of a floating-point number in JSONB, and what is computed from it, depends on its digits",
-        link: "https://sqlite.org/releaselog/3_54_0.html",
-        since: (3, 54, 0),
-        explains: |difference| has_rows(difference) && has_float(difference) && says_json(difference),
     },
     KnownDifference {
         name: "fts3-snippet-column",

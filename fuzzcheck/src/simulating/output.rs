@@ -93,7 +93,17 @@ fn end_state(files: Option<&Files>, name: &str) -> Result<String> {
     Ok(dump::script(&path).unwrap_or_else(|error| format!("-- what {name} left cannot be read: {error:#}\n")))
 }
 
-/// Makes the script of a finding smaller; the result is at the path that is returned, readable if it is SQL alone.
+/// A smaller script.
+pub(crate) struct Minimized {
+    /// Where it is: readable if it is SQL alone.
+    pub path: PathBuf,
+    /// The case.
+    pub case: TestCase,
+    /// The optimizations without which the difference is gone.
+    pub needs: Vec<&'static str>,
+}
+
+/// Makes the script of a finding smaller.
 ///
 /// # Errors
 /// If it does not show the finding any more, or cannot be run.
@@ -103,7 +113,7 @@ pub(crate) fn minimize(
     simulator: &Simulator,
     limits: &SearchArgs,
     stop: &Arc<AtomicBool>,
-) -> Result<(PathBuf, TestCase)> {
+) -> Result<Minimized> {
     let work = Work {
         probes: &simulator.probes(finding),
         slowness: 1,
@@ -115,14 +125,15 @@ pub(crate) fn minimize(
     let name = format!("minimized-{}", slug(&finding.signature));
     let whole = folder.join(&name);
     let smaller = work.run(&finding.case, &SQL, Some(&finding.signature), &whole, |_, _| ())?;
+    let needs = smaller.guilty;
     let is_script = smaller.case.files.is_empty() && smaller.case.config == OpenConfig::default();
     if !is_script {
-        return Ok((whole, smaller.case));
+        return Ok(Minimized { path: whole, case: smaller.case, needs });
     }
     let path = folder.join(format!("{name}.sql"));
     files::write(&path, smaller.case.sql.as_bytes())?;
     std::fs::remove_file(&whole).ok();
-    Ok((path, smaller.case))
+    Ok(Minimized { path, case: smaller.case, needs })
 }
 
 /// A signature as the name of a file.

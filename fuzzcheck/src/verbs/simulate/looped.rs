@@ -22,6 +22,8 @@ use crate::ui::{self, LINE_INTERVAL, Ticker};
 use crate::verbs::Verb;
 use crate::verbs::shared::{interrupt_flag, positive};
 
+/// Differences of one signature that are made smaller.
+const EXAMPLES_MAX: usize = 12;
 /// Variables that hold what the notify command needs to file an issue.
 const TOKENS: [&str; 2] = ["ISSUE_TOKEN", "GITHUB_TOKEN"];
 
@@ -75,7 +77,8 @@ impl Verb for Args {
         let repeat = self.simulation.repeat(&prepared.simulator.names, prepared.seed);
         ui::print(|out| print_configuration(&prepared, &repeat, out))?;
         let (counts, coverage) = (Counts::default(), Coverage::default());
-        let mut run = Loop { args: self, prepared, counts, coverage, seen: BTreeMap::new() };
+        let mut run =
+            Loop { args: self, prepared, counts, coverage, seen: BTreeMap::new(), examples: BTreeMap::new() };
         let started = Instant::now();
         run.all(started, &stop)?;
         let Loop { counts, seen, .. } = &run;
@@ -102,7 +105,10 @@ struct Loop<'a> {
     prepared: Prepared,
     counts: Counts,
     coverage: Coverage,
+    /// By signature and what it needs.
     seen: BTreeMap<String, Seen>,
+    /// What those of a signature were that were made smaller.
+    examples: BTreeMap<String, Vec<String>>,
 }
 
 impl Loop<'_> {
@@ -141,45 +147,64 @@ impl Loop<'_> {
 
     fn one(&mut self, seed: u64, stop: &Arc<AtomicBool>) -> Result<()> {
         let simulation = self.prepared.simulation(seed);
-        let mut outcome = self.prepared.simulator.run(&simulation)?;
+        let outcome = self.prepared.simulator.run(&simulation)?;
         self.counts.add(&Counts::of(&outcome));
         self.coverage.merge(&simulation.coverage);
-        let is_known = |finding: &Finding| self.seen.contains_key(&finding.signature);
-        let (known, new): (Vec<Finding>, Vec<Finding>) =
-            std::mem::take(&mut outcome.findings).into_iter().partition(is_known);
-        for finding in known {
-            self.seen.entry(finding.signature.clone()).and_modify(|seen| seen.simulations += 1);
-            if let Some(folder) = &self.args.issues {
-                issues::count(folder, &finding.signature)?;
-            }
-        }
-        if new.is_empty() {
+        if outcome.findings.is_empty() {
             return Ok(());
         }
-        outcome.findings = new;
         let folder = project().join("target/simulations").join(seed.to_string());
-        std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
-        let search = self.args.simulation.search();
         let repeat = self.args.simulation.repeat(&self.prepared.simulator.names, seed);
         output::write(&folder, &simulation, &outcome, &self.prepared.simulator, &repeat, false)?;
-        for told in tell(&outcome, &self.prepared.simulator, &folder, search.as_ref(), stop) {
-            eprintln!("fuzzcheck: seed {seed}: {}", told.signature);
-            self.file_issue(&told, &repeat)?;
-            let seen = Seen { simulations: 1, repeat: repeat.clone(), told };
-            self.seen.insert(seen.told.signature.clone(), seen);
+        for finding in &outcome.findings {
+            self.add(finding, &folder, &repeat, stop)?;
         }
         self.args.report.as_ref().map_or(Ok(()), |path| self.write_report(path))
+    }
+
+    /// Counts a finding. Some of a signature are made smaller, since it may stand for several bugs; the others count for
+    /// the first.
+    fn add(&mut self, finding: &Finding, folder: &Path, repeat: &str, stop: &Arc<AtomicBool>) -> Result<()> {
+        let examples = self.examples.entry(finding.signature.clone()).or_default();
+        if examples.len() >= EXAMPLES_MAX {
+            let bug = examples[0].clone();
+            return self.count(&bug);
+        }
+        let search = self.args.simulation.search();
+        let simulator = &self.prepared.simulator;
+        for told in tell(std::slice::from_ref(finding), simulator, folder, search.as_ref(), stop) {
+            let bug = told.bug();
+            self.examples.entry(finding.signature.clone()).or_default().push(bug.clone());
+            if self.seen.contains_key(&bug) {
+                self.count(&bug)?;
+            } else {
+                eprintln!("fuzzcheck: {bug}: {repeat}");
+                self.file_issue(&told, repeat)?;
+                self.seen.insert(bug, Seen { simulations: 1, repeat: repeat.to_owned(), told });
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a bug that this run has seen.
+    fn count(&mut self, bug: &str) -> Result<()> {
+        self.seen.entry(bug.to_owned()).and_modify(|seen| seen.simulations += 1);
+        if let Some(folder) = &self.args.issues {
+            issues::count(folder, bug)?;
+        }
+        Ok(())
     }
 
     /// Writes the issue of a signature that this run sees for the first time.
     fn file_issue(&self, told: &Told, repeat: &str) -> Result<()> {
         let Some(folder) = &self.args.issues else { return Ok(()) };
-        if issues::count(folder, &told.signature)? {
+        let bug = told.bug();
+        if issues::count(folder, &bug)? {
             return Ok(());
         }
         let engines = self.prepared.simulator.identities();
-        let Told { signature, message, script, .. } = told;
-        let issue = Issue { signature, engines: &engines, message, repeat, script };
+        let Told { message, script, .. } = told;
+        let issue = Issue { signature: &bug, engines: &engines, message, repeat, script };
         let path = issues::write(folder, &issue)?;
         let Some(command) = &self.args.notify_cmd else { return Ok(()) };
         if TOKENS.iter().any(|name| std::env::var_os(name).is_some_and(|token| !token.is_empty())) {
@@ -205,9 +230,9 @@ impl Loop<'_> {
         text += &String::from_utf8_lossy(&lines);
         text += &format!("simulations {}\n```\n", self.counts.simulations);
         for Seen { simulations, repeat, told } in self.seen.values() {
-            let Told { signature, script, message, .. } = told;
+            let (bug, Told { script, message, .. }) = (told.bug(), told);
             text += &format!(
-                "\n## {signature}\n\nIn {simulations} simulations; first: `{repeat}`\n\n```sql\n{}\n```\n\n```text\n{}\n```\n",
+                "\n## {bug}\n\nIn {simulations} simulations; first: `{repeat}`\n\n```sql\n{}\n```\n\n```text\n{}\n```\n",
                 script.trim_end(),
                 message.trim()
             );

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
+use tandem::TestCase;
 use tandem::generators::simulation::{Plan, Simulation};
 
 use crate::base::{EXIT_ERROR, EXIT_FINDINGS, project};
@@ -64,6 +65,8 @@ pub(crate) struct Args {
 pub(super) struct Told {
     signature: String,
     message: String,
+    /// The optimizations without which the difference is gone.
+    needs: Vec<&'static str>,
     /// Where the smaller script is, or why there is none.
     minimized: Result<PathBuf, String>,
     /// The smaller script, or the whole.
@@ -91,7 +94,7 @@ impl Verb for Args {
         let repeat = self.simulation.repeat(&prepared.simulator.names, seed);
         output::write(&folder, &simulation, &outcome, &prepared.simulator, &repeat, self.keep_files)?;
         let search = self.simulation.search();
-        let told = tell(&outcome, &prepared.simulator, &folder, search.as_ref(), &stop);
+        let told = tell(&outcome.findings, &prepared.simulator, &folder, search.as_ref(), &stop);
         eprintln!("fuzzcheck: {:.0} statements a second", counts.total() as f64 / seconds);
         let report = Report { args: self, prepared: &prepared, simulation: &simulation, repeat: &repeat };
         if self.json {
@@ -123,32 +126,36 @@ fn exit_code(stop: &AtomicBool, is_clean: bool) -> ExitCode {
 
 /// The findings, made smaller.
 fn tell(
-    outcome: &Outcome,
+    findings: &[Finding],
     simulator: &Simulator,
     folder: &Path,
     search: Option<&SearchArgs>,
     stop: &Arc<AtomicBool>,
 ) -> Vec<Told> {
+    let text = |case: &TestCase| String::from_utf8_lossy(case.sql.as_bytes()).into_owned();
     let one = |finding: &Finding| {
-        let whole = || String::from_utf8_lossy(finding.case.sql.as_bytes()).into_owned();
-        let Some(search) = search else {
-            let minimized = Err("it was not asked for".to_owned());
-            let Finding { signature, message, .. } = finding.clone();
-            return Told { signature, message, minimized, script: whole(), replay: None };
-        };
-        let made = output::minimize(folder, finding, simulator, search, stop);
-        let replay = made.as_ref().ok().map(|(path, _)| match finding.by_oracle {
-            None => command_line::compare_engines(&simulator.names, &[], "sql", path),
-            Some(_) => command_line::run(&[], "sql", path),
+        let made = search.map_or_else(
+            || Err("it was not asked for".to_owned()),
+            |search| {
+                output::minimize(folder, finding, simulator, search, stop)
+                    .map_err(|error| format!("{error:#}"))
+            },
+        );
+        let made = made.as_ref();
+        let replay = made.ok().map(|made| match finding.by_oracle {
+            None => command_line::compare_engines(&simulator.names, &[], "sql", &made.path),
+            Some(_) => command_line::run(&[], "sql", &made.path),
         });
-        let script = made
-            .as_ref()
-            .map_or_else(|_| whole(), |(_, case)| String::from_utf8_lossy(case.sql.as_bytes()).into_owned());
-        let minimized = made.map(|(path, _)| path).map_err(|error| format!("{error:#}"));
-        let Finding { signature, message, .. } = finding.clone();
-        Told { signature, message, minimized, script, replay }
+        Told {
+            signature: finding.signature.clone(),
+            message: finding.message.clone(),
+            needs: made.map_or_else(|_| Vec::new(), |made| made.needs.clone()),
+            script: text(made.map_or(&finding.case, |made| &made.case)),
+            minimized: made.map(|made| made.path.clone()).map_err(Clone::clone),
+            replay,
+        }
     };
-    outcome.findings.iter().map(one).collect()
+    findings.iter().map(one).collect()
 }
 
 struct Report<'r> {
@@ -207,8 +214,14 @@ impl Report<'_> {
 }
 
 impl Told {
+    /// The signature, and what it needs: what tells one bug from another.
+    fn bug(&self) -> String {
+        let needs = if self.needs.is_empty() { String::new() } else { format!("/{}", self.needs.join("+")) };
+        format!("{}{needs}", self.signature)
+    }
+
     fn print(&self, out: &mut dyn Write) -> Result<()> {
-        writeln!(out, "{}", self.signature)?;
+        writeln!(out, "{}", self.bug())?;
         writeln!(out, "    {}", self.message.trim().replace('\n', "\n    "))?;
         match &self.minimized {
             Ok(path) => {
@@ -216,6 +229,9 @@ impl Told {
                 writeln!(out, "    {}", self.script.trim().replace('\n', "\n    "))?;
             }
             Err(why) => writeln!(out, "  not made smaller: {why}")?,
+        }
+        if !self.needs.is_empty() {
+            writeln!(out, "  needs:   the optimization {}", self.needs.join(", "))?;
         }
         if let Some(replay) = &self.replay {
             writeln!(out, "  replay:  {replay}")?;
