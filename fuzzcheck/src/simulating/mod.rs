@@ -7,6 +7,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | here | runs a simulation and gives its verdicts |
+//! | `round` | the verdicts of one comparison, and what to leave out of the next |
 //! | [`profile`] | what simulations consist of, from the command line and TOML files |
 //! | [`count`] | verdicts by class, of one simulation and of many |
 //! | [`output`] | what a simulation leaves in its folder |
@@ -18,14 +19,15 @@ pub(crate) mod dump;
 pub(crate) mod issues;
 pub(crate) mod output;
 pub(crate) mod profile;
+mod round;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use tandem::TestCase;
-use tandem::difference::known::{self, Version};
-use tandem::difference::{Class, Comparison, Difference, Said, UNKNOWN};
+use tandem::difference::known;
+use tandem::difference::{Class, Comparison, Difference};
 use tandem::generators::simulation::Simulation;
 use tandem::targets::SQL;
 
@@ -36,6 +38,7 @@ use crate::replay::Options;
 use crate::replay::oracles::Oracles;
 use crate::replay::protocol::{Files, Limits};
 use crate::source::NamedCase;
+use round::{Round, with_checks};
 
 /// How often the rest of a script runs again at most.
 const ROUNDS_MAX: u32 = 400;
@@ -261,116 +264,11 @@ fn is_death(difference: &Difference) -> bool {
     matches!(difference.class, Class::Death | Class::Panic)
 }
 
-/// The steps to leave out, with the queries that show what they did.
-fn with_checks(
-    simulation: &Simulation,
-    mut parting: BTreeSet<usize>,
-    outcome: &mut Outcome,
-) -> BTreeSet<usize> {
-    for (check, step) in simulation.steps.iter().enumerate() {
-        // A query that has shown what its statement did stays what it was.
-        if step.checks.is_some_and(|write| parting.contains(&write))
-            && parting.insert(check)
-            && outcome.steps[check] == Verdict::NotReached
-        {
-            outcome.steps[check] = Verdict::Skipped("the statement before it is left out".to_owned());
-        }
-    }
-    parting.retain(|step| !outcome.left_out.contains(step));
-    parting
-}
-
 impl Outcome {
     fn add(&mut self, signature: String, message: &str, case: &TestCase, by_oracle: Option<usize>) {
         if self.findings.iter().all(|known| known.signature != signature) {
             let (message, case) = (message.to_owned(), case.clone());
             self.findings.push(Finding { signature, message, case, by_oracle });
         }
-    }
-}
-
-/// One comparison of a script without some of its steps.
-struct Round<'r> {
-    comparison: &'r Comparison,
-    places: &'r [(usize, std::ops::Range<usize>)],
-    versions: Option<[Version; 2]>,
-}
-
-impl Round<'_> {
-    /// Notes its verdicts; the steps without which the rest can be compared, none if all was.
-    fn judge(&self, simulation: &Simulation, outcome: &mut Outcome) -> BTreeSet<usize> {
-        let mut parting = BTreeSet::new();
-        // The last that was not the same in front of those that were not compared.
-        let mut last_other = None;
-        let mut is_behind = false;
-        let mut marked = 0;
-        for mark in &self.comparison.marks {
-            let Some(step) = self.step_at(&mark.sql) else { continue };
-            marked += 1;
-            let verdict = match &mark.said {
-                Said::Same => Verdict::Pass,
-                Said::Skipped(reason) => Verdict::Skipped(reason.clone()),
-                Said::Differs(index) => self.verdict(&self.comparison.differences[*index], outcome),
-                Said::Behind => {
-                    is_behind = true;
-                    continue;
-                }
-            };
-            if mark.said == Said::Skipped(UNKNOWN.to_owned()) {
-                parting.insert(step);
-            } else if verdict != Verdict::Pass && !is_behind {
-                last_other = Some(step);
-            }
-            // The write did something else, though it said the same.
-            if let (Some(write), Verdict::Failed(_)) = (simulation.steps[step].checks, &verdict) {
-                parting.extend([write, step]);
-            }
-            outcome.steps[step] = verdict;
-        }
-        if !self.comparison.is_end_compared && parting.is_empty() {
-            match (last_other, self.places.get(marked)) {
-                // Cut short, or not run by one of them.
-                (_, Some((step, _))) if !is_behind => {
-                    let reasons: Vec<&str> = self.comparison.skipped.keys().map(String::as_str).collect();
-                    outcome.steps[*step] = Verdict::Skipped(reasons.join(", "));
-                    parting.insert(*step);
-                }
-                (Some(step), _) => _ = parting.insert(step),
-                _ => {}
-            }
-        }
-        self.judge_end(outcome);
-        with_checks(simulation, parting, outcome)
-    }
-
-    fn judge_end(&self, outcome: &mut Outcome) {
-        let at_the_end: Vec<Verdict> =
-            self.comparison.at_the_end().map(|difference| self.verdict(difference, outcome)).collect();
-        let is_compared = self.comparison.is_end_compared;
-        outcome.end = match (is_compared, at_the_end.is_empty()) {
-            (true, true) => vec![Verdict::Pass],
-            (false, true) => vec![Verdict::NotReached],
-            (_, false) => at_the_end,
-        };
-    }
-
-    /// The verdict of a difference, which is noted if nothing explains it.
-    fn verdict(&self, difference: &Difference, outcome: &mut Outcome) -> Verdict {
-        if let Some(known) = self.versions.and_then(|versions| known::explain(difference, versions)) {
-            return Verdict::Skipped(format!("known difference: {}", known.name));
-        }
-        if let Some(reason) = &difference.warning {
-            return Verdict::Warning(reason.clone());
-        }
-        let signature = difference.signature().to_string();
-        outcome.add(signature.clone(), &difference.message, &outcome.case.clone(), None);
-        Verdict::Failed(signature)
-    }
-
-    /// The step whose text is in this part of the script.
-    fn step_at(&self, range: &std::ops::Range<usize>) -> Option<usize> {
-        let at = self.places.partition_point(|(_, place)| place.end <= range.start);
-        let (step, place) = self.places.get(at)?;
-        (place.start < range.end.max(range.start + 1)).then_some(*step)
     }
 }

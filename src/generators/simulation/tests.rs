@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::engine::sqlite::{Moment, ScriptProgram};
+use crate::engine::sqlite::{Budget, Executor, Moment, ScriptProgram};
 
 fn plan(statements: u32) -> Plan {
     Plan { statements, ..Plan::default() }
