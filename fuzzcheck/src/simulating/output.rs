@@ -1,5 +1,6 @@
 //! What a simulation leaves in its folder.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use serde::Serialize;
 use tandem::TestCase;
 use tandem::generators::simulation::Simulation;
 use tandem::minimize::Part;
+use tandem::sql::{self, tree::Kind};
 use tandem::targets::SQL;
 use tandem::testcase::{MAIN_DB, OpenConfig};
 
@@ -103,6 +105,34 @@ pub(crate) struct Minimized {
     pub needs: Vec<&'static str>,
 }
 
+/// Words of a small script that tell what it is about, in lower case: one signature stands for many bugs.
+#[rustfmt::skip]
+const TELLING: [&str; 42] = [
+    "RETURNING", "UPDATE", "DELETE", "REPLACE", "IGNORE", "ABORT", "FAIL", "ROLLBACK", "CONFLICT", "WITHOUT", "STRICT", "LEFT", "RIGHT", "FULL",
+    "CROSS", "NATURAL", "USING", "GROUP", "HAVING", "DISTINCT", "WINDOW", "OVER", "UNION", "EXCEPT", "INTERSECT", "LIMIT", "WITH", "RECURSIVE", "EXISTS",
+    "IN", "LIKE", "GLOB", "COLLATE", "INDEX", "TRIGGER", "VIEW", "ALTER", "SAVEPOINT", "CASE", "CAST", "BETWEEN", "GENERATED",
+];
+
+/// What a small script is about: its telling words, and the functions that it calls.
+pub(crate) fn subject(case: &TestCase) -> Vec<String> {
+    let text = case.sql.as_bytes();
+    let mut words = BTreeSet::new();
+    for range in sql::statements(text) {
+        let statement = text[range].trim_ascii_end();
+        let statement = statement.strip_suffix(b";").unwrap_or(statement);
+        let tokens = sql::tokenize(statement).into_iter();
+        let keywords = tokens.filter_map(|token| sql::keyword(&statement[token.range]));
+        words.extend(keywords.filter(|word| TELLING.contains(word)).map(str::to_ascii_lowercase));
+        if let Some(tree) = sql::tree::parse(statement) {
+            tree.visit(&mut |node| {
+                let name = (node.kind == Kind::FunctionName).then(|| node.as_text()).flatten();
+                words.extend(name.map(str::to_ascii_lowercase));
+            });
+        }
+    }
+    words.into_iter().collect()
+}
+
 /// Makes the script of a finding smaller.
 ///
 /// # Errors
@@ -140,4 +170,21 @@ pub(crate) fn minimize(
 pub(crate) fn slug(signature: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
     signature.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_script_is_about_its_telling_words_and_functions() {
+        let about = |text: &str| subject(&TestCase::from_sql(text)).join("+");
+        assert_eq!(about("CREATE TABLE t(a REAL); INSERT INTO t VALUES(1) RETURNING *"), "returning");
+        assert_eq!(about("SELECT json_valid(NULL)"), "json_valid");
+        assert_eq!(
+            about("UPDATE t SET a = abs(a); DELETE FROM t WHERE a IN (SELECT 1)"),
+            "abs+delete+in+update"
+        );
+        assert_eq!(about("SELECT a FROM t"), "");
+    }
 }

@@ -23,7 +23,7 @@ use crate::verbs::Verb;
 use crate::verbs::shared::{interrupt_flag, positive};
 
 /// Differences of one signature that are made smaller.
-const EXAMPLES_MAX: usize = 12;
+const EXAMPLES_MAX: usize = 25;
 /// Variables that hold what the notify command needs to file an issue.
 const TOKENS: [&str; 2] = ["ISSUE_TOKEN", "GITHUB_TOKEN"];
 

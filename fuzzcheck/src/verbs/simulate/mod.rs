@@ -67,6 +67,8 @@ pub(super) struct Told {
     message: String,
     /// The optimizations without which the difference is gone.
     needs: Vec<&'static str>,
+    /// What the smaller script is about.
+    about: Vec<String>,
     /// Where the smaller script is, or why there is none.
     minimized: Result<PathBuf, String>,
     /// The smaller script, or the whole.
@@ -150,6 +152,7 @@ fn tell(
             signature: finding.signature.clone(),
             message: finding.message.clone(),
             needs: made.map_or_else(|_| Vec::new(), |made| made.needs.clone()),
+            about: made.map_or_else(|_| Vec::new(), |made| output::subject(&made.case)),
             script: text(made.map_or(&finding.case, |made| &made.case)),
             minimized: made.map(|made| made.path.clone()).map_err(Clone::clone),
             replay,
@@ -214,10 +217,16 @@ impl Report<'_> {
 }
 
 impl Told {
-    /// The signature, and what it needs: what tells one bug from another.
+    /// The signature, and what tells one bug from another where it stands for many: the optimizations that it needs, and
+    /// what its script is about.
     fn bug(&self) -> String {
-        let needs = if self.needs.is_empty() { String::new() } else { format!("/{}", self.needs.join("+")) };
-        format!("{}{needs}", self.signature)
+        let parts = self.needs.iter().copied().chain(self.about.iter().map(String::as_str));
+        let parts: Vec<&str> = parts.collect();
+        if parts.is_empty() {
+            self.signature.clone()
+        } else {
+            format!("{}/{}", self.signature, parts.join("+"))
+        }
     }
 
     fn print(&self, out: &mut dyn Write) -> Result<()> {
