@@ -197,7 +197,14 @@ fn oracles_judge_on_either_engine() {
         format!("bundled bundled --profile {} --seed 1 --oracles memory --minimize-s 20", calls.display());
     let found = simulate(&format!("{words} --plant-b leak"), &folder.path().join("to")).expect(1);
     assert!(found.out.contains("\nmemory/leak/sqlite3VdbeExec"), "{}", found.out);
-    simulate(&words, &folder.path().join("sound")).expect(0);
+    let sound = simulate(&words, &folder.path().join("sound")).expect(0);
+    assert!(sound.out.contains("oracle      memory: 2 passed, 0 failed"), "{}", sound.out);
+    // What none of them judges is no pass.
+    let none = words.replace("memory", "window").replace("statements = 5", "statements = 1");
+    let queries = profile(folder.path(), "");
+    let none = none.replace(&calls.display().to_string(), &queries.display().to_string());
+    let none = format!("{none} --focus values");
+    simulate(&none, &folder.path().join("none")).expect_error(&["--oracles: nothing was judged", "window"]);
 }
 
 #[test]

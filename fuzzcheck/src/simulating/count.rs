@@ -8,6 +8,7 @@ use serde::Serialize;
 use tandem::generators::simulation::Simulation;
 
 use super::{Outcome, Verdict};
+use crate::replay::protocol::OracleCounts;
 
 /// How many statements came to what.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,12 +27,14 @@ pub(crate) struct Counts {
     pub not_reached: u64,
     /// Reasons for skipping, and of warnings.
     pub reasons: BTreeMap<String, u64>,
+    /// What oracles said, if they were asked.
+    pub oracles: BTreeMap<String, OracleCounts>,
 }
 
 impl Counts {
     /// Of one simulation.
     pub(crate) fn of(outcome: &Outcome) -> Self {
-        let mut counts = Self { simulations: 1, ..Self::default() };
+        let mut counts = Self { simulations: 1, oracles: outcome.oracles.clone(), ..Self::default() };
         for verdict in outcome.steps.iter().chain(&outcome.end) {
             let count = match verdict {
                 Verdict::Pass => &mut counts.pass,
@@ -60,6 +63,14 @@ impl Counts {
         for (reason, count) in &other.reasons {
             *self.reasons.entry(reason.clone()).or_default() += count;
         }
+        for (name, counts) in &other.oracles {
+            self.oracles.entry(name.clone()).or_default().add(counts);
+        }
+    }
+
+    /// Whether oracles were asked, and none of them judged.
+    pub(crate) fn are_oracles_silent(&self) -> bool {
+        !self.oracles.is_empty() && self.oracles.values().all(|counts| counts.passed + counts.failed == 0)
     }
 
     /// All statements, and what was left at the end of each simulation.
@@ -71,6 +82,13 @@ impl Counts {
     pub(crate) fn print(&self, out: &mut dyn Write) -> Result<()> {
         for (reason, count) in &self.reasons {
             writeln!(out, "{reason}: {count}")?;
+        }
+        for (name, counts) in &self.oracles {
+            let OracleCounts { passed, failed, .. } = counts;
+            write!(out, "oracle      {name}: {passed} passed, {failed} failed")?;
+            let reasons = counts.reasons();
+            reasons.iter().try_for_each(|(reason, count)| write!(out, ", {count} not judged ({reason})"))?;
+            writeln!(out)?;
         }
         let Self { pass, skipped, warning, failed, not_reached, .. } = self;
         writeln!(

@@ -21,22 +21,24 @@ pub(crate) mod output;
 pub(crate) mod profile;
 mod round;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use tandem::TestCase;
 use tandem::difference::known;
 use tandem::difference::{Class, Comparison, Difference};
+use tandem::engine::OPTIMIZATIONS;
 use tandem::generators::simulation::Simulation;
 use tandem::targets::SQL;
+use tandem::testcase::Setting;
 
 use crate::differential::{Build, DifferentialRunner, named};
-use crate::minimizing::Probe;
 use crate::minimizing::Probes;
 use crate::replay::Options;
+use crate::replay::client::Client;
 use crate::replay::oracles::Oracles;
-use crate::replay::protocol::{Files, Limits};
+use crate::replay::protocol::{Files, Job, Limits, OracleCounts};
 use crate::source::NamedCase;
 use round::{Round, with_checks};
 
@@ -85,9 +87,12 @@ pub(crate) struct Outcome {
     pub end: Vec<Verdict>,
     /// By signature, in the order of the script.
     pub findings: Vec<Finding>,
-    /// The steps that were left out in the end, and the case without them.
+    /// The steps that were left out in the end.
     pub left_out: BTreeSet<usize>,
+    /// The case without them.
     pub case: TestCase,
+    /// What oracles said of the whole script on either engine.
+    pub oracles: BTreeMap<String, OracleCounts>,
 }
 
 /// Two engines.
@@ -97,7 +102,7 @@ pub(crate) struct Simulator {
     pub names: [String; 2],
     builds: [Build; 2],
     /// One of each engine that judges by oracles, if asked for.
-    judging: Vec<(usize, Probe)>,
+    judging: Vec<(usize, Client)>,
 }
 
 /// How engines run.
@@ -133,7 +138,6 @@ impl Simulator {
                     are_sqlites: true,
                     ..Limits::default()
                 },
-                sends_files: false,
                 ..Options::default()
             };
             named::build(&names[side], options, project, running.may_install)
@@ -147,9 +151,9 @@ impl Simulator {
                 if known::version_of(&runner.identities()[side]).is_none() {
                     bail!("--oracles: {} is not SQLite, and the oracles ask SQLite", names[side]);
                 }
-                let mut build = builds[side].clone();
-                build.options.oracles = oracles.clone();
-                judging.push((side, Probes::of_builds(vec![build], vec![names[side].clone()]).start(None)?));
+                let Build { program, options, .. } = &builds[side];
+                let options = Options { oracles: oracles.clone(), ..options.clone() };
+                judging.push((side, Client::new(program, &options)?));
             }
         }
         Ok(Self { runner, names, builds, judging })
@@ -191,9 +195,18 @@ impl Simulator {
         }
         // An oracle judges one engine: what the other does not know is no reason to leave it out.
         let whole = simulation.case_without(&BTreeSet::new()).0;
-        for (side, probe) in &mut self.judging {
-            for bug in probe.bugs(&whole, &SQL)? {
-                outcome.add(bug.signature, &bug.message, &whole, Some(*side));
+        for (side, client) in &mut self.judging {
+            let mut case = whole.clone();
+            if self.builds[*side].is_unoptimized {
+                case.config.set(Setting::OptimizationsOff, OPTIMIZATIONS);
+            }
+            let job = Job { index: 1, target: &SQL, heap_bytes: None, body: case.encode() };
+            let (outcomes, batch) = client.run_watched(vec![job])?;
+            for (name, counts) in &batch.counts.oracles {
+                outcome.oracles.entry(name.clone()).or_default().add(counts);
+            }
+            for bug in outcomes.into_iter().flat_map(|outcome| outcome.result.bugs) {
+                outcome.add(bug.signature, &bug.message, &case, Some(*side));
             }
         }
         Ok(outcome)

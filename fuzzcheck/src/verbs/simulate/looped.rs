@@ -83,6 +83,8 @@ impl Verb for Args {
         run.all(started, &stop)?;
         let Loop { counts, seen, .. } = &run;
         ensure!(counts.simulations > 0, "no simulation was run");
+        let is_silent = counts.are_oracles_silent() && seen.is_empty();
+        ensure!(!is_silent, "--oracles: none of them judged any of {} simulations", counts.simulations);
         eprintln!(
             "fuzzcheck: {:.0} statements a second",
             counts.total() as f64 / started.elapsed().as_secs_f64()

@@ -115,6 +115,12 @@ fn ensure_something(counts: &Counts, outcome: &Outcome) -> Result<()> {
         let reasons: Vec<&str> = counts.reasons.keys().map(String::as_str).collect();
         bail!("no statement of {} was compared: {}", outcome.steps.len(), reasons.join(", "));
     }
+    if counts.are_oracles_silent() && outcome.findings.is_empty() {
+        let reasons = counts.oracles.iter().flat_map(|(name, counts)| {
+            counts.reasons().into_iter().map(move |(reason, _)| format!("{name}: {reason}"))
+        });
+        bail!("--oracles: nothing was judged: {}", reasons.collect::<Vec<_>>().join(", "));
+    }
     Ok(())
 }
 
