@@ -33,9 +33,10 @@
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`registry`] | targets and oracles of other crates |
 //! | [`guide`] | how to use all of it |
+//! | [`cuts`] | the strategy of all that is made smaller: which parts of a list are tried. Pure |
 //! | [`minimize`] | cases made smaller, whoever judges them |
 //!
-//! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and
+//! [`difference`], [`cuts`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and
 //! off in the fuzz targets, which use none of it and build faster without.
 //!
 //! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and
@@ -56,6 +57,8 @@
 #![deny(missing_docs, unsafe_code)]
 
 pub mod corpus;
+#[cfg(feature = "tools")]
+pub mod cuts;
 pub mod dbfile;
 #[cfg(feature = "tools")]
 pub mod difference;
