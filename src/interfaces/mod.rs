@@ -1,5 +1,5 @@
 //! Two implementations of a trait, run with the same random operations: what `#[tandem::interface]` expands to. How to
-//! use it is in the [guide](crate::guide).
+//! use it is in the [guide](crate::guide::interface).
 //!
 //! # Strategy
 //! Entropy becomes a [case](driver): arguments for the constructors, then a list of operations, each a method with its
