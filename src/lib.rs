@@ -33,10 +33,13 @@
 //! | [`targets`] | the fuzz targets, and what libFuzzer needs of them |
 //! | [`registry`] | targets and oracles of other crates |
 //! | [`guide`] | how to use all of it |
+//! | [`cuts`] | the strategy of all that is made smaller: which parts of a list are tried. Pure |
 //! | [`minimize`] | cases made smaller, whoever judges them |
+//! | `interfaces` | two implementations of a trait, run with the same random operations: what `#[tandem::interface]` expands to |
 //!
-//! [`difference`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and
-//! off in the fuzz targets, which use none of it and build faster without.
+//! [`difference`], [`cuts`], [`minimize`], [`dbfile::inspect`] and [`dbfile::diff`] are the feature `tools`, on by default and
+//! off in the fuzz targets, which use none of it and build faster without. `interfaces`, with its macro, is the feature
+//! `interface` (which needs [`cuts`], too), off by default: `cargo doc --features interface` has its pages.
 //!
 //! `unsafe` is in `faults::{vfs, alloc}`, `stack`, `engine::sqlite::{ffi, instrumentation}` and
 //! `targets::{arena, driver}` (the allocator of a target, and libFuzzer's `main`); that of `registry` is in the macro
@@ -56,6 +59,8 @@
 #![deny(missing_docs, unsafe_code)]
 
 pub mod corpus;
+#[cfg(any(feature = "tools", feature = "interface"))]
+pub mod cuts;
 pub mod dbfile;
 #[cfg(feature = "tools")]
 pub mod difference;
@@ -63,6 +68,8 @@ pub mod engine;
 pub mod faults;
 pub mod generators;
 pub mod guide;
+#[cfg(feature = "interface")]
+pub mod interfaces;
 pub mod known;
 #[cfg(feature = "tools")]
 pub mod minimize;
@@ -75,4 +82,6 @@ pub mod targets;
 pub mod testcase;
 
 pub use registry::Registry;
+#[cfg(feature = "interface")]
+pub use tandem_interface::interface;
 pub use testcase::TestCase;

@@ -2,6 +2,8 @@
 
 #[doc = include_str!("your_sqlite.md")]
 pub mod your_sqlite {}
+#[doc = include_str!("interface.md")]
+pub mod interface {}
 #[doc = include_str!("mutation.md")]
 pub mod mutation {}
 #[doc = include_str!("replay.md")]

@@ -3,9 +3,9 @@
 //! # Strategy
 //! It reduces what a person reads: statements, clauses, expressions, names; tables, rows, pages; frames of a log;
 //! settings; operations; faults. Each [pass](passes) lists places that can be removed. Where several can go at once,
-//! halves are tried, then quarters and so on down to single ones (Zeller and Hildebrandt, *Simplifying and Isolating
-//! Failure-Inducing Input*, TSE 2002); other places are tried one by one. The passes take turns until none
-//! of them finds anything more. If a case has a database, the first attempt is to replace it with its content as SQL.
+//! they are cut in ever smaller pieces ([`crate::cuts`]); other places are tried one by one. The passes take turns
+//! until none of them finds anything more. If a case has a database, the first attempt is to replace it with its content
+//! as SQL.
 //!
 //! # Invariants
 //! * A candidate replaces the case only if the [`Judge`] says that it shows the same bug. This module
@@ -17,6 +17,7 @@ pub mod passes;
 
 use std::collections::HashSet;
 
+use crate::cuts::{self, Cuttable, Step};
 use crate::testcase::{CaseId, TestCase};
 use passes::{PASSES, Pass};
 
@@ -141,35 +142,11 @@ struct Run<'j, J> {
 impl<J: Judge> Run<'_, J> {
     /// Cuts with one pass, from all of its places at once down to one at a time; returns why minimization must end, if so.
     fn pass(&mut self, pass: &dyn Pass) -> Result<Option<End>, J::Error> {
-        let mut size = if pass.is_divisible() { pass.count(&self.case) } else { 1 };
-        while size > 0 {
-            let mut start = 0;
-            loop {
-                let count = pass.count(&self.case);
-                if start >= count {
-                    break;
-                }
-                let (candidates, next) = self.candidates(pass, start, size, count);
-                let cases: Vec<TestCase> = candidates.iter().map(|(_, case)| case.clone()).collect();
-                match self.judge(&cases)? {
-                    Answer::Kept(at) => {
-                        // What follows moves up into this place.
-                        let (place, case) = candidates.into_iter().nth(at).expect("the judge got so many");
-                        self.accepted += 1;
-                        self.case = case;
-                        self.judge.note(&self.case, pass.name())?;
-                        start = place;
-                    }
-                    Answer::Lost => start = next,
-                    Answer::Stop => return Ok(Some(End::Stopped)),
-                }
-                if self.attempts >= self.attempts_max {
-                    return Ok(Some(End::Attempts));
-                }
-            }
-            size = if size == 1 { 0 } else { size.div_ceil(2) };
+        match cuts::cut(&mut Passing { run: self, pass }, pass.is_divisible()) {
+            Ok(()) => Ok(None),
+            Err(Stop::End(end)) => Ok(Some(end)),
+            Err(Stop::Error(error)) => Err(error),
         }
-        Ok(None)
     }
 
     /// Candidates for the judge from place `start` on, and the place after them.
@@ -205,6 +182,44 @@ impl<J: Judge> Run<'_, J> {
             cases[at + 1..].iter().for_each(|case| _ = self.seen.remove(&case.id()));
         }
         Ok(answer)
+    }
+}
+
+/// A case and the pass whose turn it is.
+struct Passing<'r, 'j, J> {
+    run: &'r mut Run<'j, J>,
+    pass: &'r dyn Pass,
+}
+
+/// Why a pass ends early.
+enum Stop<E> {
+    End(End),
+    Error(E),
+}
+
+impl<J: Judge> Cuttable for Passing<'_, '_, J> {
+    type Stop = Stop<J::Error>;
+
+    fn count(&self) -> usize {
+        self.pass.count(&self.run.case)
+    }
+
+    fn step(&mut self, start: usize, size: usize) -> Result<Step, Self::Stop> {
+        let run = &mut *self.run;
+        let (candidates, next) = run.candidates(self.pass, start, size, self.pass.count(&run.case));
+        let cases: Vec<TestCase> = candidates.iter().map(|(_, case)| case.clone()).collect();
+        let step = match run.judge(&cases).map_err(Stop::Error)? {
+            Answer::Kept(at) => {
+                let (place, case) = candidates.into_iter().nth(at).expect("the judge got so many");
+                run.accepted += 1;
+                run.case = case;
+                run.judge.note(&run.case, self.pass.name()).map_err(Stop::Error)?;
+                Step::Cut(place)
+            }
+            Answer::Lost => Step::Passed(next),
+            Answer::Stop => return Err(Stop::End(End::Stopped)),
+        };
+        if run.attempts >= run.attempts_max { Err(Stop::End(End::Attempts)) } else { Ok(step) }
     }
 }
 

@@ -3,12 +3,8 @@
 use std::ops::Range;
 
 use super::{Part, Pass};
+use crate::cuts::without;
 use crate::testcase::{Fault, FaultPlan, Lasts, TestCase};
-
-/// A list without the items at these places.
-pub(super) fn without<T: Clone>(list: &[T], places: &Range<usize>) -> Vec<T> {
-    [&list[..places.start], &list[places.end..]].concat()
-}
 
 /// Planned faults.
 pub(super) struct Faults;

@@ -224,8 +224,11 @@ impl Report<'_> {
 
 impl Told {
     /// The signature, and what tells one bug from another where it stands for many: the optimizations that it needs, and
-    /// what its script is about.
+    /// what its script is about. Where an engine died, the signature has its function.
     fn bug(&self) -> String {
+        if self.signature.starts_with("differential/death") {
+            return self.signature.clone();
+        }
         let parts = self.needs.iter().copied().chain(self.about.iter().map(String::as_str));
         let parts: Vec<&str> = parts.collect();
         if parts.is_empty() {

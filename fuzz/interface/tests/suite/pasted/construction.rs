@@ -1,0 +1,3 @@
+{
+drop(make_test(101)); // panics
+}

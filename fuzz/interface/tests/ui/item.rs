@@ -1,0 +1,4 @@
+#[tandem::interface(reference = A::new(), no_test)]
+struct A;
+
+fn main() {}
