@@ -176,6 +176,42 @@ fn what_is_left_can_be_loaded_and_run() {
     }
 }
 
+/// Everything that is hard to write as SQL.
+const CONTENT: &str = "CREATE TABLE t(a, b TEXT, c AS (a + 1) STORED, \"od\"\"d\" BLOB); CREATE TABLE w(a PRIMARY KEY, b) WITHOUT ROWID;
+    INSERT INTO t(rowid, a, b, \"od\"\"d\") VALUES(7, 1, 'it''s', x'00ff'), (-3, 9e999, CAST(x'610062' AS TEXT), NULL), (9, 0.1, NULL, 'x');
+    INSERT INTO w VALUES('a', 1.0), ('b', -0.5); CREATE VIEW v AS SELECT * FROM t; CREATE INDEX i ON t(a);
+    CREATE TRIGGER g AFTER INSERT ON w BEGIN DELETE FROM t; END; CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one two'), ('three');";
+
+#[test]
+fn a_database_is_gone_on_from_and_dumped_whole() {
+    let folder = folder();
+    let path = folder.path().join("mine.db");
+    Connection::open(&path).unwrap().execute_batch(CONTENT).unwrap();
+    let before = fs::read(&path).unwrap();
+    let profile = profile(folder.path(), "");
+    let to = folder.path().join("to");
+    let words = format!("--from {} --profile {} --seed 1", path.display(), profile.display());
+    simulate(&words, &to).expect(0);
+    assert_eq!(fs::read(&path).unwrap(), before, "it is only read");
+    let script = read(&to.join("a.sql"));
+    assert!(
+        script.contains("'it''s'") && script.contains("9e999") && !script.contains("f_content"),
+        "{script}"
+    );
+    let again = Connection::open_in_memory().unwrap();
+    again.execute_batch(&script).unwrap_or_else(|error| panic!("{error}: {script}"));
+    let mine = Connection::open(&path).unwrap();
+    for query in [
+        "SELECT group_concat(rowid || quote(a) || quote(b) || quote(c) || quote(\"od\"\"d\"), ';') FROM t",
+        "SELECT group_concat(quote(a) || quote(b), ';') FROM w",
+        "SELECT group_concat(rowid || x, ';') FROM f WHERE f MATCH 'three'",
+        "SELECT group_concat(type || name || sql, ';') FROM (SELECT * FROM sqlite_master WHERE name NOT LIKE 'f\\_%' ESCAPE '\\' AND sql NOT NULL ORDER BY name)",
+    ] {
+        let all = |db: &Connection| -> String { db.query_row(query, [], |row| row.get(0)).unwrap() };
+        assert_eq!(all(&again), all(&mine), "{query}");
+    }
+}
+
 #[test]
 fn a_script_is_probed_statement_by_statement() {
     let folder = folder();

@@ -93,38 +93,3 @@ fn literal(value: ValueRef<'_>) -> String {
         ValueRef::Blob(bytes) => format!("x'{}'", hex(bytes)),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONTENT: &str = "CREATE TABLE t(a, b TEXT, c AS (a + 1) STORED, \"od\"\"d\" BLOB); CREATE TABLE w(a PRIMARY KEY, b) WITHOUT ROWID;
-        INSERT INTO t(rowid, a, b, \"od\"\"d\") VALUES(7, 1, 'it''s', x'00ff'), (-3, 9e999, CAST(x'610062' AS TEXT), NULL), (9, 0.1, NULL, 'x');
-        INSERT INTO w VALUES('a', 1.0), ('b', -0.5); CREATE VIEW v AS SELECT * FROM t; CREATE INDEX i ON t(a);
-        CREATE TRIGGER g AFTER INSERT ON w BEGIN DELETE FROM t; END; CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one two'), ('three');";
-
-    #[test]
-    fn what_is_loaded_again_is_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.db");
-        {
-            let _shared = sqlite::shared();
-            Connection::open(&path).unwrap().execute_batch(CONTENT).unwrap();
-        }
-        let first = script(&path).unwrap();
-        let copy = folder.path().join("b.db");
-        {
-            let _shared = sqlite::shared();
-            let db = Connection::open(&copy).unwrap();
-            db.execute_batch(&first).unwrap_or_else(|error| panic!("{error}: {first}"));
-            let found: i64 =
-                db.query_row("SELECT rowid FROM f WHERE f MATCH 'three'", [], |row| row.get(0)).unwrap();
-            assert_eq!(found, 2);
-        }
-        assert_eq!(script(&copy).unwrap(), first);
-        assert!(
-            first.contains("'it''s'") && first.contains("9e999") && !first.contains("f_content"),
-            "{first}"
-        );
-    }
-}
