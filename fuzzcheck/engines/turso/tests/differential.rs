@@ -14,7 +14,7 @@ fn build(plant: Option<&str>) -> Build {
         worker_memory_mib: 2048,
         ..Options::default()
     };
-    Build { program: program(), options }
+    Build { program: program(), options, is_unoptimized: false }
 }
 
 /// Cargo has built it for this test. `CARGO_BIN_EXE_tandem-turso` would say where, but a shell drops variables with
