@@ -160,6 +160,12 @@ fn in_a_table(stage: &Stage, releases: &str) {
     assert_eq!(rows[..3], ["| case | 1.9 | 1.10 |", "|---|---|---|", &row]);
     assert!(rows[3].starts_with("fuzzcheck: 1.9 (") && rows[3].contains(": 0 errors out of 1 "), "{ran:?}");
     assert!(rows[4].starts_with("fuzzcheck: 1.10 (") && rows[4].contains(": 1 errors out of 1 "), "{ran:?}");
+    // What no oracle judged is no pass, in any of them.
+    stage.run(&format!("{words} --oracles window --sqlite-version 1.9,2.0")).expect_error(&[
+        "no case was judged by window",
+        "--sqlite-version 1.9",
+        "--sqlite-version 2.0",
+    ]);
     let table = stage.run(&format!("{words} --sqlite-version all --json")).expect(1).json();
     let shown = &table["cases"][stage.case.to_str().unwrap()];
     assert_eq!(shown, &json!([null, SIGNATURE, SIGNATURE, null]), "{table}");

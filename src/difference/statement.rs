@@ -59,7 +59,10 @@ pub(super) fn compare_all(
         match pair.judge(doubt.tells) {
             Judgement::Same => {
                 comparison.statements += 1;
-                comparison.mark(&a.sql, Said::Same);
+                // What neither knows, or what needs something that neither made, shows nothing.
+                let is_refused = policy.skips_unknown_statements && a.explain_fails && b.explain_fails;
+                let refused = || Said::Skipped("refused by both".to_owned());
+                comparison.mark(&a.sql, if is_refused { refused() } else { Said::Same });
             }
             Judgement::Skip(reason) => {
                 comparison.mark(&a.sql, Said::Skipped(reason.to_owned()));

@@ -207,6 +207,9 @@ fn another_engine_may_know_less_and_has_its_own_codes() {
     let comparison = compare(&case, &a, &b, &Policy::ENGINES);
     assert!(comparison.differences.is_empty(), "{comparison:?}");
     assert_eq!(comparison.skipped["unknown to one of the engines"], 1);
+    let said: Vec<Said> = comparison.marks.iter().map(|mark| mark.said.clone()).collect();
+    let skipped = ["refused by both", UNKNOWN].map(|reason| Said::Skipped(reason.to_owned()));
+    assert_eq!(said, [&[Said::Same], &skipped[..]].concat());
     assert_eq!(signatures(&compare(&case, &a, &b, &Policy::VERSIONS)).len(), 2);
     end(&mut b).schema[0][3] = "CREATE TABLE t (a)".to_owned();
     assert!(compare(&case, &a, &b, &Policy::ENGINES).differences.is_empty());
