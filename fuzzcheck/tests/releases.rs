@@ -35,6 +35,8 @@ impl Stage {
         let code = String::from_utf8_lossy(&read(&bundled.join("sqlite3.c"))).into_owned();
         let id = tandem::engine::sqlite::source_id();
         assert!(code.contains(LOWER) && code.contains(&id));
+        // Less is compiled.
+        let code = format!("#pragma GCC optimize(\"O0\")\n{code}");
         let broken = code
             .replace(&id, &format!("{}alt2", &id[..id.len() - 4]))
             .replace(LOWER, &format!("{LOWER} if( argc==1 ) *(volatile int*)0 = 1;"));
@@ -64,11 +66,7 @@ impl Stage {
     /// Runs the program on a case.
     fn on(&self, words: &str, case: &Path) -> Ran {
         let mut command = command();
-        command.args(words.split_whitespace()).args([
-            "--no-install",
-            "--build=release",
-            "--sqlite-flags=-O0",
-        ]);
+        command.args(words.split_whitespace()).args(["--no-install", "--build=release"]);
         let ran = finish(command.arg(case));
         let places = ran.err.lines().filter(|line| line.contains("compiling SQLite "));
         let places = places.filter_map(|line| Some(line.rsplit_once(" in ")?.1.into()));
@@ -94,6 +92,7 @@ fn an_sqlite_of_ones_own_is_compiled_once_and_a_bug_is_found_among_several() {
         .releases("releases", &[("1.9", "sound"), ("1.10", "broken"), ("1.11", "broken"), ("2.0", "sound")]);
     let releases = format!("--releases {}", folder.display());
     bisected(&stage, &releases);
+    differences(&stage, &folder);
     ends_that_cannot_be_tried(&stage);
     in_a_table(&stage, &releases);
     in_reports(&stage, &releases);
@@ -133,6 +132,42 @@ fn bisected(stage: &Stage, releases: &str) {
     with(&format!("--releases {}", empty.display())).expect_error(&["empty: no releases"]);
     fs::create_dir(empty.join("3.1")).unwrap();
     with(&format!("--releases {}", empty.display())).expect_error(&["empty: 3.1 has no sqlite3.c"]);
+}
+
+/// Each release is compared with the bundled one.
+fn differences(stage: &Stage, folder: &Path) {
+    let signature = "differential/death/a-SIGSEGV-lowerFunc";
+    let words = format!("bisect --differential bundled --releases {}", folder.display());
+    let ran = stage.run(&words).expect(0);
+    assert_eq!(ran.out.lines().next(), Some(signature));
+    assert_eq!(ran.out.lines().last(), Some(format!("fuzzcheck: {RANGE}").as_str()));
+    assert_eq!(stage.run(&format!("{words} --json")).expect(0).json()["differential"], "bundled");
+    // The other way round each release differs from one that is broken, unless it is, too.
+    let broken = folder.join("1.10");
+    let words = format!("bisect --differential {} --releases", broken.display());
+    let found = stage.run(&format!("{words} {} --json", folder.display())).expect(0).json();
+    assert_eq!(
+        (&found["signature"], &found["again_in"]),
+        (&json!("differential/death/b-SIGSEGV-lowerFunc"), &json!(["1.9"]))
+    );
+    stage.run(&format!("{words} {} --signature differential/a/b", folder.display())).expect_error(&[
+        "none of the 4 releases",
+        "`differential/a/b`",
+        "beside",
+    ]);
+    stage.run("bisect --differential none").expect_error(&["--differential", "`none` is no configuration"]);
+
+    let profile = "setup = [\"SELECT lower('A')\"]\nstatements = 1\n";
+    let profile = file(stage.folder.path(), "lower.toml", profile);
+    let report = stage.path("report.md");
+    let mut command = command();
+    command.args(["simulate", "loop", "1"]).arg(&broken).args(["bundled", "--seed", "1", "--bisect"]);
+    command.args(["--no-install", "--minimize-s", "10", "--profile"]).arg(profile);
+    let ran = finish(command.arg("--releases").arg(folder).arg("--report").arg(&report)).expect(1);
+    let text = String::from_utf8(read(&report)).unwrap();
+    assert!(text.contains(&format!("## {signature}\n")), "{text}");
+    assert!(text.contains(&format!("\nSQLite: {RANGE}.\n")), "{text}");
+    assert_eq!(ran.after("SQLite:"), RANGE);
 }
 
 fn ends_that_cannot_be_tried(stage: &Stage) {
@@ -197,7 +232,7 @@ fn in_one_folder(stage: &Stage) {
     assert_eq!(document["findings"][0]["bugs"][0]["signature"], SIGNATURE, "{document}");
     assert!(document["sqlite"].as_str().unwrap().ends_with("alt2"), "it was edited: {document}");
     let replay = document["findings"][0]["replay"].as_str().unwrap();
-    assert!(replay.contains("--sqlite=") && replay.contains("--sqlite-flags=-O0"), "{replay}");
+    assert!(replay.contains("--sqlite="), "{replay}");
 
     // What is not to be compiled leaves what was as it was.
     fs::copy(stage.path("refused").join("sqlite3.c"), stage.path("broken").join("sqlite3.c")).unwrap();

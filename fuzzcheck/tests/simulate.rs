@@ -37,7 +37,7 @@ fn read(path: &Path) -> String {
 #[test]
 fn a_seed_gives_the_same_to_the_byte() {
     let folder = folder();
-    let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
+    let [a, b] = ["to-a", "to-b"].map(|name| folder.path().join(name));
     let first = simulate("--seed 7 -n 40 --verbose", &a).expect(0);
     let second = simulate("--seed 7 -n 40 --verbose", &b).expect(0);
     let same = |ran: &Ran, to: &Path| ran.out.replace(to.to_str().unwrap(), "TO");
@@ -50,6 +50,16 @@ fn a_seed_gives_the_same_to_the_byte() {
     let again = simulate(&format!("{words} --verbose"), &folder.path().join("c")).expect(0);
     assert_eq!(same(&again, &folder.path().join("c")), same(&first, &a));
     assert_ne!(simulate("--seed 8 -n 40 --verbose", &b).expect(0).out, second.out);
+    // Bytes choose as a seed does, and are named in the line that repeats it.
+    let bytes = file(folder.path(), "bytes", (0..=255).cycle().take(5_000).collect::<Vec<u8>>());
+    let words = format!("--entropy {} -n 10 --verbose", bytes.display());
+    let chosen = simulate(&words, &a).expect(0);
+    assert_eq!(same(&chosen, &a), same(&simulate(&words, &b).expect(0), &b));
+    assert!(!chosen.out.contains("\nseed"), "{}", chosen.out);
+    assert!(chosen.after("repeat").contains(&format!("--entropy={}", bytes.display())), "{}", chosen.out);
+    let others = file(folder.path(), "others", vec![7; 5_000]);
+    let other = simulate(&format!("--entropy {} -n 10 --verbose", others.display()), &b).expect(0);
+    assert_ne!(read(&a.join("test.sql")), read(&b.join("test.sql")), "{}", other.out);
 }
 
 /// Each class of verdict, by what is planted in the second engine.
@@ -265,7 +275,7 @@ fn a_loop_stops_or_collects_and_files_one_issue_per_signature() {
         ]);
         command.arg(&profile).args(["--plant-b", "wrong-code"]);
         if collects {
-            command.arg("--report").arg(&report).arg("--issues").arg(&issues);
+            command.arg("--report").arg(&report).arg("--issues").arg(&issues).env("LOG_TO_STDOUT", "1");
             command.arg("--notify-cmd").arg(format!("cat > '{}'", told.display()));
         }
         command.env_remove("ISSUE_TOKEN").env_remove("GITHUB_TOKEN");
@@ -277,6 +287,8 @@ fn a_loop_stops_or_collects_and_files_one_issue_per_signature() {
     let dry = run(true, None).expect(1);
     assert!(dry.err.contains("dry run") && !told.exists(), "{}", dry.err);
     assert!(dry.out.contains("\nfuzzcheck: 1 differences out of 3 simulations"), "{}", dry.out);
+    let logged = |ran: &Ran| ran.out.lines().any(|line| line.starts_with("3 simulations: "));
+    assert!(logged(&dry) && !first.out.contains("1 simulations: "), "{}", dry.out);
     let text = read(&report);
     assert!(text.contains("In 3 simulations") && text.contains("(not hit)"), "{text}");
     let issue = fs::read_dir(&issues).unwrap().next().unwrap().unwrap().path();
@@ -314,6 +326,12 @@ fn wrong_words_are_named() {
         simulate(&words, &to).expect_error(expected);
     }
     finish(command().args(["simulate", "probe", "missing.sql"])).expect_error(&["missing.sql"]);
+    let bytes = file(folder.path(), "bytes", "0123456789");
+    let words = ["simulate", "loop", "2", "--entropy"];
+    finish(command().args(words).arg(bytes)).expect_error(&["--entropy", "one simulation"]);
+    let (report, own) = (to.join("report.md"), env!("CARGO_BIN_EXE_fuzzcheck"));
+    let words = ["simulate", "loop", "1", own, "bundled", "--bisect", "--report"];
+    finish(command().args(words).arg(&report)).expect_error(&["--bisect", own, "has no releases"]);
     let schema = finish(command().args(["simulate", "--profile-schema"])).expect(0).json();
     assert!(schema["properties"]["journal_mode"].is_object(), "{schema}");
 }

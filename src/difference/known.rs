@@ -210,9 +210,49 @@ fn has_float(difference: &Difference) -> bool {
         let has_mark = number.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
         token.kind == TokenKind::Number && (has_mark || number.len() > INTEGER_DIGITS)
     };
-    // A division, an average, or converting a text to a number yields one, too.
-    tokenize(text).iter().any(is_float) || says(difference, &["avg", "total", "round", "real", "pow", "sqrt"])
+    tokenize(text).iter().any(is_float) || says(difference, &MAKE_FLOATS)
 }
+
+/// What yields a floating-point number from any other: averages and ranks, conversions, the clock, and functions of
+/// [mathematics](https://sqlite.org/lang_mathfunc.html).
+const MAKE_FLOATS: [&str; 36] = [
+    "avg",
+    "total",
+    "median",
+    "percentile",
+    "percentile_cont",
+    "percent_rank",
+    "cume_dist",
+    "round",
+    "real",
+    "julianday",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "degrees",
+    "exp",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "mod",
+    "pi",
+    "pow",
+    "power",
+    "radians",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "ceil",
+];
 
 /// Digits of the largest integer, minus one.
 const INTEGER_DIGITS: usize = 18;
@@ -229,6 +269,7 @@ fn uses_text(difference: &Difference) -> bool {
         "ltrim",
         "rtrim",
         "length",
+        "octet_length",
         "substr",
         "substring",
         "quote",

@@ -9,6 +9,7 @@ use super::{Found, Range, Shows, search};
 use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build::worker::Worker;
+use crate::differential::{self, DifferentialRunner};
 use crate::replay::client::Client;
 use crate::replay::cut_short::{self, CutShort};
 use crate::replay::protocol::{CaseResult, Job};
@@ -116,7 +117,14 @@ pub(crate) struct Build<'a> {
     pub may_install: bool,
     /// How cases run.
     pub options: &'a Options,
+    /// What each release is compared with, where the bug is a difference.
+    pub other: Option<differential::Build>,
+    /// Whether the query optimizations of the releases are off then.
+    pub is_unoptimized: bool,
 }
+
+/// `sqlite3_sourceid()` of a release, its bugs, and the limits that ended it early.
+type Shown = (String, Vec<FoundBug>, Vec<CutShort>);
 
 impl Build<'_> {
     /// Looks for the releases that show `signature`, or whatever the first release that shows anything shows. `hint` is a
@@ -167,25 +175,39 @@ impl Build<'_> {
 
     /// Runs a case in some releases, each in a thread of its own: compiling SQLite takes one core.
     pub(crate) fn try_all(&self, releases: &[&str], named: &NamedCase) -> Vec<Tried> {
-        let shown = |version: &str| -> Result<(String, CaseResult)> {
-            let worker = Worker::build(
-                &self.configuration.of_release(self.releases, version)?,
-                self.project,
-                self.may_install,
-            )?;
-            Ok((worker.identity.source_id.clone(), run_in(&worker, self.options, named)?))
-        };
         let try_one = |version: &str| {
-            let shown = shown(version).map_err(|error| format!("{error:#}"));
-            let limits =
-                shown.as_ref().map(|(_, result)| CutShort::by_limit([&result.cut_short])).unwrap_or_default();
-            let shown = shown.map(|(source_id, result)| (source_id, result.bugs));
-            Tried { version: version.to_owned(), shown, cut_short: limits }
+            let (shown, cut_short) = match self.shown(version, named) {
+                Ok((source_id, bugs, cut_short)) => (Ok((source_id, bugs)), cut_short),
+                Err(error) => (Err(format!("{error:#}")), Vec::new()),
+            };
+            Tried { version: version.to_owned(), shown, cut_short }
         };
         thread::scope(|scope| {
             let tries: Vec<_> = releases.iter().map(|version| scope.spawn(|| try_one(version))).collect();
             tries.into_iter().map(|tried| tried.join().expect("a try does not panic")).collect()
         })
+    }
+
+    fn shown(&self, version: &str, named: &NamedCase) -> Result<Shown> {
+        let configuration = self.configuration.of_release(self.releases, version)?;
+        let worker = Worker::build(&configuration, self.project, self.may_install)?;
+        let source_id = worker.identity.source_id.clone();
+        let Some(other) = &self.other else {
+            let result = run_in(&worker, self.options, named)?;
+            let cut_short = CutShort::by_limit([&result.cut_short]);
+            return Ok((source_id, result.bugs, cut_short));
+        };
+        let options = worker.options(self.options.clone());
+        let release =
+            differential::Build { program: worker.program, options, is_unoptimized: self.is_unoptimized };
+        let mut runner = DifferentialRunner::new(&[release, other.clone()])?;
+        let comparison = runner.check(named.clone())?.comparison;
+        if comparison.differences.is_empty() && !comparison.is_end_compared {
+            // That nothing was seen says nothing of the release.
+            let reasons: Vec<&str> = comparison.skipped.keys().map(String::as_str).collect();
+            bail!("not compared to its end: {}", reasons.join(", "));
+        }
+        Ok((source_id, runner.unexplained(comparison), Vec::new()))
     }
 }
 

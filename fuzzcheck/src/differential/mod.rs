@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use tandem::TestCase;
-use tandem::difference::known::{Version, version_of};
+use tandem::difference::known::{Version, explain, version_of};
 use tandem::difference::{Class, Comparison, Difference, Policy, Side, compare, reversed};
 use tandem::engine::OPTIMIZATIONS;
 use tandem::engine::sqlite::{Executor, Moment};
@@ -35,7 +35,7 @@ use tandem::testcase::{FileName, OpenConfig, Setting};
 use crate::replay::client::Client;
 use crate::replay::pool::Batch;
 use crate::replay::protocol::{Files, Job};
-use crate::replay::{Options, Outcome};
+use crate::replay::{FoundBug, Options, Outcome};
 use crate::source::NamedCase;
 pub use report::{DifferentialReport, Found};
 
@@ -120,6 +120,22 @@ impl DifferentialRunner {
             [Some(a), Some(b)] => Some([a, b]),
             _ => None,
         }
+    }
+
+    /// The differences that are neither warnings nor known, as bugs.
+    pub(crate) fn unexplained(&self, comparison: Comparison) -> Vec<FoundBug> {
+        let versions = self.versions();
+        let is_known = |difference: &Difference| {
+            versions.is_some_and(|versions| explain(difference, versions).is_some())
+        };
+        let found = comparison.differences.into_iter();
+        let found = found.filter(|difference| difference.is_finding() && !is_known(difference));
+        found
+            .map(|difference| FoundBug {
+                signature: difference.signature().to_string(),
+                message: difference.message,
+            })
+            .collect()
     }
 
     /// Name and version of both.

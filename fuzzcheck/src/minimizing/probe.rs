@@ -56,20 +56,8 @@ impl Probe {
                 let name = String::new();
                 let named =
                     NamedCase { name, target, case: case.clone(), heap_bytes: None, provenance: None };
-                let checked = runner.check(named)?;
-                let versions = runner.versions();
-                let unexplained = checked.comparison.differences.into_iter().filter(|difference| {
-                    difference.warning.is_none()
-                        && versions.is_none_or(|versions| {
-                            tandem::difference::known::explain(difference, versions).is_none()
-                        })
-                });
-                Ok(unexplained
-                    .map(|difference| FoundBug {
-                        signature: difference.signature().to_string(),
-                        message: difference.message,
-                    })
-                    .collect())
+                let comparison = runner.check(named)?.comparison;
+                Ok(runner.unexplained(comparison))
             }
         }
     }

@@ -24,7 +24,7 @@ mod round;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use tandem::TestCase;
 use tandem::difference::known;
 use tandem::difference::{Class, Comparison, Difference};
@@ -33,13 +33,17 @@ use tandem::generators::simulation::Simulation;
 use tandem::targets::SQL;
 use tandem::testcase::Setting;
 
+use crate::base::project;
+use crate::bisecting;
+use crate::build::configuration::Configuration;
+use crate::build::releases::Releases;
 use crate::differential::{Build, DifferentialRunner, named};
 use crate::minimizing::Probes;
 use crate::replay::Options;
 use crate::replay::client::Client;
 use crate::replay::oracles::Oracles;
 use crate::replay::protocol::{Files, Job, Limits, OracleCounts};
-use crate::source::NamedCase;
+use crate::source::{self, NamedCase};
 use round::{Round, with_checks};
 
 /// How often the rest of a script runs again at most.
@@ -101,6 +105,9 @@ pub(crate) struct Simulator {
     /// Their names on the command line.
     pub names: [String; 2],
     builds: [Build; 2],
+    /// How both run, without what is planted in one.
+    options: Options,
+    may_install: bool,
     /// One of each engine that judges by oracles, if asked for.
     judging: Vec<(usize, Client)>,
 }
@@ -124,22 +131,22 @@ impl Simulator {
     /// # Errors
     /// One of them is unknown, cannot be built, or does not start.
     pub(crate) fn new(names: [String; 2], running: &Running, project: &Path) -> Result<Self> {
+        let options = Options {
+            timeout_ms: running.timeout_ms,
+            worker_memory_mib: crate::base::WORKER_MEMORY_MIB,
+            limits: Limits {
+                vm_steps: Some(VM_STEPS),
+                alloc_bytes: Some(ALLOC_BYTES),
+                heap_bytes: Some(0),
+                disk_bytes: Some(DISK_BYTES),
+                length_bytes: Some(1_000_000),
+                are_sqlites: true,
+                ..Limits::default()
+            },
+            ..Options::default()
+        };
         let build = |side: usize| {
-            let options = Options {
-                plant: running.plants[side].clone(),
-                timeout_ms: running.timeout_ms,
-                worker_memory_mib: crate::base::WORKER_MEMORY_MIB,
-                limits: Limits {
-                    vm_steps: Some(VM_STEPS),
-                    alloc_bytes: Some(ALLOC_BYTES),
-                    heap_bytes: Some(0),
-                    disk_bytes: Some(DISK_BYTES),
-                    length_bytes: Some(1_000_000),
-                    are_sqlites: true,
-                    ..Limits::default()
-                },
-                ..Options::default()
-            };
+            let options = Options { plant: running.plants[side].clone(), ..options.clone() };
             named::build(&names[side], options, project, running.may_install)
         };
         let builds = [build(0)?, build(1)?];
@@ -156,7 +163,7 @@ impl Simulator {
                 judging.push((side, Client::new(program, &options)?));
             }
         }
-        Ok(Self { runner, names, builds, judging })
+        Ok(Self { runner, names, builds, options, may_install: running.may_install, judging })
     }
 
     /// What both are, as they say.
@@ -252,6 +259,46 @@ impl Simulator {
             Some(side) => Probes::of_builds(vec![self.builds[side].clone()], vec![self.names[side].clone()]),
             None => Probes::of_builds(self.builds.to_vec(), self.names.to_vec()),
         }
+    }
+
+    /// The releases that show a finding in the place of the engine that does, in words. `path` has the case.
+    ///
+    /// # Errors
+    /// That engine is no SQLite that can be built; none of the releases could be tried.
+    pub(crate) fn bisect(
+        &self,
+        path: &Path,
+        signature: &str,
+        by_oracle: Option<usize>,
+        releases: &Releases,
+    ) -> Result<String> {
+        let side = by_oracle.unwrap_or(0);
+        let configuration = self.bisectable(side)?;
+        let oracles = Oracles::for_signature(signature);
+        let bisecting = bisecting::Build {
+            configuration: &configuration,
+            releases,
+            project: &project(),
+            may_install: self.may_install,
+            options: &Options { oracles, ..self.options.clone() },
+            other: by_oracle.is_none().then(|| self.builds[1].clone()),
+            is_unoptimized: self.builds[side].is_unoptimized,
+        };
+        let named = source::single(path, Some(&SQL))?;
+        let hint = configuration.release().filter(|name| releases.names().any(|known| known == *name));
+        let bisected = bisecting.bisect(&named, Some(signature), hint)?;
+        Ok(bisected.map_or("in none of the releases".to_owned(), |bisected| bisected.in_words()))
+    }
+
+    /// The configuration of an engine whose releases can be tried.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(crate) fn bisectable(&self, side: usize) -> Result<Configuration> {
+        let name = &self.names[side];
+        let name = name.strip_suffix(named::UNOPTIMIZED).unwrap_or(name);
+        Configuration::named(name)
+            .with_context(|| format!("--bisect: `{name}` has no releases that could be searched"))
     }
 
     /// Compares a script as it is, for `probe`.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
@@ -13,6 +13,7 @@ use crate::build::arguments::ConfigurationArgs;
 use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
 use crate::build_kind::BuildKind;
+use crate::differential::named;
 use crate::replay::Options;
 use crate::replay::arguments::LimitArgs;
 use crate::replay::cut_short::CutShort;
@@ -42,10 +43,13 @@ pub(crate) struct Args {
     /// Limits.
     #[command(flatten)]
     limits: LimitArgs,
-    /// The configuration [default: --build debug]. --sqlite-version names a release that shows the bug, which
+    /// The configuration [default: --build debug; release with --differential]. --sqlite-version names a release that shows the bug, which
     /// is then tried first.
     #[command(flatten)]
     configuration: ConfigurationArgs,
+    /// For a difference: the configuration that each release is compared with, as for `compare engines`.
+    #[arg(long, value_name = "CONFIGURATION")]
+    differential: Option<String>,
     /// Do not steer around known bugs of SQLite.
     #[arg(long)]
     meet_known_bugs: bool,
@@ -73,7 +77,7 @@ const BUILDS: [BuildKind; 6] = [
 impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let target = target_by_name(self.target.as_deref())?;
-        let (named, code) = find(&self.case, &self.corpus, target)?;
+        let (case, code) = find(&self.case, &self.corpus, target)?;
         if let Some(folder) = &self.configuration.sqlite {
             bail!(
                 "--sqlite {}: only releases can be bisected, including those of --releases DIR",
@@ -81,8 +85,13 @@ impl Verb for Args {
             );
         }
         let hint = self.configuration.sqlite_version.as_deref();
+        let default = if self.differential.is_some() { BuildKind::Release } else { BUILDS[0] };
         let configuration = Configuration::new(
-            &ConfigurationArgs { sqlite_version: None, ..self.configuration.clone() },
+            &ConfigurationArgs {
+                sqlite_version: None,
+                build: self.configuration.build.or(Some(default)),
+                ..self.configuration.clone()
+            },
             &BUILDS,
         )?;
         let options = Options {
@@ -95,24 +104,32 @@ impl Verb for Args {
         };
         let project = project();
         let releases = Releases::new(self.configuration.releases.as_deref())?;
+        let other = self.differential.as_deref();
+        let other = other
+            .map(|name| named::build(name, options.clone(), &project, !self.no_install))
+            .transpose()
+            .context("--differential")?;
         let build = Build {
             configuration: &configuration,
             releases: &releases,
             project: &project,
             may_install: !self.no_install,
             options: &options,
+            other,
+            is_unoptimized: false,
         };
-        let Some(bisected) = build.bisect(&named, self.signature.as_deref(), hint)? else {
+        let Some(bisected) = build.bisect(&case, self.signature.as_deref(), hint)? else {
             let what =
                 self.signature.as_ref().map_or("a finding".to_owned(), |signature| format!("`{signature}`"));
+            let other = self.differential.as_ref().map_or(String::new(), |name| format!(" beside {name}"));
             bail!(
-                "{}: none of the {} releases shows {what} in the {} build: try another --build, --meet-known-bugs, or higher limits",
-                named.name,
+                "{}: none of the {} releases shows {what} in the {} build{other}: try another --build, --meet-known-bugs, or higher limits",
+                case.name,
                 releases.names().len(),
                 configuration.build
             );
         };
-        let document = Document::new(&named.name, configuration.build, &bisected);
+        let document = Document::new(self, &case.name, configuration.build, &bisected);
         if self.json {
             let document = serde_json::to_string_pretty(&document)?;
             ui::line(format_args!("{document}"))?;
@@ -138,6 +155,8 @@ struct Document<'a> {
     version: u32,
     case: &'a str,
     build: &'a str,
+    /// What each release was compared with.
+    differential: Option<&'a str>,
     signature: &'a str,
     since: &'a str,
     until: &'a str,
@@ -157,7 +176,7 @@ struct Release<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn new(case: &'a str, build: BuildKind, bisected: &'a Bisected) -> Self {
+    fn new(args: &'a Args, case: &'a str, build: BuildKind, bisected: &'a Bisected) -> Self {
         let release = |tried: &'a Tried| {
             let (seen, error) = match &tried.shown {
                 Ok(seen) => (Some(seen), None),
@@ -176,6 +195,7 @@ impl<'a> Document<'a> {
             version: 1,
             case,
             build: build.name(),
+            differential: args.differential.as_deref(),
             signature: &bisected.signature,
             since: bisected.since(),
             until: bisected.until(),

@@ -133,6 +133,8 @@ impl Verb for Args {
             project: &project,
             may_install: !self.no_install,
             options: &options,
+            other: None,
+            is_unoptimized: false,
         };
         let others = try_releases(&asked, &build, self, &named, &seen)?;
         let handed = Handed::new(&named)?;

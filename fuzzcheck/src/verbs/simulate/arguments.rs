@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest, Sha256};
 use tandem::generators::simulation::{Plan, Simulation, from_bytes, from_seed};
 use tandem::testcase::FILE_BYTES_MAX;
 
@@ -44,7 +45,7 @@ pub(super) struct SimulationArgs {
     seed: Option<u64>,
     /// Take the choices from the bytes of a file, such as one of a fuzzer, instead.
     #[arg(long, value_name = "FILE", conflicts_with = "seed")]
-    entropy: Option<PathBuf>,
+    pub(super) entropy: Option<PathBuf>,
     /// Statements behind the tables [default: 100, or what the profile says]
     #[arg(long, short = 'n', value_name = "N", env = "NUM_STATEMENTS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     statements: Option<u32>,
@@ -91,7 +92,8 @@ pub(super) struct Prepared {
     pub(super) simulator: Simulator,
     pub(super) plan: Plan,
     /// The choices, if they are not a seed's.
-    entropy: Option<Vec<u8>>,
+    pub(super) entropy: Option<Vec<u8>>,
+    /// The number of the simulation: the seed, or one that stands for the bytes.
     pub(super) seed: u64,
 }
 
@@ -141,10 +143,17 @@ impl SimulationArgs {
             bail!("{}: it is empty: choices take bytes", path.display());
         }
         let simulator = Simulator::new(names, &self.running.running(self.oracles.as_ref())?, &project())?;
-        let seed = self.seed.unwrap_or_else(|| {
+        let now = || {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             u64::from(now.subsec_nanos()) ^ (now.as_secs() & 0xffff) << 16
-        });
+        };
+        let seed = match &entropy {
+            Some(bytes) => {
+                let digest = Sha256::digest(bytes);
+                u64::from(u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]))
+            }
+            None => self.seed.unwrap_or_else(now),
+        };
         Ok(Prepared { simulator, plan, entropy, seed })
     }
 

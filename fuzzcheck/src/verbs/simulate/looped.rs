@@ -13,6 +13,7 @@ use tandem::generators::simulation::Coverage;
 use super::arguments::{Prepared, SimulationArgs, engines};
 use super::{Told, exit_code, print_configuration, tell};
 use crate::base::project;
+use crate::build::releases::Releases;
 use crate::campaign::notify;
 use crate::files;
 use crate::simulating::count::Counts;
@@ -50,6 +51,12 @@ pub(crate) struct Args {
     /// only say so.
     #[arg(long, value_name = "COMMAND", requires = "issues")]
     notify_cmd: Option<String>,
+    /// Find the first and last release with each difference, in the place of the first engine (see `bisect`).
+    #[arg(long, requires = "report")]
+    bisect: bool,
+    /// A folder with releases to search instead of the published ones, as for `bisect`.
+    #[arg(long, value_name = "DIR", requires = "bisect")]
+    releases: Option<PathBuf>,
     /// Minutes after which to stop.
     #[arg(long, value_name = "MIN", env = "TIME_LIMIT_MINUTES", value_parser = positive)]
     time_limit_min: Option<f64>,
@@ -64,6 +71,8 @@ struct Seen {
     simulations: u64,
     repeat: String,
     told: Told,
+    /// The releases that show it, in words, or why they are not known.
+    releases: Option<String>,
 }
 
 impl Verb for Args {
@@ -72,26 +81,36 @@ impl Verb for Args {
             files::refuse_corpus(path)?;
             files::refuse_special(path)?;
         }
+        let has_bytes = self.simulation.entropy.is_some();
+        ensure!(!has_bytes, "--entropy: the bytes of a file make one simulation: use `simulate`");
         let stop = interrupt_flag()?;
         let prepared = self.simulation.prepare(engines(self.a.as_deref(), self.b.as_deref()))?;
         let repeat = self.simulation.repeat(&prepared.simulator.names, prepared.seed);
+        let releases = self.bisect.then(|| Releases::new(self.releases.as_deref())).transpose()?;
+        if releases.is_some() {
+            prepared.simulator.bisectable(0)?;
+        }
         ui::print(|out| print_configuration(&prepared, &repeat, out))?;
         let (counts, coverage) = (Counts::default(), Coverage::default());
         let mut run =
             Loop { args: self, prepared, counts, coverage, seen: BTreeMap::new(), examples: BTreeMap::new() };
         let started = Instant::now();
         run.all(started, &stop)?;
+        let seconds = started.elapsed().as_secs_f64();
+        if let Some(releases) = &releases {
+            run.bisect(releases, &stop)?;
+        }
         let Loop { counts, seen, .. } = &run;
         ensure!(counts.simulations > 0, "no simulation was run");
         let is_silent = counts.are_oracles_silent() && seen.is_empty();
         ensure!(!is_silent, "--oracles: none of them judged any of {} simulations", counts.simulations);
-        eprintln!(
-            "fuzzcheck: {:.0} statements a second",
-            counts.total() as f64 / started.elapsed().as_secs_f64()
-        );
+        eprintln!("fuzzcheck: {:.0} statements a second", counts.total() as f64 / seconds);
         ui::print(|out| {
-            for Seen { simulations, told, repeat, .. } in seen.values() {
+            for Seen { simulations, told, repeat, releases } in seen.values() {
                 told.print(out)?;
+                if let Some(releases) = releases {
+                    writeln!(out, "  SQLite:  {releases}")?;
+                }
                 writeln!(out, "  seen:    in {simulations} simulations\n  first:   {repeat}")?;
             }
             counts.print(out)?;
@@ -136,6 +155,9 @@ impl Loop<'_> {
             }
         }
         ticker.finish();
+        if self.args.log_to_stdout {
+            ui::line(format_args!("{}", self.progress()))?;
+        }
         self.args.report.as_ref().map_or(Ok(()), |path| self.write_report(path))
     }
 
@@ -182,10 +204,29 @@ impl Loop<'_> {
             } else {
                 eprintln!("fuzzcheck: {bug}: {repeat}");
                 self.file_issue(&told, repeat)?;
-                self.seen.insert(bug, Seen { simulations: 1, repeat: repeat.to_owned(), told });
+                self.seen
+                    .insert(bug, Seen { simulations: 1, repeat: repeat.to_owned(), told, releases: None });
             }
         }
         Ok(())
+    }
+
+    /// Finds the releases that show what was seen.
+    fn bisect(&mut self, releases: &Releases, stop: &AtomicBool) -> Result<()> {
+        for (bug, seen) in &mut self.seen {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let Told { signature, minimized, by_oracle, .. } = &seen.told;
+            seen.releases = Some(match minimized {
+                Ok(path) => {
+                    eprintln!("fuzzcheck: {bug}: searching for the releases that show it");
+                    self.prepared.simulator.bisect(path, signature, *by_oracle, releases)?
+                }
+                Err(why) => format!("not searched: it was not made smaller: {why}"),
+            });
+        }
+        self.args.report.as_ref().map_or(Ok(()), |path| self.write_report(path))
     }
 
     /// Counts a bug that this run has seen.
@@ -231,10 +272,11 @@ impl Loop<'_> {
         self.counts.print(&mut lines)?;
         text += &String::from_utf8_lossy(&lines);
         text += &format!("simulations {}\n```\n", self.counts.simulations);
-        for Seen { simulations, repeat, told } in self.seen.values() {
+        for Seen { simulations, repeat, told, releases } in self.seen.values() {
             let (bug, Told { script, message, .. }) = (told.bug(), told);
+            let found = releases.as_ref().map_or(String::new(), |range| format!("\nSQLite: {range}.\n"));
             text += &format!(
-                "\n## {bug}\n\nIn {simulations} simulations; first: `{repeat}`\n\n```sql\n{}\n```\n\n```text\n{}\n```\n",
+                "\n## {bug}\n\nIn {simulations} simulations; first: `{repeat}`\n{found}\n```sql\n{}\n```\n\n```text\n{}\n```\n",
                 script.trim_end(),
                 message.trim()
             );

@@ -74,6 +74,9 @@ pub(super) struct Told {
     /// The smaller script, or the whole.
     script: String,
     replay: Option<String>,
+    /// The engine in which an oracle found it.
+    #[serde(skip)]
+    by_oracle: Option<usize>,
 }
 
 impl Verb for Args {
@@ -162,6 +165,7 @@ fn tell(
             script: text(made.map_or(&finding.case, |made| &made.case)),
             minimized: made.map(|made| made.path.clone()).map_err(Clone::clone),
             replay,
+            by_oracle: finding.by_oracle,
         }
     };
     findings.iter().map(one).collect()
@@ -211,7 +215,7 @@ impl Report<'_> {
         serde_json::json!({
             "version": 1,
             "engines": self.prepared.simulator.identities(),
-            "seed": self.prepared.seed,
+            "seed": self.prepared.entropy.is_none().then_some(self.prepared.seed),
             "repeat": self.repeat,
             "statements": self.simulation.steps.len(),
             "verdicts": counts,
@@ -260,9 +264,13 @@ impl Told {
 
 /// All that the run depends on, and the command that repeats it.
 fn print_configuration(prepared: &Prepared, repeat: &str, out: &mut dyn Write) -> Result<()> {
-    let Prepared { simulator, plan, seed, .. } = prepared;
+    let Prepared { simulator, plan, seed, entropy } = prepared;
     let [a, b] = simulator.identities();
-    writeln!(out, "A           {a}\nB           {b}\nseed        {seed}")?;
+    writeln!(out, "A           {a}\nB           {b}")?;
+    match entropy {
+        Some(bytes) => writeln!(out, "choices     {} bytes of a file", bytes.len())?,
+        None => writeln!(out, "seed        {seed}")?,
+    }
     let Plan { statements, tables, columns, rows, row_bytes, cache_pages, .. } = plan;
     let start = match &plan.image {
         Some(image) => format!("a database of {} bytes", image.len()),
