@@ -124,6 +124,10 @@ pub struct Reading {
     targets: Vec<String>,
     /// The virtual table that it defines.
     virtual_table: Option<String>,
+    /// It has the largest integer, which may become a rowid.
+    has_largest: bool,
+    /// It may write more than one row.
+    has_several_rows: bool,
 }
 
 impl Reading {
@@ -146,6 +150,7 @@ impl Reading {
                     keyword = known;
                 }
                 TokenKind::Operator => {
+                    reading.has_several_rows |= depth == 0 && piece == b",";
                     depth = match piece {
                         b"(" => depth + 1,
                         b")" => depth.saturating_sub(1),
@@ -154,6 +159,7 @@ impl Reading {
                     // `main.t`: the name after the dot is the one that counts.
                     keyword = if piece == b"." { "INTO" } else { "" };
                 }
+                TokenKind::Number | TokenKind::Text => reading.has_largest |= is_largest(piece),
                 _ => {}
             }
         }
@@ -166,6 +172,11 @@ impl Reading {
         reading.virtual_table =
             VirtualTable::of(text).map(|table| String::from_utf8_lossy(&table.name).into_owned());
         reading
+    }
+
+    /// Whether it inserts rows, itself or in a trigger.
+    fn inserts(&self) -> bool {
+        self.words.iter().any(|word| word == "insert" || word == "replace")
     }
 
     fn note_word(&mut self, word: &str, keyword: &str, depth: u32, policy: &Policy) {
@@ -234,11 +245,20 @@ impl Reading {
     }
 }
 
+/// Whether a number or a text is the largest rowid.
+fn is_largest(piece: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(piece).to_ascii_lowercase();
+    text.contains("9223372036854775807") || text.contains("0x7fffffffffffffff")
+}
+
 /// Names with the reason to doubt what they refer to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Doubts {
     names: BTreeMap<String, Doubt>,
     virtual_tables: BTreeSet<Vec<u8>>,
+    /// Tables that may hold the largest rowid: SQLite then
+    /// [chooses the next one at random](https://sqlite.org/autoinc.html).
+    full_tables: BTreeSet<String>,
 }
 
 impl Doubts {
@@ -266,7 +286,12 @@ impl Doubts {
 
     /// The doubts about the result of a statement.
     pub(super) fn of_statement(&self, reading: &Reading) -> Doubt {
-        reading.words.iter().fold(reading.doubt, |doubt, word| doubt.or(self.of_name(word)))
+        let doubt = reading.words.iter().fold(reading.doubt, |doubt, word| doubt.or(self.of_name(word)));
+        let is_full = |name: &String| self.full_tables.contains(name);
+        let is_random = reading.inserts()
+            && (reading.targets.iter().any(is_full) || reading.has_largest && reading.has_several_rows);
+        let random = is_random.then_some("a rowid behind the largest is random");
+        Doubt { tells: doubt.tells.or(random), ..doubt }
     }
 
     /// The doubts about the content of a table.
@@ -284,6 +309,9 @@ impl Doubts {
             return;
         }
         self.note_virtual_tables(reading);
+        if reading.has_largest {
+            self.full_tables.extend(reading.targets.iter().cloned());
+        }
         if doubt == Doubt::default() {
             return;
         }

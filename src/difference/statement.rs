@@ -156,8 +156,13 @@ impl Pair<'_> {
         if [a, b].iter().any(|code| LIMIT_CODES.contains(&code.primary())) {
             return Judgement::Skip("a limit was reached");
         }
-        if self.policy.skips_unknown_statements && (self.a.explain_fails || self.b.explain_fails) {
-            return if a.is_success() || b.is_success() { Judgement::Skip(UNKNOWN) } else { Judgement::Same };
+        if self.policy.skips_unknown_statements {
+            match (self.a.explain_fails, self.b.explain_fails) {
+                (true, true) => return Judgement::Same,
+                // The other may have failed as it ran, and rolled back.
+                (true, false) | (false, true) => return Judgement::Skip(UNKNOWN),
+                (false, false) => {}
+            }
         }
         let Some(class) = self.class(a, b) else {
             return Judgement::Same;

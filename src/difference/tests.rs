@@ -188,6 +188,32 @@ fn what_depends_on_an_order_that_sql_leaves_open_is_a_warning() {
     assert!(!order.differences[0].is_finding());
 }
 
+/// Behind the largest rowid, the next is chosen at random: what is read of that table then cannot be compared.
+#[test]
+fn what_follows_the_largest_rowid_is_random() {
+    let largest =
+        "CREATE TABLE t(a); INSERT INTO t(rowid, a) VALUES(0x7fffffffffffffff, 1); SELECT a FROM t;";
+    let full = format!("{largest} INSERT INTO t VALUES(2); SELECT rowid FROM t;");
+    let random = compared(&full, |b| other_rows(b, 4));
+    assert_eq!((random.statements, signatures(&random)), (4, vec![]));
+    assert_eq!(random.skipped["a rowid behind the largest is random"], 1, "{random:?}");
+    assert_eq!(signatures(&compared(&full, |b| other_rows(b, 2))), ["differential/rows/SELECT"]);
+    let others = [
+        "CREATE TABLE t(a); INSERT INTO t(rowid, a) VALUES(9223372036854775806, 1); INSERT INTO t VALUES(2); SELECT a FROM t;",
+        "CREATE TABLE t(a); CREATE TABLE u(a); INSERT INTO t(rowid) VALUES(9223372036854775807); INSERT INTO u VALUES(1); SELECT a FROM u;",
+    ];
+    for script in others {
+        let last = transcript(script).1.statements.len() - 1;
+        assert_eq!(
+            signatures(&compared(script, |b| other_rows(b, last))),
+            ["differential/rows/SELECT"],
+            "{script}"
+        );
+    }
+    let one = "CREATE TABLE t(a); INSERT INTO t(rowid, a) VALUES(9223372036854775807, 1), (NULL, 2); SELECT a FROM t;";
+    assert_eq!(compared(one, |b| other_rows(b, 2)).statements, 2);
+}
+
 #[test]
 fn a_run_that_was_cut_short_is_compared_up_to_there() {
     let endless = "SELECT 1; SELECT 2; WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM r) SELECT count(*) FROM r; SELECT 3;";
@@ -211,6 +237,16 @@ fn another_engine_may_know_less_and_has_its_own_codes() {
     let skipped = ["refused by both", UNKNOWN].map(|reason| Said::Skipped(reason.to_owned()));
     assert_eq!(said, [&[Said::Same], &skipped[..]].concat());
     assert_eq!(signatures(&compare(&case, &a, &b, &Policy::VERSIONS)).len(), 2);
+    // One that only the other can prepare may have had an effect before it failed.
+    let (case, a) =
+        transcript("CREATE TABLE t(a UNIQUE); INSERT OR ROLLBACK INTO t VALUES(1),(1); SELECT a FROM t;");
+    let mut old = a.clone();
+    old.statements[1].explain_fails = true;
+    other_rows(&mut old, 2);
+    let parted = compare(&case, &a, &old, &Policy::ENGINES);
+    assert_eq!((signatures(&parted), parted.skipped[UNKNOWN]), (vec![], 1), "{parted:?}");
+    let (case, a) = transcript("CREATE TABLE t(a); SELECT 1;");
+    let mut b = a.clone();
     end(&mut b).schema[0][3] = "CREATE TABLE t (a)".to_owned();
     assert!(compare(&case, &a, &b, &Policy::ENGINES).differences.is_empty());
     let (case, a) = transcript("SELECT datetime('now');");

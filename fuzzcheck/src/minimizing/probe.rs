@@ -70,6 +70,8 @@ pub(crate) struct Probes {
     builds: Vec<Build>,
     /// The arguments that select them for `run`, or their names for `compare engines`.
     words: Vec<String>,
+    /// What one of two does not know is no difference.
+    skips_unknown: bool,
 }
 
 impl Probes {
@@ -90,18 +92,20 @@ impl Probes {
                 named::of_configuration(configuration, options.clone(), project, may_install)?,
                 named::build(other, options, project, may_install)?,
             ];
-            return Ok(Self { builds, words: vec![configuration.name(), other.to_owned()] });
+            let words = vec![configuration.name(), other.to_owned()];
+            return Ok(Self { builds, words, skips_unknown: false });
         }
         let worker = Worker::build(configuration, project, may_install)?;
         let options = worker.options(options);
         let mut words = configuration.arguments(BuildKind::Release);
         words.extend(options.plant.iter().map(|name| format!("--plant={name}")));
-        Ok(Self { builds: vec![Build { program: worker.program, options, is_unoptimized: false }], words })
+        let builds = vec![Build { program: worker.program, options, is_unoptimized: false }];
+        Ok(Self { builds, words, skips_unknown: false })
     }
 
-    /// For one build or two that are there, with the words that select them.
-    pub(crate) fn of_builds(builds: Vec<Build>, words: Vec<String>) -> Self {
-        Self { builds, words }
+    /// For one build or two of a simulation, with the words that select them.
+    pub(crate) fn of_simulation(builds: Vec<Build>, words: Vec<String>) -> Self {
+        Self { builds, words, skips_unknown: true }
     }
 
     /// Starts a probe. `timeout_ms` replaces the time limit of a case, in CPU milliseconds of the release build.
@@ -119,7 +123,11 @@ impl Probes {
                 Probe::Single(Box::new(Client::new(&build.program, &build.options)?))
             }
             [a, b] => {
-                Probe::Differential(Box::new(differential::DifferentialRunner::new(&[timed(a), timed(b)])?))
+                let mut runner = differential::DifferentialRunner::new(&[timed(a), timed(b)])?;
+                if self.skips_unknown {
+                    runner.skip_unknown();
+                }
+                Probe::Differential(Box::new(runner))
             }
             _ => unreachable!("one build or two"),
         })
@@ -144,7 +152,7 @@ impl Probes {
     pub(crate) fn for_signature(&self, signature: &str) -> Self {
         let mut builds = self.builds.clone();
         builds.iter_mut().for_each(|build| build.options.oracles = Oracles::for_signature(signature));
-        Self { builds, words: self.words.clone() }
+        Self { builds, words: self.words.clone(), skips_unknown: self.skips_unknown }
     }
 
     /// The command that shows the bug of this signature in the case of a file.

@@ -256,8 +256,10 @@ impl Simulator {
     /// What makes a finding smaller: both engines, or the one that an oracle judged.
     pub(crate) fn probes(&self, finding: &Finding) -> Probes {
         match finding.by_oracle {
-            Some(side) => Probes::of_builds(vec![self.builds[side].clone()], vec![self.names[side].clone()]),
-            None => Probes::of_builds(self.builds.to_vec(), self.names.to_vec()),
+            Some(side) => {
+                Probes::of_simulation(vec![self.builds[side].clone()], vec![self.names[side].clone()])
+            }
+            None => Probes::of_simulation(self.builds.to_vec(), self.names.to_vec()),
         }
     }
 
