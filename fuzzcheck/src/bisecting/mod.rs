@@ -6,7 +6,7 @@
 
 mod releases;
 
-pub(crate) use releases::{Bisected, Build, Tried, run_in};
+pub(crate) use releases::{Bisected, Build, Other, Tried, run_in};
 
 use std::collections::BTreeMap;
 

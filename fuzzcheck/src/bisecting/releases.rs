@@ -118,9 +118,17 @@ pub(crate) struct Build<'a> {
     /// How cases run.
     pub options: &'a Options,
     /// What each release is compared with, where the bug is a difference.
-    pub other: Option<differential::Build>,
-    /// Whether the query optimizations of the releases are off then.
+    pub other: Option<Other>,
+}
+
+/// See [`Build::other`].
+pub(crate) struct Other {
+    /// The other one.
+    pub build: differential::Build,
+    /// Whether the query optimizations of the releases are off.
     pub is_unoptimized: bool,
+    /// Whether what one of the two does not know is no difference, as in simulations.
+    pub skips_unknown: bool,
 }
 
 /// `sqlite3_sourceid()` of a release, its bugs, and the limits that ended it early.
@@ -192,15 +200,18 @@ impl Build<'_> {
         let configuration = self.configuration.of_release(self.releases, version)?;
         let worker = Worker::build(&configuration, self.project, self.may_install)?;
         let source_id = worker.identity.source_id.clone();
-        let Some(other) = &self.other else {
+        let Some(Other { build, is_unoptimized, skips_unknown }) = &self.other else {
             let result = run_in(&worker, self.options, named)?;
             let cut_short = CutShort::by_limit([&result.cut_short]);
             return Ok((source_id, result.bugs, cut_short));
         };
         let options = worker.options(self.options.clone());
         let release =
-            differential::Build { program: worker.program, options, is_unoptimized: self.is_unoptimized };
-        let mut runner = DifferentialRunner::new(&[release, other.clone()])?;
+            differential::Build { program: worker.program, options, is_unoptimized: *is_unoptimized };
+        let mut runner = DifferentialRunner::new(&[release, build.clone()])?;
+        if *skips_unknown {
+            runner.skip_unknown();
+        }
         let comparison = runner.check(named.clone())?.comparison;
         if comparison.differences.is_empty() && !comparison.is_end_compared {
             // That nothing was seen says nothing of the release.

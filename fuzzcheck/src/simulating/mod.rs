@@ -283,8 +283,11 @@ impl Simulator {
             project: &project(),
             may_install: self.may_install,
             options: &Options { oracles, ..self.options.clone() },
-            other: by_oracle.is_none().then(|| self.builds[1].clone()),
-            is_unoptimized: self.builds[side].is_unoptimized,
+            other: by_oracle.is_none().then(|| bisecting::Other {
+                build: self.builds[1].clone(),
+                is_unoptimized: self.builds[side].is_unoptimized,
+                skips_unknown: true,
+            }),
         };
         let named = source::single(path, Some(&SQL))?;
         let hint = configuration.release().filter(|name| releases.names().any(|known| known == *name));

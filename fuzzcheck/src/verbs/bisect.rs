@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB, project};
-use crate::bisecting::{Bisected, Build, Tried};
+use crate::bisecting::{Bisected, Build, Other, Tried};
 use crate::build::arguments::ConfigurationArgs;
 use crate::build::configuration::Configuration;
 use crate::build::releases::Releases;
@@ -43,8 +43,8 @@ pub(crate) struct Args {
     /// Limits.
     #[command(flatten)]
     limits: LimitArgs,
-    /// The configuration [default: --build debug; release with --differential]. --sqlite-version names a release that shows the bug, which
-    /// is then tried first.
+    /// The configuration [default: --build debug; release with --differential]. --sqlite-version names a release that
+    /// shows the bug, which is then tried first.
     #[command(flatten)]
     configuration: ConfigurationArgs,
     /// For a difference: the configuration that each release is compared with, as for `compare engines`.
@@ -115,8 +115,7 @@ impl Verb for Args {
             project: &project,
             may_install: !self.no_install,
             options: &options,
-            other,
-            is_unoptimized: false,
+            other: other.map(|build| Other { build, is_unoptimized: false, skips_unknown: false }),
         };
         let Some(bisected) = build.bisect(&case, self.signature.as_deref(), hint)? else {
             let what =

@@ -134,7 +134,6 @@ impl Verb for Args {
             may_install: !self.no_install,
             options: &options,
             other: None,
-            is_unoptimized: false,
         };
         let others = try_releases(&asked, &build, self, &named, &seen)?;
         let handed = Handed::new(&named)?;

@@ -130,7 +130,6 @@ impl Verb for Args {
                 may_install: !self.no_install,
                 options: &Options { worker_memory_mib: WORKER_MEMORY_MIB, ..options },
                 other: None,
-                is_unoptimized: false,
             };
             let unknown = summary.bugs.iter_mut().filter(|bug| bug.known.is_none());
             unknown.take_while(|_| !stop.load(Ordering::Relaxed)).try_for_each(|bug| bisect(bug, &build))?;

@@ -221,9 +221,10 @@ impl Loop<'_> {
             seen.releases = Some(match minimized {
                 Ok(path) => {
                     eprintln!("fuzzcheck: {bug}: searching for the releases that show it");
-                    self.prepared.simulator.bisect(path, signature, *by_oracle, releases)?
+                    let found = self.prepared.simulator.bisect(path, signature, *by_oracle, releases);
+                    found.unwrap_or_else(|error| format!("not found out: {error:#}"))
                 }
-                Err(why) => format!("not searched: it was not made smaller: {why}"),
+                Err(why) => format!("not found out: it was not made smaller: {why}"),
             });
         }
         self.args.report.as_ref().map_or(Ok(()), |path| self.write_report(path))
