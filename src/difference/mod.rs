@@ -240,7 +240,7 @@ impl Comparison {
 /// Compares what two engines did with `case`, which both were given.
 pub fn compare(case: &TestCase, a: &Transcript, b: &Transcript, policy: &Policy) -> Comparison {
     let mut comparison = Comparison::default();
-    if let Some(reason) = SkipReason::of_case(case) {
+    if let Some(reason) = SkipReason::of_comparison(case) {
         comparison.skip(reason.to_string());
         return comparison;
     }

@@ -18,7 +18,9 @@ use crate::testcase::{FileSet, TestCase};
 
 pub use crate::dbfile::record::Value;
 pub use code::Code;
-pub use trace::{Asked, FileDigest, Limit, Observation, Problem, StatementTrace, Taint, Trace};
+pub use trace::{
+    Asked, DatabaseView, FileDigest, Limit, Observation, Problem, StatementTrace, Taint, Trace, View,
+};
 pub use transcript::Transcript;
 
 /// All query optimizations (`SQLITE_TESTCTRL_OPTIMIZATIONS`) but the inverse of window functions (0x2), which changes the

@@ -4,7 +4,7 @@
 //! not fail. `cargo test` and `fuzzcheck doctor selftest` plant each of these and expect its finding. A plant is passed
 //! to the executor and never part of a case, so no fuzzed input plants one.
 
-use crate::faults::vfs::DiskPlant;
+use crate::faults::machine::DiskPlant;
 
 /// A planted bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Plant {
     WrongCode,
     /// A wrong answer.
     Answer(AnswerPlant),
+    /// Settings under which SQLite promises nothing are taken for those under which it promises most.
+    TrustedSettings,
 }
 
 /// A wrong answer: wherever a text stands in a statement, of the script or of an oracle, and the condition holds, this
@@ -66,6 +68,10 @@ pub enum WrongAnswer {
 pub enum FunctionPlant {
     /// Allocates and does not free.
     Leak,
+    /// Allocates twice; if the second time fails, it does not free the first.
+    LeakOnError,
+    /// Allocates, and returns something else if that fails.
+    IgnoredFailure,
     /// Aborts the process.
     Abort,
     /// Reads a null pointer.
@@ -98,11 +104,16 @@ pub enum FunctionPlant {
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 24] = [
+pub const PLANTS: [(&str, Plant); 30] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
     ("leaked-handle", Plant::Disk(DiskPlant::LeakedHandle)),
+    ("lying-sync", Plant::Disk(DiskPlant::LyingSync)),
+    ("late-sync", Plant::Disk(DiskPlant::LateSync)),
+    ("dropped-journal", Plant::Disk(DiskPlant::DroppedJournal)),
+    ("leak-on-error", Plant::Function(FunctionPlant::LeakOnError)),
+    ("ignored-failure", Plant::Function(FunctionPlant::IgnoredFailure)),
     ("leak", Plant::Function(FunctionPlant::Leak)),
     ("abort", Plant::Function(FunctionPlant::Abort)),
     ("segfault", Plant::Function(FunctionPlant::Segfault)),
@@ -119,6 +130,7 @@ pub const PLANTS: [(&str, Plant); 24] = [
     ("fresh-memory", Plant::Function(FunctionPlant::FreshMemory)),
     ("by-name", Plant::Function(FunctionPlant::ByName)),
     ("unfinished-statement", Plant::UnfinishedStatement),
+    ("trusted-settings", Plant::TrustedSettings),
     ("wrong-rows", Plant::WrongRows),
     ("wrong-code", Plant::WrongCode),
     ("lost-rows", also("INTO planted", "DELETE FROM planted")),

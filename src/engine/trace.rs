@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign, Range};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
 use super::transcript::{EndState, StatementRecord};
 use super::{Code, Value};
 use crate::dbfile::damage::Assessment;
+use crate::faults::disk::log::Log;
+use crate::faults::rules::Hits;
 
 /// What a run should report beyond what every run reports. What is not asked for costs nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,15 +24,28 @@ pub struct Asked {
     pub has_values: bool,
     /// The schema and the tables that are left: [`Observation::end`].
     pub has_end: bool,
+    /// What the connection sees before the first statement and after each: [`Observation::views`].
+    pub has_views: bool,
+    /// What is done to the disk: [`Observation::disk_log`].
+    pub has_log: bool,
 }
 
 impl Asked {
     /// What the oracles need of every run.
-    pub const VERDICTS: Self =
-        Self { has_files: true, has_records: false, has_values: false, has_end: false };
+    pub const VERDICTS: Self = Self { has_files: true, ..Self::NOTHING };
     /// What a comparison with another engine needs.
-    pub const TRANSCRIPT: Self =
-        Self { has_files: false, has_records: true, has_values: false, has_end: true };
+    pub const TRANSCRIPT: Self = Self { has_records: true, has_end: true, ..Self::NOTHING };
+    /// What a run without faults shows of the states that one with them may leave.
+    pub const VIEWS: Self = Self { has_views: true, ..Self::NOTHING };
+    /// Nothing beyond what every run reports.
+    pub const NOTHING: Self = Self {
+        has_files: false,
+        has_records: false,
+        has_values: false,
+        has_end: false,
+        has_views: false,
+        has_log: false,
+    };
 }
 
 /// What happened to one statement.
@@ -84,6 +100,32 @@ pub struct Trace {
     pub files: Vec<FileDigest>,
     /// True if the run ended because its budget was used up.
     pub is_cut_short: bool,
+    /// What failed because a fault was planned.
+    pub hits: Hits,
+}
+
+/// What a connection sees of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseView {
+    /// Its file.
+    pub file: String,
+    /// A number that stands for schema and content, or why they cannot be read.
+    pub digest: Result<u64, Code>,
+    /// `PRAGMA journal_mode`.
+    pub journal: String,
+    /// `PRAGMA synchronous`.
+    pub synchronous: String,
+}
+
+/// What a connection sees of its databases between two statements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// How many statements have run.
+    pub statements: usize,
+    /// Those that have a file.
+    pub databases: Vec<DatabaseView>,
+    /// True if no transaction is open that a statement has begun: this is what is committed.
+    pub is_autocommit: bool,
 }
 
 impl Trace {
@@ -102,6 +144,9 @@ impl Trace {
             if a != b {
                 return Some(format!("statement {i}: {a:?} versus {b:?}"));
             }
+        }
+        if self.hits != other.hits {
+            return Some(format!("faults {:?} versus {:?}", self.hits, other.hits));
         }
         Some(format!(
             "{} versus {} statements, files {:?} versus {:?}",
@@ -170,6 +215,12 @@ taints! {
     LIMITS = 8, "limits";
     /// Power was cut while a transaction wrote whose journal was not on the disk.
     POWER_CUT = 9, "power-cut";
+    /// The disk returned what nobody wrote: a bit flipped, or a read was short, because that was planned.
+    LYING_DISK = 13, "lying-disk";
+    /// `PRAGMA journal_mode=MEMORY`: no journal is on the disk.
+    MEMORY_JOURNAL = 14, "memory-journal";
+    /// `PRAGMA synchronous=OFF`: nothing is ever synced.
+    SYNC_OFF = 15, "synchronous-off";
     /// `PRAGMA case_sensitive_like`: the value of an expression with LIKE changed under the index that holds it.
     LIKE = 10, "like-changed";
     /// The schema was written to, not by a statement that defines something: the effect of `WRITABLE_SCHEMA`.
@@ -294,6 +345,15 @@ pub struct Observation {
     pub heap_peak: (i64, i64),
     /// What SQLite wrote to its error log, oldest first, at most `LOG_LINES_MAX` lines.
     pub log: Vec<String>,
+    /// What the connection saw before the first statement and after each, if that was asked for ([`Asked::has_views`]).
+    pub views: Vec<View>,
+    /// What it saw after each of the first statements that failed and met a planned fault.
+    pub after_faults: Vec<View>,
+    /// What SQLite changed in a database, or said that it had, before what had to be durable first was
+    /// ([`crate::faults::order`]).
+    pub order_violation: Option<String>,
+    /// What was done to the disk, with a mark after each statement, if that was asked for ([`Asked::has_log`]).
+    pub disk_log: Option<Rc<Log>>,
 }
 
 impl Observation {

@@ -24,6 +24,7 @@ use std::sync::OnceLock;
 use rusqlite::ffi;
 
 use super::fresh;
+use super::rules::{Rules, Site};
 use crate::stack::{self, Stack};
 
 /// What this thread has allocated through SQLite.
@@ -39,13 +40,65 @@ pub struct Counts {
     pub bytes: u64,
     /// Requests that the C library could not satisfy.
     pub refused: u64,
+    /// Requests that were refused because a fault was planned.
+    pub failed: u64,
 }
 
 thread_local! {
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { live_bytes: 0, live: 0, calls: 0, bytes: 0, refused: 0 }) };
+    static COUNTS: Cell<Counts> = const { Cell::new(Counts { live_bytes: 0, live: 0, calls: 0, bytes: 0, refused: 0, failed: 0 }) };
     static RECORD: RefCell<Option<Record>> = const { RefCell::new(None) };
     static IS_RECORDING: Cell<bool> = const { Cell::new(false) };
+    /// Whether `FAULTS` are armed: all that an allocation looks at if none are.
+    static ARE_ARMED: Cell<bool> = const { Cell::new(false) };
+    static FAULTS: RefCell<Option<Faults>> = const { RefCell::new(None) };
 }
+
+/// The allocations that fail.
+struct Faults {
+    rules: Rules<Site>,
+    /// Call stacks in the order in which they first occurred, if a rule asks for them.
+    sites: Option<HashMap<u64, u32>>,
+}
+
+/// Sets the allocations of this thread that fail while they are armed; none are until [`arm`].
+pub(crate) fn set_faults(rules: Option<Rules<Site>>) {
+    ARE_ARMED.set(false);
+    FAULTS.set(rules.map(|rules| {
+        let sites = rules.any(Option::is_some).then(HashMap::new);
+        Faults { rules, sites }
+    }));
+}
+
+/// Arms or disarms the faults; returns whether they were armed.
+pub(crate) fn arm(is_armed: bool) -> bool {
+    ARE_ARMED.replace(is_armed && FAULTS.with_borrow(Option::is_some))
+}
+
+/// Whether a fault is planned for this allocation.
+fn fails() -> bool {
+    ARE_ARMED.get() && fails_as_planned()
+}
+
+#[cold]
+fn fails_as_planned() -> bool {
+    // Taking a stack may allocate, but not through SQLite.
+    let fails = FAULTS.with_borrow_mut(|faults| {
+        let Some(Faults { rules, sites }) = faults else {
+            return false;
+        };
+        let here = sites.as_mut().map(|sites| {
+            let next = sites.len() as u32 + 1;
+            *sites.entry(stack::here().digest(SITE_FRAMES)).or_insert(next)
+        });
+        rules.first(|site| site.is_none() || *site == here).is_some()
+    });
+    let counts = COUNTS.get();
+    COUNTS.set(Counts { failed: counts.failed + u64::from(fails), ..counts });
+    fails
+}
+
+/// Frames by which call sites are told apart, those of the allocator included.
+const SITE_FRAMES: usize = 10;
 
 /// Live allocations of a recording, by address: the number of each, and where it was made.
 #[derive(Default)]
@@ -102,7 +155,7 @@ pub fn counts() -> Counts {
         now
     };
     let (live_bytes, live) = (now(ffi::SQLITE_STATUS_MEMORY_USED), now(ffi::SQLITE_STATUS_MALLOC_COUNT));
-    Counts { live_bytes, live, calls: 0, bytes: 0, refused: 0 }
+    Counts { live_bytes, live, ..Counts::default() }
 }
 
 fn count(live: i64, live_bytes: i64, asked: u64) {
@@ -184,6 +237,9 @@ mod block {
 }
 
 unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
+    if fails() {
+        return ptr::null_mut();
+    }
     let bytes = bytes as usize;
     // SAFETY: malloc accepts any size; the header is written only if there is a block.
     unsafe {
@@ -215,6 +271,9 @@ unsafe extern "C" fn free(pointer: *mut c_void) {
 }
 
 unsafe extern "C" fn reallocate(pointer: *mut c_void, bytes: c_int) -> *mut c_void {
+    if fails() {
+        return ptr::null_mut();
+    }
     let bytes = bytes as usize;
     // SAFETY: as in `free`; on failure the old block stays as it was.
     unsafe {

@@ -63,6 +63,11 @@ fn judge(
         if !is_impossible_on_healthy(code) {
             return Verdict::Pass;
         }
+        // What a planned fault may well result in; that the file is damaged is not true all the same.
+        let is_said_of_file = matches!(code.primary(), ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB);
+        if !observation.trace.hits.is_empty() && !is_said_of_file {
+            return Verdict::Pass;
+        }
         if !ask.is_healthy_at_start() {
             return Verdict::Skip(SkipReason::DamagedAtStart);
         }

@@ -11,9 +11,12 @@ use super::answers::{self, Ledger, Statementwise};
 use super::excuse::{self, Symptom};
 use super::{SkipReason, Verdict, variants};
 use crate::dbfile::damage::Assessment;
-use crate::engine::sqlite::{Budget, Execution, Executor, Program};
+use crate::engine::plant::Plant;
+use crate::engine::sqlite::{Budget, Disturbed, Execution, Executor, Program, Recovered};
 use crate::engine::{Asked, Observation, StatementTrace, Taint};
-use crate::testcase::{MAIN_DB, Setting, TestCase};
+use crate::faults::crash::Files;
+use crate::faults::disk::log::Log;
+use crate::testcase::{FaultPlan, MAIN_DB, Setting, TestCase};
 
 /// Runs that one oracle may ask for per case.
 const RUNS_MAX: u32 = 32;
@@ -205,6 +208,42 @@ impl<'a> Environment<'a> {
             return Err(SkipReason::NotReproduced);
         }
         Ok(observation)
+    }
+
+    /// What the run that is judged did to the disk, or would have done if nobody had asked for the log.
+    pub(super) fn disk_log(&mut self) -> Result<Rc<Log>, SkipReason> {
+        if let Some(log) = &self.observation.disk_log {
+            return Ok(Rc::clone(log));
+        }
+        let asked = Asked { has_log: true, ..Asked::NOTHING };
+        self.run_program(self.case, self.program, asked)?.disk_log.ok_or(SkipReason::NothingWritten)
+    }
+
+    /// A run of the case without its faults, with what the connection saw after each statement.
+    pub(super) fn reference(&mut self) -> Result<Rc<Observation>, SkipReason> {
+        self.spent.runs += 1;
+        let reference = self.executor.reference(self.case, self.program, self.budget);
+        if reference.ended_early() { Err(SkipReason::CheckCutShort) } else { Ok(reference) }
+    }
+
+    /// What SQLite makes of a disk.
+    pub(super) fn recover(&mut self, files: &Files) -> Vec<Recovered> {
+        self.executor.recover(&self.case.config, files)
+    }
+
+    /// The same with faults, and what it leaves.
+    pub(super) fn disturb_recovery(&mut self, files: &Files, plan: &FaultPlan) -> Disturbed {
+        self.executor.disturb_recovery(&self.case.config, files, plan)
+    }
+
+    /// Whether promises are those of the best settings, to see that a check fails: [`crate::engine::plant::Plant`].
+    pub(super) fn trusts_settings(&self) -> bool {
+        self.executor.is_planted(Plant::TrustedSettings)
+    }
+
+    /// See [`Budget::has_few_variants`].
+    pub(super) fn has_few_variants(&self) -> bool {
+        self.budget.has_few_variants
     }
 
     /// What the oracle `name`, which judges single statements, says of the case.

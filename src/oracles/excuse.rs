@@ -35,7 +35,9 @@ const ANY_DAMAGE: &[Symptom] = &[SchemaText, Virtual, Constraint, IndexEntry, St
 /// What excuses what. What is not in the table excuses nothing: that `writable_schema` is on or the journal off, as
 /// long as neither has an effect; that files are attached, for what these held is asked instead
 /// ([`super::Environment::are_others_healthy_at_start`]).
-const EXCUSES: [(Taint, &[Symptom]); 10] = [
+const EXCUSES: [(Taint, &[Symptom]); 11] = [
+    // What a planned fault returned was never written.
+    (Taint::LYING_DISK, ANY_DAMAGE),
     // Rows of the schema decide where SQLite looks for b-trees and what it expects in them.
     (Taint::SCHEMA_WRITTEN, ANY_DAMAGE),
     // Whole pages are replaced.

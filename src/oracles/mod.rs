@@ -23,13 +23,16 @@ mod code;
 mod determinism;
 mod environment;
 pub(crate) mod excuse;
+mod fault;
 mod files;
 mod format;
 pub(crate) mod integrity;
 mod memory;
+mod power_loss;
 mod uninitialized;
 mod variants;
 mod verdict;
+mod write_ahead;
 
 pub use environment::{Environment, Spent};
 pub use verdict::{Finding, Signature, SkipReason, Verdict};
@@ -80,12 +83,19 @@ pub enum Group {
     OnRequest,
     /// Some of those of the target `answers`: it asks SQLite the same thing in two ways.
     Answers,
+    /// Those that plan faults.
+    Faults,
 }
 
 impl Entry {
     /// Whether it judges every case.
     pub fn is_usual(&self) -> bool {
         self.group == Group::Always
+    }
+
+    /// Whether it judges a case for what the case is, whatever runs on it: all cases, or those that plan faults.
+    pub fn judges_usually(&self, case: &TestCase) -> bool {
+        self.is_usual() || self.group == Group::Faults && !case.faults.is_empty()
     }
 
     /// Whether a case names it ([`Setting::Oracle`]).
@@ -141,6 +151,9 @@ macro_rules! oracle_group {
     };
     (answers) => {
         $crate::oracles::Group::Answers
+    };
+    (faults) => {
+        $crate::oracles::Group::Faults
     };
 }
 
@@ -211,6 +224,9 @@ oracles! {
     code => code::ImpossibleCode;
     integrity => integrity::Integrity;
     format => format::Format;
+    write_ahead => write_ahead::WriteAhead;
+    fault => fault::Outcome, faults;
+    power_loss => power_loss::PowerLoss, faults;
     determinism => determinism::Determinism, on_request;
     uninitialized => uninitialized::Uninitialized, on_request;
     plans => answers::PLANS, answers;
@@ -263,7 +279,11 @@ pub fn judge(
     let mut ask = Environment::new(executor, case, program, budget, observation);
     ask.statementwise = those_that(judges).filter_map(|entry| entry.oracle.of_statements()).collect();
     let judge = |oracle: &'static Entry| {
-        let verdict = oracle.oracle.check(case, observation, &mut ask);
+        // What is asked in two ways would meet the faults in two ways.
+        let verdict = match oracle.group {
+            Group::Answers if !case.faults.is_empty() => Verdict::Skip(SkipReason::Excused("planned faults")),
+            _ => oracle.oracle.check(case, observation, &mut ask),
+        };
         Judgement { oracle, verdict, spent: ask.take_spent() }
     };
     those_that(judges).map(judge).collect()
@@ -283,5 +303,7 @@ fn those_that(judges: &dyn Fn(&Entry) -> bool) -> impl Iterator<Item = &'static 
     all().iter().copied().filter(move |entry| judges(entry))
 }
 
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod tests;

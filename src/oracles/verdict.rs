@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::engine::sqlite::can_inject;
 use crate::testcase::TestCase;
 
 /// The outcome of one oracle on one case.
@@ -36,8 +37,14 @@ pub enum SkipReason {
     BudgetUsedUp,
     /// The case behaved differently when it ran again for the check.
     NotReproduced,
-    /// The case plans faults, which this build does not inject.
+    /// The case plans faults that this build cannot inject, as its SQLite has an allocator of its own.
     FaultsNotInjected,
+    /// The case plans none of the faults that the oracle is about.
+    NoSuchFault,
+    /// No planned fault was met.
+    FaultNotMet,
+    /// The case plans faults, which are not the same in two engines.
+    FaultsNotCompared,
     /// The case names schedules, which this build does not follow.
     SchedulesNotFollowed,
 }
@@ -45,7 +52,7 @@ pub enum SkipReason {
 impl SkipReason {
     /// Why a case is not run at all: it asks for what this build does not do.
     pub fn of_case(case: &TestCase) -> Option<Self> {
-        if !case.faults.is_empty() {
+        if !can_inject(&case.faults) {
             Some(Self::FaultsNotInjected)
         } else if !case.schedules.is_empty() {
             Some(Self::SchedulesNotFollowed)
@@ -54,9 +61,15 @@ impl SkipReason {
         }
     }
 
+    /// The same for a comparison with another engine: faults are counted from operation to operation, and no two engines do
+    /// the same ones.
+    pub fn of_comparison(case: &TestCase) -> Option<Self> {
+        if !case.faults.is_empty() { Some(Self::FaultsNotCompared) } else { Self::of_case(case) }
+    }
+
     /// True if the case gave the oracle nothing to judge, whatever SQLite did.
     pub fn has_nothing_to_judge(self) -> bool {
-        matches!(self, Self::DamagedAtStart | Self::NothingWritten)
+        matches!(self, Self::DamagedAtStart | Self::NothingWritten | Self::NoSuchFault | Self::FaultNotMet)
     }
 }
 
@@ -72,7 +85,10 @@ impl fmt::Display for SkipReason {
             Self::Excused(excuse) => write!(f, "excused: {excuse}"),
             Self::BudgetUsedUp => f.write_str("oracle's budget used up"),
             Self::NotReproduced => f.write_str("different when run again"),
-            Self::FaultsNotInjected => f.write_str("faults are not injected yet"),
+            Self::FaultsNotInjected => f.write_str("this build cannot inject its faults"),
+            Self::NoSuchFault => f.write_str("no such fault planned"),
+            Self::FaultNotMet => f.write_str("no planned fault was met"),
+            Self::FaultsNotCompared => f.write_str("planned faults"),
             Self::SchedulesNotFollowed => f.write_str("schedules are not followed yet"),
         }
     }

@@ -41,6 +41,14 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// A number that stands for the innermost frames of this program's own calls.
+    pub fn digest(&self, frames: usize) -> u64 {
+        let own = &self.addresses[..self.count.min(frames)];
+        own.iter().fold(0xcbf2_9ce4_8422_2325, |digest: u64, &address| {
+            (digest ^ address as u64).wrapping_mul(0x100_0000_01b3)
+        })
+    }
+
     /// The names of the C functions, innermost first, inlined ones included; without debug information, only those that
     /// the program exports. Rust functions are left out: inlined, they are called `trace` and `allocate`, without a path.
     pub fn functions(&self) -> Vec<String> {

@@ -28,12 +28,12 @@ use std::sync::OnceLock;
 
 use crate::corpus::seeding::{self, Beginning};
 use crate::corpus::{Corpus, CorpusError};
-use crate::engine::Observation;
 use crate::engine::sqlite::{Budget, Executor, Program};
+use crate::engine::{Asked, Observation};
 use crate::generators::seeds::Seed;
 use crate::mutators::Weights;
 use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
-use crate::testcase::{Operations, Script, TestCase};
+use crate::testcase::{Fault, Operations, Script, TestCase};
 
 /// A fuzz target.
 #[derive(Clone)]
@@ -57,8 +57,8 @@ pub struct Target {
 }
 
 /// The usual oracles judge a case: [`Target::judges`].
-pub(crate) fn usual(_: &TestCase, entry: &Entry) -> bool {
-    entry.is_usual()
+pub(crate) fn usual(case: &TestCase, entry: &Entry) -> bool {
+    entry.judges_usually(case)
 }
 
 impl fmt::Debug for Target {
@@ -168,7 +168,7 @@ impl Target {
         budget: &Budget,
         requested: &[&str],
     ) -> Judged {
-        let judges = |entry: &Entry| entry.is_usual() || requested.contains(&entry.name);
+        let judges = |entry: &Entry| entry.judges_usually(case) || requested.contains(&entry.name);
         self.judge_by(executor, case, budget, &judges)
     }
 
@@ -184,7 +184,10 @@ impl Target {
             let judgements = oracles::skip(reason, judges);
             return Judged { observation: Observation::default(), judgements };
         }
-        let observation = executor.run(case, self.program, budget);
+        let plans_power_loss =
+            case.faults.faults().iter().any(|fault| matches!(fault, Fault::PowerLoss { .. }));
+        let asked = Asked { has_log: plans_power_loss, ..Asked::VERDICTS };
+        let observation = executor.run_asking(case, self.program, budget, asked);
         let judgements = oracles::judge(executor, case, self.program, budget, &observation, judges);
         Judged { observation, judgements }
     }

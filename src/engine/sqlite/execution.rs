@@ -13,8 +13,9 @@ use super::ffi::held::HeldStatement;
 use super::ffi::{Connection, Phase, Statement, Watch};
 use super::{limits, policy};
 use crate::engine::plant::Plant;
-use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Taint, Trace, Value, order_keys};
+use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Taint, Trace, Value, View, order_keys};
 use crate::faults::alloc;
+use crate::faults::rules::Hits;
 use crate::known;
 use crate::sql;
 use crate::testcase::{Setting, TestCase};
@@ -35,7 +36,7 @@ const NEEDS_NO_SCHEMA: [&str; 9] =
 /// Runs statements on a case's open connection and records what they did.
 pub struct Execution<'c> {
     /// The connection on which statements run, or SQLite's code if it could not be opened.
-    connection: Result<Rc<Connection<'c>>, Code>,
+    pub(super) connection: Result<Rc<Connection<'c>>, Code>,
     watch: Rc<Watch>,
     /// The code with which closing a connection failed.
     close: Code,
@@ -46,7 +47,17 @@ pub struct Execution<'c> {
     pub(super) executor: &'c Executor,
     pub(super) case: &'c TestCase,
     pub(super) budget: &'c Budget,
-    asked: Asked,
+    pub(super) asked: Asked,
+    /// Whether the case plans any.
+    pub(super) has_faults: bool,
+    /// [`alloc::Counts::failed`] before the first statement.
+    pub(super) failed_before: u64,
+    /// The last statement before which bits were flipped.
+    pub(super) flipped: u32,
+    /// See [`Observation::views`].
+    pub(super) views: Vec<View>,
+    /// See [`Observation::after_faults`].
+    pub(super) after_faults: Vec<View>,
     /// See [`Observation::cut_short`].
     cut_short: BTreeSet<Limit>,
     /// True once a statement mentioned the trigram tokenizer.
@@ -86,6 +97,11 @@ impl<'c> Execution<'c> {
             case,
             budget,
             asked,
+            has_faults: !case.faults.is_empty(),
+            failed_before: alloc::counts().failed,
+            flipped: 0,
+            views: Vec::new(),
+            after_faults: Vec::new(),
             cut_short: BTreeSet::new(),
             script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
@@ -128,6 +144,7 @@ impl<'c> Execution<'c> {
     /// keyword there. Nothing after a statement that cannot be prepared is run.
     /// `at` is the position of the text in the script.
     pub fn run(&mut self, text: &[u8], at: Range<usize>) {
+        self.flip_bits();
         let mut read = 0;
         while read < text.len() && !self.is_over() {
             let verb = verb(&text[read..]);
@@ -135,18 +152,22 @@ impl<'c> Execution<'c> {
                 break;
             }
             let connection = Rc::clone(self.connection());
-            let (code, statement, length) = if self.is_utf16 {
-                let (code, statement) = connection.prepare_utf16(&text[read..]);
-                (code, statement, text.len() - read)
-            } else {
-                connection.prepare(&text[read..])
-            };
+            let hits_before = self.hit_count();
+            let (code, statement, length) = self.exposed(|| {
+                if self.is_utf16 {
+                    let (code, statement) = connection.prepare_utf16(&text[read..]);
+                    (code, statement, text.len() - read)
+                } else {
+                    connection.prepare(&text[read..])
+                }
+            });
             let is_whole = at.is_empty() || code != Code::OK;
             let end = if is_whole { at.end } else { at.start + read + length };
             let range = (at.start + read).min(end)..end;
             if code != Code::OK || statement.is_some() {
                 self.note_prepared(code, verb);
-                self.step_all(code, statement, range, verb);
+                self.step_all(code, statement, range, verb, hits_before);
+                self.note_view();
                 self.plant_in_last(&text[read..]);
                 self.plant_where_marked(&text[read..]);
             }
@@ -164,14 +185,15 @@ impl<'c> Execution<'c> {
         if !self.may_prepare(text, verb) {
             return None;
         }
-        let (prepare, held) = HeldStatement::prepare(self.connection(), text, self.is_utf16);
+        let hits_before = self.hit_count();
+        let (prepare, held) = self.exposed(|| HeldStatement::prepare(self.connection(), text, self.is_utf16));
         self.watch.phase.set(Phase::Own);
         if prepare == Code::OK && held.is_none() {
             return None;
         }
         self.note_prepared(prepare, verb);
         if held.is_none() {
-            self.step_all(prepare, None, at, verb);
+            self.step_all(prepare, None, at, verb, hits_before);
             return None;
         }
         let mut held = held?;
@@ -183,13 +205,13 @@ impl<'c> Execution<'c> {
     pub(super) fn step_held(&mut self, held: &mut Held<'c>, rows: u64) {
         self.use_connection(Ok(Rc::clone(held.statement.connection())));
         let statement = held.statement.statement();
-        let (steps_before, refused_before) = (statement.vm_steps(), alloc::counts().refused);
+        let (steps_before, before) = (statement.vm_steps(), self.before(self.hit_count()));
         let mut trace = self.new_trace(Code::OK, held.sql.clone(), held.verb);
         trace.is_read_only = statement.is_read_only();
         self.watch.phase.set(Phase::Step);
         self.step_rows(statement, &mut trace, rows);
         trace.vm_steps = statement.vm_steps().saturating_sub(steps_before);
-        self.end_statement(trace, refused_before);
+        self.end_statement(trace, before);
         self.watch.phase.set(Phase::Own);
     }
 
@@ -201,18 +223,18 @@ impl<'c> Execution<'c> {
         is_read_only: bool,
         call: impl FnOnce(&Connection<'c>) -> (Code, Vec<u8>),
     ) {
-        let refused_before = alloc::counts().refused;
+        let before = self.before(self.hit_count());
         let mut trace = self.new_trace(Code::OK, 0..0, verb);
         trace.is_read_only = is_read_only;
         self.watch.verb.set(verb);
         // Statements that SQLite prepares for the call are judged as if they were in the script.
         self.watch.phase.set(Phase::Prepare);
-        (trace.step, self.row_bytes) = call(self.connection());
+        (trace.step, self.row_bytes) = self.exposed(|| call(self.connection()));
         self.watch.phase.set(Phase::Own);
         if !self.row_bytes.is_empty() {
             self.hash_rows(&mut trace);
         }
-        self.end_statement(trace, refused_before);
+        self.end_statement(trace, before);
     }
 
     /// Writes down that a connection could not be opened.
@@ -327,9 +349,10 @@ impl<'c> Execution<'c> {
         statement: Option<Statement<'_>>,
         sql: Range<usize>,
         verb: &'static str,
+        hits_before: u64,
     ) {
         let mut trace = self.new_trace(prepare, sql, verb);
-        let refused_before = alloc::counts().refused;
+        let before = self.before(hits_before);
         if let Some(mut statement) = statement {
             trace.is_read_only = statement.is_read_only();
             statement.bind_named_values();
@@ -337,7 +360,11 @@ impl<'c> Execution<'c> {
             self.step_rows(&mut statement, &mut trace, u64::MAX);
             trace.vm_steps = statement.vm_steps();
         }
-        self.end_statement(trace, refused_before);
+        self.end_statement(trace, before);
+    }
+
+    fn before(&self, hits: u64) -> Before {
+        Before { refused: alloc::counts().refused, hits }
     }
 
     fn new_trace(&self, prepare: Code, sql: Range<usize>, verb: &'static str) -> StatementTrace {
@@ -355,15 +382,22 @@ impl<'c> Execution<'c> {
         }
     }
 
-    fn end_statement(&mut self, mut trace: StatementTrace, refused_before: u64) {
-        let limit = limits::met(self.connection(), self.case, self.budget, &trace, refused_before);
-        self.cut_short.extend(limit);
+    fn end_statement(&mut self, mut trace: StatementTrace, before: Before) {
+        let has_failed = self.hit_count() > before.hits;
+        if !has_failed {
+            let limit = limits::met(self.connection(), self.case, self.budget, &trace, before.refused);
+            self.cut_short.extend(limit);
+        }
         // A statement that fails undoes what it wrote, and some failures of a query undo the whole transaction.
         if !trace.step.is_success() {
             self.watch.note_rollback();
         }
         self.finish_record(&mut trace);
+        let is_failure = !trace.code().is_success();
         self.trace.statements.push(trace);
+        if is_failure {
+            self.note_failure(before.hits);
+        }
     }
 
     fn finish_record(&self, trace: &mut StatementTrace) {
@@ -392,7 +426,7 @@ impl<'c> Execution<'c> {
             record.key_columns = order_keys::key_columns(text, &statement.column_names());
         }
         while trace.rows < rows_max {
-            trace.step = statement.step();
+            trace.step = self.exposed(|| statement.step());
             if trace.step != Code::ROW {
                 break;
             }
@@ -466,11 +500,13 @@ impl<'c> Execution<'c> {
     /// # Errors
     /// SQLite's code, if the connection could not be opened.
     pub(super) fn finish(mut self, observation: &mut Observation) -> Result<Connection<'c>, Code> {
+        self.trace.hits = if self.has_faults { self.hits() } else { Hits::new() };
         let exhausted = self.watch.exhausted.get();
         self.trace.is_cut_short = exhausted.is_some();
         self.cut_short.extend(exhausted);
         self.cut_short.extend((self.rows_left == 0).then_some(Limit::Rows));
         observation.cut_short = self.cut_short;
+        (observation.views, observation.after_faults) = (self.views, self.after_faults);
         observation.trace = self.trace;
         observation.refused_by_parser = self.refused_by_parser;
         observation.close = Some(self.close);
@@ -479,6 +515,15 @@ impl<'c> Execution<'c> {
         observation.avoided = self.watch.avoided.take();
         self.connection.map(|connection| Rc::into_inner(connection).expect("the run has let go of all else"))
     }
+}
+
+/// What had happened before a statement.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    /// [`alloc::Counts::refused`].
+    refused: u64,
+    /// [`Execution::hit_count`].
+    hits: u64,
 }
 
 /// A prepared statement that is kept.

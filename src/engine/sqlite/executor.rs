@@ -13,13 +13,14 @@ use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
 use crate::engine::transcript::Transcript;
 use crate::engine::{Asked, Code, Engine, FileDigest, Limit, Observation, StatementObserver, Value};
-use crate::faults::vfs::{Machine, Vfs};
-use crate::faults::{alloc, fresh};
+use crate::faults::machine::Machine;
+use crate::faults::vfs::Vfs;
+use crate::faults::{alloc, fresh, rules};
 use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::sql::{self, VirtualTable};
 use crate::stack;
 use crate::testcase::RICH_SCHEMA;
-use crate::testcase::{FileName, FileSet, MAIN_DB, OpenConfig, Setting, TestCase};
+use crate::testcase::{FaultPlan, FileName, FileSet, MAIN_DB, OpenConfig, Phase, Setting, TestCase};
 
 pub(super) const MAIN_PATH: &CStr = c"main.db";
 /// By what the bytes of memory that was never written differ if they are to be others: in half of their bits.
@@ -111,6 +112,8 @@ pub struct Executor {
     pub(super) on_statement: Option<Box<StatementObserver>>,
     /// The main database of cases that ask for the rich schema.
     rich_image: OnceCell<Vec<u8>>,
+    /// The last case without its faults, as a hash, with its run: see [`Executor::reference`].
+    reference: Option<(u64, Rc<Observation>)>,
 }
 
 impl Executor {
@@ -135,6 +138,7 @@ impl Executor {
             other_fresh: 0,
             on_statement: None,
             rich_image: OnceCell::new(),
+            reference: None,
         }
     }
 
@@ -160,6 +164,11 @@ impl Executor {
         self.plant = Some(plant);
     }
 
+    /// Whether a bug is planted.
+    pub fn is_planted(&self, plant: Plant) -> bool {
+        self.plant == Some(plant)
+    }
+
     /// Runs `program` on `case` and observes what the oracles need to judge any run.
     pub fn run(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Observation {
         self.run_asking(case, program, budget, Asked::VERDICTS)
@@ -182,6 +191,9 @@ impl Executor {
         process::take_log();
         process::take_heap_peak();
         self.prepare_machine(&exclusive, &case.files, &case.config, budget);
+        if asked.has_files {
+            self.vfs.machine().check_order();
+        }
         let mut observation = self.observe(case, program, budget, asked, &start);
         let memory = alloc::counts();
         observation.leaked = (memory.live_bytes - memory_before.live_bytes, memory.live - memory_before.live);
@@ -190,6 +202,7 @@ impl Executor {
         observation.heap_peak = process::take_heap_peak();
         let machine = self.vfs.install(Machine::new(0));
         observation.open_files = machine.disk.open_handles();
+        observation.order_violation = machine.order_violation().map(str::to_owned);
         if asked.has_files {
             observation.trace.files = digests(&machine);
             if health::has_written(&observation.trace) {
@@ -201,6 +214,23 @@ impl Executor {
         }
         observation.start = Some(start);
         observation
+    }
+
+    /// A run of the case without its faults, with views. The last one is kept: many cases that differ in their faults alone
+    /// come one after the other.
+    pub fn reference(&mut self, case: &TestCase, program: &dyn Program, budget: &Budget) -> Rc<Observation> {
+        let undisturbed = TestCase { faults: FaultPlan::default(), ..case.clone() };
+        // With the budget, since another target may run something else on the same case.
+        let budget_hash = XxHash3_64::oneshot(format!("{budget:?}").as_bytes());
+        let hash = XxHash3_64::oneshot_with_seed(budget_hash, &undisturbed.encode());
+        match &self.reference {
+            Some((of, observation)) if *of == hash => Rc::clone(observation),
+            _ => {
+                let observation = Rc::new(self.run_asking(&undisturbed, program, budget, Asked::VIEWS));
+                self.reference = Some((hash, Rc::clone(&observation)));
+                observation
+            }
+        }
     }
 
     /// Runs as [`Executor::run`] does, but with other bytes in memory that SQLite has not written yet.
@@ -292,21 +322,34 @@ impl Executor {
     }
 
     /// A fresh disk with the files of the case, and the process-wide settings.
-    fn prepare_machine(&self, _: &Exclusive, files: &FileSet, config: &OpenConfig, budget: &Budget) {
-        let mut machine = Machine::new(budget.disk_bytes.max(2 * files.total_bytes()));
+    fn prepare_machine(&self, exclusive: &Exclusive, files: &FileSet, config: &OpenConfig, budget: &Budget) {
+        let mut all: Vec<(&[u8], &[u8])> =
+            files.iter().map(|(name, content)| (name.as_str().as_bytes(), content)).collect();
+        if config.is_on(Setting::RichSchema) && files.main().is_none() {
+            let image = self.rich_image.get().expect("built before the first case that asks for it");
+            all.push((MAIN_DB.as_bytes(), image));
+        }
+        self.prepare_files(exclusive, &all, config, budget);
+    }
+
+    /// The same with these files.
+    pub(super) fn prepare_files(
+        &self,
+        _: &Exclusive,
+        files: &[(&[u8], &[u8])],
+        config: &OpenConfig,
+        budget: &Budget,
+    ) {
+        let bytes: usize = files.iter().map(|(_, content)| content.len()).sum();
+        let mut machine = Machine::new(budget.disk_bytes.max(2 * bytes));
         machine.sector_bytes = 1 << config.get(Setting::SectorLog2);
         machine.characteristics = config.get(Setting::DeviceCharacteristics);
         machine.random = fastrand::Rng::with_seed(u64::from(config.get(Setting::RandomSeed)));
         if let Some(Plant::Disk(plant)) = self.plant {
             machine.plant = Some(plant);
         }
-        if config.is_on(Setting::RichSchema) && files.main().is_none() {
-            let image = self.rich_image.get().expect("built before the first case that asks for it");
-            machine.disk.put(MAIN_DB.as_bytes(), image).expect("the disk is empty and large enough");
-        }
-        for (name, content) in files.iter() {
-            let put = machine.disk.put(name.as_str().as_bytes(), content);
-            put.expect("the disk holds twice the files");
+        for (name, content) in files {
+            machine.disk.put(name, content).expect("the disk holds twice the files");
         }
         fresh::set_seed(config.get(Setting::RandomSeed) as u8 ^ self.other_fresh);
         process::reset(budget.heap_bytes as i64, config.get(Setting::RandomSeed), config.lock_byte());
@@ -364,6 +407,7 @@ impl Executor {
     /// A case's connection, with its settings and budget, on the prepared machine.
     pub(super) fn open(&self, case: &TestCase, budget: &Budget) -> Result<Connection<'_>, Code> {
         let watch = Rc::new(Watch::new());
+        watch.set_interrupts(rules::interrupts(&case.faults, Phase::Run));
         let connection = self.open_another(case, budget, MAIN_PATH, false, &watch)?;
         watch.set_budget(budget.vm_steps, budget.alloc_bytes);
         watch.avoids_known_bugs.set(!self.meets_known_bugs);
@@ -420,8 +464,15 @@ impl Executor {
             }
         };
         let mut execution = Execution::new(Rc::new(connection), case, budget, self, asked);
+        self.set_faults(&case.faults, Phase::Run, execution.watch());
+        if asked.has_log {
+            self.vfs.machine().disk.start_log();
+        }
+        execution.note_view();
         program.run(case, &mut execution);
+        observation.disk_log = self.vfs.machine().disk.take_log().map(Rc::new);
         let mut connection = execution.finish(&mut observation);
+        self.clear_faults(&case.faults);
         // Closing rolls back what is not committed.
         if let Ok(open) = &connection
             && open.may_be_writing()

@@ -11,6 +11,7 @@
 //!   two apart, because some of SQLite's settings are global: a case holds it exclusively, users of ordinary
 //!   connections share it.
 
+mod arming;
 mod end;
 mod execution;
 mod executor;
@@ -20,14 +21,18 @@ pub mod instrumentation;
 mod limits;
 mod operations;
 mod policy;
+mod recovery;
 mod session;
 mod settings;
+mod view;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use arming::can_inject;
 pub use execution::Execution;
 pub use executor::{Budget, Executor, Moment, Program, ScriptProgram};
 pub use ffi::process::{compile_options, initialize, is_complete, isolate, keywords, source_id, version};
+pub use recovery::{Disturbed, Recovered};
 pub use session::{Facts, NoAnswer, Recorded, Row, Session};
 pub use settings::{limits, pragmas, switches};
 

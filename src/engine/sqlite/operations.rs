@@ -143,7 +143,8 @@ impl<'e, 'c> State<'e, 'c> {
         let Execution { executor, case, budget, .. } = *self.execution;
         let path = CString::new(name).expect("no file name has a NUL");
         let path = if name == MAIN_DB { MAIN_PATH } else { &path };
-        executor.open_another(case, budget, path, is_read_only, self.execution.watch())
+        self.execution
+            .exposed(|| executor.open_another(case, budget, path, is_read_only, self.execution.watch()))
     }
 
     fn run_statement(&mut self, connection: u8, at: Range<usize>) -> Option<()> {

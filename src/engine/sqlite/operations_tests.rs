@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::plant::Plant;
 use crate::engine::sqlite::{Budget, Execution, Executor, Program, ScriptProgram};
 use crate::engine::{Observation, Value};
-use crate::faults::vfs::DiskPlant;
+use crate::faults::machine::DiskPlant;
 use crate::mutators::{Context, OperatorWeights, Weights, mutate};
 use crate::sql::vocabulary::Vocabulary;
 use crate::targets::{DB_SQL, Target};

@@ -117,6 +117,12 @@ fn attach(name: Option<&[u8]>) -> (bool, Taint) {
     (is_plain(name), Taint::ATTACHED_FILE)
 }
 
+/// Whether `PRAGMA synchronous` of this value syncs for sure.
+fn syncs(value: &[u8]) -> bool {
+    let values = ["1", "2", "3", "NORMAL", "FULL", "EXTRA"];
+    values.iter().any(|known| value.eq_ignore_ascii_case(known.as_bytes()))
+}
+
 fn pragma(name: &[u8], value: Option<&[u8]>) -> (bool, Taint) {
     let name = name.to_ascii_lowercase();
     let name = std::str::from_utf8(&name).unwrap_or_default();
@@ -130,6 +136,8 @@ fn pragma(name: &[u8], value: Option<&[u8]>) -> (bool, Taint) {
         "busy_timeout" => return (busy_timeout_is_short(value), Taint::NONE),
         "writable_schema" => Taint::WRITABLE_SCHEMA,
         "journal_mode" if value.eq_ignore_ascii_case(b"off") => Taint::JOURNAL_OFF,
+        "journal_mode" if value.eq_ignore_ascii_case(b"memory") => Taint::MEMORY_JOURNAL,
+        "synchronous" if !syncs(value) => Taint::SYNC_OFF,
         "ignore_check_constraints" => Taint::UNCHECKED_ROWS,
         "case_sensitive_like" => Taint::LIKE,
         "schema_version" => Taint::SCHEMA_VERSION,
@@ -203,6 +211,12 @@ mod tests {
         assert_eq!(pragma("writable_schema", None), Taint::NONE);
         assert_eq!(pragma("journal_mode", Some("OFF")), Taint::JOURNAL_OFF);
         assert_eq!(pragma("journal_mode", Some("wal")), Taint::NONE);
+        assert_eq!(pragma("journal_mode", Some("Memory")), Taint::MEMORY_JOURNAL);
+        assert_eq!(pragma("synchronous", Some("extra")), Taint::NONE);
+        assert_eq!(
+            ["off", "0", "no", "7"].map(|value| pragma("synchronous", Some(value))),
+            [Taint::SYNC_OFF; 4]
+        );
         assert_eq!(ask(ffi::SQLITE_INSERT, Some("sqlite_dbpage"), None).1, Taint::DBPAGE);
         assert_eq!(ask(ffi::SQLITE_UPDATE, Some("ft_segdir"), None).1, Taint::SHADOW_TABLE);
         assert_eq!(ask(ffi::SQLITE_ALTER_TABLE, Some("main"), Some("ft_data")).1, Taint::SHADOW_TABLE);

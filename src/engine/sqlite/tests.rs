@@ -3,7 +3,8 @@
 use super::*;
 use crate::dbfile::{Geometry, header, journal, wal};
 use crate::engine::{Code, Limit, Observation, Taint};
-use crate::faults::vfs::{Machine, Vfs};
+use crate::faults::machine::Machine;
+use crate::faults::vfs::Vfs;
 use crate::testcase::{FileName, MAIN_DB, OpenConfig, Script, Setting, TestCase};
 
 const BUDGET: Budget = Budget {

@@ -58,7 +58,11 @@ fn simpler(case: &TestCase) -> Vec<(usize, Fault)> {
     let mut places = Vec::new();
     for (at, &fault) in case.faults.faults().iter().enumerate() {
         let mut once = fault;
-        if let Fault::Allocation { lasts, .. } | Fault::Io { lasts, .. } = &mut once {
+        if let Fault::Allocation { lasts, .. }
+        | Fault::AllocationAt { lasts, .. }
+        | Fault::Interrupt { lasts, .. }
+        | Fault::Io { lasts, .. } = &mut once
+        {
             *lasts = Lasts::Once;
         }
         let mut anywhere = fault;

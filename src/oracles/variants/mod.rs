@@ -44,8 +44,7 @@ pub(crate) use recheck::Recheck;
 const FEW: usize = 2;
 
 /// What is needed of a run to compare it.
-pub(super) const ASKED: Asked =
-    Asked { has_files: false, has_records: false, has_values: true, has_end: true };
+pub(super) const ASKED: Asked = Asked { has_values: true, has_end: true, ..Asked::NOTHING };
 
 /// What a variant leaves as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use rusqlite::ffi;
 use super::plants;
 use super::statement::Statement;
 use super::utf16;
-use super::watch::{STEPS_PER_TICK, Watch, on_authorize, on_progress};
+use super::watch::{Watch, on_authorize, on_progress};
 use crate::engine::Code;
 use crate::engine::plant::FunctionPlant;
 use crate::faults::vfs::Vfs;
@@ -59,7 +59,8 @@ impl<'v> Connection<'v> {
         let data = ptr::from_ref(&*watch).cast_mut().cast();
         // SAFETY: the watch is let go after the connection is closed.
         unsafe {
-            ffi::sqlite3_progress_handler(db.as_ptr(), STEPS_PER_TICK as c_int, Some(on_progress), data);
+            let steps = watch.steps_per_call() as c_int;
+            ffi::sqlite3_progress_handler(db.as_ptr(), steps, Some(on_progress), data);
             ffi::sqlite3_set_authorizer(db.as_ptr(), Some(on_authorize), data);
         }
         Ok(Self { db, watch, vfs: PhantomData })

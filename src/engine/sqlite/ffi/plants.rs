@@ -33,6 +33,8 @@ pub(super) fn register(db: NonNull<ffi::sqlite3>, plant: FunctionPlant) {
 fn function(plant: FunctionPlant) -> Function {
     match plant {
         FunctionPlant::Leak => leak,
+        FunctionPlant::LeakOnError => leak_on_error,
+        FunctionPlant::IgnoredFailure => ignored_failure,
         FunctionPlant::Abort => abort,
         FunctionPlant::Segfault => segfault,
         FunctionPlant::Hang => hang,
@@ -56,6 +58,29 @@ type Values = *mut *mut ffi::sqlite3_value;
 unsafe extern "C" fn leak(_: Context, _: c_int, _: Values) {
     // SAFETY: SQLite's allocator returns memory or null, and neither is used.
     black_box(unsafe { ffi::sqlite3_malloc(100) });
+}
+
+unsafe extern "C" fn leak_on_error(context: Context, _: c_int, _: Values) {
+    // SAFETY: as above; SQLite calls the function with its context.
+    unsafe {
+        let first = ffi::sqlite3_malloc(100);
+        let second = ffi::sqlite3_malloc(100);
+        if first.is_null() || second.is_null() {
+            ffi::sqlite3_result_error_nomem(context);
+            return;
+        }
+        ffi::sqlite3_free(first);
+        ffi::sqlite3_free(second);
+    }
+}
+
+unsafe extern "C" fn ignored_failure(context: Context, _: c_int, _: Values) {
+    // SAFETY: as above.
+    unsafe {
+        let block = ffi::sqlite3_malloc(100);
+        ffi::sqlite3_result_int(context, if block.is_null() { 0 } else { 100 });
+        ffi::sqlite3_free(block);
+    }
 }
 
 unsafe extern "C" fn abort(_: Context, _: c_int, _: Values) {

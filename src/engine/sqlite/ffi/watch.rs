@@ -9,6 +9,7 @@ use rusqlite::ffi;
 use crate::engine::sqlite::policy::{self, Context, Request};
 use crate::engine::{Limit, Taint};
 use crate::faults::alloc;
+use crate::faults::rules::Rules;
 use crate::known;
 
 /// VM steps between calls of the progress handler.
@@ -69,6 +70,13 @@ pub struct Watch {
     pub exhausted: Cell<Option<Limit>>,
     /// What is used, if someone wants to know.
     pub uses: RefCell<Option<Uses>>,
+    /// The interrupts that are planned, if any; and whether they are armed.
+    interrupts: RefCell<Option<Rules<()>>>,
+    are_armed: Cell<bool>,
+    /// How often a statement was interrupted because that was planned.
+    pub interrupted: Cell<u64>,
+    /// Calls of the progress handler since the last tick, if it is called more often than that.
+    calls: Cell<u64>,
 }
 
 impl Watch {
@@ -87,7 +95,45 @@ impl Watch {
             nested_questions: Cell::new(0),
             exhausted: Cell::new(None),
             uses: RefCell::default(),
+            interrupts: RefCell::default(),
+            are_armed: Cell::new(false),
+            interrupted: Cell::new(0),
+            calls: Cell::new(0),
         }
+    }
+
+    /// Sets the interrupts of the run. With some, SQLite asks whenever it can whether to stop, so this comes before
+    /// connections are opened.
+    pub fn set_interrupts(&self, rules: Option<Rules<()>>) {
+        self.interrupts.replace(rules);
+    }
+
+    /// Arms or disarms the interrupts.
+    pub fn arm(&self, are_armed: bool) {
+        self.are_armed.set(are_armed);
+    }
+
+    /// VM steps between two calls of the progress handler.
+    pub(super) fn steps_per_call(&self) -> u64 {
+        if self.interrupts.borrow().is_some() { 1 } else { STEPS_PER_TICK }
+    }
+
+    /// Whether a planned interrupt is due.
+    fn is_interrupted(&self) -> bool {
+        if !self.are_armed.get() {
+            return false;
+        }
+        let mut rules = self.interrupts.borrow_mut();
+        let is_due = rules.as_mut().is_some_and(|rules| rules.first(|()| true).is_some());
+        self.interrupted.set(self.interrupted.get() + u64::from(is_due));
+        is_due
+    }
+
+    /// Whether a call of the progress handler is a tick.
+    fn is_tick(&self) -> bool {
+        let calls = self.calls.get() + self.steps_per_call();
+        self.calls.set(calls % STEPS_PER_TICK);
+        calls >= STEPS_PER_TICK
     }
 
     /// Lets `action` use so many ticks and bytes of its own; the budget stays as it was. Returns how many ticks it took.
@@ -165,6 +211,12 @@ impl Watch {
 pub(super) unsafe extern "C" fn on_progress(watch: *mut c_void) -> c_int {
     // SAFETY: registered with a pointer to the Watch that the connection keeps.
     let watch = unsafe { &*watch.cast::<Watch>() };
+    if watch.is_interrupted() {
+        return 1;
+    }
+    if !watch.is_tick() {
+        return c_int::from(watch.exhausted.get().is_some());
+    }
     let left = watch.ticks_left.get();
     watch.ticks_left.set(left.saturating_sub(1));
     if left == 0 {

@@ -6,7 +6,13 @@
 //!   keeps new SHARED locks out, EXCLUSIVE is alone.
 //! * All files together hold at most [`Disk::new`]'s limit of bytes; a write beyond it fails entirely.
 
-use super::shm::{Shm, ShmLock};
+pub mod log;
+mod shm;
+
+use self::log::{Entry, Log, Serial};
+use self::shm::Shm;
+
+pub use self::shm::ShmLock;
 
 /// Names a file's place in [`Disk`].
 type FileId = usize;
@@ -59,6 +65,8 @@ struct File {
     data: Vec<u8>,
     handles: usize,
     shm: Shm,
+    /// Its number in the log, if it is in it.
+    serial: Option<Serial>,
 }
 
 #[derive(Debug)]
@@ -76,12 +84,34 @@ pub struct Disk {
     used_bytes: usize,
     bytes_max: usize,
     was_full: bool,
+    log: Option<Log>,
 }
 
 impl Disk {
     /// An empty disk of `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { files: Vec::new(), handles: Vec::new(), used_bytes: 0, bytes_max, was_full: false }
+        Self { files: Vec::new(), handles: Vec::new(), used_bytes: 0, bytes_max, was_full: false, log: None }
+    }
+
+    /// Logs what is done to files with names from now on.
+    pub fn start_log(&mut self) {
+        self.log = Some(Log::new(self.named_files()));
+        let mut named: Vec<&mut File> =
+            self.files.iter_mut().flatten().filter(|file| file.name.is_some()).collect();
+        named.sort_by(|a, b| a.name.cmp(&b.name));
+        for (serial, file) in named.into_iter().enumerate() {
+            file.serial = Some(serial as Serial);
+        }
+    }
+
+    /// The log, if there is one.
+    pub fn log(&mut self) -> Option<&mut Log> {
+        self.log.as_mut()
+    }
+
+    /// Ends the log and returns it.
+    pub fn take_log(&mut self) -> Option<Log> {
+        self.log.take()
     }
 
     /// Creates the file `name` or replaces its content.
@@ -113,6 +143,9 @@ impl Disk {
 
     /// Puts the files of another disk in place of the ones with names; those that are still open live on without.
     pub fn replace_named(&mut self, files: &[(Vec<u8>, Vec<u8>)]) {
+        if let Some(log) = &mut self.log {
+            log.cut();
+        }
         let names: Vec<Vec<u8>> = self.named_files().into_iter().map(|(name, _)| name.to_vec()).collect();
         for name in names {
             self.delete(&name).expect("the file is there");
@@ -121,6 +154,11 @@ impl Disk {
             // What an open file still takes may be lacking.
             _ = self.put(name, content);
         }
+    }
+
+    /// The name of the file of a handle, if it has one still.
+    pub fn name(&self, handle: HandleId) -> Option<&[u8]> {
+        self.opened(handle).name.as_deref()
     }
 
     /// Number of open handles.
@@ -144,7 +182,7 @@ impl Disk {
         let file = match name.and_then(|name| self.find(name)) {
             Some(_) if mode.exclusive => return Err(DiskError::Exists),
             Some(file) => file,
-            None if mode.create || name.is_none() => self.create(name),
+            None if mode.create || name.is_none() => self.create_logged(name, mode),
             None => return Err(DiskError::NotFound),
         };
         self.file_mut(file).handles += 1;
@@ -160,8 +198,8 @@ impl Disk {
         };
         let node = self.file_mut(file);
         node.handles -= 1;
-        if delete_on_close {
-            node.name = None;
+        if delete_on_close && node.name.take().is_some() {
+            self.note_deleted(file);
         }
         self.drop_if_unused(file);
     }
@@ -178,8 +216,31 @@ impl Disk {
     pub fn delete(&mut self, name: &[u8]) -> Result<(), DiskError> {
         let file = self.find(name).ok_or(DiskError::NotFound)?;
         self.file_mut(file).name = None;
+        self.note_deleted(file);
         self.drop_if_unused(file);
         Ok(())
+    }
+
+    /// Makes what was written to the file durable, and all names if `with_names`. Without a log, that is all the same.
+    pub fn sync(&mut self, handle: HandleId, with_names: bool) {
+        self.note(handle, |file| Entry::Sync { file });
+        if with_names {
+            self.sync_names();
+        }
+    }
+
+    /// As [`Disk::sync`], but for the last write: see [`crate::faults::machine::DiskPlant::LateSync`].
+    pub(super) fn sync_late(&mut self, handle: HandleId) {
+        if let (Some(file), Some(log)) = (self.opened(handle).serial, &mut self.log) {
+            log.sync_late(file);
+        }
+    }
+
+    /// Makes all names durable.
+    pub fn sync_names(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.push(Entry::SyncDirectory);
+        }
     }
 
     /// Reads into `out`; what is past the end of the file reads as zeros. Returns the number of bytes that were there.
@@ -203,8 +264,29 @@ impl Disk {
         if end > self.file(file).data.len() {
             self.resize(file, end)?;
         }
-        self.file_mut(file).data[start..end].copy_from_slice(bytes);
+        let node = self.file_mut(file);
+        node.data[start..end].copy_from_slice(bytes);
+        if let (Some(serial), Some(log)) = (node.serial, &mut self.log) {
+            log.write(serial, offset, bytes);
+        }
         Ok(())
+    }
+
+    /// Flips a bit of the file `name`, counted modulo its size; false if there is no such file, or nothing in it.
+    pub fn flip_bit(&mut self, name: &[u8], bit: u64) -> bool {
+        let Some(id) = self.find(name) else {
+            return false;
+        };
+        let data = &mut self.file_mut(id).data;
+        let Some(at) = (bit / 8).checked_rem(data.len() as u64) else {
+            return false;
+        };
+        data[at as usize] ^= 1 << (bit % 8);
+        // The log would not know of it.
+        if let Some(log) = &mut self.log {
+            log.cut();
+        }
+        true
     }
 
     /// Sets the size of the file.
@@ -213,7 +295,9 @@ impl Disk {
     /// [`DiskError::Full`].
     pub fn truncate(&mut self, handle: HandleId, size: u64) -> Result<(), DiskError> {
         let size = usize::try_from(size).map_err(|_| DiskError::Full)?;
-        self.resize(self.file_of(handle), size)
+        self.resize(self.file_of(handle), size)?;
+        self.note(handle, |file| Entry::Truncate { file, size: size as u64 });
+        Ok(())
     }
 
     /// Size of the file in bytes.
@@ -283,6 +367,12 @@ impl Disk {
         if done { Ok(()) } else { Err(DiskError::Busy) }
     }
 
+    /// Whether nobody writes or recovers the WAL: nobody holds the locks for that.
+    pub fn is_wal_at_rest(&self, handle: HandleId) -> bool {
+        const WRITE_AND_RECOVER: u8 = 0b101;
+        !self.opened(handle).shm.is_held(WRITE_AND_RECOVER)
+    }
+
     /// Releases the shared memory of a handle.
     pub fn shm_unmap(&mut self, handle: HandleId) {
         if self.handles[handle].is_some() {
@@ -300,6 +390,29 @@ impl Disk {
     fn create(&mut self, name: Option<&[u8]>) -> FileId {
         let file = File { name: name.map(Box::from), ..File::default() };
         insert(&mut self.files, file)
+    }
+
+    fn create_logged(&mut self, name: Option<&[u8]>, mode: OpenMode) -> FileId {
+        let id = self.create(name);
+        if let (Some(log), Some(name), false) = (&mut self.log, name, mode.delete_on_close) {
+            self.files[id].as_mut().expect("it was just created").serial = Some(log.create(name));
+        }
+        id
+    }
+
+    fn note_deleted(&mut self, id: FileId) {
+        if let (Some(log), Some(file)) = (&mut self.log, self.files[id].as_ref().and_then(|file| file.serial))
+        {
+            log.push(Entry::Delete { file });
+        }
+    }
+
+    /// Adds an entry about the file of a handle, if it is in the log.
+    fn note(&mut self, handle: HandleId, entry: impl FnOnce(Serial) -> Entry) {
+        let serial = self.opened(handle).serial;
+        if let (Some(serial), Some(log)) = (serial, &mut self.log) {
+            log.push(entry(serial));
+        }
     }
 
     fn drop_if_unused(&mut self, id: FileId) {
@@ -367,5 +480,4 @@ fn insert<T>(slots: &mut Vec<Option<T>>, value: T) -> usize {
 }
 
 #[cfg(test)]
-#[path = "disk_tests.rs"]
 mod tests;

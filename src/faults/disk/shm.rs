@@ -3,7 +3,7 @@
 
 use std::cell::UnsafeCell;
 
-use super::disk::HandleId;
+use super::HandleId;
 
 /// Number of lock slots, `SQLITE_SHM_NLOCK`.
 pub const SLOTS: usize = 8;
@@ -84,6 +84,11 @@ impl Shm {
             ShmLock::Exclusive => user.exclusive |= mask,
         }
         true
+    }
+
+    /// Whether a handle holds one of these slots exclusively, as a mask.
+    pub(super) fn is_held(&self, slots: u8) -> bool {
+        self.users.iter().any(|user| user.exclusive & slots != 0)
     }
 
     /// Forgets a handle; the memory is freed with the last one, since the first connection to open a WAL database

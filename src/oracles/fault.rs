@@ -1,0 +1,137 @@
+//! What a planned fault does to the statement that meets it, and to the database.
+//!
+//! # Fault model
+//! An allocation or a file operation fails, or a statement is interrupted, as [`crate::faults`] says. SQLite promises that
+//! the statement then either does without, and nothing is different, or fails with an error, and the statement, or all of
+//! its transaction, is undone (<https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>). A commit
+//! that fails when the journal is already gone is done.
+//!
+//! # Check
+//! The case runs again without its faults, for what the connection sees after each statement.
+//! * As long as no statement ends otherwise than there, each returns the same rows, and what is there in the end is the same.
+//! * After the first that does, having met a fault, the connection sees what it saw there before or after that statement, or
+//!   what was committed last. The faults are disarmed for that look.
+//! * The first that differs without having met one may only do so because of what an earlier one did without: that is
+//!   an error, too.
+//!
+//! The codes with which statements may fail are a matter of [`super::code`], what is left of [`super::integrity`], leaks
+//! of [`super::memory`]: they judge each run.
+
+use rusqlite::ffi;
+
+use super::excuse::{self, Symptom};
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
+use crate::engine::{Observation, StatementTrace, View};
+use crate::faults::rules::Hit;
+use crate::testcase::TestCase;
+
+pub(super) struct Outcome;
+
+impl Oracle for Outcome {
+    fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
+        match check(case, observation, ask) {
+            Ok(None) => Verdict::Pass,
+            Ok(Some(finding)) => Verdict::Fail(finding),
+            Err(reason) => Verdict::Skip(reason),
+        }
+    }
+}
+
+fn check(
+    case: &TestCase,
+    observation: &Observation,
+    ask: &mut Environment<'_>,
+) -> Result<Option<Finding>, SkipReason> {
+    let hits = &observation.trace.hits;
+    if hits.is_empty() {
+        return Err(SkipReason::FaultNotMet);
+    }
+    if hits.contains_key(&Hit::BitFlip) {
+        return Err(SkipReason::Tainted("lying-disk"));
+    }
+    if !case.operations.is_empty() {
+        return Err(SkipReason::Excused("several connections"));
+    }
+    if !(ask.is_healthy_at_start() && ask.are_others_healthy_at_start()) {
+        return Err(SkipReason::DamagedAtStart);
+    }
+    if observation.ended_early() {
+        return Err(SkipReason::CheckCutShort);
+    }
+    if let Some(reason) = excuse::by_taint(Symptom::Answer, case, observation)
+        && !ask.trusts_settings()
+    {
+        return Err(reason);
+    }
+    let reference = ask.reference()?;
+    let (with, without) = (&observation.trace.statements, &reference.trace.statements);
+    let first = with.iter().zip(without).position(|(with, without)| with.code() != without.code());
+    let end = first.unwrap_or(with.len().min(without.len()));
+    if let Some(at) = (0..end).find(|&at| !is_same(&with[at], &without[at])) {
+        let message = format!(
+            "statement {} succeeds and returns {} rows, which are not the {} that it returns without the faults",
+            at + 1,
+            with[at].rows,
+            without[at].rows
+        );
+        return Ok(Some(finding("other-rows", hits.keys().next(), with[at].verb, message)));
+    }
+    let Some(at) = first else {
+        return Ok(None);
+    };
+    let Some(view) = observation.after_faults.iter().find(|view| view.statements == at + 1) else {
+        let message = format!(
+            "statement {} ends with {} instead of {} without having met a fault",
+            at + 1,
+            with[at].code(),
+            without[at].code()
+        );
+        return Ok(Some(finding("later-error", hits.keys().next(), with[at].verb, message)));
+    };
+    ask.count_check(false);
+    Ok(mixed(view, &reference.views, at).map(|message| {
+        let message = format!("after statement {}, which ended with {}: {message}", at + 1, with[at].code());
+        finding("mixed", hits.keys().next(), with[at].verb, message)
+    }))
+}
+
+/// Whether a statement did the same; how many steps it took is its own business.
+fn is_same(with: &StatementTrace, without: &StatementTrace) -> bool {
+    // A statement that fails may have returned any number of its rows before.
+    !with.code().is_success() || (with.rows, with.row_digest) == (without.rows, without.row_digest)
+}
+
+fn finding(kind: &str, hit: Option<&Hit>, verb: &str, message: String) -> Finding {
+    let hit = hit.map_or("-".to_owned(), |hit| hit.to_string().replace(' ', "-").to_lowercase());
+    Finding { signature: Signature::new("fault", kind, &format!("{hit}-{verb}")), message }
+}
+
+/// What is wrong with what the connection sees after statement `at` has failed, counted from 0.
+fn mixed(view: &View, reference: &[View], at: usize) -> Option<String> {
+    let (before, after) = (reference.get(at)?, reference.get(at + 1)?);
+    let committed = reference[..=at].iter().rfind(|view| view.is_autocommit);
+    // A transaction that is still open after an error is the one that was open before.
+    let allowed = [Some(before), Some(after), committed.filter(|_| view.is_autocommit)];
+    let is_like = |other: &View| {
+        view.databases.iter().all(|database| {
+            let same = other.databases.iter().find(|other| other.file == database.file);
+            // One that could be opened only for reading may well be unreadable before it is recovered.
+            let is_read_only = database.digest.is_err_and(|code| code.primary() == ffi::SQLITE_READONLY);
+            is_read_only || same.is_none_or(|other| other.digest == database.digest)
+        })
+    };
+    if allowed.into_iter().flatten().any(is_like) {
+        return None;
+    }
+    let unreadable =
+        view.databases.iter().find_map(|database| Some((&database.file, database.digest.err()?)));
+    Some(match unreadable {
+        Some((file, code)) => format!("{file} cannot be read: {code}"),
+        None if view.is_autocommit => {
+            "the database is neither as before nor as after the statement, nor as it was committed last"
+                .to_owned()
+        }
+        None => "the transaction sees neither what was there before the statement nor what is there after"
+            .to_owned(),
+    })
+}

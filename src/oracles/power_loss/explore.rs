@@ -1,0 +1,274 @@
+//! Goes through the disks that a power loss may leave.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use twox_hash::XxHash3_64;
+
+use super::super::Environment;
+use super::promise::Wholeness;
+use super::timeline::{Allowed, Timeline, Wrong};
+use crate::engine::sqlite::{Disturbed, Recovered};
+use crate::faults::crash::{Damage, Device, Files, Model, seeds};
+use crate::faults::disk::log::{Entry, Log};
+use crate::testcase::{Fault, FaultPlan, Moment, Phase, Setting, TestCase};
+
+/// Disks that are opened for one case, and while fuzzing.
+const IMAGES_MAX: u32 = 100_000;
+const IMAGES_MAX_FUZZING: u32 = 16;
+/// Points of a case that plans no power loss: the ends of its last statements.
+const POINTS_UNPLANNED: usize = 24;
+const IMAGES_UNPLANNED: u32 = 4;
+/// How often a recovery is disturbed by one fault that is each in turn.
+const DISTURBANCES_MAX: u32 = 5_000;
+/// log2 of the largest sector.
+const SECTOR_LOG2_MAX: u8 = 16;
+
+/// Whether the case plans a power loss while it runs.
+pub(super) fn is_planned(case: &TestCase) -> bool {
+    case.faults.in_phase(Phase::Run).any(|fault| matches!(fault, Fault::PowerLoss { .. }))
+}
+
+/// Points of a log, with the damages to try at each.
+struct Search {
+    points: Vec<usize>,
+    damages: Damages,
+    sector_log2: u8,
+}
+
+enum Damages {
+    One(Damage),
+    Many { images: u32, seed: u64 },
+}
+
+impl Search {
+    /// That of a planned power loss.
+    fn planned(fault: &Fault, log: &Log) -> Option<Self> {
+        let &Fault::PowerLoss { at, seed, sector_log2, .. } = fault else {
+            return None;
+        };
+        let entries = log.entries();
+        let nth_sync = |nth: u32| {
+            let syncs = (0..entries.len()).filter(|&at| matches!(entries[at], Entry::Sync { .. }));
+            syncs.into_iter().nth((nth.max(1) - 1) as usize).unwrap_or(entries.len())
+        };
+        let before = |nth: u32| (nth.max(1) as usize - 1).min(entries.len());
+        let (points, damages) = match at {
+            Moment::Operation(nth) => (vec![before(nth)], Damages::One(Damage(seed))),
+            Moment::Sync(nth) => (vec![nth_sync(nth)], Damages::One(Damage(seed))),
+            Moment::Each { from, count, images } => {
+                let from = from.max(1) as usize - 1;
+                let end = from.saturating_add(count as usize).min(entries.len() + 1);
+                ((from..end).collect(), Damages::Many { images, seed })
+            }
+        };
+        Some(Self { points, damages, sector_log2 })
+    }
+
+    /// At the ends of statements.
+    fn unplanned(log: &Log) -> Self {
+        let marks = log.marks();
+        let mut points = marks[marks.len().saturating_sub(POINTS_UNPLANNED)..].to_vec();
+        points.dedup();
+        let damages = Damages::Many { images: IMAGES_UNPLANNED, seed: 1 };
+        Self { points, damages, sector_log2: SECTOR_LOG2_MAX }
+    }
+}
+
+/// See the module.
+pub(super) struct Exploration<'a> {
+    case: &'a TestCase,
+    log: &'a Log,
+    timeline: &'a Timeline<'a>,
+    images_max: u32,
+    /// Disks that were judged.
+    pub images: u32,
+    /// What was recovered from each disk, by its hash.
+    seen: HashMap<u64, Rc<Vec<Recovered>>>,
+    /// The faults during recovery.
+    disturbances: Vec<Fault>,
+}
+
+impl<'a> Exploration<'a> {
+    pub(super) fn new(
+        case: &'a TestCase,
+        log: &'a Log,
+        timeline: &'a Timeline<'a>,
+        has_few_variants: bool,
+    ) -> Self {
+        let images_max = if has_few_variants { IMAGES_MAX_FUZZING } else { IMAGES_MAX };
+        let disturbances = case.faults.in_phase(Phase::Recovery).copied().collect();
+        Self { case, log, timeline, images_max, images: 0, seen: HashMap::new(), disturbances }
+    }
+
+    /// The first disk that is not as promised, with its point.
+    pub(super) fn run(&mut self, ask: &mut Environment<'_>) -> Option<(usize, Wrong)> {
+        let planned =
+            self.case.faults.in_phase(Phase::Run).filter_map(|fault| Search::planned(fault, self.log));
+        let mut searches: Vec<Search> = planned.collect();
+        if searches.is_empty() {
+            searches.push(Search::unplanned(self.log));
+        }
+        for search in searches {
+            let mut model = Model::new(self.log);
+            for &point in &search.points {
+                model.advance(point);
+                if let Some(wrong) = self.point(&model, &search, ask) {
+                    return Some((point, wrong));
+                }
+            }
+        }
+        None
+    }
+
+    fn point(&mut self, model: &Model<'_>, search: &Search, ask: &mut Environment<'_>) -> Option<Wrong> {
+        let allowed = self.timeline.allowed(model);
+        if allowed.wholeness == Wholeness::No {
+            return None;
+        }
+        let device = self.device(search, &allowed);
+        let pending = model.pending().len();
+        let damages = match search.damages {
+            Damages::One(damage) => vec![damage],
+            Damages::Many { images, seed } => {
+                let seed = seed ^ (model.at() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                seeds(pending, model.pending_metadata(), images as usize, seed)
+            }
+        };
+        for damage in damages {
+            if self.images >= self.images_max {
+                return None;
+            }
+            let files = model.image(damage, &device);
+            if let Some(mut wrong) = self.disk(&files, &allowed, ask) {
+                wrong.message = format!(
+                    "{}; power lost before operation {} of the disk, in statement {}, which left {} (seed {})",
+                    wrong.message,
+                    model.at() + 1,
+                    self.timeline.statement_at(model.at()),
+                    damage.in_words(pending),
+                    damage.0,
+                );
+                return Some(wrong);
+            }
+        }
+        None
+    }
+
+    fn device(&self, search: &Search, allowed: &Allowed) -> Device {
+        let config = &self.case.config;
+        let sector_log2 = (config.get(Setting::SectorLog2) as u8).min(search.sector_log2).max(9);
+        Device {
+            sector_bytes: 1 << sector_log2,
+            characteristics: config.get(Setting::DeviceCharacteristics),
+            has_ordered_journals: allowed.wholeness == Wholeness::OnOrderedDisk,
+        }
+    }
+
+    /// What is wrong with a disk, opened undisturbed and with each of the disturbances.
+    fn disk(&mut self, files: &Files, allowed: &Allowed, ask: &mut Environment<'_>) -> Option<Wrong> {
+        if let Some(wrong) = self.undisturbed(files, allowed, ask) {
+            return Some(wrong);
+        }
+        for fault in self.disturbances.clone() {
+            if let Some(mut wrong) = self.disturbed(files, fault, allowed, ask) {
+                wrong.message = format!("{}, and during recovery: {fault}", wrong.message);
+                return Some(wrong);
+            }
+        }
+        None
+    }
+
+    fn undisturbed(&mut self, files: &Files, allowed: &Allowed, ask: &mut Environment<'_>) -> Option<Wrong> {
+        self.images += 1;
+        let hash = hash(files);
+        let is_new = !self.seen.contains_key(&hash);
+        ask.count_check(!is_new);
+        let recovered = match self.seen.get(&hash) {
+            Some(recovered) => Rc::clone(recovered),
+            None => {
+                let recovered = Rc::new(ask.recover(files));
+                self.seen.insert(hash, Rc::clone(&recovered));
+                recovered
+            }
+        };
+        self.timeline.wrong(&recovered, allowed)
+    }
+
+    fn disturbed(
+        &mut self,
+        files: &Files,
+        fault: Fault,
+        allowed: &Allowed,
+        ask: &mut Environment<'_>,
+    ) -> Option<Wrong> {
+        if let Fault::PowerLoss { at, seed, sector_log2, .. } = fault {
+            let Disturbed { log, .. } = ask.disturb_recovery(files, &FaultPlan::default());
+            let run = Fault::PowerLoss { at, seed, sector_log2, phase: Phase::Run };
+            let search = Search::planned(&run, &log)?;
+            return self.again(&log, &search, allowed, ask);
+        }
+        let each = |nth: u32| match fault {
+            Fault::Allocation { nth: 0, lasts, phase } => Some(Fault::Allocation { nth, lasts, phase }),
+            Fault::Io { nth: 0, operation, role, error, lasts, phase } => {
+                Some(Fault::Io { nth, operation, role, error, lasts, phase })
+            }
+            other => (nth == 1).then_some(other),
+        };
+        for fault in (1..=DISTURBANCES_MAX).map_while(each) {
+            if self.images >= self.images_max {
+                return None;
+            }
+            let Disturbed { files, hits, leaked, .. } = ask.disturb_recovery(files, &FaultPlan::new([fault]));
+            if hits.is_empty() {
+                return None;
+            }
+            if leaked != (0, 0) {
+                let message = format!("{} bytes in {} allocations are not freed", leaked.0, leaked.1);
+                return Some(Wrong { kind: "leak", message });
+            }
+            if let Some(wrong) = self.undisturbed(&files, allowed, ask) {
+                return Some(wrong);
+            }
+        }
+        None
+    }
+
+    /// Power lost during recovery, too.
+    fn again(
+        &mut self,
+        log: &Log,
+        search: &Search,
+        allowed: &Allowed,
+        ask: &mut Environment<'_>,
+    ) -> Option<Wrong> {
+        let device = self.device(search, allowed);
+        let mut model = Model::new(log);
+        for &point in &search.points {
+            model.advance(point);
+            let (pending, metadata) = (model.pending().len(), model.pending_metadata());
+            let damages = match search.damages {
+                Damages::One(damage) => vec![damage],
+                Damages::Many { images, seed } => {
+                    seeds(pending, metadata, images as usize, seed ^ point as u64)
+                }
+            };
+            for damage in damages {
+                if self.images >= self.images_max {
+                    return None;
+                }
+                if let Some(wrong) = self.undisturbed(&model.image(damage, &device), allowed, ask) {
+                    return Some(wrong);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn hash(files: &Files) -> u64 {
+    files.iter().fold(0, |hash, (name, content)| {
+        let hash = XxHash3_64::oneshot_with_seed(hash, name);
+        XxHash3_64::oneshot_with_seed(hash, content)
+    })
+}

@@ -1,0 +1,95 @@
+//! What is left after a power loss.
+//!
+//! # Fault model
+//! Power is lost before an operation that changes the disk, or after the script; what is then on the disk is said in
+//! [`crate::faults::crash`]. What SQLite promises of that depends on the settings of the databases at that point and since
+//! the first write that is not durable: the table stands in `promise`.
+//!
+//! # Check
+//! The case runs once with its faults and logs what it does to the disk, and once without, for the state of each database
+//! after each statement. Disks are made from the log; SQLite opens each as the next process would. Each must be well-formed
+//! and in one of the states from the last that is durable to the one that the running statement commits. Equal disks are
+//! opened once.
+//!
+//! A plan with faults during recovery has them in the first opening of each disk; afterwards it is opened undisturbed, and
+//! the same must hold. Power may be lost again there.
+//!
+//! A case that plans no power loss has it after each of its statements, if the oracle is asked for by name.
+//!
+//! # Excuses
+//! A database that was not sound at the start; whatever excuses damage without a power loss; no promise; a case with
+//! several connections; a script that fails in another way with the faults of its plan than without, of which only the
+//! well-formedness is judged.
+
+mod explore;
+mod promise;
+mod timeline;
+
+use super::excuse::{self, Symptom};
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
+use crate::engine::Observation;
+use crate::testcase::TestCase;
+
+use explore::Exploration;
+use timeline::Timeline;
+
+pub(super) struct PowerLoss;
+
+impl Oracle for PowerLoss {
+    fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
+        match check(case, observation, ask) {
+            Ok(verdict) => verdict,
+            Err(reason) => Verdict::Skip(reason),
+        }
+    }
+}
+
+fn check(
+    case: &TestCase,
+    observation: &Observation,
+    ask: &mut Environment<'_>,
+) -> Result<Verdict, SkipReason> {
+    if !case.operations.is_empty() {
+        return Err(SkipReason::Excused("several connections"));
+    }
+    if !explore::is_planned(case) && !case.faults.is_empty() {
+        return Err(SkipReason::NoSuchFault);
+    }
+    if !(ask.is_healthy_at_start() && ask.are_others_healthy_at_start()) {
+        return Err(SkipReason::DamagedAtStart);
+    }
+    if observation.ended_early() {
+        return Err(SkipReason::CheckCutShort);
+    }
+    let log = ask.disk_log()?;
+    if log.entries().is_empty() {
+        return Err(SkipReason::NothingWritten);
+    }
+    if log.is_cut() {
+        return Err(SkipReason::CheckCutShort);
+    }
+    let reference = ask.reference()?;
+    if let Some(reason) = excuse::by_taint(Symptom::Structure, case, &reference) {
+        // A journal that is missing is a matter of the promise.
+        if reason != SkipReason::Tainted("rolled-back-without-journal") {
+            return Err(reason);
+        }
+    }
+    let is_same = reference.trace.statements == observation.trace.statements;
+    if !is_same || reference.views.len() != log.marks().len() {
+        return Err(SkipReason::NotReproduced);
+    }
+    let timeline = Timeline::new(&reference.views, &log, ask.trusts_settings());
+    let mut exploration = Exploration::new(case, &log, &timeline, ask.has_few_variants());
+    let wrong = exploration.run(ask);
+    if let Some((at, wrong)) = wrong {
+        return Ok(Verdict::Fail(Finding {
+            signature: Signature::new("power_loss", wrong.kind, timeline.journal_at(at)),
+            message: wrong.message,
+        }));
+    }
+    if exploration.images == 0 {
+        return Err(SkipReason::Excused("nothing promised"));
+    }
+    Ok(Verdict::Pass)
+}
