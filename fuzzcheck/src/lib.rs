@@ -33,6 +33,7 @@
 //! | `merging` | which cases of a corpus add coverage |
 //! | `comparison` | compares builds, and mutators |
 //! | `campaign` | nightly campaigns: record and report |
+//! | `faulting` | faults in turn |
 //! | `simulating` | scripts from seeds on two engines |
 //! | `doctor` | whether this machine can fuzz |
 //! | `ossfuzz` | what OSS-Fuzz expects of a build |
@@ -50,6 +51,7 @@ mod coverage;
 pub mod differential;
 mod directed;
 mod doctor;
+mod faulting;
 mod files;
 mod fuzzing;
 mod gaps;

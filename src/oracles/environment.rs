@@ -210,13 +210,12 @@ impl<'a> Environment<'a> {
         Ok(observation)
     }
 
-    /// What the run that is judged did to the disk, or would have done if nobody had asked for the log.
-    pub(super) fn disk_log(&mut self) -> Result<Rc<Log>, SkipReason> {
-        if let Some(log) = &self.observation.disk_log {
-            return Ok(Rc::clone(log));
-        }
+    /// What a run of a variant of the case did to the disk.
+    pub(super) fn disk_log_of(&mut self, variant: &TestCase) -> Result<Rc<Log>, SkipReason> {
         let asked = Asked { has_log: true, ..Asked::NOTHING };
-        self.run_program(self.case, self.program, asked)?.disk_log.ok_or(SkipReason::NothingWritten)
+        let run = self.run_program(variant, self.program, asked)?;
+        let is_same = run.trace.statements == self.observation.trace.statements;
+        run.disk_log.filter(|_| is_same).ok_or(SkipReason::NotReproduced)
     }
 
     /// A run of the case without its faults, with what the connection saw after each statement.

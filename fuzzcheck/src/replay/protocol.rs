@@ -120,6 +120,12 @@ pub struct CaseResult {
     /// The limits that cut it short.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cut_short: BTreeSet<Limit>,
+    /// What failed because a fault was planned, and how often.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hits: BTreeMap<String, u64>,
+    /// Operations that changed the disk, of a case that plans to lose power.
+    #[serde(default)]
+    pub disk_operations: u64,
     /// What the case did, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<CaseDigest>,

@@ -163,9 +163,19 @@ impl Runner {
         }
         let trace = &judged.observation.trace;
         let digest = self.options.has_digests.then(|| CaseDigest::of(trace));
-        let (vm_steps, cut_short) = (trace.vm_steps(), judged.observation.cut_short);
-        let index = job.index;
-        CaseResult { index, cpu_ns, vm_steps, bugs, cut_short, digest, ..CaseResult::default() }
+        let hits = trace.hits.iter().map(|(hit, &count)| (hit.to_string(), count)).collect();
+        let log = judged.observation.disk_log.as_ref();
+        CaseResult {
+            index: job.index,
+            cpu_ns,
+            vm_steps: trace.vm_steps(),
+            bugs,
+            cut_short: judged.observation.cut_short.clone(),
+            hits,
+            disk_operations: log.map_or(0, |log| log.entries().len() as u64),
+            digest,
+            ..CaseResult::default()
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod compare;
 mod corpus;
 mod coverage;
 mod doctor;
+mod faults;
 mod fuzz;
 mod handover;
 mod identity;
@@ -44,6 +45,7 @@ const SECTIONS: &[(&str, &[Listed])] = &[
             verb::<doctor::Args>("doctor").with(doctor::VERBS),
             verb::<fuzz::Args>("fuzz"),
             verb::<run::Args>("run"),
+            verb::<faults::Args>("faults"),
             verb::<nightly::Args>("nightly"),
             verb::<report::Args>("report"),
         ],

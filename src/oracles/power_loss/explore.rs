@@ -81,6 +81,8 @@ pub(super) struct Exploration<'a> {
     log: &'a Log,
     timeline: &'a Timeline<'a>,
     images_max: u32,
+    /// Points at which power was lost.
+    pub points: usize,
     /// Disks that were judged.
     pub images: u32,
     /// What was recovered from each disk, by its hash.
@@ -98,7 +100,7 @@ impl<'a> Exploration<'a> {
     ) -> Self {
         let images_max = if has_few_variants { IMAGES_MAX_FUZZING } else { IMAGES_MAX };
         let disturbances = case.faults.in_phase(Phase::Recovery).copied().collect();
-        Self { case, log, timeline, images_max, images: 0, seen: HashMap::new(), disturbances }
+        Self { case, log, timeline, images_max, points: 0, images: 0, seen: HashMap::new(), disturbances }
     }
 
     /// The first disk that is not as promised, with its point.
@@ -113,6 +115,7 @@ impl<'a> Exploration<'a> {
             let mut model = Model::new(self.log);
             for &point in &search.points {
                 model.advance(point);
+                self.points += 1;
                 if let Some(wrong) = self.point(&model, &search, ask) {
                     return Some((point, wrong));
                 }

@@ -14,7 +14,8 @@
 //! A plan with faults during recovery has them in the first opening of each disk; afterwards it is opened undisturbed, and
 //! the same must hold. Power may be lost again there.
 //!
-//! A case that plans no power loss has it after each of its statements, if the oracle is asked for by name.
+//! A case that plans no power loss has it after each of its statements, if the oracle is asked for by name; on a device that
+//! claims what SQLite's VFS for Unix does, if that of the case claims nothing.
 //!
 //! # Excuses
 //! A database that was not sound at the start; whatever excuses damage without a power loss; no promise; a case with
@@ -25,10 +26,14 @@ mod explore;
 mod promise;
 mod timeline;
 
+use std::rc::Rc;
+
+use rusqlite::ffi;
+
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::engine::Observation;
-use crate::testcase::TestCase;
+use crate::testcase::{Setting, TestCase};
 
 use explore::Exploration;
 use timeline::Timeline;
@@ -61,7 +66,16 @@ fn check(
     if observation.ended_early() {
         return Err(SkipReason::CheckCutShort);
     }
-    let log = ask.disk_log()?;
+    let mut case = case.clone();
+    let log = match &observation.disk_log {
+        Some(log) => Rc::clone(log),
+        None => {
+            if case.config.get(Setting::DeviceCharacteristics) == 0 {
+                case.config.set(Setting::DeviceCharacteristics, ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE as u32);
+            }
+            ask.disk_log_of(&case)?
+        }
+    };
     if log.entries().is_empty() {
         return Err(SkipReason::NothingWritten);
     }
@@ -69,7 +83,7 @@ fn check(
         return Err(SkipReason::CheckCutShort);
     }
     let reference = ask.reference()?;
-    if let Some(reason) = excuse::by_taint(Symptom::Structure, case, &reference) {
+    if let Some(reason) = excuse::by_taint(Symptom::Structure, &case, &reference) {
         // A journal that is missing is a matter of the promise.
         if reason != SkipReason::Tainted("rolled-back-without-journal") {
             return Err(reason);
@@ -80,13 +94,16 @@ fn check(
         return Err(SkipReason::NotReproduced);
     }
     let timeline = Timeline::new(&reference.views, &log, ask.trusts_settings());
-    let mut exploration = Exploration::new(case, &log, &timeline, ask.has_few_variants());
+    let mut exploration = Exploration::new(&case, &log, &timeline, ask.has_few_variants());
     let wrong = exploration.run(ask);
     if let Some((at, wrong)) = wrong {
         return Ok(Verdict::Fail(Finding {
             signature: Signature::new("power_loss", wrong.kind, timeline.journal_at(at)),
             message: wrong.message,
         }));
+    }
+    if exploration.points == 0 {
+        return Err(SkipReason::FaultNotMet);
     }
     if exploration.images == 0 {
         return Err(SkipReason::Excused("nothing promised"));

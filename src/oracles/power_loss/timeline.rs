@@ -52,10 +52,13 @@ impl<'a> Timeline<'a> {
                     None => states.push((database.file.clone(), database.digest)),
                 }
             }
-            let is_new = commits.last().is_none_or(|last| last.states != states);
+            // A statement that commits nothing new is no commit.
+            if commits.last().is_some_and(|last| last.states == states) {
+                continue;
+            }
             let wrote = at > 0 && marks[at] > marks[at - 1];
             let settings = views[at.saturating_sub(1)..=at].iter();
-            let is_durable = is_new && wrote && Promise::of_all(settings, trusts_settings).is_durable;
+            let is_durable = wrote && Promise::of_all(settings, trusts_settings).is_durable;
             commits.push(Commit { view: at, states, is_durable });
         }
         let has_wal = views.iter().flat_map(|view| &view.databases).any(|database| database.journal == "wal");
@@ -121,7 +124,10 @@ impl<'a> Timeline<'a> {
             return None;
         }
         let statement = |commit: usize| self.views[self.commits[commit].view].statements;
-        let expected = format!("expected that after statement {} to {}", statement(first), statement(last));
+        let expected = match (statement(first), statement(last)) {
+            (first, last) if first == last => format!("expected that after statement {first}"),
+            (first, last) => format!("expected that after statement {first}, or up to {last}"),
+        };
         let (kind, found) = match self.commits.iter().rposition(matches) {
             Some(commit) if commit < first => {
                 ("lost-commit", format!("the state is that after statement {}", statement(commit)))
