@@ -104,7 +104,7 @@ pub enum FunctionPlant {
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 30] = [
+pub const PLANTS: [(&str, Plant); 31] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -112,6 +112,7 @@ pub const PLANTS: [(&str, Plant); 30] = [
     ("lying-sync", Plant::Disk(DiskPlant::LyingSync)),
     ("late-sync", Plant::Disk(DiskPlant::LateSync)),
     ("dropped-journal", Plant::Disk(DiskPlant::DroppedJournal)),
+    ("greedy-delete", Plant::Disk(DiskPlant::GreedyDelete)),
     ("leak-on-error", Plant::Function(FunctionPlant::LeakOnError)),
     ("ignored-failure", Plant::Function(FunctionPlant::IgnoredFailure)),
     ("leak", Plant::Function(FunctionPlant::Leak)),

@@ -52,6 +52,8 @@ pub enum DiskPlant {
     LateSync,
     /// What is written to a rollback journal does not arrive.
     DroppedJournal,
+    /// With a journal, the first of all files is deleted.
+    GreedyDelete,
 }
 
 impl Machine {

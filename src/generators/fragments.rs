@@ -1,5 +1,6 @@
 //! Subtrees of the seeds, to insert into other statements.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
@@ -47,8 +48,10 @@ impl Fragments {
 /// The trees of all statements of the seeds.
 fn trees_of_seeds() -> Vec<Node> {
     let scripts = seeds::db_sql().into_iter().chain(seeds::sql()).map(|seed| seed.script);
-    let statements = |script: &'static str| statements(script.as_bytes()).map(move |range| &script[range]);
-    scripts.chain([RICH_SCHEMA]).flat_map(statements).filter_map(|text| parse(text.as_bytes())).collect()
+    let trees = |script: Cow<'static, str>| -> Vec<Node> {
+        statements(script.as_bytes()).filter_map(|range| parse(script[range].as_bytes())).collect()
+    };
+    scripts.chain([RICH_SCHEMA.into()]).flat_map(trees).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! An allocation or a file operation fails, or a statement is interrupted, as [`crate::faults`] says. SQLite promises that
 //! the statement then either does without, and nothing is different, or fails with an error, and the statement, or all of
 //! its transaction, is undone (<https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>). A commit
-//! that fails when the journal is already gone is done.
+//! that fails when the journal is already gone is done, and one of several files of which one is in WAL mode is done or not
+//! in each of them.
 //!
 //! # Check
 //! The case runs again without its faults, for what the connection sees after each statement.
@@ -21,7 +22,7 @@ use rusqlite::ffi;
 
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
-use crate::engine::{Observation, StatementTrace, View};
+use crate::engine::{DatabaseView, Observation, StatementTrace, View};
 use crate::faults::rules::Hit;
 use crate::testcase::TestCase;
 
@@ -112,15 +113,20 @@ fn mixed(view: &View, reference: &[View], at: usize) -> Option<String> {
     let committed = reference[..=at].iter().rfind(|view| view.is_autocommit);
     // A transaction that is still open after an error is the one that was open before.
     let allowed = [Some(before), Some(after), committed.filter(|_| view.is_autocommit)];
-    let is_like = |other: &View| {
-        view.databases.iter().all(|database| {
+    let is_like = |databases: &[DatabaseView], other: &View| {
+        databases.iter().all(|database| {
             let same = other.databases.iter().find(|other| other.file == database.file);
             // One that could be opened only for reading may well be unreadable before it is recovered.
             let is_read_only = database.digest.is_err_and(|code| code.primary() == ffi::SQLITE_READONLY);
             is_read_only || same.is_none_or(|other| other.digest == database.digest)
         })
     };
-    if allowed.into_iter().flatten().any(is_like) {
+    let is_allowed =
+        |databases: &[DatabaseView]| allowed.into_iter().flatten().any(|other| is_like(databases, other));
+    // With a WAL, a transaction is whole only in each file (https://sqlite.org/lang_attach.html).
+    let has_wal = view.databases.iter().any(|database| database.journal == "wal");
+    let parts = if has_wal { 1 } else { view.databases.len().max(1) };
+    if view.databases.chunks(parts).all(is_allowed) {
         return None;
     }
     let unreadable =

@@ -18,6 +18,7 @@
 //! of the case asks its [`Environment`].
 
 pub mod answers;
+mod bystanders;
 mod close;
 mod code;
 mod determinism;
@@ -225,6 +226,7 @@ oracles! {
     integrity => integrity::Integrity;
     format => format::Format;
     write_ahead => write_ahead::WriteAhead;
+    bystanders => bystanders::Bystanders;
     fault => fault::Outcome, faults;
     power_loss => power_loss::PowerLoss, faults;
     determinism => determinism::Determinism, on_request;

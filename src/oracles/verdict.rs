@@ -43,6 +43,8 @@ pub enum SkipReason {
     NoSuchFault,
     /// No planned fault was met.
     FaultNotMet,
+    /// The case has no file that belongs to no database.
+    NoBystander,
     /// The case plans faults, which are not the same in two engines.
     FaultsNotCompared,
     /// The case names schedules, which this build does not follow.
@@ -69,7 +71,14 @@ impl SkipReason {
 
     /// True if the case gave the oracle nothing to judge, whatever SQLite did.
     pub fn has_nothing_to_judge(self) -> bool {
-        matches!(self, Self::DamagedAtStart | Self::NothingWritten | Self::NoSuchFault | Self::FaultNotMet)
+        matches!(
+            self,
+            Self::DamagedAtStart
+                | Self::NothingWritten
+                | Self::NoSuchFault
+                | Self::FaultNotMet
+                | Self::NoBystander
+        )
     }
 }
 
@@ -88,6 +97,7 @@ impl fmt::Display for SkipReason {
             Self::FaultsNotInjected => f.write_str("this build cannot inject its faults"),
             Self::NoSuchFault => f.write_str("no such fault planned"),
             Self::FaultNotMet => f.write_str("no planned fault was met"),
+            Self::NoBystander => f.write_str("no other file"),
             Self::FaultsNotCompared => f.write_str("planned faults"),
             Self::SchedulesNotFollowed => f.write_str("schedules are not followed yet"),
         }

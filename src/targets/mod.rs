@@ -14,9 +14,11 @@ mod db_file;
 mod db_sql;
 pub mod directed;
 pub mod driver;
+mod faults;
 mod feedback;
 pub mod fuzz;
 pub mod group;
+mod recovery;
 mod sample;
 mod sql;
 pub mod stats;
@@ -84,6 +86,8 @@ targets! {
     SQL = sql;
     DB_FILE = db_file;
     ANSWERS = answers;
+    FAULTS = faults;
+    RECOVERY = recovery;
 }
 
 static ALL: OnceLock<Vec<&'static Target>> = OnceLock::new();

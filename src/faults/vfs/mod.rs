@@ -23,7 +23,7 @@ use rusqlite::ffi;
 mod file;
 
 use super::disk::{HandleId, OpenMode};
-use super::machine::Machine;
+use super::machine::{DiskPlant, Machine};
 use crate::testcase::{FileRole, IoError, IoOperation};
 
 /// Longest path in bytes.
@@ -234,6 +234,11 @@ unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, syn
     machine.before_loss(name, FileRole::of_name(name));
     if machine.disk.delete(name).is_err() {
         return ffi::SQLITE_IOERR_DELETE_NOENT;
+    }
+    if machine.plant == Some(DiskPlant::GreedyDelete)
+        && let Some(first) = machine.disk.named_files().first().map(|(name, _)| name.to_vec())
+    {
+        machine.disk.delete(&first).ok();
     }
     if sync_dir != 0 {
         machine.disk.sync_names();

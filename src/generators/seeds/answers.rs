@@ -1,11 +1,7 @@
 //! Scripts whose answers SQL determines: short, on healthy databases, each around a place where plans, joins, indexes,
 //! frames or storage can change an answer.
 
-use super::Seed;
-
-const fn plain(about: &'static str, script: &'static str) -> Seed {
-    Seed { about, image: None, script, settings: &[] }
-}
+use super::{Seed, plain};
 
 /// All seeds of the target `answers`.
 #[rustfmt::skip]

@@ -5,11 +5,14 @@
 //! databases.
 
 mod answers;
+mod faults;
 mod images;
 mod sql;
 
+use std::borrow::Cow;
+
 use crate::engine::sqlite::{Executor, Moment};
-use crate::testcase::{OpenConfig, Script, Setting, TestCase};
+use crate::testcase::{FaultPlan, OpenConfig, Script, Setting, TestCase};
 
 /// A database made by a set-up script.
 pub struct Image {
@@ -26,15 +29,21 @@ pub struct Image {
 }
 
 /// A case to start from.
+#[derive(Default)]
 pub struct Seed {
     /// What it shows.
-    pub about: &'static str,
+    pub about: Cow<'static, str>,
     /// The database, if it has one.
     pub image: Option<&'static Image>,
+    /// What is done to the database before its files are captured with the connection open, as after a power loss; if
+    /// empty, they are captured as the image says.
+    pub in_flight: &'static str,
     /// The script that is run on it.
-    pub script: &'static str,
+    pub script: Cow<'static, str>,
     /// Settings of the case.
     pub settings: &'static [(Setting, u32)],
+    /// Faults that it plans.
+    pub faults: FaultPlan,
 }
 
 /// Databases and scripts on them, in the order in which they were written.
@@ -57,8 +66,22 @@ pub fn sql() -> Vec<Seed> {
     sql::seeds()
 }
 
+/// Scripts with faults, in all modes of journaling.
+pub fn faults() -> Vec<Seed> {
+    faults::seeds()
+}
+
+/// Databases in the middle of a transaction.
+pub fn recovery() -> Vec<Seed> {
+    faults::interrupted()
+}
+
 fn with_image(image: &'static Image, script: &'static str) -> Seed {
-    Seed { about: image.about, image: Some(image), script, settings: image.settings }
+    Seed { image: Some(image), settings: image.settings, ..plain(image.about, script) }
+}
+
+fn plain(about: &'static str, script: &'static str) -> Seed {
+    Seed { about: about.into(), script: script.into(), ..Seed::default() }
 }
 
 fn config(settings: &[(Setting, u32)]) -> OpenConfig {
@@ -72,13 +95,21 @@ impl Seed {
     /// The statement of the set-up script that failed.
     pub fn build(&self, executor: &Executor) -> Result<TestCase, String> {
         let files = match self.image {
-            Some(image) => executor.files_after(&config(image.settings), image.setup, image.moment)?,
+            Some(image) if self.in_flight.is_empty() => {
+                executor.files_after(&config(image.settings), image.setup, image.moment)?
+            }
+            Some(image) => {
+                let setup = image.setup.trim_end().trim_end_matches(';');
+                let setup = format!("{setup}; {}", self.in_flight);
+                executor.files_after(&config(image.settings), &setup, Moment::PowerCut)?
+            }
             None => Default::default(),
         };
         Ok(TestCase {
             files,
-            sql: Script::new(self.script),
+            sql: Script::new(self.script.as_bytes()),
             config: config(self.settings),
+            faults: self.faults.clone(),
             ..TestCase::default()
         })
     }

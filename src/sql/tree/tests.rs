@@ -12,7 +12,7 @@ fn vocabulary() -> Vocabulary {
 fn all_statements() -> Vec<String> {
     let scripts = seeds::db_sql().into_iter().chain(seeds::sql()).map(|seed| seed.script.to_owned());
     scripts
-        .chain([RICH_SCHEMA.to_owned()])
+        .chain([RICH_SCHEMA.into()])
         .flat_map(|script| {
             statements(script.as_bytes()).map(|range| script[range].to_owned()).collect::<Vec<_>>()
         })

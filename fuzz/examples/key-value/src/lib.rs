@@ -45,7 +45,11 @@ fn decode(bytes: &[u8]) -> TestCase {
 }
 
 fn seeds() -> Vec<Seed> {
-    let seed = |about, script| Seed { about, image: None, script, settings: &[] };
+    let seed = |about: &'static str, script: &'static str| Seed {
+        about: about.into(),
+        script: script.into(),
+        ..Seed::default()
+    };
     vec![
         seed("puts", "aabacada"),
         seed("puts and deletes", "aabacadaebfbgbhb"),

@@ -1,0 +1,71 @@
+//! Scripts on healthy databases, in which things fail as the plan of the case says.
+//!
+//! A case is compared with itself without its plan, so what would keep the two from being comparable is taken from it:
+//! `writable_schema`, operations on other connections, limits. What is left of a database file is what a seed brought.
+
+use twox_hash::XxHash3_64;
+
+use super::Target;
+use crate::engine::sqlite::{Budget, ScriptProgram};
+use crate::generators::seeds;
+use crate::mutators::Weights;
+use crate::oracles::{Entry, Group};
+use crate::testcase::{FileSet, Operations, Schedules, Setting, TOGGLE_NAMES, TestCase};
+
+pub(super) const TARGET: Target = Target {
+    name: "faults",
+    about: "scripts in which memory, files, locks and power fail",
+    budget: Budget {
+        vm_steps: 10_000,
+        alloc_bytes: 64 << 20,
+        heap_bytes: 20_000_000,
+        disk_bytes: 10_000_000,
+        length_bytes: 50_000,
+        rows: None,
+        has_small_limits: true,
+        has_few_variants: false,
+    },
+    decode,
+    seeds: seeds::faults,
+    program: &ScriptProgram,
+    weights: Weights { sql: 40, config: 8, faults: 52, ..Weights::NONE },
+    judges,
+};
+
+/// The oracles of faults run the case again, without its plan: one case in so many has them. Speed is told by
+/// `BEGIN=EMPTY .ci/paired 7 target/HOST/release/{db_sql,faults} -runs=2500 -seed=5{} {folder}`.
+const JUDGED_ONE_IN: u64 = 2;
+
+/// Settings that are left as the case has them.
+const KEPT: [Setting; 9] = [
+    Setting::Toggles,
+    Setting::CachePages,
+    Setting::CacheSpill,
+    Setting::ExclusiveLocking,
+    Setting::TempStore,
+    Setting::SectorLog2,
+    Setting::DeviceCharacteristics,
+    Setting::RandomSeed,
+    Setting::RichSchema,
+];
+
+fn decode(bytes: &[u8]) -> TestCase {
+    let read = TestCase::decode(bytes);
+    let mut case =
+        TestCase { files: FileSet::default(), sql: read.sql, faults: read.faults, ..TestCase::default() };
+    for setting in KEPT {
+        case.config.set(setting, read.config.get(setting));
+    }
+    let writable = TOGGLE_NAMES.iter().position(|&name| name == "WRITABLE_SCHEMA");
+    let toggles = read.config.get(Setting::Toggles) & !writable.map_or(0, |bit| 1 << bit);
+    case.config.set(Setting::Toggles, toggles);
+    (case.operations, case.schedules) = (Operations::default(), Schedules::default());
+    case
+}
+
+fn judges(case: &TestCase, entry: &Entry) -> bool {
+    match entry.group {
+        Group::Faults => XxHash3_64::oneshot(case.sql.as_bytes()).is_multiple_of(JUDGED_ONE_IN),
+        _ => super::usual(case, entry),
+    }
+}
