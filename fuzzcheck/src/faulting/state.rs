@@ -76,6 +76,19 @@ mod hex_bytes {
 }
 
 impl Progress {
+    /// Adds that of another case; the bugs are counted elsewhere.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.turns += other.turns;
+        self.is_done &= other.is_done;
+        self.cut_short += other.cut_short;
+        self.passed += other.passed;
+        self.disks = [0, 1].map(|at| self.disks[at] + other.disks[at]);
+        self.cpu_ns += other.cpu_ns;
+        for (all, some) in [(&mut self.hits, other.hits), (&mut self.not_judged, other.not_judged)] {
+            some.into_iter().for_each(|(what, count)| *all.entry(what).or_default() += count);
+        }
+    }
+
     /// Adds what the oracles counted.
     pub(super) fn count(&mut self, one: &Loop, counts: &Counts) {
         let Some(counts) = counts.oracles.get(one.oracle()) else {

@@ -1,9 +1,9 @@
 //! `fuzzcheck faults`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -25,12 +25,12 @@ use crate::replay::arguments::LimitArgs;
 use crate::replay::client::Client;
 use crate::replay::oracles::Oracles;
 use crate::replay::protocol::Job;
-use crate::source::NamedCase;
+use crate::source::{self, NamedCase};
 use crate::ui;
 use crate::verbs::Verb;
 use crate::verbs::lookup;
 use crate::verbs::run::output::run_command;
-use crate::verbs::shared::{check_plant, interrupt_flag, save_case, target_by_name};
+use crate::verbs::shared::{check_plant, every, interrupt_flag, save_case, target_by_name, tell_skipped};
 
 /// Let everything fail that a case uses, one after the other.
 ///
@@ -39,7 +39,7 @@ use crate::verbs::shared::{check_plant, interrupt_flag, save_case, target_by_nam
 /// is not judged, an interruption: the same command then goes on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with a case, or the id of one in the corpora, which may be shortened.
+    /// A file with a case, a folder or corpus database of them, or the id of one in the corpora, which may be shortened.
     case: String,
     /// What fails.
     #[arg(long, value_name = "KIND,...", value_enum, value_delimiter = ',', default_value = "all")]
@@ -59,6 +59,9 @@ pub(crate) struct Args {
     /// The seed of the disks that are random.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Of several cases, take only every Nth.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    every: u32,
     /// Start over instead of going on from where the same command was interrupted.
     #[arg(long)]
     fresh: bool,
@@ -95,45 +98,66 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let started = Instant::now();
         check_plant(self.plant.as_deref())?;
-        let (named, code) = lookup::find(&self.case, &[], target_by_name(self.target.as_deref())?)?;
-        if !named.case.faults.is_empty() {
-            eprintln!("fuzzcheck: {}: the faults that it plans are left out", named.name);
-        }
-        let case = TestCase { faults: FaultPlan::default(), ..named.case.clone() };
-        let named = NamedCase { case, ..named };
+        let (cases, code) = self.cases()?;
         let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
         let worker = Worker::build(&configuration, &project(), !self.no_install)?;
-        let options = self.options();
-        undisturbed(&named, &worker, &options)?;
         let stop = interrupt_flag()?;
-        let wanted = self.wanted();
-        let jobs = self.jobs.map_or_else(cores, usize::from);
-        let subject = Subject { case: &named, worker: &worker, options: &options, jobs, stop: &stop };
-        let path = project().join("target/faults").join(format!("{}.json", named.case.id().short()));
-        let what = format!("{} {} {options:?} {wanted:?}", named.case.id(), configuration.name());
-        let mut state = State::open(&path, &what, self.fresh);
-        let mut loops = wanted.loops();
-        loops.retain(|one| !one.is_double(&named.case));
-        let done = self.run_loops(&subject, &loops, &mut state)?;
-        let document = self.document(&named, &worker, &done, started)?;
+        let mut all = All::default();
+        let mut ticker = ui::Ticker::new();
+        for named in &cases {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            self.run_case(named, &worker, &stop, &mut all, &mut ticker)?;
+        }
+        ticker.finish();
+        let document = self.document(&all, cases.len(), &worker, started)?;
         if self.json {
             ui::line(format_args!("{}", serde_json::to_string_pretty(&document)?))?;
         } else {
-            ui::print(|out| print(&document, &loops, out))?;
+            ui::print(|out| print(&document, out))?;
         }
         if stop.load(Ordering::Relaxed) {
             eprintln!("fuzzcheck: interrupted: the same command goes on from here");
             return Ok(ExitCode::from(EXIT_ERROR));
         }
-        state.remove();
-        Ok(match (&document.found[..], document.is_judged()) {
-            ([], true) => code,
-            ([], false) => {
-                eprintln!("fuzzcheck: {}: no turn was judged", named.name);
-                ExitCode::from(EXIT_ERROR)
-            }
-            _ => ExitCode::from(EXIT_FINDINGS),
+        all.states.iter().for_each(State::remove);
+        if !document.is_judged() && document.found.is_empty() {
+            eprintln!("fuzzcheck: no turn was judged");
+        }
+        Ok(match (document.found.is_empty(), document.is_judged() && document.not_run.is_empty()) {
+            (true, true) => code,
+            (true, false) => ExitCode::from(EXIT_ERROR),
+            (false, _) => ExitCode::from(EXIT_FINDINGS),
         })
+    }
+}
+
+/// What all cases have shown.
+#[derive(Default)]
+struct All {
+    /// In the order of the loops.
+    loops: Vec<(Loop, Progress)>,
+    /// Bugs, with the case that showed each first.
+    found: Vec<(NamedCase, Found)>,
+    /// Why cases were not run.
+    not_run: Vec<String>,
+    /// How far each case is.
+    states: Vec<State>,
+}
+
+impl All {
+    fn add(&mut self, named: &NamedCase, one: &Loop, progress: Progress) {
+        for found in &progress.found {
+            match self.found.iter_mut().find(|(_, known)| known.signature == found.signature) {
+                Some((_, known)) => known.turns += found.turns,
+                None => self.found.push((named.clone(), found.clone())),
+            }
+        }
+        match self.loops.iter_mut().find(|(known, _)| known.name == one.name) {
+            Some((_, sum)) => sum.merge(progress),
+            None => self.loops.push((one.clone(), progress)),
+        }
     }
 }
 
@@ -160,105 +184,133 @@ impl Args {
         }
     }
 
-    fn run_loops(
+    /// The cases, without the faults that they plan.
+    fn cases(&self) -> Result<(Vec<NamedCase>, ExitCode)> {
+        let target = target_by_name(self.target.as_deref())?;
+        let path = Path::new(&self.case);
+        let (cases, code) = if path.exists() {
+            let all = source::open(&[path.to_owned()], target)?;
+            let code = tell_skipped(&all);
+            (every(all, self.every).cases.collect(), code)
+        } else {
+            let (named, code) = lookup::find(&self.case, &[], target)?;
+            (vec![named], code)
+        };
+        if cases.is_empty() {
+            bail!("{}: no cases there", self.case);
+        }
+        let without = |named: NamedCase| {
+            let case = TestCase { faults: FaultPlan::default(), ..named.case };
+            NamedCase { case, provenance: None, ..named }
+        };
+        Ok((cases.into_iter().map(without).collect(), code))
+    }
+
+    fn run_case(
         &self,
-        subject: &Subject<'_>,
-        loops: &[Loop],
-        state: &mut State,
-    ) -> Result<Vec<(String, Progress)>> {
-        let mut ticker = ui::Ticker::new();
-        let mut all = Vec::new();
-        for one in loops {
-            let mut progress =
-                state.loops.remove(&one.name).unwrap_or(Progress { next: 1, ..Progress::default() });
-            if !progress.is_done && !subject.stop.load(Ordering::Relaxed) {
+        named: &NamedCase,
+        worker: &Worker,
+        stop: &AtomicBool,
+        all: &mut All,
+        ticker: &mut ui::Ticker,
+    ) -> Result<()> {
+        let options = self.options();
+        if let Some(why) = unfit(named, worker, &options)? {
+            eprintln!("fuzzcheck: {}: {why}", named.name);
+            all.not_run.push(format!("{}: {why}", named.name));
+            return Ok(());
+        }
+        let wanted = self.wanted();
+        let jobs = self.jobs.map_or_else(cores, usize::from);
+        let subject = Subject { case: named, worker, options: &options, jobs, stop };
+        let id = named.case.id();
+        let path = project().join("target/faults").join(format!("{}.json", id.short()));
+        let what = format!("{id} {} {options:?} {wanted:?}", worker.configuration.name());
+        let mut state = State::open(&path, &what, self.fresh);
+        for one in wanted.loops().iter().filter(|one| !one.is_double(&named.case)) {
+            let begin = || Progress { next: 1, ..Progress::default() };
+            let mut progress = state.loops.remove(&one.name).unwrap_or_else(begin);
+            if !progress.is_done && !stop.load(Ordering::Relaxed) {
                 subject.run(one, &mut progress, |progress, turn| {
                     let found: u64 = progress.found.iter().map(|found| found.turns).sum();
-                    ticker
-                        .show(|| format!("{}: {} in turn, {found} with findings", one.name, progress.turns));
+                    ticker.show(|| {
+                        let Progress { turns, .. } = progress;
+                        format!("{}: {}: {turns} in turn, {found} with findings", named.name, one.name)
+                    });
                     state.note(&one.name, progress, turn.is_none())
                 })?;
             }
             state.note(&one.name, &progress, true)?;
-            all.push((one.name.clone(), progress));
+            all.add(named, one, progress);
         }
-        ticker.finish();
-        Ok(all)
+        all.states.push(state);
+        Ok(())
     }
 
-    fn document(
-        &self,
-        named: &NamedCase,
-        worker: &Worker,
-        done: &[(String, Progress)],
-        started: Instant,
-    ) -> Result<Document> {
+    fn document(&self, all: &All, cases: usize, worker: &Worker, started: Instant) -> Result<Document> {
         let configuration = &worker.configuration;
-        let folder = self.save_dir.clone();
-        let folder = folder.unwrap_or_else(|| configuration.artifacts(&project(), named.target.name));
-        let mut found: Vec<FoundDocument> = Vec::new();
-        for one in done.iter().flat_map(|(_, progress)| &progress.found) {
-            if let Some(known) = found.iter_mut().find(|known| known.signature == one.signature) {
-                known.turns += one.turns;
-                continue;
-            }
-            let saved = save_case("fuzzcheck", &one.faults, &one.body, &folder)?;
+        let found = all.found.iter().map(|(named, found)| {
+            let folder = self.save_dir.clone();
+            let folder = folder.unwrap_or_else(|| configuration.artifacts(&project(), named.target.name));
+            let saved = save_case("fuzzcheck", &found.faults, &found.body, &folder)?;
             let options = Options { timeout_ms: TIMEOUT_MS, ..self.options() };
             let replay = run_command(&saved, named.target, named.heap_bytes, &options, configuration);
-            let Found { signature, message, turns, faults, .. } = one.clone();
-            found.push(FoundDocument { signature, message, turns, faults, saved, replay });
-        }
-        let loops = done.iter().map(|(name, progress)| LoopDocument {
-            name: name.clone(),
+            let Found { signature, message, turns, faults, .. } = found.clone();
+            Ok(FoundDocument { signature, message, turns, faults, saved, replay })
+        });
+        let loops = all.loops.iter().map(|(one, progress)| LoopDocument {
+            name: one.name.clone(),
+            loses_power: one.loses_power(),
             progress: Progress { found: Vec::new(), ..progress.clone() },
         });
         Ok(Document {
             version: 1,
-            case: named.name.clone(),
+            cases,
             sqlite: worker.identity.source_id.clone(),
             loops: loops.collect(),
-            found,
+            found: found.collect::<Result<_>>()?,
+            not_run: all.not_run.clone(),
             seconds: started.elapsed().as_secs_f64(),
         })
     }
 }
 
-/// Runs the case without faults: it must end by itself and show nothing.
-fn undisturbed(named: &NamedCase, worker: &Worker, options: &Options) -> Result<()> {
+/// Why a case is not run with faults: it must end by itself without them, and show nothing.
+fn unfit(named: &NamedCase, worker: &Worker, options: &Options) -> Result<Option<String>> {
     let options = worker.options(options.clone());
     let mut client = Client::new(&worker.program, &options)?;
     let body = named.case.encode();
     let job = Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body };
     let (outcomes, _) = client.run_watched(vec![job])?;
     let Some(outcome) = outcomes.into_iter().next() else {
-        return Ok(());
+        return Ok(None);
     };
     if let Some(message) = outcome.harness_error {
         bail!("{}: a worker failed, which is a bug in Tandem: {message}", named.name);
     }
-    if let Some(bug) = outcome.result.bugs.first() {
-        bail!("{}: it shows {} without a fault: see `run`", named.name, bug.signature);
-    }
-    if let Some(limit) = outcome.result.cut_short.first() {
-        bail!("{}: it is cut short ({limit:?}): raise that limit", named.name);
-    }
-    Ok(())
+    let result = outcome.result;
+    let bug = result.bugs.first().map(|bug| format!("it shows {} without a fault: see `run`", bug.signature));
+    let cut_short =
+        || result.cut_short.first().map(|limit| format!("it is cut short ({limit:?}): raise that limit"));
+    Ok(bug.or_else(cut_short))
 }
 
 /// The JSON document.
 #[derive(Serialize)]
 struct Document {
     version: u32,
-    case: String,
+    cases: usize,
     sqlite: String,
     loops: Vec<LoopDocument>,
     found: Vec<FoundDocument>,
+    not_run: Vec<String>,
     seconds: f64,
 }
 
 #[derive(Serialize)]
 struct LoopDocument {
     name: String,
+    loses_power: bool,
     #[serde(flatten)]
     progress: Progress,
 }
@@ -280,7 +332,7 @@ impl Document {
     }
 }
 
-fn print(document: &Document, loops: &[Loop], out: &mut dyn Write) -> Result<()> {
+fn print(document: &Document, out: &mut dyn Write) -> Result<()> {
     for found in &document.found {
         writeln!(out, "{}", found.signature)?;
         writeln!(out, "    {}", found.message.trim().replace('\n', "\n    "))?;
@@ -289,28 +341,38 @@ fn print(document: &Document, loops: &[Loop], out: &mut dyn Write) -> Result<()>
         writeln!(out, "  saved:  {}", found.saved.display())?;
         writeln!(out, "  replay: {}", found.replay)?;
     }
-    for (LoopDocument { name, progress }, one) in document.loops.iter().zip(loops) {
-        let end = if progress.is_done { "" } else { ", not to its end" };
-        write!(out, "{name:<20} {} in turn{end}", count(progress.turns))?;
-        if one.loses_power() {
-            let [all, different] = progress.disks;
-            write!(out, "; {} disks, {} of them different", count(all), count(different))?;
-            let seconds = progress.cpu_ns as f64 / 1e9;
-            write!(out, ", {:.0} of those per CPU second", different as f64 / seconds.max(1e-9))?;
-        }
-        for (what, separator) in [(&progress.hits, "; met: "), (&progress.not_judged, "; not judged: ")] {
-            let words: Vec<String> = what.iter().map(|(what, times)| format!("{what} {times}")).collect();
-            if !words.is_empty() {
-                write!(out, "{separator}{}", words.join(", "))?;
-            }
-        }
-        if progress.cut_short > 0 {
-            write!(out, "; {} cut short", counted(progress.cut_short, "turn"))?;
-        }
-        writeln!(out)?;
+    document.loops.iter().try_for_each(|one| print_loop(one, out))?;
+    for why in &document.not_run {
+        writeln!(out, "not run: {why}")?;
     }
     let turns: u64 = document.loops.iter().map(|one| one.progress.turns).sum();
-    let bugs = document.found.len();
-    writeln!(out, "fuzzcheck: {bugs} bugs in {} in {:.1} seconds", counted(turns, "turn"), document.seconds)?;
+    let bugs = counted(document.found.len() as u64, "bug");
+    let (turns, cases) = (counted(turns, "turn"), counted(document.cases as u64, "case"));
+    writeln!(out, "fuzzcheck: {bugs} in {turns} of {cases} in {:.1} seconds", document.seconds)?;
+    Ok(())
+}
+
+fn print_loop(
+    LoopDocument { name, loses_power, progress }: &LoopDocument,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let end = if progress.is_done { "" } else { ", not to the end" };
+    write!(out, "{name:<20} {} in turn{end}", count(progress.turns))?;
+    if *loses_power {
+        let [all, different] = progress.disks;
+        let per_second = different as f64 / (progress.cpu_ns as f64 / 1e9).max(1e-9);
+        write!(out, "; {} disks, {} of them different", count(all), count(different))?;
+        write!(out, ", {per_second:.0} of those per CPU second")?;
+    }
+    for (what, before) in [(&progress.hits, "; met: "), (&progress.not_judged, "; not judged: ")] {
+        let words: Vec<String> = what.iter().map(|(what, times)| format!("{what} {times}")).collect();
+        if !words.is_empty() {
+            write!(out, "{before}{}", words.join(", "))?;
+        }
+    }
+    if progress.cut_short > 0 {
+        write!(out, "; {} cut short", counted(progress.cut_short, "turn"))?;
+    }
+    writeln!(out)?;
     Ok(())
 }

@@ -48,9 +48,19 @@ pub(super) fn assess_left<'f>(
     start: &FileSet,
     lock_byte: u32,
 ) -> Vec<(String, Assessment)> {
+    let left: Vec<(&str, &[u8])> = left.collect();
     let was_sound = |name: &str| assess(start, name, lock_byte) == Assessment::Sound;
-    let databases = left.filter(|(name, _)| !name.contains('-') && was_sound(name));
-    databases.map(|(name, image)| (name.to_owned(), damage::assess(image, lock_byte))).collect()
+    // A fault may have kept SQLite from bringing what is in the WAL or the journal into the database.
+    let beside = |name: &str, suffix: &str| {
+        let is_it = |(other, _): &&(&str, &[u8])| other.strip_prefix(name) == Some(suffix);
+        left.iter().find(is_it).map(|(_, content)| *content).filter(|content| !content.is_empty())
+    };
+    let assessed = |name: &str, image: &[u8]| match (beside(name, "-wal"), beside(name, "-journal")) {
+        (None, None) => damage::assess(image, lock_byte),
+        (log, journal) => damage::assess_with(image, log, journal, lock_byte),
+    };
+    let databases = left.iter().filter(|(name, _)| !name.contains('-') && was_sound(name));
+    databases.map(|(name, image)| ((*name).to_owned(), assessed(name, image))).collect()
 }
 
 /// What `PRAGMA integrity_check` says about one database.

@@ -4,8 +4,9 @@
 //! spills and one that does not, and each of the bodies; not all of them at once, but any two.
 
 use super::{Seed, images};
+use crate::engine::sqlite::Moment;
 use crate::testcase::{
-    Chance, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase, Setting,
+    Chance, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment as At, Phase, Setting,
 };
 
 /// Seeds of the target `faults`.
@@ -117,17 +118,17 @@ fn fault(number: usize) -> Fault {
         7 => Fault::Interrupt { nth, lasts, phase },
         8 => Fault::Io { operation, role, error: IoError::Busy, nth: nth / 20 + 1, lasts, phase },
         9 => {
-            let at = Moment::Each { from: nth / 4 + 1, count: 6, images: 3 };
+            let at = At::Each { from: nth / 4 + 1, count: 6, images: 3 };
             Fault::PowerLoss { at, seed: nth.into(), sector_log2: 9, phase }
         }
         10 => Fault::PowerLoss {
-            at: Moment::Sync(nth / 60 + 1),
+            at: At::Sync(nth / 60 + 1),
             seed: u64::MAX - u64::from(nth),
             sector_log2: 12,
             phase,
         },
         _ => Fault::PowerLoss {
-            at: Moment::Operation(nth / 4 + 1),
+            at: At::Operation(nth / 4 + 1),
             seed: (1 << 32) + u64::from(nth),
             sector_log2: 9,
             phase,
@@ -153,8 +154,11 @@ pub(super) fn interrupted() -> Vec<Seed> {
     let images = images::ALL.iter().enumerate().filter(|(_, image)| image.settings.is_empty());
     images
         .map(|(number, image)| {
-            let (in_flight, how) =
-                if number % 2 == 0 { (HOT, "hot journal") } else { (COMMITTED_TO_LOG, "WAL") };
+            let (in_flight, how) = match number % 2 {
+                _ if image.moment == Moment::PowerCut => ("", "as it is"),
+                0 => (HOT, "hot journal"),
+                _ => (COMMITTED_TO_LOG, "WAL"),
+            };
             let read_only = Fault::Io {
                 operation: IoOperation::ShmMap,
                 role: None,
