@@ -111,7 +111,12 @@ impl Order {
         let begins = offset == 0 && bytes.len() > journal::HEADER_BYTES;
         let ends = offset == 0 && bytes.len() == journal::HEADER_BYTES && bytes.iter().all(|&byte| byte == 0);
         if begins {
-            self.database(name).rollback = Some(Rollback::begin(files, None));
+            let mut rollback = Rollback::begin(files, None);
+            // A file may be longer than its database: an error kept SQLite from truncating it.
+            if let Some(header) = journal::header(bytes, 0) {
+                rollback.original_pages = header.original_pages;
+            }
+            self.database(name).rollback = Some(rollback);
         } else if ends {
             self.database(name).rollback = None;
         }

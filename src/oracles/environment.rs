@@ -240,6 +240,11 @@ impl<'a> Environment<'a> {
         self.executor.is_planted(Plant::TrustedSettings)
     }
 
+    /// Whether known bugs are met: [`crate::known`].
+    pub(super) fn meets_known_bugs(&self) -> bool {
+        self.executor.meets_known_bugs()
+    }
+
     /// See [`Budget::has_few_variants`].
     pub(super) fn has_few_variants(&self) -> bool {
         self.budget.has_few_variants

@@ -7,11 +7,14 @@
 //! * `CHECK constraint failed`: a CHECK may call `random()`.
 //! * An R-Tree or full-text table that its own check cannot read: created with odd column names, or with a function
 //!   that does not exist.
+//! * A full-text index after memory has run out: a known bug ([`crate::known`]).
 //! * Full-text indexes over tables that the user changes without them (`content=`).
 
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::engine::{Observation, Problem, Taint};
+use crate::faults::rules::Hit;
+use crate::known;
 use crate::sql;
 use crate::testcase::TestCase;
 
@@ -76,6 +79,10 @@ fn reason(
     }
     if ask.may_have_copied_damage() {
         return Some(SkipReason::Tainted("attached-file"));
+    }
+    let has_lacked_memory = observation.trace.hits.contains_key(&Hit::Allocation);
+    if has_lacked_memory && problem.text.starts_with(VIRTUAL_PROBLEMS[0]) && !ask.meets_known_bugs() {
+        return Some(SkipReason::Excused(known::FTS5_OUT_OF_MEMORY));
     }
     excuse_of(&problem.text, case).map(SkipReason::Excused)
 }

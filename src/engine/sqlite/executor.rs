@@ -164,6 +164,11 @@ impl Executor {
         self.plant = Some(plant);
     }
 
+    /// Whether statements that trigger a known bug are allowed.
+    pub fn meets_known_bugs(&self) -> bool {
+        self.meets_known_bugs
+    }
+
     /// Whether a bug is planted.
     pub fn is_planted(&self, plant: Plant) -> bool {
         self.plant == Some(plant)
