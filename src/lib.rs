@@ -22,7 +22,7 @@
 //! | [`sql`] | tokens, statements, syntax trees, names and words of SQL text. Pure |
 //! | [`dbfile`] | the file format: header, pages, cells, records, rows, blobs, WAL, journal, damage. Pure |
 //! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
-//! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator |
+//! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator, and how all of it fails |
 //! | [`known`] | known bugs of SQLite that a run avoids |
 //! | [`engine`] | runs a case on SQLite within a budget; what it did is an [`engine::Observation`] |
 //! | [`generators`] | seeds of our own, the rich schema, statements from a grammar |

@@ -16,7 +16,7 @@ pub struct Machine {
     pub sector_bytes: u32,
     /// `SQLITE_IOCAP_` flags.
     pub characteristics: u32,
-    /// Milliseconds since the start of the case: what [`CLOCK_JULIAN_MS`] is behind.
+    /// Milliseconds since the start of the case: what [`super::vfs::CLOCK_JULIAN_MS`] is behind.
     pub elapsed_ms: i64,
     /// Source of `xRandomness`.
     pub random: fastrand::Rng,

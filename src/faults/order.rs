@@ -88,6 +88,11 @@ impl Order {
         if bytes.len() < PAGE_BYTES_MIN || self.violation.is_some() {
             return;
         }
+        // A page that could not be journaled is dirty all the same, unchanged, and written when the cache spills.
+        let here = offset as usize..(offset as usize).saturating_add(bytes.len());
+        if files.database.get(here) == Some(bytes) {
+            return;
+        }
         let database = self.database(name);
         let wrong = match files.log {
             Some(log) if !log.is_empty() => {

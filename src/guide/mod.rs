@@ -10,6 +10,8 @@ pub mod mutation {}
 pub mod replay {}
 #[doc = include_str!("answers.md")]
 pub mod answers {}
+#[doc = include_str!("faults.md")]
+pub mod faults {}
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}
 #[doc = include_str!("simulate.md")]

@@ -1,4 +1,4 @@
-//! The `sqlite3_vfs` over a [`Disk`] (<https://sqlite.org/vfs.html>).
+//! The `sqlite3_vfs` over a [`Machine`] (<https://sqlite.org/vfs.html>).
 //!
 //! Everything that could differ from run to run is fixed: the clock stands still unless a case moves it on, sleeping takes
 //! no time, randomness is seeded. No call reaches the host.

@@ -20,10 +20,11 @@ const CACHES: [&str; 2] = ["-2000", "5"];
 
 /// What is done, with what it shows.
 const BODIES: [(&str, &str); 8] = [
-    ("rows of a table with indexes", "
+    ("rows of a table with indexes, and a WAL that begins anew", "
         CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE, c); CREATE INDEX tc ON t(c, b);
         INSERT INTO t(b, c) VALUES('one', 1),('two', 2),('three', 3); UPDATE t SET c = c * 10, b = b || '!' WHERE a > 1;
-        INSERT INTO t(b, c) SELECT b || c, hex(zeroblob(200)) FROM t; DELETE FROM t WHERE c = 20; SELECT count(*), min(b) FROM t;"),
+        INSERT INTO t(b, c) SELECT b || c, hex(zeroblob(200)) FROM t; DELETE FROM t WHERE c = 20; PRAGMA wal_checkpoint;
+        UPDATE t SET c = c + 1; UPDATE t SET b = b || c WHERE a > 1; SELECT count(*), min(b) FROM t;"),
     ("savepoints, released and rolled back", "
         CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES(1, zeroblob(900)),(2, 'x'),(3, 'y');
         BEGIN; UPDATE t SET b = 'first'; SAVEPOINT s; DELETE FROM t WHERE a = 2; SAVEPOINT r; INSERT INTO t VALUES(9, zeroblob(3000));

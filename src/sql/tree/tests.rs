@@ -10,7 +10,7 @@ fn vocabulary() -> Vocabulary {
 
 /// All statements of the seeds and of the rich schema.
 fn all_statements() -> Vec<String> {
-    let scripts = seeds::db_sql().into_iter().chain(seeds::sql()).map(|seed| seed.script.to_owned());
+    let scripts = seeds::db_sql().into_iter().chain(seeds::sql()).map(|seed| seed.script);
     scripts
         .chain([RICH_SCHEMA.into()])
         .flat_map(|script| {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result};
 use tandem::TestCase;
 use tandem::targets::DB_SQL;
+use tandem::testcase::{Fault, FaultPlan, FileName, Lasts, Moment, Phase};
 
 use crate::base::EXIT_FINDINGS;
 use crate::differential::{Build, pool};
@@ -24,6 +25,8 @@ const WRITING: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE IND
     WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c LIMIT 300) INSERT INTO t SELECT x, hex(zeroblob(x)) FROM c;
     PRAGMA cache_size=1; UPDATE t SET b=b||a; DELETE FROM t WHERE a%3=0; SELECT count(*), sum(length(b)) FROM t;";
 const WRITTEN: &str = "CREATE TABLE planted(a); CREATE INDEX i ON planted(a); INSERT INTO planted VALUES(1); SELECT a FROM planted;";
+const WITHOUT_SYNC: &str =
+    "PRAGMA synchronous=OFF; CREATE TABLE t(a); INSERT INTO t VALUES(1); UPDATE t SET a=2;";
 const CALLING: &str = "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT planted() FROM t; SELECT 2;";
 
 /// A planted bug, the script that triggers it, and the expected signature.
@@ -35,10 +38,54 @@ struct Trial {
     is_differential: bool,
     /// True if only AddressSanitizer finds the bug. `.ci/run` plants it in the fuzz targets, which have it.
     needs_sanitizer: bool,
+    /// What else the case has.
+    with: With,
+}
+
+/// What a case has beside its script.
+#[derive(Clone, Copy)]
+enum With {
+    Nothing,
+    /// A file that is nobody's business.
+    Bystander,
+    /// Power is lost at each operation.
+    PowerLoss,
+    /// Each of its first allocations fails, in a case of its own.
+    FailingAllocations,
+}
+
+/// Allocations of [`CALLING`], and some more.
+const ALLOCATIONS: u32 = 800;
+
+impl With {
+    /// The cases with a script.
+    fn cases(self, script: &str) -> Vec<TestCase> {
+        let case = TestCase::from_sql(script);
+        let planned = |fault| TestCase { faults: FaultPlan::new([fault]), ..case.clone() };
+        let phase = Phase::Run;
+        match self {
+            Self::Nothing => vec![case],
+            Self::Bystander => {
+                let mut case = case;
+                let name = FileName::new("diary.txt").expect("a valid name");
+                case.files.insert(name, b"dear diary".to_vec());
+                vec![case]
+            }
+            Self::PowerLoss => {
+                let at = Moment::Each { from: 1, count: u32::MAX, images: 4 };
+                vec![planned(Fault::PowerLoss { at, seed: 1, sector_log2: 9, phase })]
+            }
+            Self::FailingAllocations => {
+                let failing = |nth| planned(Fault::Allocation { nth, lasts: Lasts::Once, phase });
+                (1..=ALLOCATIONS).map(failing).collect()
+            }
+        }
+    }
 }
 
 const fn trial(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
-    Trial { plant, script, signature, is_differential: false, needs_sanitizer: false }
+    let (is_differential, needs_sanitizer) = (false, false);
+    Trial { plant, script, signature, is_differential, needs_sanitizer, with: With::Nothing }
 }
 
 const fn compared(plant: &'static str, script: &'static str, signature: &'static str) -> Trial {
@@ -46,11 +93,18 @@ const fn compared(plant: &'static str, script: &'static str, signature: &'static
 }
 
 /// One trial per plant; `doctor selftest` fails if a plant has none.
-const TRIALS: [Trial; 24] = [
+const TRIALS: [Trial; 31] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
     trial("leaked-handle", WRITING, "files/open/after-close"),
+    trial("lying-sync", WRITING, "write_ahead/journal/before-sync"),
+    trial("dropped-journal", WRITING, "write_ahead/journal/before-sync"),
+    trial("trusted-settings", WITHOUT_SYNC, "write_ahead/journal/before-sync"),
+    Trial { with: With::PowerLoss, ..trial("late-sync", WRITTEN, "power_loss/") },
+    Trial { with: With::Bystander, ..trial("greedy-delete", WRITING, "bystanders/deleted/file") },
+    Trial { with: With::FailingAllocations, ..trial("leak-on-error", CALLING, "memory/leak/") },
+    Trial { with: With::FailingAllocations, ..trial("ignored-failure", CALLING, "fault/other-rows/") },
     trial("leak", CALLING, "memory/leak/sqlite3VdbeExec"),
     trial("abort", CALLING, "crash/SIGABRT/sqlite3VdbeExec:"),
     trial("segfault", CALLING, "crash/SIGSEGV/sqlite3VdbeExec:"),
@@ -113,14 +167,15 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
         worker_memory_mib: 256,
         ..Options::default()
     };
-    let named = |name: &str, script: &str| NamedCase {
-        name: name.to_owned(),
-        target: &DB_SQL,
-        case: TestCase::from_sql(script),
-        heap_bytes: None,
-        provenance: None,
+    let named = |name: &str, case: TestCase| {
+        let (name, target) = (name.to_owned(), &DB_SQL);
+        NamedCase { name, target, case, heap_bytes: None, provenance: None }
     };
-    let cases = vec![named("before", "SELECT 1"), named("planted", script), named("after", "SELECT 1")];
+    let harmless = |name: &str| named(name, TestCase::from_sql("SELECT 1"));
+    let planted = trial.with.cases(script).into_iter().map(|case| named("planted", case));
+    let cases: Vec<NamedCase> =
+        [harmless("before")].into_iter().chain(planted).chain([harmless("after")]).collect();
+    let count = cases.len() as u64;
     let program = std::env::current_exe().context("finding this program")?;
     let stop = AtomicBool::new(false);
     if trial.is_differential {
@@ -131,11 +186,11 @@ fn signatures(trial: &Trial, script: &str, plant: Option<&str>) -> Result<Vec<St
         };
         let builds = [build(None), build(options.plant.clone())];
         let report = pool::compare_all(&builds, 1, cases.into_iter(), &stop, |_| {})?;
-        anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
+        anyhow::ensure!(report.cases == count, "{} of {count} cases were run", report.cases);
         return Ok(report.findings.into_keys().collect());
     }
     let report = run_all(&program, &options, 1, &mut cases.into_iter(), &stop, |_| {})?;
-    anyhow::ensure!(report.cases == 3, "{} of 3 cases were run", report.cases);
+    anyhow::ensure!(report.cases == count, "{} of {count} cases were run", report.cases);
     let findings = report.findings.iter().filter(|finding| finding.case.name == "planted");
     Ok(findings.flat_map(|finding| finding.bugs.iter().map(|bug| bug.signature.clone())).collect())
 }
