@@ -117,9 +117,12 @@ fn a_plan_of_three_faults_of_which_one_counts_is_minimized_to_that() {
 #[test]
 fn an_interrupted_run_goes_on() {
     let folder = folder();
-    // Long enough that it can be interrupted, and its own case, so that no other test shares its state.
+    // Long enough that it can be interrupted, and a case of its own, so that no state of it is there before.
     let rows = "INSERT INTO t(b) SELECT b || a FROM t;".repeat(6);
-    let script = format!("CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t(b) VALUES('x'); {rows}");
+    let script = format!(
+        "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t(b) VALUES('x{}'); {rows}",
+        std::process::id()
+    );
     let case = file(folder.path(), "case.sql", &script);
     let case = case.to_str().expect("UTF-8");
     let words = ["faults", case, "--kind", "oom,interrupt", "--json"];

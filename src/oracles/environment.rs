@@ -16,7 +16,7 @@ use crate::engine::sqlite::{Budget, Disturbed, Execution, Executor, Program, Rec
 use crate::engine::{Asked, Observation, StatementTrace, Taint};
 use crate::faults::crash::Files;
 use crate::faults::disk::log::Log;
-use crate::testcase::{FaultPlan, MAIN_DB, Setting, TestCase};
+use crate::testcase::{FaultPlan, MAIN_DB, OpenConfig, Setting, TestCase};
 
 /// Runs that one oracle may ask for per case.
 const RUNS_MAX: u32 = 32;
@@ -225,14 +225,20 @@ impl<'a> Environment<'a> {
         if reference.ended_early() { Err(SkipReason::CheckCutShort) } else { Ok(reference) }
     }
 
-    /// What SQLite makes of a disk.
-    pub(super) fn recover(&mut self, files: &Files) -> Vec<Recovered> {
-        self.executor.recover(&self.case.config, files)
+    /// What SQLite makes of a disk. The device must be the one on which it was written: SQLite does not find a journal that
+    /// is shorter than a sector.
+    pub(super) fn recover(&mut self, config: &OpenConfig, files: &Files) -> Vec<Recovered> {
+        self.executor.recover(config, files)
     }
 
     /// The same with faults, and what it leaves.
-    pub(super) fn disturb_recovery(&mut self, files: &Files, plan: &FaultPlan) -> Disturbed {
-        self.executor.disturb_recovery(&self.case.config, files, plan)
+    pub(super) fn disturb_recovery(
+        &mut self,
+        config: &OpenConfig,
+        files: &Files,
+        plan: &FaultPlan,
+    ) -> Disturbed {
+        self.executor.disturb_recovery(config, files, plan)
     }
 
     /// Whether promises are those of the best settings, to see that a check fails: [`crate::engine::plant::Plant`].

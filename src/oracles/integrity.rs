@@ -87,6 +87,13 @@ fn reason(
     excuse_of(&problem.text, case).map(SkipReason::Excused)
 }
 
+/// Whether a problem is excused in any state of a database that a run of the case may leave.
+pub(super) fn is_excused(problem: &str, case: &TestCase, observation: &Observation) -> bool {
+    let shadows_written = observation.taint.contains(Taint::SHADOW_TABLE);
+    let by_taint = excuse::by_taint(symptom(problem, shadows_written), case, observation);
+    by_taint.is_some() || excuse_of(problem, case).is_some()
+}
+
 /// What a problem tells of. `integrity_check` has no codes, only these words. That the check of a virtual table cannot go
 /// on, for what was written to its tables, has none of its own.
 fn symptom(problem: &str, shadows_written: bool) -> Symptom {

@@ -3,8 +3,8 @@
 use super::execution::Execution;
 use super::executor::Executor;
 use super::ffi::Watch;
-use super::view;
-use crate::engine::Taint;
+use super::{settings, view};
+use crate::engine::{Taint, View};
 use crate::faults::alloc;
 use crate::faults::rules::{self, Hit, Hits};
 use crate::testcase::{Fault, FaultPlan, FileRole, JOURNAL, MAIN_DB, Phase, WAL};
@@ -114,20 +114,24 @@ impl Execution<'_> {
         {
             log.mark();
         }
-        if self.asked.has_views
-            && let Ok(connection) = &self.connection
-        {
-            self.views.push(view::view(connection, self.statements().len()));
+        if self.asked.has_views {
+            self.views.extend(self.view());
         }
     }
 
     /// Notes what the connection sees after a statement that failed and met a fault.
     pub(super) fn note_failure(&mut self, hits_before: u64) {
-        if self.after_faults.len() < VIEWS_AFTER_FAULTS_MAX
-            && self.hit_count() > hits_before
-            && let Ok(connection) = &self.connection
-        {
-            self.after_faults.push(view::view(connection, self.statements().len()));
+        if self.after_faults.len() < VIEWS_AFTER_FAULTS_MAX && self.hit_count() > hits_before {
+            self.after_faults.extend(self.view());
         }
+    }
+
+    /// What the connection sees, whatever limits the case sets.
+    fn view(&self) -> Option<View> {
+        let connection = self.connection.as_ref().ok()?;
+        settings::relax(connection);
+        let view = view::view(connection, self.statements().len());
+        settings::apply_limits(&self.case.config, self.budget, connection);
+        Some(view)
     }
 }

@@ -138,11 +138,11 @@ impl Fates {
         Self { fates, metadata, seed }
     }
 
-    /// Lets nothing survive behind the first write that did not as a whole.
-    pub(super) fn cut(&mut self) {
-        if let Some(first) = self.fates.iter().position(|&fate| fate != Fate::Kept) {
-            self.fates[first + 1..].fill(Fate::Lost);
-        }
+    /// Lets nothing survive behind the first write that did not as a whole, and returns that one.
+    pub(super) fn cut(&mut self) -> Option<usize> {
+        let first = self.fates.iter().position(|&fate| fate != Fate::Kept)?;
+        self.fates[first + 1..].fill(Fate::Lost);
+        Some(first)
     }
 
     pub(super) fn of(&self, write: usize) -> Fate {

@@ -5,7 +5,7 @@
 //!   without the growth of the file that came with it), torn between two sectors, or garbled. That is the model of SQLite's own crash tests, `test6.c` (<https://sqlite.org/testing.html#crashtesting>).
 //! * A garbled write may damage all of the sectors that it touches, unless the device claims
 //!   `SQLITE_IOCAP_POWERSAFE_OVERWRITE`; one that is atomic, as `SQLITE_IOCAP_ATOMIC…` claims, is kept or lost; one that
-//!   appends is kept or lost with `SQLITE_IOCAP_SAFE_APPEND`; with `SQLITE_IOCAP_SEQUENTIAL`, pending writes survive in
+//!   appends is kept or lost with `SQLITE_IOCAP_SAFE_APPEND`; with `SQLITE_IOCAP_SEQUENTIAL`, everything survives in
 //!   order (<https://sqlite.org/c3ref/c_iocap_atomic.html>).
 //! * Creations, deletions and truncations survive in order, as on file systems that keep a journal of their metadata:
 //!   names are durable once the directory is synced, a truncation once its file is, with all that came before it. SQLite
@@ -174,11 +174,14 @@ impl<'l> Model<'l> {
     pub fn image(&self, damage: Damage, device: &Device) -> Files {
         let pending = self.pending();
         let mut fates = damage.fates(pending.len());
-        if device.claims(ffi::SQLITE_IOCAP_SEQUENTIAL) {
-            fates.cut();
-        }
         let mut names = self.names.clone();
-        let (kept, lost) = self.pending_metadata.split_at(fates.metadata(self.pending_metadata.len()));
+        let mut metadata_kept = fates.metadata(self.pending_metadata.len());
+        if device.claims(ffi::SQLITE_IOCAP_SEQUENTIAL) {
+            // What comes behind the first write that is not on the disk as a whole is lost, and all before it is there.
+            let end = fates.cut().map_or(self.at, |write| pending[write]);
+            metadata_kept = self.pending_metadata.partition_point(|&entry| entry < end);
+        }
+        let (kept, lost) = self.pending_metadata.split_at(metadata_kept);
         rename(self.log, kept, &mut names);
         let content = |(name, file): (&&[u8], &Serial)| {
             let file = &self.files[*file as usize];

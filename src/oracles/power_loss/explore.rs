@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use twox_hash::XxHash3_64;
 
-use super::super::Environment;
+use super::super::{Environment, integrity};
 use super::promise::Wholeness;
 use super::timeline::{Allowed, Timeline, Wrong};
+use crate::engine::Observation;
 use crate::engine::sqlite::{Disturbed, Recovered};
 use crate::faults::crash::{Damage, Device, Files, Model, seeds};
 use crate::faults::disk::log::{Entry, Log};
@@ -80,6 +81,8 @@ pub(super) struct Exploration<'a> {
     case: &'a TestCase,
     log: &'a Log,
     timeline: &'a Timeline<'a>,
+    /// The run without the faults.
+    reference: &'a Observation,
     images_max: u32,
     /// Points at which power was lost.
     pub points: usize,
@@ -96,11 +99,22 @@ impl<'a> Exploration<'a> {
         case: &'a TestCase,
         log: &'a Log,
         timeline: &'a Timeline<'a>,
+        reference: &'a Observation,
         has_few_variants: bool,
     ) -> Self {
         let images_max = if has_few_variants { IMAGES_MAX_FUZZING } else { IMAGES_MAX };
         let disturbances = case.faults.in_phase(Phase::Recovery).copied().collect();
-        Self { case, log, timeline, images_max, points: 0, images: 0, seen: HashMap::new(), disturbances }
+        Self {
+            case,
+            log,
+            timeline,
+            reference,
+            images_max,
+            points: 0,
+            images: 0,
+            seen: HashMap::new(),
+            disturbances,
+        }
     }
 
     /// The first disk that is not as promised, with its point.
@@ -190,12 +204,20 @@ impl<'a> Exploration<'a> {
         let recovered = match self.seen.get(&hash) {
             Some(recovered) => Rc::clone(recovered),
             None => {
-                let recovered = Rc::new(ask.recover(files));
+                let recovered = Rc::new(ask.recover(&self.case.config, files));
                 self.seen.insert(hash, Rc::clone(&recovered));
                 recovered
             }
         };
-        self.timeline.wrong(&recovered, allowed)
+        self.timeline.wrong(&recovered, allowed).filter(|wrong| !self.is_excused(wrong))
+    }
+
+    /// Whether SQLite may say this of the database without a power loss.
+    fn is_excused(&self, wrong: &Wrong) -> bool {
+        let Some(problem) = &wrong.problem else {
+            return false;
+        };
+        integrity::is_excused(problem, self.case, self.reference)
     }
 
     fn disturbed(
@@ -206,7 +228,7 @@ impl<'a> Exploration<'a> {
         ask: &mut Environment<'_>,
     ) -> Option<Wrong> {
         if let Fault::PowerLoss { at, seed, sector_log2, .. } = fault {
-            let Disturbed { log, .. } = ask.disturb_recovery(files, &FaultPlan::default());
+            let Disturbed { log, .. } = ask.disturb_recovery(&self.case.config, files, &FaultPlan::default());
             let run = Fault::PowerLoss { at, seed, sector_log2, phase: Phase::Run };
             let search = Search::planned(&run, &log)?;
             return self.again(&log, &search, allowed, ask);
@@ -222,13 +244,14 @@ impl<'a> Exploration<'a> {
             if self.images >= self.images_max {
                 return None;
             }
-            let Disturbed { files, hits, leaked, .. } = ask.disturb_recovery(files, &FaultPlan::new([fault]));
+            let Disturbed { files, hits, leaked, .. } =
+                ask.disturb_recovery(&self.case.config, files, &FaultPlan::new([fault]));
             if hits.is_empty() {
                 return None;
             }
             if leaked != (0, 0) {
                 let message = format!("{} bytes in {} allocations are not freed", leaked.0, leaked.1);
-                return Some(Wrong { kind: "leak", message });
+                return Some(Wrong { kind: "leak", message, problem: None });
             }
             if let Some(wrong) = self.undisturbed(&files, allowed, ask) {
                 return Some(wrong);

@@ -20,7 +20,7 @@
 //! # Excuses
 //! A database that was not sound at the start; whatever excuses damage without a power loss; no promise; a case with
 //! several connections; a script that fails in another way with the faults of its plan than without, of which only the
-//! well-formedness is judged.
+//! well-formedness is judged; a problem of integrity_check that [`super::integrity`] would excuse.
 
 mod explore;
 mod promise;
@@ -66,6 +66,9 @@ fn check(
     if observation.ended_early() {
         return Err(SkipReason::CheckCutShort);
     }
+    if observation.integrity.as_ref().is_some_and(|problems| !problems.is_empty()) {
+        return Err(SkipReason::Excused("integrity_check fails without a power loss"));
+    }
     let mut case = case.clone();
     let log = match &observation.disk_log {
         Some(log) => Rc::clone(log),
@@ -94,7 +97,7 @@ fn check(
         return Err(SkipReason::NotReproduced);
     }
     let timeline = Timeline::new(&reference.views, &log, ask.trusts_settings());
-    let mut exploration = Exploration::new(&case, &log, &timeline, ask.has_few_variants());
+    let mut exploration = Exploration::new(&case, &log, &timeline, &reference, ask.has_few_variants());
     let wrong = exploration.run(ask);
     if let Some((at, wrong)) = wrong {
         return Ok(Verdict::Fail(Finding {

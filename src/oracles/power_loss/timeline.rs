@@ -37,6 +37,8 @@ pub(super) struct Allowed {
 pub(super) struct Wrong {
     pub kind: &'static str,
     pub message: String,
+    /// What integrity_check says, if it is that.
+    pub problem: Option<String>,
 }
 
 impl<'a> Timeline<'a> {
@@ -97,12 +99,14 @@ impl<'a> Timeline<'a> {
     pub(super) fn wrong(&self, recovered: &[Recovered], allowed: &Allowed) -> Option<Wrong> {
         for Recovered { file, digest, problems } in recovered {
             if let Some(problem) = problems.first() {
-                return Some(Wrong { kind: "damaged", message: format!("{file}: {problem}") });
+                let (message, problem) = (format!("{file}: {problem}"), Some(problem.clone()));
+                return Some(Wrong { kind: "damaged", message, problem });
             }
             if let Err(code) = digest
                 && self.commits.iter().flat_map(|commit| &commit.states).all(|(_, digest)| digest.is_ok())
             {
-                return Some(Wrong { kind: "unreadable", message: format!("{file}: {code}") });
+                let message = format!("{file}: {code}");
+                return Some(Wrong { kind: "unreadable", message, problem: None });
             }
         }
         if self.is_file_by_file {
@@ -135,7 +139,7 @@ impl<'a> Timeline<'a> {
             Some(commit) => ("too-new", format!("the state is that after statement {}", statement(commit))),
             None => ("mixed", "the state is that after no statement".to_owned()),
         };
-        Some(Wrong { kind, message: format!("{found}, {expected}") })
+        Some(Wrong { kind, message: format!("{found}, {expected}"), problem: None })
     }
 
     /// The journal mode of the main database at a point, for signatures.
