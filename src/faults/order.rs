@@ -94,8 +94,10 @@ impl Order {
             return;
         }
         let database = self.database(name);
+        // A journal that is hot is played back, whatever is in a WAL beside it.
+        let is_hot = files.journal.is_some_and(|journal| journal::header(journal, 0).is_some());
         let wrong = match files.log {
-            Some(log) if !log.is_empty() => {
+            Some(log) if !log.is_empty() && !is_hot => {
                 let synced = database.log.get_or_insert_with(|| SyncedLog::of(log));
                 synced.wrong(log, offset, bytes)
             }

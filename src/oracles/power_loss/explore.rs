@@ -16,7 +16,7 @@ use crate::testcase::{Fault, FaultPlan, Moment, Phase, Setting, TestCase};
 
 /// Disks that are opened for one case, and while fuzzing.
 const IMAGES_MAX: u32 = 100_000;
-const IMAGES_MAX_FUZZING: u32 = 16;
+const IMAGES_MAX_FUZZING: u32 = 8;
 /// Points of a case that plans no power loss: the ends of its last statements.
 const POINTS_UNPLANNED: usize = 24;
 const IMAGES_UNPLANNED: u32 = 4;
