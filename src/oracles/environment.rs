@@ -219,7 +219,14 @@ impl<'a> Environment<'a> {
     }
 
     /// A run of the case without its faults, with what the connection saw after each statement.
+    ///
+    /// # Errors
+    /// If it was cut short, or the case sets limits: they may keep SQLite from reading all there is to see, and they cannot
+    /// be lifted for that, since SQLite would then read schemas that the case cannot.
     pub(super) fn reference(&mut self) -> Result<Rc<Observation>, SkipReason> {
+        if self.observation.taint.contains(Taint::LIMITS) {
+            return Err(SkipReason::Tainted("limits"));
+        }
         self.spent.runs += 1;
         let reference = self.executor.reference(self.case, self.program, self.budget);
         if reference.ended_early() { Err(SkipReason::CheckCutShort) } else { Ok(reference) }

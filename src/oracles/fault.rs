@@ -25,7 +25,8 @@ use rusqlite::ffi;
 
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
-use crate::engine::{DatabaseView, Observation, StatementTrace, View};
+use crate::engine::sqlite::VIEWS_AFTER_FAULTS_MAX;
+use crate::engine::{DatabaseView, Observation, StatementTrace, Taint, View};
 use crate::faults::rules::Hit;
 use crate::testcase::TestCase;
 
@@ -62,6 +63,10 @@ fn check(
     if observation.ended_early() {
         return Err(SkipReason::CheckCutShort);
     }
+    // With it on, SQLite takes what it has read of the schema before an error for all of it.
+    if observation.taint.contains(Taint::WRITABLE_SCHEMA) {
+        return Err(SkipReason::Tainted("writable-schema"));
+    }
     if let Some(reason) = excuse::by_taint(Symptom::Answer, case, observation)
         && !ask.trusts_settings()
     {
@@ -84,6 +89,9 @@ fn check(
         return Ok(None);
     };
     let Some(view) = observation.after_faults.iter().find(|view| view.statements == at + 1) else {
+        if observation.after_faults.len() >= VIEWS_AFTER_FAULTS_MAX {
+            return Err(SkipReason::PartlyChecked);
+        }
         let message = format!(
             "statement {} ends with {} instead of {} without having met a fault",
             at + 1,

@@ -4,14 +4,17 @@
 //! * A database that was not sound at the start: its freelist, its journal or its WAL may say anything.
 //! * `synchronous=OFF`, `journal_mode=OFF` and `MEMORY` from the first moment on; a build that has them by default is not
 //!   told apart, and its users exclude this oracle.
+//! * A database that comes with a journal and with a WAL.
+//! * A write to `sqlite_dbpage`: what lies behind the end that the header tells of needs no original.
 //! * A disk that lies, and power that is cut by an operation of the case: files are replaced under the check.
 
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::engine::{Observation, Taint};
-use crate::testcase::{Operation, TestCase};
+use crate::testcase::{MAIN_DB, Operation, TestCase};
 
 /// What nothing can be said after.
-const EXCUSES: [Taint; 4] = [Taint::SYNC_OFF, Taint::JOURNAL_OFF, Taint::MEMORY_JOURNAL, Taint::LYING_DISK];
+const EXCUSES: [Taint; 5] =
+    [Taint::SYNC_OFF, Taint::JOURNAL_OFF, Taint::MEMORY_JOURNAL, Taint::LYING_DISK, Taint::DBPAGE];
 
 pub(super) struct WriteAhead;
 
@@ -31,6 +34,12 @@ impl Oracle for WriteAhead {
             && !ask.trusts_settings()
         {
             return Verdict::Skip(SkipReason::Tainted(name));
+        }
+        // What is in one of them is about another database than what is in the other.
+        let has_both = |name: &str| matches!(case.files.database(name), [_, Some(_), Some(_)]);
+        let names = observation.attached.iter().map(String::as_str).chain([MAIN_DB]);
+        if names.into_iter().any(has_both) {
+            return Verdict::Skip(SkipReason::Excused("a journal and a WAL"));
         }
         if case.operations.list().iter().any(|operation| matches!(operation, Operation::PowerCut)) {
             return Verdict::Skip(SkipReason::Tainted("power-cut"));

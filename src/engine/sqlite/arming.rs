@@ -3,14 +3,14 @@
 use super::execution::Execution;
 use super::executor::Executor;
 use super::ffi::Watch;
-use super::{settings, view};
+use super::view;
 use crate::engine::{Taint, View};
 use crate::faults::alloc;
 use crate::faults::rules::{self, Hit, Hits};
 use crate::testcase::{Fault, FaultPlan, FileRole, JOURNAL, MAIN_DB, Phase, WAL};
 
 /// Statements that fail and meet a fault after which the databases are read: the first ones.
-const VIEWS_AFTER_FAULTS_MAX: usize = 4;
+pub(crate) const VIEWS_AFTER_FAULTS_MAX: usize = 8;
 
 /// Whether this build injects all faults of a plan.
 pub fn can_inject(plan: &FaultPlan) -> bool {
@@ -126,12 +126,8 @@ impl Execution<'_> {
         }
     }
 
-    /// What the connection sees, whatever limits the case sets.
     fn view(&self) -> Option<View> {
         let connection = self.connection.as_ref().ok()?;
-        settings::relax(connection);
-        let view = view::view(connection, self.statements().len());
-        settings::apply_limits(&self.case.config, self.budget, connection);
-        Some(view)
+        Some(view::view(connection, self.statements().len()))
     }
 }

@@ -96,7 +96,7 @@ fn limited(config: &OpenConfig, budget: &Budget) -> impl Iterator<Item = (Settin
     })
 }
 
-pub(super) fn apply_limits(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) {
+fn apply_limits(config: &OpenConfig, budget: &Budget, connection: &Connection<'_>) {
     for (_, limit, value) in limited(config, budget) {
         connection.limit(limit, value);
     }

@@ -47,8 +47,10 @@ impl Promise {
             (_, 0_u8) | ("memory" | "off", _) => (Wholeness::No, false),
             ("wal", 1) => (Wholeness::Yes, false),
             (_, 1) => (Wholeness::OnOrderedDisk, false),
-            ("delete", 2) => (Wholeness::Yes, false),
-            ("delete" | "truncate" | "persist" | "wal", _) => (Wholeness::Yes, true),
+            ("delete", 3) => (Wholeness::Yes, true),
+            // Larger numbers, which the pragma takes as well, are at least FULL.
+            ("delete", _) => (Wholeness::Yes, false),
+            ("truncate" | "persist" | "wal", _) => (Wholeness::Yes, true),
             _ => (Wholeness::No, false),
         };
         Self { wholeness, is_durable }
@@ -82,6 +84,7 @@ mod tests {
             assert_eq!(promise(journal, "3"), (Wholeness::Yes, true));
             assert_eq!(promise(journal, "1"), (Wholeness::OnOrderedDisk, false));
             assert_eq!(promise(journal, "2"), (Wholeness::Yes, journal != "delete"));
+            assert_eq!(promise(journal, "4"), promise(journal, "2"));
         }
         assert_eq!(promise("wal", "2"), (Wholeness::Yes, true));
         assert_eq!(promise("wal", "1"), (Wholeness::Yes, false));
