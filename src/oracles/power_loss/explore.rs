@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use rusqlite::ffi;
 use twox_hash::XxHash3_64;
 
 use super::super::{Environment, integrity};
@@ -175,9 +176,13 @@ impl<'a> Exploration<'a> {
     fn device(&self, search: &Search, allowed: &Allowed) -> Device {
         let config = &self.case.config;
         let sector_log2 = (config.get(Setting::SectorLog2) as u8).min(search.sector_log2).max(9);
+        // SQLite fills sectors up, so that no later write damages what is durable. A log that the case brings was written on
+        // another device.
+        let brings_log = self.case.files.iter().any(|(name, _)| name.as_str().contains('-'));
+        let safe = if brings_log { ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE as u32 } else { 0 };
         Device {
             sector_bytes: 1 << sector_log2,
-            characteristics: config.get(Setting::DeviceCharacteristics),
+            characteristics: config.get(Setting::DeviceCharacteristics) | safe,
             has_ordered_journals: allowed.wholeness == Wholeness::OnOrderedDisk,
         }
     }
