@@ -255,10 +255,12 @@ unsafe extern "C" fn shm_map(
         let (file, mut machine) = opened(file);
         *out = ptr::null_mut();
         let error = machine.fails(IoOperation::ShmMap, FileRole::SharedMemory);
-        let is_read_only = error == Some(IoError::ReadOnly);
-        if error.is_some() && !is_read_only {
+        if error.is_some_and(|error| error != IoError::ReadOnly) {
             return ffi::SQLITE_IOERR_SHMMAP;
         }
+        // Once it is read-only to a connection, it stays so: SQLite relies on that.
+        let is_read_only = error.is_some() || file.has_read_only_shm.get();
+        file.has_read_only_shm.set(is_read_only);
         let extend = if is_read_only { 0 } else { extend };
         let region = machine.disk.shm_map(file.handle, region as usize, bytes as usize, extend != 0);
         *out = region.map_or(ptr::null_mut(), <*mut u8>::cast);

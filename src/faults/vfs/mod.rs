@@ -136,6 +136,8 @@ struct OpenFile {
     role: FileRole,
     /// Whether the next sync makes names durable as well: a journal's does, as on Unix, the first time.
     syncs_names: Cell<bool>,
+    /// Whether a planned fault made the shared memory read-only.
+    has_read_only_shm: Cell<bool>,
 }
 
 /// The [`Shared`] of a VFS.
@@ -214,9 +216,17 @@ unsafe extern "C" fn open(
             return ffi::SQLITE_CANTOPEN;
         };
         let is_journal = matches!(role, FileRole::Journal | FileRole::Wal | FileRole::SuperJournal);
-        let syncs_names = Cell::new(is_journal && mode.create);
+        let (syncs_names, has_read_only_shm) = (Cell::new(is_journal && mode.create), Cell::new(false));
         let base = ffi::sqlite3_file { pMethods: &file::METHODS };
-        file.cast::<OpenFile>().write(OpenFile { base, shared, handle, flags, role, syncs_names });
+        file.cast::<OpenFile>().write(OpenFile {
+            base,
+            shared,
+            handle,
+            flags,
+            role,
+            syncs_names,
+            has_read_only_shm,
+        });
         if !out_flags.is_null() {
             *out_flags = flags;
         }
