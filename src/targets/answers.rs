@@ -12,7 +12,7 @@ use crate::engine::sqlite::{Budget, ScriptProgram};
 use crate::generators::seeds;
 use crate::mutators::Weights;
 use crate::oracles::{Entry, Group};
-use crate::testcase::{FileSet, Setting, TOGGLE_NAMES, TestCase, ossfuzz};
+use crate::testcase::{Setting, TestCase, ossfuzz};
 
 pub(super) const TARGET: Target = Target {
     name: "answers",
@@ -61,14 +61,8 @@ const KEPT: [Setting; 12] = [
 
 fn decode(bytes: &[u8]) -> TestCase {
     let read = ossfuzz::decode(bytes);
-    let mut case = TestCase { files: FileSet::default(), sql: read.sql, ..TestCase::default() };
-    for setting in KEPT {
-        case.config.set(setting, read.config.get(setting));
-    }
-    let writable = TOGGLE_NAMES.iter().position(|&name| name == "WRITABLE_SCHEMA");
-    let toggles = read.config.get(Setting::Toggles) & !writable.map_or(0, |bit| 1 << bit);
-    case.config.set(Setting::Toggles, toggles);
-    case
+    let config = super::comparable(&read.config, &KEPT);
+    TestCase { sql: read.sql, config, ..TestCase::default() }
 }
 
 fn judges(case: &TestCase, entry: &Entry) -> bool {
@@ -91,6 +85,7 @@ fn judges(case: &TestCase, entry: &Entry) -> bool {
 mod tests {
     use super::*;
     use crate::oracles::ORACLES;
+    use crate::testcase::TOGGLE_NAMES;
 
     #[test]
     fn every_oracle_of_answers_judges_some_cases_and_not_all() {

@@ -10,7 +10,7 @@ use crate::engine::sqlite::{Budget, ScriptProgram};
 use crate::generators::seeds;
 use crate::mutators::Weights;
 use crate::oracles::{Entry, Group};
-use crate::testcase::{FileSet, Operations, Schedules, Setting, TOGGLE_NAMES, TestCase};
+use crate::testcase::{Setting, TestCase};
 
 pub(super) const TARGET: Target = Target {
     name: "faults",
@@ -51,16 +51,8 @@ const KEPT: [Setting; 9] = [
 
 fn decode(bytes: &[u8]) -> TestCase {
     let read = TestCase::decode(bytes);
-    let mut case =
-        TestCase { files: FileSet::default(), sql: read.sql, faults: read.faults, ..TestCase::default() };
-    for setting in KEPT {
-        case.config.set(setting, read.config.get(setting));
-    }
-    let writable = TOGGLE_NAMES.iter().position(|&name| name == "WRITABLE_SCHEMA");
-    let toggles = read.config.get(Setting::Toggles) & !writable.map_or(0, |bit| 1 << bit);
-    case.config.set(Setting::Toggles, toggles);
-    (case.operations, case.schedules) = (Operations::default(), Schedules::default());
-    case
+    let config = super::comparable(&read.config, &KEPT);
+    TestCase { sql: read.sql, faults: read.faults, config, ..TestCase::default() }
 }
 
 fn judges(case: &TestCase, entry: &Entry) -> bool {

@@ -35,7 +35,7 @@ use crate::engine::{Asked, Observation};
 use crate::generators::seeds::Seed;
 use crate::mutators::Weights;
 use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
-use crate::testcase::{Fault, Operations, Script, TestCase};
+use crate::testcase::{Fault, OpenConfig, Operations, Script, Setting, TOGGLE_NAMES, TestCase};
 
 /// A fuzz target.
 #[derive(Clone)]
@@ -56,6 +56,16 @@ pub struct Target {
     pub weights: Weights,
     /// Whether an oracle judges a case that does not name it. [`Entry::is_usual`] unless there is a reason.
     pub judges: fn(&TestCase, &Entry) -> bool,
+}
+
+/// These settings of a case, without `writable_schema`, after which nothing can be compared.
+fn comparable(config: &OpenConfig, kept: &[Setting]) -> OpenConfig {
+    let mut only = OpenConfig::default();
+    kept.iter().for_each(|&setting| only.set(setting, config.get(setting)));
+    let writable = TOGGLE_NAMES.iter().position(|&name| name == "WRITABLE_SCHEMA");
+    let toggles = only.get(Setting::Toggles) & !writable.map_or(0, |bit| 1 << bit);
+    only.set(Setting::Toggles, toggles);
+    only
 }
 
 /// The usual oracles judge a case: [`Target::judges`].

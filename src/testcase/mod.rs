@@ -39,9 +39,7 @@ use arbitrary::{Arbitrary, Unstructured};
 
 pub use config::{OpenConfig, SETTINGS, Setting, SettingSpec, TOGGLE_NAMES};
 pub use debug::{Readable, escape};
-pub use faults::{
-    Chance, FAULTS_MAX, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase,
-};
+pub use faults::{Chance, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase};
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
 pub use id::CaseId;
 pub use operations::{Bound, CheckpointMode, OnConflict, Operation, Operations, Schedules};

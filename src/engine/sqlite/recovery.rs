@@ -22,8 +22,8 @@ pub struct Recovered {
     pub file: String,
     /// A number that stands for schema and content, as in [`crate::engine::DatabaseView::digest`].
     pub digest: Result<u64, Code>,
-    /// What `PRAGMA integrity_check` says.
-    pub problems: Vec<String>,
+    /// What `PRAGMA integrity_check` says; `None` if it does not run to its end.
+    pub problems: Option<Vec<String>>,
 }
 
 /// A recovery in the middle of which something failed.
@@ -54,11 +54,11 @@ impl Executor {
         let file = name.to_owned();
         let connection = match Connection::open(&self.vfs, &path) {
             Ok(connection) => connection,
-            Err(code) => return Recovered { file, digest: Err(code), problems: Vec::new() },
+            Err(code) => return Recovered { file, digest: Err(code), problems: None },
         };
         // It is what reads the database first, and so the recovery.
         // A check that does not run to its end, for a virtual table that is not as its module expects, says nothing.
-        let problems = health::integrity(&connection, b"main").map_or(Vec::new(), |checked| checked.problems);
+        let problems = health::integrity(&connection, b"main").map(|checked| checked.problems);
         let digest = view::digest(&connection, "main");
         connection.close();
         Recovered { file, digest, problems }

@@ -96,11 +96,6 @@ impl Log {
         self.is_cut
     }
 
-    /// Number of syncs.
-    pub fn syncs(&self) -> usize {
-        self.entries.iter().filter(|entry| matches!(entry, Entry::Sync { .. })).count()
-    }
-
     /// Notes that so much has happened by now.
     pub fn mark(&mut self) {
         self.marks.push(self.entries.len());

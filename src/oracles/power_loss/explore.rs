@@ -67,6 +67,17 @@ impl Search {
         Some(Self { points, damages, sector_log2 })
     }
 
+    /// Those of a point.
+    fn damages(&self, model: &Model<'_>) -> Vec<Damage> {
+        match self.damages {
+            Damages::One(damage) => vec![damage],
+            Damages::Many { images, seed } => {
+                let seed = seed ^ (model.at() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                seeds(model.pending().len(), model.pending_metadata(), images as usize, seed)
+            }
+        }
+    }
+
     /// At the ends of statements.
     fn unplanned(log: &Log) -> Self {
         let marks = log.marks();
@@ -89,6 +100,9 @@ pub(super) struct Exploration<'a> {
     pub points: usize,
     /// Disks that were judged.
     pub images: u32,
+    /// Whether something that was planned was not judged, or not all of it: nothing is promised at a point, there are too
+    /// many disks, integrity_check does not run to its end, or what it says is excused.
+    pub left_out: bool,
     /// What was recovered from each disk, by its hash.
     seen: HashMap<u64, Rc<Vec<Recovered>>>,
     /// The faults during recovery.
@@ -113,6 +127,7 @@ impl<'a> Exploration<'a> {
             images_max,
             points: 0,
             images: 0,
+            left_out: false,
             seen: HashMap::new(),
             disturbances,
         }
@@ -142,19 +157,13 @@ impl<'a> Exploration<'a> {
     fn point(&mut self, model: &Model<'_>, search: &Search, ask: &mut Environment<'_>) -> Option<Wrong> {
         let allowed = self.timeline.allowed(model);
         if allowed.wholeness == Wholeness::No {
+            self.left_out = true;
             return None;
         }
         let device = self.device(search, &allowed);
         let pending = model.pending().len();
-        let damages = match search.damages {
-            Damages::One(damage) => vec![damage],
-            Damages::Many { images, seed } => {
-                let seed = seed ^ (model.at() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                seeds(pending, model.pending_metadata(), images as usize, seed)
-            }
-        };
-        for damage in damages {
-            if self.images >= self.images_max {
+        for damage in search.damages(model) {
+            if self.is_full() {
                 return None;
             }
             let files = model.image(damage, &device);
@@ -214,7 +223,17 @@ impl<'a> Exploration<'a> {
                 recovered
             }
         };
-        self.timeline.wrong(&recovered, allowed).filter(|wrong| !self.is_excused(wrong))
+        let wrong = self.timeline.wrong(&recovered, allowed);
+        let is_excused = wrong.as_ref().is_some_and(|wrong| self.is_excused(wrong));
+        self.left_out |= is_excused || recovered.iter().any(|one| one.problems.is_none());
+        wrong.filter(|_| !is_excused)
+    }
+
+    /// Whether no more disks may be opened for the case.
+    fn is_full(&mut self) -> bool {
+        let is_full = self.images >= self.images_max;
+        self.left_out |= is_full;
+        is_full
     }
 
     /// Whether SQLite may say this of the database without a power loss.
@@ -246,7 +265,7 @@ impl<'a> Exploration<'a> {
             other => (nth == 1).then_some(other),
         };
         for fault in (1..=DISTURBANCES_MAX).map_while(each) {
-            if self.images >= self.images_max {
+            if self.is_full() {
                 return None;
             }
             let Disturbed { files, hits, leaked, .. } =
@@ -262,6 +281,8 @@ impl<'a> Exploration<'a> {
                 return Some(wrong);
             }
         }
+        // Each in turn has not come to its end.
+        self.left_out |= each(2).is_some();
         None
     }
 
@@ -277,15 +298,8 @@ impl<'a> Exploration<'a> {
         let mut model = Model::new(log);
         for &point in &search.points {
             model.advance(point);
-            let (pending, metadata) = (model.pending().len(), model.pending_metadata());
-            let damages = match search.damages {
-                Damages::One(damage) => vec![damage],
-                Damages::Many { images, seed } => {
-                    seeds(pending, metadata, images as usize, seed ^ point as u64)
-                }
-            };
-            for damage in damages {
-                if self.images >= self.images_max {
+            for damage in search.damages(&model) {
+                if self.is_full() {
                     return None;
                 }
                 if let Some(wrong) = self.undisturbed(&model.image(damage, &device), allowed, ask) {

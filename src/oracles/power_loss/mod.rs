@@ -19,8 +19,9 @@
 //!
 //! # Excuses
 //! A database that was not sound at the start; whatever excuses damage without a power loss; no promise; a case with
-//! several connections; a script that fails in another way with the faults of its plan than without, of which only the
-//! well-formedness is judged; a problem of integrity_check that [`super::integrity`] would excuse.
+//! several connections; a script that does something else with the other faults of its plan than without. A case of which
+//! some points or disks are not judged, for no promise, for their number, or for a problem that [`super::integrity`] would
+//! excuse, is said to be checked in part, and not to pass.
 
 mod explore;
 mod promise;
@@ -110,6 +111,9 @@ fn check(
     }
     if exploration.images == 0 {
         return Err(SkipReason::Excused("nothing promised"));
+    }
+    if exploration.left_out {
+        return Err(SkipReason::PartlyChecked);
     }
     Ok(Verdict::Pass)
 }

@@ -98,7 +98,7 @@ impl<'a> Timeline<'a> {
     /// What is wrong with a disk; `None` if it is allowed.
     pub(super) fn wrong(&self, recovered: &[Recovered], allowed: &Allowed) -> Option<Wrong> {
         for Recovered { file, digest, problems } in recovered {
-            if let Some(problem) = problems.first() {
+            if let Some(problem) = problems.iter().flatten().next() {
                 let (message, problem) = (format!("{file}: {problem}"), Some(problem.clone()));
                 return Some(Wrong { kind: "damaged", message, problem });
             }
