@@ -88,9 +88,14 @@ fn fails_as_planned() -> bool {
         };
         let here = sites.as_mut().map(|sites| {
             let next = sites.len() as u32 + 1;
-            *sites.entry(stack::here().digest(SITE_FRAMES)).or_insert(next)
+            *sites.entry(stack::innermost(SITE_FRAMES).digest()).or_insert(next)
         });
-        rules.first(|site| site.is_none() || *site == here).is_some()
+        let fails = rules.first(|site| site.is_none() || *site == here).is_some();
+        if rules.are_spent() {
+            ARE_ARMED.set(false);
+            *faults = None;
+        }
+        fails
     });
     let counts = COUNTS.get();
     COUNTS.set(Counts { failed: counts.failed + u64::from(fails), ..counts });

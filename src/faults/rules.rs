@@ -61,6 +61,18 @@ impl<W> Rule<W> {
         Self { what, when: When::OneIn { count, rng: fastrand::Rng::with_seed(seed.into()) }, seen: 0 }
     }
 
+    /// Whether it never fires again.
+    fn is_spent(&self) -> bool {
+        match self.when {
+            When::From { nth, lasts: Lasts::Once } => self.seen >= nth.max(1),
+            When::From { nth, lasts: Lasts::Times(times) } => {
+                u64::from(self.seen) + 1 >= u64::from(nth.max(1)) + u64::from(times)
+            }
+            When::From { lasts: Lasts::ForGood, .. } => false,
+            When::OneIn { count, .. } => count == 0,
+        }
+    }
+
     /// Counts what the rule is about; whether it fails.
     fn fires(&mut self) -> bool {
         self.seen = self.seen.saturating_add(1);
@@ -97,6 +109,11 @@ impl<W> Rules<W> {
             }
         }
         first.map(|at| &self.0[at].what)
+    }
+
+    /// True if nothing fails any more.
+    pub(crate) fn are_spent(&self) -> bool {
+        self.0.iter().all(Rule::is_spent)
     }
 
     /// True if a rule is about something.
@@ -167,9 +184,18 @@ pub(crate) fn interrupts(plan: &FaultPlan, phase: Phase) -> Option<Rules<()>> {
 mod tests {
     use super::*;
 
+    /// The times that fail; nothing fails after rules that are spent.
     fn fired(faults: &[Fault], times: usize) -> Vec<usize> {
         let mut rules = allocations(&FaultPlan::new(faults.iter().copied()), Phase::Run).unwrap();
-        (1..=times).filter(|_| rules.first(|_| true).is_some()).collect()
+        let mut fires = |_: &usize| (rules.are_spent(), rules.first(|_| true).is_some());
+        let all: Vec<_> = (1..=times).map(|time| (time, fires(&time))).collect();
+        assert!(!all.iter().any(|(_, (are_spent, fires))| *are_spent && *fires));
+        let last = all.iter().rposition(|(_, (_, fires))| *fires).unwrap_or(0);
+        let is_finite = !faults.iter().any(|fault| {
+            matches!(fault, Fault::Random { .. } | Fault::Allocation { lasts: Lasts::ForGood, .. })
+        });
+        assert!(!is_finite || all[last + 1..].iter().all(|(_, (are_spent, _))| *are_spent));
+        all.into_iter().filter(|(_, (_, fires))| *fires).map(|(time, _)| time).collect()
     }
 
     fn allocation(nth: u32, lasts: Lasts) -> Fault {

@@ -41,10 +41,9 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// A number that stands for the innermost frames of this program's own calls.
-    pub fn digest(&self, frames: usize) -> u64 {
-        let own = &self.addresses[..self.count.min(frames)];
-        own.iter().fold(0xcbf2_9ce4_8422_2325, |digest: u64, &address| {
+    /// A number that stands for the frames that were taken.
+    pub fn digest(&self) -> u64 {
+        self.addresses[..self.count].iter().fold(0xcbf2_9ce4_8422_2325, |digest: u64, &address| {
             (digest ^ address as u64).wrapping_mul(0x100_0000_01b3)
         })
     }
@@ -72,13 +71,18 @@ impl Stack {
 
 /// The stack of the caller.
 pub fn here() -> Stack {
+    innermost(FRAMES_MAX)
+}
+
+/// The innermost frames of the stack of the caller, at most so many: unwinding them costs time each.
+pub fn innermost(frames: usize) -> Stack {
     let mut stack = Stack { addresses: [0; FRAMES_MAX], count: 0 };
     // SAFETY: the lock that `trace` would take against other threads is needed only to resolve symbols.
     unsafe {
         backtrace::trace_unsynchronized(|frame| {
             stack.addresses[stack.count] = frame.ip() as usize;
             stack.count += 1;
-            stack.count < FRAMES_MAX
+            stack.count < frames.min(FRAMES_MAX)
         });
     }
     stack

@@ -10,5 +10,5 @@ mod capture;
 mod memory;
 
 pub use blame::{blame, blame_allocation, is_ignored};
-pub use capture::{LINE_PREFIX, OVERFLOW, Stack, here, report_signals};
+pub use capture::{LINE_PREFIX, OVERFLOW, Stack, here, innermost, report_signals};
 pub use memory::address_space_bytes;

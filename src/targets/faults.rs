@@ -32,9 +32,12 @@ pub(super) const TARGET: Target = Target {
     judges,
 };
 
-/// The oracles of faults run the case again, without its plan: one case in so many has them. Speed is told by
+/// The oracles of faults run the case again, without its plan: one case in so many has them, so that this target is no
+/// slower than `db_sql`. What this costs is told, with an empty folder EMPTY, by
 /// `BEGIN=EMPTY .ci/paired 7 target/HOST/release/{db_sql,faults} -runs=2500 -seed=5{} {folder}`.
-const JUDGED_ONE_IN: u64 = 6;
+const JUDGED_ONE_IN: u64 = 16;
+/// The same of those that lose power, of which a run that is not judged shows nothing.
+const POWER_LOSS_JUDGED_ONE_IN: u64 = 8;
 
 /// Settings that are left as the case has them.
 const KEPT: [Setting; 9] = [
@@ -57,7 +60,11 @@ fn decode(bytes: &[u8]) -> TestCase {
 
 fn judges(case: &TestCase, entry: &Entry) -> bool {
     match entry.group {
-        Group::Faults => XxHash3_64::oneshot(case.sql.as_bytes()).is_multiple_of(JUDGED_ONE_IN),
+        Group::Faults => {
+            let one_in =
+                if case.faults.loses_power() { POWER_LOSS_JUDGED_ONE_IN } else { JUDGED_ONE_IN };
+            XxHash3_64::oneshot(case.sql.as_bytes()).is_multiple_of(one_in)
+        }
         _ => super::usual(case, entry),
     }
 }

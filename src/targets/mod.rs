@@ -35,7 +35,7 @@ use crate::engine::{Asked, Observation};
 use crate::generators::seeds::Seed;
 use crate::mutators::Weights;
 use crate::oracles::{self, Entry, Finding, Judgement, SkipReason, Verdict};
-use crate::testcase::{Fault, OpenConfig, Operations, Script, Setting, TOGGLE_NAMES, TestCase};
+use crate::testcase::{OpenConfig, Operations, Script, Setting, TOGGLE_NAMES, TestCase};
 
 /// A fuzz target.
 #[derive(Clone)]
@@ -198,9 +198,13 @@ impl Target {
             let judgements = oracles::skip(reason, judges);
             return Judged { observation: Observation::default(), judgements };
         }
-        let plans_power_loss =
-            case.faults.faults().iter().any(|fault| matches!(fault, Fault::PowerLoss { .. }));
-        let asked = Asked { has_log: plans_power_loss, ..Asked::VERDICTS };
+        // What only these two need costs much: the tables are read again and again, and all that is written is kept.
+        let is_judged_by = |name| oracles::all().iter().any(|entry| entry.name == name && judges(entry));
+        let asked = Asked {
+            has_failures: !case.faults.is_empty() && is_judged_by("fault"),
+            has_log: case.faults.loses_power() && is_judged_by("power_loss"),
+            ..Asked::VERDICTS
+        };
         let observation = executor.run_asking(case, self.program, budget, asked);
         let judgements = oracles::judge(executor, case, self.program, budget, &observation, judges);
         Judged { observation, judgements }

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::export::Detail;
+use super::saved::Saved;
 use super::tools::{Tools, prepare};
 use crate::base::{TIMEOUT_MS, WORKER_MEMORY_MIB};
 use crate::build::configuration::Configuration;
@@ -103,6 +104,16 @@ pub(crate) struct CoverageBuild {
     tools: Tools,
 }
 
+/// Where the workers of a run leave their counts; gone with it.
+pub(crate) struct Profiles(tempfile::TempDir);
+
+impl Profiles {
+    /// For [`Options::profile`]: a file per process, mapped into its memory.
+    pub(crate) fn pattern(&self) -> PathBuf {
+        self.0.path().join("%p%c.profraw")
+    }
+}
+
 impl CoverageBuild {
     /// Builds the SQLite of a configuration with counters.
     ///
@@ -142,12 +153,11 @@ impl CoverageBuild {
         profile: &Path,
         observer: impl FnMut(&Done),
     ) -> Result<Report> {
-        let counts = tempfile::tempdir_in(&self.folder).context("making a folder for profiles")?;
+        let profiles = self.profiles()?;
         let options = Options {
             timeout_ms: TIMEOUT_MS,
             worker_memory_mib: WORKER_MEMORY_MIB,
-            // A file per process, mapped into its memory.
-            profile: Some(counts.path().join("%p%c.profraw")),
+            profile: Some(profiles.pattern()),
             has_digests: true,
             ..Options::default()
         };
@@ -156,12 +166,38 @@ impl CoverageBuild {
         if report.cases == 0 {
             bail!("no case was run");
         }
-        let raw = files::in_folder(counts.path())?;
+        self.collect(&profiles, profile)?;
+        Ok(report)
+    }
+
+    /// A place for the counts of a run.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub(crate) fn profiles(&self) -> Result<Profiles> {
+        tempfile::tempdir_in(&self.folder).map(Profiles).context("making a folder for profiles")
+    }
+
+    /// Writes the profile of what the workers of a run reached to `into`.
+    ///
+    /// # Errors
+    /// Nothing was counted, or as [`CoverageBuild::merge`].
+    pub(crate) fn collect(&self, profiles: &Profiles, into: &Path) -> Result<()> {
+        let raw = files::in_folder(profiles.0.path())?;
         if raw.is_empty() {
             bail!("{} counted nothing: it is not a coverage build", self.worker.program.display());
         }
-        self.merge(&raw, profile)?;
-        Ok(report)
+        self.merge(&raw, into)
+    }
+
+    /// Saves what so many cases reached to `path`.
+    ///
+    /// # Errors
+    /// As [`CoverageBuild::collect`] and [`CoverageBuild::detail`], or the file cannot be written.
+    pub(crate) fn save(&self, profiles: &Profiles, cases: u64, path: &Path) -> Result<()> {
+        let merged = tempfile::NamedTempFile::new_in(&self.folder).context("making a file for a profile")?;
+        self.collect(profiles, merged.path())?;
+        Saved::of_profile(self, merged.path(), cases)?.write(path)
     }
 
     /// Writes what any of `profiles` reached to `into`.

@@ -157,7 +157,7 @@ fn of_target(order: &Order<'_>, target: &'static Target) -> Result<Cases> {
 }
 
 /// sqlite3.c as text; a fork may have names of people in an old encoding.
-fn read_source(path: &Path) -> Result<String> {
+pub(super) fn read_source(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| {
         format!("{}: the SQLite that was built no longer exists: build it again", path.display())
     })?;

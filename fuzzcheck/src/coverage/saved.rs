@@ -11,8 +11,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::build::{Count, Coverage};
-use super::measure::Measured;
+use super::build::{Count, Coverage, CoverageBuild};
+use super::export::Detail;
+use super::measure::{Measured, read_source};
+use super::modules::Modules;
 use crate::build::worker::Identity;
 use crate::files;
 
@@ -53,22 +55,38 @@ pub(crate) struct Function {
 impl Saved {
     /// What was measured.
     pub(crate) fn of(measured: &Measured) -> Self {
+        let Measured { identity, cases, files, detail, modules, .. } = measured;
+        Self::new(identity, *cases, files.sqlite, detail, modules)
+    }
+
+    /// What so many cases reached, by the profile that they left.
+    ///
+    /// # Errors
+    /// As [`CoverageBuild::detail`]; sqlite3.c is not there any more.
+    pub(crate) fn of_profile(build: &CoverageBuild, profile: &Path, cases: u64) -> Result<Self> {
+        let files = build.by_file(profile)?;
+        let detail = build.detail(profile, &files.source, Some(&files.sqlite))?;
+        let modules = Modules::of(&read_source(&files.source)?);
+        Ok(Self::new(&build.worker.identity, cases, files.sqlite, &detail, &modules))
+    }
+
+    fn new(identity: &Identity, cases: u64, total: Coverage, detail: &Detail, modules: &Modules) -> Self {
         let function = |function: &super::export::Function| Function {
             name: function.name.clone(),
-            module: measured.modules.of_line(function.line).to_owned(),
+            module: modules.of_line(function.line).to_owned(),
             line: function.line,
             is_reached: function.reached.functions.covered > 0,
         };
         let mut branches: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for branch in measured.detail.branches.iter().filter(|branch| branch.count > 0) {
+        for branch in detail.branches.iter().filter(|branch| branch.count > 0) {
             branches.entry(branch.line).or_default().push(branch.index);
         }
         Self {
             format: FORMAT.to_owned(),
-            sqlite: measured.identity.clone(),
-            cases: measured.cases,
-            total: measured.files.sqlite,
-            functions: measured.detail.functions.iter().map(function).collect(),
+            sqlite: identity.clone(),
+            cases,
+            total,
+            functions: detail.functions.iter().map(function).collect(),
             branches,
         }
     }

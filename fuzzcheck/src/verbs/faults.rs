@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -17,6 +17,8 @@ use crate::build::arguments::ConfigurationArgs;
 use crate::build::configuration::Configuration;
 use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
+use crate::coverage::build::{CoverageBuild, Profiles};
+use crate::coverage::saved::Saved;
 use crate::faulting::Subject;
 use crate::faulting::loops::{Kind, Loop, Wanted};
 use crate::faulting::state::{Found, Progress, State};
@@ -61,6 +63,10 @@ pub(crate) struct Args {
     /// Of several cases, take only every Nth.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
+    /// Run the build that counts coverage, and save what is reached of sqlite3.c to a file, for `coverage --compare`. Nothing
+    /// is kept of an interrupted run.
+    #[arg(long, value_name = "FILE")]
+    coverage: Option<PathBuf>,
     /// Start over instead of going on from where the same command was interrupted.
     #[arg(long)]
     fresh: bool,
@@ -97,20 +103,25 @@ impl Verb for Args {
     fn run(&self) -> Result<ExitCode> {
         let started = Instant::now();
         check_plant(self.plant.as_deref())?;
+        self.coverage.as_deref().map_or(Ok(()), Saved::check_place)?;
         let (cases, code) = self.cases()?;
-        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
-        let worker = Worker::build(&configuration, &project(), !self.no_install)?;
-        let stop = interrupt_flag()?;
+        let build = self.build()?;
+        let profiles = build.profiles()?;
+        let mut options = self.options();
+        options.profile = profiles.as_ref().map(Profiles::pattern);
+        let (worker, stop) = (build.worker(), interrupt_flag()?);
         let mut all = All::default();
         let mut ticker = ui::Ticker::new();
         for named in &cases {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            self.run_case(named, &worker, &stop, &mut all, &mut ticker)?;
+            let jobs = self.jobs.map_or_else(cores, usize::from);
+            let subject = Subject { case: named, worker, options: &options, jobs, stop: &stop };
+            self.run_case(&subject, &mut all, &mut ticker)?;
         }
         ticker.finish();
-        let document = self.document(&all, cases.len(), &worker, started)?;
+        let document = self.document(&all, cases.len(), worker, started)?;
         if self.json {
             ui::line(format_args!("{}", serde_json::to_string_pretty(&document)?))?;
         } else {
@@ -121,6 +132,10 @@ impl Verb for Args {
             return Ok(ExitCode::from(EXIT_ERROR));
         }
         all.states.iter().for_each(State::remove);
+        if let (Some(path), Build::Counting(build), Some(profiles)) = (&self.coverage, &build, &profiles) {
+            build.save(profiles, document.turns(), path)?;
+            eprintln!("fuzzcheck: what was reached is saved in {}, for `coverage --compare`", path.display());
+        }
         if !document.is_judged() && document.found.is_empty() {
             eprintln!("fuzzcheck: no turn was judged");
         }
@@ -129,6 +144,28 @@ impl Verb for Args {
             (true, false) => ExitCode::from(EXIT_ERROR),
             (false, _) => ExitCode::from(EXIT_FINDINGS),
         })
+    }
+}
+
+/// Whose workers run the cases.
+enum Build {
+    Judging(Worker),
+    Counting(CoverageBuild),
+}
+
+impl Build {
+    fn worker(&self) -> &Worker {
+        match self {
+            Self::Judging(worker) => worker,
+            Self::Counting(build) => &build.worker,
+        }
+    }
+
+    fn profiles(&self) -> Result<Option<Profiles>> {
+        match self {
+            Self::Judging(_) => Ok(None),
+            Self::Counting(build) => build.profiles().map(Some),
+        }
     }
 }
 
@@ -206,23 +243,23 @@ impl Args {
         Ok((cases.into_iter().map(without).collect(), code))
     }
 
-    fn run_case(
-        &self,
-        named: &NamedCase,
-        worker: &Worker,
-        stop: &AtomicBool,
-        all: &mut All,
-        ticker: &mut ui::Ticker,
-    ) -> Result<()> {
-        let options = self.options();
-        if let Some(why) = unfit(named, worker, &options)? {
+    fn build(&self) -> Result<Build> {
+        if self.coverage.is_some() {
+            let configuration = Configuration::new(&self.configuration, &[BuildKind::Coverage])?;
+            return CoverageBuild::build(&configuration, &project(), !self.no_install).map(Build::Counting);
+        }
+        let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
+        Worker::build(&configuration, &project(), !self.no_install).map(Build::Judging)
+    }
+
+    fn run_case(&self, subject: &Subject<'_>, all: &mut All, ticker: &mut ui::Ticker) -> Result<()> {
+        let &Subject { case: named, worker, options, stop, .. } = subject;
+        if let Some(why) = unfit(named, worker, options)? {
             eprintln!("fuzzcheck: {}: {why}", named.name);
             all.not_run.push(format!("{}: {why}", named.name));
             return Ok(());
         }
         let wanted = self.wanted();
-        let jobs = self.jobs.map_or_else(cores, usize::from);
-        let subject = Subject { case: named, worker, options: &options, jobs, stop };
         let id = named.case.id();
         let path = project().join("target/faults").join(format!("{}.json", id.short()));
         let what = format!("{id} {} {options:?} {wanted:?}", worker.configuration.name());
@@ -326,6 +363,11 @@ struct FoundDocument {
 }
 
 impl Document {
+    /// Runs of cases with a fault in turn.
+    fn turns(&self) -> u64 {
+        self.loops.iter().map(|one| one.progress.turns).sum()
+    }
+
     /// Whether the oracle of any loop has said anything.
     fn is_judged(&self) -> bool {
         self.loops.iter().any(|one| one.progress.passed > 0)
@@ -345,9 +387,8 @@ fn print(document: &Document, out: &mut dyn Write) -> Result<()> {
     for why in &document.not_run {
         writeln!(out, "not run: {why}")?;
     }
-    let turns: u64 = document.loops.iter().map(|one| one.progress.turns).sum();
     let bugs = counted(document.found.len() as u64, "bug");
-    let (turns, cases) = (counted(turns, "turn"), counted(document.cases as u64, "case"));
+    let (turns, cases) = (counted(document.turns(), "turn"), counted(document.cases as u64, "case"));
     writeln!(out, "fuzzcheck: {bugs} in {turns} of {cases} in {:.1} seconds", document.seconds)?;
     Ok(())
 }

@@ -121,7 +121,8 @@ impl Execution<'_> {
 
     /// Notes what the connection sees after a statement that failed and met a fault.
     pub(super) fn note_failure(&mut self, hits_before: u64) {
-        if self.after_faults.len() < VIEWS_AFTER_FAULTS_MAX && self.hit_count() > hits_before {
+        let has_room = self.asked.has_failures && self.after_faults.len() < VIEWS_AFTER_FAULTS_MAX;
+        if has_room && self.hit_count() > hits_before {
             self.after_faults.extend(self.view());
         }
     }

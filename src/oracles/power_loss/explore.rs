@@ -26,11 +26,6 @@ const DISTURBANCES_MAX: u32 = 5_000;
 /// log2 of the largest sector.
 const SECTOR_LOG2_MAX: u8 = 16;
 
-/// Whether the case plans a power loss while it runs.
-pub(super) fn is_planned(case: &TestCase) -> bool {
-    case.faults.in_phase(Phase::Run).any(|fault| matches!(fault, Fault::PowerLoss { .. }))
-}
-
 /// Points of a log, with the damages to try at each.
 struct Search {
     points: Vec<usize>,

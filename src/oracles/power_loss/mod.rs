@@ -58,7 +58,7 @@ fn check(
     if !case.operations.is_empty() {
         return Err(SkipReason::Excused("several connections"));
     }
-    if !explore::is_planned(case) && !case.faults.is_empty() {
+    if !case.faults.loses_power() && !case.faults.is_empty() {
         return Err(SkipReason::NoSuchFault);
     }
     if !(ask.is_healthy_at_start() && ask.are_others_healthy_at_start()) {

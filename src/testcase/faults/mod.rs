@@ -167,6 +167,11 @@ impl FaultPlan {
         self.0.iter().filter(move |fault| fault.phase() == phase)
     }
 
+    /// Whether power is lost while the case runs.
+    pub fn loses_power(&self) -> bool {
+        self.in_phase(Phase::Run).any(|fault| matches!(fault, Fault::PowerLoss { .. }))
+    }
+
     /// True if no fault is planned.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
