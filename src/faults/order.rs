@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::dbfile::{Geometry, journal, tree, wal};
+use crate::dbfile::{Geometry, header, journal, tree, wal};
 use crate::testcase::FileRole;
 
 /// Parts of a file that are no page: SQLite writes fields of headers, and single bytes to make a file longer.
@@ -30,8 +30,12 @@ struct Database {
 #[derive(Debug)]
 struct Rollback {
     page_bytes: usize,
-    /// Pages of the database before it, and those of them that were free and empty.
+    /// Pages of the file before it.
     original_pages: u32,
+    /// Pages that the header of the database says it had then, if it says so: what lies behind them is no page of it. An
+    /// error kept SQLite from truncating the file, and it does not journal them when it takes them into use.
+    stated_pages: Option<u32>,
+    /// Those that were free and empty.
     free: BTreeSet<u32>,
     /// Pages with an original in the journal as of its last sync; `None` before the first.
     journaled: Option<BTreeSet<u32>>,
@@ -176,6 +180,13 @@ fn pages_in(journal: &[u8]) -> BTreeSet<u32> {
     journal::records(journal).into_iter().map(|record| record.page).collect()
 }
 
+/// The number of pages in the header of a database, where SQLite trusts it
+/// (<https://sqlite.org/fileformat2.html#in_header_database_size>).
+fn stated_pages(database: &[u8]) -> Option<u32> {
+    let is_valid = header::VERSION_VALID_FOR.get(database) == header::CHANGE_COUNTER.get(database);
+    Some(header::PAGE_COUNT.get(database)).filter(|&pages| is_valid && pages > 0)
+}
+
 impl Rollback {
     /// A transaction that begins, or that a journal is the rest of.
     fn begin(files: &Files<'_>, journal: Option<&[u8]>) -> Self {
@@ -185,6 +196,7 @@ impl Rollback {
         Self {
             page_bytes: header.map_or(geometry.page_bytes, |header| header.page_bytes as usize),
             original_pages: header.map_or(geometry.pages, |header| header.original_pages),
+            stated_pages: stated_pages(files.database),
             free,
             journaled: journal.map(pages_in),
         }
@@ -203,7 +215,8 @@ impl Rollback {
             let Some(journaled) = &self.journaled else {
                 return Some(format!("page {page} is written before the journal is synced"));
             };
-            let needs_original = page <= self.original_pages && !self.free.contains(&page);
+            let is_of_database = page <= self.original_pages.min(self.stated_pages.unwrap_or(u32::MAX));
+            let needs_original = is_of_database && !self.free.contains(&page);
             (needs_original && !journaled.contains(&page))
                 .then(|| format!("page {page} is written before its original is in the synced journal"))
         })

@@ -232,11 +232,54 @@ fn power_may_be_lost_again_and_other_things_fail_during_recovery() {
 #[test]
 fn the_known_bug_of_full_text_search_still_fires() {
     let mut executor = Executor::shared();
-    let case = TestCase::from_sql(known::FTS5_OUT_OF_MEMORY_SCRIPT);
-    let (_, found) = in_turn(&mut executor, &case, allocation);
-    assert_eq!(found, Vec::<String>::new());
-    executor.meet_known_bugs();
-    let (_, found) = in_turn(&mut executor, &case, allocation);
-    assert!(!found.is_empty(), "it is gone: remove it from `known`");
-    assert!(found.iter().all(|finding| finding.contains("malformed inverted index for FTS5")), "{found:?}");
+    let case = TestCase::from_sql(known::FTS5_FAILURE_SCRIPT);
+    let read = |nth| io(IoError::Failed, nth, Lasts::Once);
+    for meets_known_bugs in [false, true] {
+        if meets_known_bugs {
+            executor.meet_known_bugs();
+        }
+        for found in [in_turn(&mut executor, &case, allocation).1, in_turn(&mut executor, &case, read).1] {
+            assert_eq!(
+                !found.is_empty(),
+                meets_known_bugs,
+                "if it is gone, remove it from `known`: {found:?}"
+            );
+            assert!(
+                found.iter().all(|finding| finding.contains("malformed inverted index for FTS5")),
+                "{found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_sqlite_may_do_after_a_failure_is_no_finding() {
+    let mut executor = Executor::shared();
+    let scripts = [
+        // The sync of a journal that was truncated fails, and with it the truncation of the database.
+        "PRAGMA page_size=512; PRAGMA auto_vacuum=FULL; PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=EXTRA;
+         CREATE TABLE t(a INTEGER PRIMARY KEY, b);
+         WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 8) INSERT INTO t SELECT i, zeroblob(400) FROM n;
+         DELETE FROM t WHERE a % 2 = 0; INSERT INTO t VALUES(50, zeroblob(900)); DELETE FROM t WHERE a < 6;",
+        // Nothing binds two files together.
+        "PRAGMA journal_mode=MEMORY; CREATE TABLE t(a); ATTACH 'other.db' AS o; CREATE TABLE o.u(a); BEGIN; INSERT INTO t VALUES(1);
+         INSERT INTO u VALUES(1); COMMIT; BEGIN; UPDATE t SET a = 2; UPDATE u SET a = 2; COMMIT;",
+        "PRAGMA synchronous=OFF; CREATE TABLE t(a); ATTACH 'other.db' AS o; CREATE TABLE o.u(a); BEGIN; INSERT INTO t VALUES(1);
+         INSERT INTO u VALUES(1); COMMIT;",
+        // A checkpoint says that it was locked out.
+        "PRAGMA journal_mode=WAL; CREATE TABLE t(a); INSERT INTO t VALUES(1); PRAGMA wal_checkpoint; SELECT a FROM t;",
+        // Virtual tables hold pages while a commit fails.
+        "PRAGMA page_size=512; PRAGMA cache_size=5; CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one two three'), ('two');
+         CREATE VIRTUAL TABLE r USING rtree(id, a, b); INSERT INTO r VALUES(1, 0, 2), (2, 1, 5);
+         BEGIN; UPDATE f SET x = 'four two' WHERE rowid = 1; DELETE FROM r WHERE id = 1; COMMIT;",
+    ];
+    for script in scripts {
+        let case = TestCase::from_sql(script);
+        for (error, lasts) in
+            [(IoError::Failed, Lasts::Once), (IoError::Failed, Lasts::ForGood), (IoError::Busy, Lasts::Once)]
+        {
+            let (count, found) = in_turn(&mut executor, &case, |nth| io(error, nth, lasts));
+            assert_eq!((count > 0, found), (true, Vec::new()), "{script}");
+        }
+    }
 }

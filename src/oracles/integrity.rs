@@ -80,9 +80,12 @@ fn reason(
     if ask.may_have_copied_damage() {
         return Some(SkipReason::Tainted("attached-file"));
     }
-    let has_lacked_memory = observation.trace.hits.contains_key(&Hit::Allocation);
-    if has_lacked_memory && problem.text.starts_with(VIRTUAL_PROBLEMS[0]) && !ask.meets_known_bugs() {
-        return Some(SkipReason::Excused(known::FTS5_OUT_OF_MEMORY));
+    let has_failed = |hit: &Hit| matches!(hit, Hit::Allocation | Hit::Io(..));
+    if observation.trace.hits.keys().any(has_failed)
+        && problem.text.starts_with(VIRTUAL_PROBLEMS[0])
+        && !ask.meets_known_bugs()
+    {
+        return Some(SkipReason::Excused(known::FTS5_FAILURE));
     }
     excuse_of(&problem.text, case).map(SkipReason::Excused)
 }
