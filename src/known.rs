@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use rusqlite::ffi;
 
 use crate::dbfile::{MAGIC, header, wal};
+use crate::faults::rules::{Hit, Hits};
 use crate::sql;
 use crate::testcase::{FileName, FileSet};
 
@@ -106,10 +107,30 @@ pub const FTS3_RESET: KnownBug = KnownBug {
 /// refused, so it is excused where something has failed.
 pub(crate) const FTS5_FAILURE: &str = "known bug: rows of FTS5 after a failure";
 
+/// Whether what failed may have led there.
+pub(crate) fn has_failed(hits: &Hits) -> bool {
+    hits.keys().any(|hit| matches!(hit, Hit::Allocation | Hit::Io(..)))
+}
+
 /// A script that meets it if one of its allocations or reads fails.
 #[cfg(test)]
 pub(crate) const FTS5_FAILURE_SCRIPT: &str = "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one two three'),('two three');\
      BEGIN; UPDATE f SET x='four two' WHERE rowid=1; COMMIT;";
+
+/// An allocation that fails while FTS5 computes `rank` for ORDER BY: the statement succeeds, with another number for a row.
+/// Seen in 3.54.1, with no more than this query and `malloc` failing once.
+pub(crate) const FTS5_RANK: &str = "known bug: rank of FTS5 after a failure";
+
+/// Whether a statement may lead there.
+pub(crate) fn may_rank(text: &[u8]) -> bool {
+    says(text, b"rank") || says(text, b"bm25")
+}
+
+/// A script that meets it if one of its allocations fails.
+#[cfg(test)]
+pub(crate) const FTS5_RANK_SCRIPT: &str = "CREATE VIRTUAL TABLE f USING fts5(a, b, prefix=2);\
+     INSERT INTO f VALUES('one two three', 'four'), ('two hello', 'seven'), ('three three', 'two');\
+     SELECT rowid, rank FROM f WHERE f MATCH 'th*' ORDER BY rank;";
 
 /// All known bugs.
 pub const KNOWN: [&KnownBug; 5] = [&FTS3_RESET, &FTS5_LIKE, &FTS5_SHADOW_INDEX, &GEOPOLY_KEY, &WAL_ALL_PAGES];

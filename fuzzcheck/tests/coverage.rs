@@ -86,6 +86,26 @@ fn one_replay_gives_modules_gaps_pages_and_the_trend() {
 }
 
 #[test]
+fn what_loops_of_faults_reach_is_saved_and_compared() {
+    let stage = Stage::new("");
+    let case = file(stage.folder.path(), "case.sql", "CREATE TABLE t(a);");
+    let saved = stage.path("with.json");
+    let words = format!(
+        "faults --no-install --jobs 1 --kind oom --once --sample 8 --coverage {} {}",
+        saved.display(),
+        case.display()
+    );
+    let ran = on_stage(&stage, &words).expect(0);
+    assert!(ran.out.contains("sample") && ran.err.contains("for `coverage --compare`"), "{ran:?}");
+    let words = format!("coverage --no-install --jobs 1 --compare {} {}", case.display(), saved.display());
+    let ran = on_stage(&stage, &words).expect(0);
+    assert!(ran.out.contains("with.json: ") && ran.out.contains(" cases, 100 of 1000 branches"), "{ran:?}");
+    let mine = file(stage.folder.path(), "mine.txt", "SELECT 1;");
+    let words = format!("faults --coverage {} {}", mine.display(), case.display());
+    on_stage(&stage, &words).expect_error(&["mine.txt", "refusing to overwrite"]);
+}
+
+#[test]
 fn a_case_closes_a_gap() {
     let stage = Stage::new("");
     let folder = stage.path("cases");

@@ -43,6 +43,11 @@ fn everything_fails_in_turn_and_nothing_is_found() {
     let oom = of(&document, "oom once");
     assert_eq!(number(&oom["hits"]["allocation"]), number(&oom["turns"]), "each fails once");
     assert!(number(&of(&document, "oom for good")["hits"]["allocation"]) > number(&oom["turns"]));
+    let few =
+        self::document(&fuzzcheck_on("faults --kind oom,io --once --sample 9 --json", &[&case]).expect(0));
+    let sample = of(&few, "sample");
+    assert_eq!((number(&sample["turns"]), few["found"].as_array().map(Vec::len)), (18, Some(0)));
+    assert!(number(&sample["passed"]) > 0 && number(&sample["hits"]["allocation"]) > 0, "{sample}");
     let text = fuzzcheck_on("faults --kind oom --sites --once", &[&case]).expect(0);
     assert!(text.out.contains("oom once") && text.out.contains("fuzzcheck: 0 bugs in"), "{text:?}");
 }
@@ -112,6 +117,32 @@ fn a_plan_of_three_faults_of_which_one_counts_is_minimized_to_that() {
     fuzzcheck_on(&words, &[&planned]).expect(0);
     let smaller = TestCase::decode_strict(&std::fs::read(&to).expect("it was written")).expect("a case");
     assert!(matches!(smaller.faults.faults(), [Fault::Allocation { .. }]), "{:?}", smaller.faults);
+}
+
+#[test]
+fn a_case_that_gets_smaller_keeps_its_fault() {
+    use tandem::testcase::Fault;
+    let folder = folder();
+    let script =
+        format!("CREATE TABLE u(b); INSERT INTO u VALUES(1), (2); SELECT * FROM u; {CALLING} DROP TABLE u;");
+    let case = file(folder.path(), "case.sql", script);
+    let saved = folder.path().join("saved");
+    let words =
+        format!("faults --once --kind oom --json --plant ignored-failure --save-dir {}", saved.display());
+    let document = document(&fuzzcheck_on(&words, &[&case]).expect(1));
+    let path = document["found"][0]["saved"].as_str().expect("a path");
+    let nth = |path: &std::path::Path| {
+        let case = TestCase::decode_strict(&std::fs::read(path).expect("it is there")).expect("a case");
+        let [Fault::Allocation { nth, .. }] = case.faults.faults() else { panic!("{case:?}") };
+        (*nth, case.sql.as_bytes().len())
+    };
+    let to = folder.path().join("smaller");
+    let words = format!("minimize --plant ignored-failure --to {}", to.display());
+    fuzzcheck_on(&words, &[path.as_ref()]).expect(0);
+    let ((before, long), (after, short)) = (nth(path.as_ref()), nth(&to));
+    assert!(0 < after && after < before && 2 * short < long, "{before} {long}, {after} {short}");
+    let replay = "run --plant ignored-failure --oracles usual,fault";
+    assert!(fuzzcheck_on(replay, &[&to]).expect(1).out.contains("fault/other-rows/allocation-SELECT"));
 }
 
 #[test]

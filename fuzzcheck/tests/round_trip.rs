@@ -29,6 +29,33 @@ fn exported_cases_come_back_into_a_corpus_without_changing_it() {
 }
 
 #[test]
+fn files_make_a_case() {
+    let folder = folder();
+    let place = |name: &str, content: &str| file(folder.path(), name, content);
+    let image = place("some.db", "a database");
+    let journal = place("some.db-journal", "a journal");
+    let (other, script) = (place("diary.txt", "dear diary"), place("script.sql", "SELECT * FROM t;"));
+    let to = folder.path().join("case");
+    let words = format!("compose --to {} --sql {}", to.display(), script.display());
+    let compose = |more: &[&Path]| fuzzcheck_on(&words, more);
+    let ran = compose(&[&image, "--beside".as_ref(), &other]).expect(0);
+    let case = TestCase::decode_strict(&read(&to)).expect("a case");
+    assert!(ran.out.contains(&case.id().to_string()), "{ran:?}");
+    let files: Vec<_> = case.files.iter().map(|(name, content)| (name.as_str(), content.to_vec())).collect();
+    let expected =
+        [("diary.txt", read(&other)), ("main.db", read(&image)), ("main.db-journal", read(&journal))];
+    assert_eq!((files.as_slice(), case.sql.as_bytes()), (&expected[..], &read(&script)[..]));
+    // Bad input names what is wrong, and leaves the case that is there.
+    let before = read(&to);
+    compose(&[&folder.path().join("none.db")]).expect_error(&["none.db"]);
+    let odd = place("an odd name", "");
+    compose(&[&image, "--beside".as_ref(), &odd]).expect_error(&["an odd name", "1 to 64"]);
+    compose(&[&image, "--beside".as_ref(), &other, &other]).expect_error(&["diary.txt", "already"]);
+    fuzzcheck_on("compose --to", &[&to]).expect_error(&["--sql"]);
+    assert_eq!(read(&to), before);
+}
+
+#[test]
 fn a_corpus_made_of_exported_cases_is_the_same_to_the_byte() {
     let folder = folder();
     let all = folder.path().join("all");

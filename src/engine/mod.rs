@@ -9,6 +9,7 @@ mod code;
 pub(crate) mod order_keys;
 pub mod plant;
 pub mod sqlite;
+pub(crate) mod timing;
 mod trace;
 pub mod transcript;
 

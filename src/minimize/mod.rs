@@ -5,7 +5,7 @@
 //! settings; operations; faults. Each [pass](passes) lists places that can be removed. Where several can go at once,
 //! they are cut in ever smaller pieces ([`crate::cuts`]); other places are tried one by one. The passes take turns
 //! until none of them finds anything more. If a case has a database, the first attempt is to replace it with its content
-//! as SQL.
+//! as SQL. A fault that is the nth of a row is each in turn meanwhile, and one again at the end.
 //!
 //! # Invariants
 //! * A candidate replaces the case only if the [`Judge`] says that it shows the same bug. This module
@@ -113,6 +113,10 @@ pub fn minimize<J: Judge>(
     let seen = HashSet::from([case.id()]);
     let mut run = Run { case, seen, judge, attempts: 0, accepted: 0, attempts_max };
     let passes: Vec<_> = PASSES.iter().filter(|pass| parts.contains(&pass.part())).collect();
+    if parts.contains(&Part::Faults) {
+        run.pass(passes::FAULTS)?;
+    }
+    run.each_in_turn()?;
     let mut end = End::Minimal;
     'rounds: for _ in 0..ROUNDS_MAX {
         let accepted = run.accepted;
@@ -126,9 +130,13 @@ pub fn minimize<J: Judge>(
             break;
         }
     }
+    run.at_its_turn()?;
     let Run { case, attempts, accepted, .. } = run;
     Ok(Minimized { case, attempts, accepted, end })
 }
+
+/// How often a case runs at most to find the turn of its fault.
+const TURNS_MAX: u32 = 5_000;
 
 struct Run<'j, J> {
     case: TestCase,
@@ -147,6 +155,40 @@ impl<J: Judge> Run<'_, J> {
             Err(Stop::End(end)) => Ok(Some(end)),
             Err(Stop::Error(error)) => Err(error),
         }
+    }
+
+    /// What fails is no longer the same one of a row once a statement is gone: from now on it is each in turn, if that shows
+    /// the bug.
+    fn each_in_turn(&mut self) -> Result<(), J::Error> {
+        let plan = self.case.faults.each_in_turn();
+        let each = plan.map(|faults| TestCase { faults, ..self.case.clone() });
+        self.first_of(each.into_iter())
+    }
+
+    /// And in the end it is one again: the first that shows the bug. If none does, the case stays as it is, and shows it.
+    fn at_its_turn(&mut self) -> Result<(), J::Error> {
+        let case = self.case.clone();
+        let turns = (1..=TURNS_MAX)
+            .map_while(|turn| Some(TestCase { faults: case.faults.at_turn(turn)?, ..case.clone() }));
+        self.first_of(turns)
+    }
+
+    /// Replaces the case by the first of these that shows the bug.
+    fn first_of(&mut self, candidates: impl Iterator<Item = TestCase>) -> Result<(), J::Error> {
+        let mut candidates = candidates.peekable();
+        while candidates.peek().is_some() {
+            let cases: Vec<TestCase> = candidates.by_ref().take(self.judge.width()).collect();
+            match self.judge(&cases)? {
+                Answer::Kept(at) => {
+                    self.case = cases.into_iter().nth(at).expect("the judge got so many");
+                    self.accepted += 1;
+                    return self.judge.note(&self.case, "faults");
+                }
+                Answer::Lost => {}
+                Answer::Stop => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     /// Candidates for the judge from place `start` on, and the place after them.

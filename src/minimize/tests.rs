@@ -197,6 +197,23 @@ fn faults_and_schedules_that_do_not_count_go() {
 }
 
 #[test]
+fn a_fault_comes_earlier_in_a_smaller_case() {
+    let script = "SELECT 1; SELECT 2; SELECT 3; SELECT 4";
+    let faults = FaultPlan::new([Fault::Allocation { nth: 4, lasts: Lasts::Once, phase: Phase::Run }]);
+    let case = TestCase { faults, ..TestCase::from_sql(script) };
+    // The last allocation of all must fail.
+    let has = |case: &TestCase| {
+        let statements = case.sql.as_bytes().split(|&byte| byte == b';').count() as u32;
+        let is_it =
+            |fault: &Fault| matches!(fault, Fault::Allocation { nth, .. } if *nth == 0 || *nth == statements);
+        contains(case, &["select 4"]) && case.faults.faults().iter().any(is_it)
+    };
+    let done = says(case, &[Part::Sql], 3, has).case;
+    assert_eq!(done.sql.as_bytes().trim_ascii(), b"SELECT 4");
+    assert!(matches!(done.faults.faults(), [Fault::Allocation { nth: 1, .. }]), "{:?}", done.faults);
+}
+
+#[test]
 fn operations_are_cut_down_with_their_statements() {
     let sql =
         "CREATE TABLE t(a); INSERT INTO t VALUES(1); SELECT 7; INSERT INTO t VALUES(2); SELECT a FROM t";

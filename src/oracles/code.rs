@@ -23,6 +23,7 @@ use rusqlite::ffi;
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::engine::{Code, Observation, StatementTrace, Taint};
+use crate::known;
 use crate::sql::VirtualTable;
 use crate::testcase::TestCase;
 
@@ -78,6 +79,10 @@ fn judge(
         }
         if code.primary() != ffi::SQLITE_NOMEM && !ask.are_others_healthy_at_start() {
             return Verdict::Skip(SkipReason::Tainted("attached-file"));
+        }
+        let is_of_virtual_table = code.0 == ffi::SQLITE_CORRUPT_VTAB;
+        if is_of_virtual_table && known::has_failed(&observation.trace.hits) && !ask.meets_known_bugs() {
+            return Verdict::Skip(SkipReason::Excused(known::FTS5_FAILURE));
         }
         if let Some(excuse) = excuse_of(statement, case, observation) {
             return Verdict::Skip(SkipReason::Excused(excuse));

@@ -12,7 +12,8 @@ use super::excuse::{self, Symptom};
 use super::{SkipReason, Verdict, variants};
 use crate::dbfile::damage::Assessment;
 use crate::engine::plant::Plant;
-use crate::engine::sqlite::{Budget, Disturbed, Execution, Executor, Program, Recovered};
+use crate::engine::sqlite::{Budget, DiskTimes, Disturbed, Execution, Executor, Program, Recovered};
+use crate::engine::timing::timed;
 use crate::engine::{Asked, Observation, StatementTrace, Taint};
 use crate::faults::crash::Files;
 use crate::faults::disk::log::Log;
@@ -36,6 +37,8 @@ pub struct Spent {
     pub checks: u32,
     /// Those that could have failed for a reason: not trivial.
     pub nontrivial: u32,
+    /// CPU time for the disks that a power loss left.
+    pub disks: DiskTimes,
 }
 
 /// Runs what an oracle asks for.
@@ -235,7 +238,16 @@ impl<'a> Environment<'a> {
     /// What SQLite makes of a disk. The device must be the one on which it was written: SQLite does not find a journal that
     /// is shorter than a sector.
     pub(super) fn recover(&mut self, config: &OpenConfig, files: &Files) -> Vec<Recovered> {
-        self.executor.recover(config, files)
+        let (recovered, times) = self.executor.recover(config, files);
+        self.spent.disks.add(times);
+        recovered
+    }
+
+    /// Makes a disk, and measures its time.
+    pub(super) fn time_image<T>(&mut self, make: impl FnOnce() -> T) -> T {
+        let (made, image_ns) = timed(make);
+        self.spent.disks.add(DiskTimes { image_ns, ..DiskTimes::default() });
+        made
     }
 
     /// The same with faults, and what it leaves.

@@ -13,7 +13,6 @@
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::engine::{Observation, Problem, Taint};
-use crate::faults::rules::Hit;
 use crate::known;
 use crate::sql;
 use crate::testcase::TestCase;
@@ -80,11 +79,12 @@ fn reason(
     if ask.may_have_copied_damage() {
         return Some(SkipReason::Tainted("attached-file"));
     }
-    let has_failed = |hit: &Hit| matches!(hit, Hit::Allocation | Hit::Io(..));
-    if observation.trace.hits.keys().any(has_failed)
-        && problem.text.starts_with(VIRTUAL_PROBLEMS[0])
-        && !ask.meets_known_bugs()
-    {
+    let hits = &observation.trace.hits;
+    // With it on, SQLite takes what it has read of the schema before an error for all of it.
+    if !hits.is_empty() && observation.taint.contains(Taint::WRITABLE_SCHEMA) {
+        return Some(SkipReason::Tainted("writable-schema"));
+    }
+    if known::has_failed(hits) && problem.text.starts_with(VIRTUAL_PROBLEMS[0]) && !ask.meets_known_bugs() {
         return Some(SkipReason::Excused(known::FTS5_FAILURE));
     }
     excuse_of(&problem.text, case).map(SkipReason::Excused)

@@ -62,7 +62,8 @@ fn judges(case: &TestCase, entry: &Entry) -> bool {
     match entry.group {
         Group::Faults => {
             let one_in = if case.faults.loses_power() { POWER_LOSS_JUDGED_ONE_IN } else { JUDGED_ONE_IN };
-            XxHash3_64::oneshot(case.sql.as_bytes()).is_multiple_of(one_in)
+            // Whatever is mutated, another one may be chosen.
+            XxHash3_64::oneshot(&case.encode()).is_multiple_of(one_in)
         }
         _ => super::usual(case, entry),
     }

@@ -100,6 +100,9 @@ targets! {
     RECOVERY = recovery;
 }
 
+/// How often a case runs at most for a fault that is each in turn.
+const TURNS_MAX: u32 = 5_000;
+
 static ALL: OnceLock<Vec<&'static Target>> = OnceLock::new();
 
 /// The targets of this process: [`TARGETS`], or those of its [`crate::Registry`].
@@ -194,6 +197,9 @@ impl Target {
         budget: &Budget,
         judges: &dyn Fn(&Entry) -> bool,
     ) -> Judged {
+        if case.faults.repeats() && !budget.has_few_variants {
+            return self.judge_in_turn(executor, case, budget, judges);
+        }
         if let Some(reason) = SkipReason::of_case(case) {
             let judgements = oracles::skip(reason, judges);
             return Judged { observation: Observation::default(), judgements };
@@ -208,6 +214,27 @@ impl Target {
         let observation = executor.run_asking(case, self.program, budget, asked);
         let judgements = oracles::judge(executor, case, self.program, budget, &observation, judges);
         Judged { observation, judgements }
+    }
+
+    /// Judges a case with its fault at each turn, until one shows something or is not met.
+    fn judge_in_turn(
+        &self,
+        executor: &mut Executor,
+        case: &TestCase,
+        budget: &Budget,
+        judges: &dyn Fn(&Entry) -> bool,
+    ) -> Judged {
+        let mut turn = 1;
+        loop {
+            let faults = case.faults.at_turn(turn).unwrap_or_default();
+            let one = TestCase { faults, ..case.clone() };
+            let judged = self.judge_by(executor, &one, budget, judges);
+            let is_met = !judged.observation.trace.hits.is_empty();
+            if !is_met || turn >= TURNS_MAX || judged.findings().next().is_some() {
+                return judged;
+            }
+            turn += 1;
+        }
     }
 }
 

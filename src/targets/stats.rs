@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::ffi;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 use super::feedback::News;
+use crate::engine::timing::{now, timed};
 use crate::engine::{Code, Observation, StatementTrace};
 use crate::testcase::TestCase;
 
@@ -190,9 +190,8 @@ impl Recorder {
 
     /// Does `work`, which is a mutation, and records how long it took.
     pub fn time_mutation<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let before = now(ClockId::ThreadCPUTime);
-        let done = work();
-        self.stats.mutation_ns += (now(ClockId::ThreadCPUTime).saturating_sub(before)).as_nanos() as u64;
+        let (done, ns) = timed(work);
+        self.stats.mutation_ns += ns;
         done
     }
 
@@ -232,10 +231,6 @@ impl Recorder {
         std::fs::write(&new, serde_json::to_vec_pretty(&self.stats)?)?;
         std::fs::rename(&new, &self.path)
     }
-}
-
-fn now(clock: ClockId) -> Duration {
-    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 #[cfg(test)]

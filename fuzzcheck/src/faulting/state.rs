@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::loops::Loop;
 use crate::files;
 use crate::replay::protocol::Counts;
 
+/// Of the file with the state.
+const VERSION: u32 = 2;
 /// How often the state is written at most.
 const WRITTEN_EVERY: Duration = Duration::from_secs(2);
 
@@ -33,7 +34,9 @@ pub(crate) struct Progress {
     pub not_judged: BTreeMap<String, u64>,
     /// Disks that a power loss left, and how many of them were different: those that were opened.
     pub disks: [u64; 2],
-    /// CPU time in nanoseconds.
+    /// CPU nanoseconds to make the disks, to recover those that were opened, and to check them.
+    pub disks_ns: [u64; 3],
+    /// CPU time in nanoseconds, all in all.
     pub cpu_ns: u64,
     /// Bugs.
     pub found: Vec<Found>,
@@ -83,20 +86,22 @@ impl Progress {
         self.cut_short += other.cut_short;
         self.passed += other.passed;
         self.disks = [0, 1].map(|at| self.disks[at] + other.disks[at]);
+        self.disks_ns = [0, 1, 2].map(|at| self.disks_ns[at] + other.disks_ns[at]);
         self.cpu_ns += other.cpu_ns;
         for (all, some) in [(&mut self.hits, other.hits), (&mut self.not_judged, other.not_judged)] {
             some.into_iter().for_each(|(what, count)| *all.entry(what).or_default() += count);
         }
     }
 
-    /// Adds what the oracles counted.
-    pub(super) fn count(&mut self, one: &Loop, counts: &Counts) {
-        let Some(counts) = counts.oracles.get(one.oracle()) else {
+    /// Adds what an oracle counted.
+    pub(super) fn count(&mut self, oracle: &str, counts: &Counts) {
+        let Some(counts) = counts.oracles.get(oracle) else {
             return;
         };
         self.passed += counts.passed;
         self.disks[0] += counts.checks;
         self.disks[1] += counts.nontrivial;
+        self.disks_ns = [0, 1, 2].map(|at| self.disks_ns[at] + counts.disks_ns[at]);
         let not_met = tandem::oracles::SkipReason::FaultNotMet.to_string();
         for (reason, count) in counts.not_judged.iter().filter(|(reason, _)| **reason != not_met) {
             *self.not_judged.entry(reason.clone()).or_default() += count;
@@ -122,7 +127,7 @@ impl State {
     /// That at `path`, if it is of `what`; otherwise a new one.
     pub(crate) fn open(path: &Path, what: &str, is_fresh: bool) -> Self {
         let new = || Self {
-            version: 1,
+            version: VERSION,
             what: what.to_owned(),
             loops: BTreeMap::new(),
             path: path.to_owned(),
@@ -130,7 +135,7 @@ impl State {
         };
         let earlier = std::fs::read(path).ok().filter(|_| !is_fresh);
         let earlier = earlier.and_then(|text| serde_json::from_slice::<Self>(&text).ok());
-        match earlier.filter(|state| (state.version, state.what.as_str()) == (1, what)) {
+        match earlier.filter(|state| (state.version, state.what.as_str()) == (VERSION, what)) {
             Some(state) => Self { path: path.to_owned(), ..state },
             None => new(),
         }

@@ -109,7 +109,8 @@ impl Handed {
 fn machine_losses(case: &TestCase) -> Vec<String> {
     let mut losses = Vec::new();
     if !case.faults.is_empty() {
-        losses.push("the planned faults are left out".to_owned());
+        let words: Vec<String> = case.faults.faults().iter().map(ToString::to_string).collect();
+        losses.push(format!("the planned faults are left out: {}", words.join("; ")));
     }
     if !case.operations.is_empty() || !case.schedules.is_empty() {
         losses.push("operations and schedules are left out: all statements run on one connection".to_owned());

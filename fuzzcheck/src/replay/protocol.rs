@@ -217,6 +217,9 @@ pub struct OracleCounts {
     /// Those of them that were not trivial.
     #[serde(default)]
     pub nontrivial: u64,
+    /// CPU nanoseconds to make the disks that a power loss left, to recover them, and to check them.
+    #[serde(default)]
+    pub disks_ns: [u64; 3],
 }
 
 impl OracleCounts {
@@ -229,6 +232,7 @@ impl OracleCounts {
         self.refused_runs += other.refused_runs;
         self.checks += other.checks;
         self.nontrivial += other.nontrivial;
+        self.disks_ns = [0, 1, 2].map(|at| self.disks_ns[at] + other.disks_ns[at]);
         for (reason, count) in &other.not_judged {
             *self.not_judged.entry(reason.clone()).or_default() += count;
         }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use tandem::TestCase;
 use tandem::engine::Engine;
 use tandem::engine::plant::Plant;
-use tandem::engine::sqlite::Executor;
+use tandem::engine::sqlite::{DiskTimes, Executor};
 use tandem::oracles::{Entry, Judgement, Verdict};
 use tandem::targets::Judged;
 
@@ -190,6 +190,9 @@ fn count_verdicts(judged: &Judged, batch: &mut BatchResult) -> Vec<FoundBug> {
         counts.refused_runs += u64::from(spent.refused);
         counts.checks += u64::from(spent.checks);
         counts.nontrivial += u64::from(spent.nontrivial);
+        let DiskTimes { image_ns, recovery_ns, check_ns } = spent.disks;
+        let disks_ns = [image_ns, recovery_ns, check_ns];
+        counts.disks_ns = [0, 1, 2].map(|at| counts.disks_ns[at] + disks_ns[at]);
         match verdict {
             Verdict::Pass => counts.passed += 1,
             Verdict::Skip(reason) => {

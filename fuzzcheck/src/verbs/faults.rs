@@ -19,9 +19,9 @@ use crate::build::worker::Worker;
 use crate::build_kind::BuildKind;
 use crate::coverage::build::{CoverageBuild, Profiles};
 use crate::coverage::saved::Saved;
-use crate::faulting::Subject;
 use crate::faulting::loops::{Kind, Loop, Wanted};
 use crate::faulting::state::{Found, Progress, State};
+use crate::faulting::{Place, Sample, Subject};
 use crate::replay::Options;
 use crate::replay::arguments::LimitArgs;
 use crate::replay::client::Client;
@@ -60,6 +60,9 @@ pub(crate) struct Args {
     /// The seed of the disks that are random.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Instead of each in turn, N of each loop at random, the early ones more often: a glance at many cases.
+    #[arg(long, value_name = "N", conflicts_with = "fresh", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    sample: Option<u32>,
     /// Of several cases, take only every Nth.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
@@ -112,13 +115,22 @@ impl Verb for Args {
         let (worker, stop) = (build.worker(), interrupt_flag()?);
         let mut all = All::default();
         let mut ticker = ui::Ticker::new();
-        for named in &cases {
-            if stop.load(Ordering::Relaxed) {
-                break;
+        let jobs = self.jobs.map_or_else(cores, usize::from);
+        let place = Place { worker, options: &options, jobs, stop: &stop };
+        if let Some(size) = self.sample {
+            let mut tell = |turns| ticker.show(|| format!("{turns} turns"));
+            let loops = self.wanted().loops();
+            let Sample { progress, found } = place.sample(&cases, &loops, size, self.seed, &mut tell)?;
+            let loses_power = loops.iter().any(Loop::loses_power);
+            all.loops.push(LoopDocument { name: "sample".to_owned(), loses_power, progress });
+            all.found = found;
+        } else {
+            for named in &cases {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                self.run_case(&Subject { case: named, place: &place }, &mut all, &mut ticker)?;
             }
-            let jobs = self.jobs.map_or_else(cores, usize::from);
-            let subject = Subject { case: named, worker, options: &options, jobs, stop: &stop };
-            self.run_case(&subject, &mut all, &mut ticker)?;
         }
         ticker.finish();
         let document = self.document(&all, cases.len(), worker, started)?;
@@ -172,8 +184,8 @@ impl Build {
 /// What all cases have shown.
 #[derive(Default)]
 struct All {
-    /// In the order of the loops.
-    loops: Vec<(Loop, Progress)>,
+    /// In the order in which they ran.
+    loops: Vec<LoopDocument>,
     /// Bugs, with the case that showed each first.
     found: Vec<(NamedCase, Found)>,
     /// Why cases were not run.
@@ -190,9 +202,12 @@ impl All {
                 None => self.found.push((named.clone(), found.clone())),
             }
         }
-        match self.loops.iter_mut().find(|(known, _)| known.name == one.name) {
-            Some((_, sum)) => sum.merge(progress),
-            None => self.loops.push((one.clone(), progress)),
+        match self.loops.iter_mut().find(|known| known.name == one.name) {
+            Some(LoopDocument { progress: sum, .. }) => sum.merge(progress),
+            None => {
+                let (name, loses_power) = (one.name.clone(), one.loses_power());
+                self.loops.push(LoopDocument { name, loses_power, progress });
+            }
         }
     }
 }
@@ -253,7 +268,7 @@ impl Args {
     }
 
     fn run_case(&self, subject: &Subject<'_>, all: &mut All, ticker: &mut ui::Ticker) -> Result<()> {
-        let &Subject { case: named, worker, options, stop, .. } = subject;
+        let &Subject { case: named, place: &Place { worker, options, stop, .. } } = subject;
         if let Some(why) = unfit(named, worker, options)? {
             eprintln!("fuzzcheck: {}: {why}", named.name);
             all.not_run.push(format!("{}: {why}", named.name));
@@ -295,16 +310,13 @@ impl Args {
             let Found { signature, message, turns, faults, .. } = found.clone();
             Ok(FoundDocument { signature, message, turns, faults, saved, replay })
         });
-        let loops = all.loops.iter().map(|(one, progress)| LoopDocument {
-            name: one.name.clone(),
-            loses_power: one.loses_power(),
-            progress: Progress { found: Vec::new(), ..progress.clone() },
-        });
+        let mut loops = all.loops.clone();
+        loops.iter_mut().for_each(|one| one.progress.found.clear());
         Ok(Document {
             version: 1,
             cases,
             sqlite: worker.identity.source_id.clone(),
-            loops: loops.collect(),
+            loops,
             found: found.collect::<Result<_>>()?,
             not_run: all.not_run.clone(),
             seconds: started.elapsed().as_secs_f64(),
@@ -344,7 +356,7 @@ struct Document {
     seconds: f64,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct LoopDocument {
     name: String,
     loses_power: bool,
@@ -404,6 +416,13 @@ fn print_loop(
         let per_second = different as f64 / (progress.cpu_ns as f64 / 1e9).max(1e-9);
         write!(out, "; {} disks, {} of them different", count(all), count(different))?;
         write!(out, ", {per_second:.0} of those per CPU second")?;
+        let each = |ns: u64| ns as f64 / 1e3 / (different.max(1) as f64);
+        let [image, recovery, check] = progress.disks_ns.map(each);
+        let rest = each(progress.cpu_ns.saturating_sub(progress.disks_ns.iter().sum()));
+        write!(
+            out,
+            " (microseconds: {image:.0} to make one, {recovery:.0} to recover it, {check:.0} to check it, {rest:.0} else)"
+        )?;
     }
     for (what, before) in [(&progress.hits, "; met: "), (&progress.not_judged, "; not judged: ")] {
         let words: Vec<String> = what.iter().map(|(what, times)| format!("{what} {times}")).collect();

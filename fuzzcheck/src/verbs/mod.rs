@@ -6,6 +6,7 @@
 
 mod bisect;
 mod compare;
+mod compose;
 mod corpus;
 mod coverage;
 mod doctor;
@@ -54,6 +55,7 @@ const SECTIONS: &[(&str, &[Listed])] = &[
         "From a crash to a bug report",
         &[
             verb::<triage::Args>("triage"),
+            verb::<compose::Args>("compose"),
             verb::<show::Args>("show"),
             verb::<minimize::Args>("minimize"),
             verb::<bisect::Args>("bisect"),

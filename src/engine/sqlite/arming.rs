@@ -123,12 +123,8 @@ impl Execution<'_> {
     pub(super) fn note_failure(&mut self, hits_before: u64) {
         let has_room = self.asked.has_failures && self.after_faults.len() < VIEWS_AFTER_FAULTS_MAX;
         if has_room && self.hit_count() > hits_before {
-            let view = self.view();
-            // A virtual table may still hold a page, and with it the pager in its error state: the first reading of all
-            // fails, as the statement did, and ends that.
-            let is_unreadable = |view: &View| view.databases.iter().any(|database| database.digest.is_err());
-            let view = if view.as_ref().is_some_and(is_unreadable) { self.view() } else { view };
-            self.after_faults.extend(view);
+            self.connection.as_ref().inspect(|connection| view::settle(connection)).ok();
+            self.after_faults.extend(self.view());
         }
     }
 

@@ -8,7 +8,7 @@ use twox_hash::XxHash3_64;
 
 use super::execution::{self, Execution};
 use super::ffi::{Connection, Watch, process};
-use super::{Exclusive, end, health, operations, settings};
+use super::{Exclusive, end, health, operations, settings, view};
 use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
 use crate::engine::transcript::Transcript;
@@ -498,6 +498,9 @@ impl Executor {
             return observation;
         };
 
+        if !observation.trace.hits.is_empty() {
+            view::settle(&connection);
+        }
         let has_end = asked.has_end && !observation.ended_early();
         let is_checked = asked.has_files
             && health::has_written(&observation.trace)

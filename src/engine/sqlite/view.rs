@@ -18,6 +18,17 @@ pub(super) fn view(connection: &Connection<'_>, statements: usize) -> View {
     View { statements, databases, is_autocommit: connection.is_autocommit() }
 }
 
+/// Reads from each database after something failed. A virtual table may still hold a page, and with it the pager in its error
+/// state: the first reading of all fails, as the statement did, and ends that.
+pub(super) fn settle(connection: &Connection<'_>) {
+    for row in query(connection, "PRAGMA database_list").unwrap_or_default() {
+        if let Some(Value::Text(schema)) = row.get(1) {
+            let schema = sql::quoted(&String::from_utf8_lossy(schema), '"');
+            first(connection, &format!("SELECT count(*) FROM {schema}.sqlite_master"));
+        }
+    }
+}
+
 fn databases(connection: &Connection<'_>) -> Vec<DatabaseView> {
     let rows = query(connection, "PRAGMA database_list").unwrap_or_default();
     let named = rows.into_iter().filter_map(|row| match <[Value; 3]>::try_from(row).ok()? {

@@ -52,6 +52,9 @@ pub(super) trait Pass: Sync {
     }
 }
 
+/// What removes faults: those that stay are few before anything else is tried.
+pub(super) const FAULTS: &dyn Pass = &faults::Faults;
+
 /// All passes, in the order they take turns: those that remove most come first.
 pub(super) const PASSES: &[&dyn Pass] = &[
     &files::AsSql,

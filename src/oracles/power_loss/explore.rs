@@ -161,7 +161,7 @@ impl<'a> Exploration<'a> {
             if self.is_full() {
                 return None;
             }
-            let files = model.image(damage, &device);
+            let files = ask.time_image(|| model.image(damage, &device));
             if let Some(mut wrong) = self.disk(&files, &allowed, ask) {
                 wrong.message = format!(
                     "{}; power lost before operation {} of the disk, in statement {}, which left {} (seed {})",

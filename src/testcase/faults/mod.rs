@@ -4,6 +4,7 @@
 
 mod kinds;
 mod text;
+mod turns;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,8 @@ pub use kinds::{Chance, FileRole, IoError, IoOperation, Lasts, Moment, Phase};
 /// Maximum number of faults in a plan.
 pub const FAULTS_MAX: usize = 64;
 
-/// One planned fault. Ordinals start at 1; 0 is each in turn, which only faults during recovery can be: recovery is
-/// repeated until the fault is not met.
+/// One planned fault. Ordinals start at 1; 0 is each in turn: what meets it is repeated until it does not, which is the
+/// recovery, or the whole case; while fuzzing, where that takes too long, it is the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// The `nth` allocation fails.
