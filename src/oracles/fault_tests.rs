@@ -246,7 +246,7 @@ fn the_known_bugs_of_full_text_search_still_fire() {
         ];
         for (found, what) in found {
             assert_eq!(!found.is_empty(), meets_known_bugs, "{what}: if it is gone, remove it from `known`");
-            assert!(found.iter().all(|finding| finding.contains(what)), "{found:?}");
+            assert!(!meets_known_bugs || found.iter().any(|finding| finding.contains(what)), "{found:?}");
         }
     }
 }
@@ -270,6 +270,11 @@ fn what_sqlite_may_do_after_a_failure_is_no_finding() {
         // A full-text index that checks itself, and has lost count.
         "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one two three'), ('two three'); BEGIN;
          UPDATE f SET x = 'four two' WHERE rowid = 1; COMMIT; INSERT INTO f(f) VALUES('integrity-check');",
+        // A statement that fails in any case rolls back more if it meets a fault.
+        "CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES(1); SAVEPOINT s; INSERT INTO t SELECT 2 UNION ALL SELECT 1; BEGIN; COMMIT;",
+        // A plan without statistics.
+        "CREATE TABLE t(a, b); CREATE INDEX i ON t(a); INSERT INTO t VALUES(1, 2), (2, 1), (1, 1); ANALYZE;
+         PRAGMA cache_size=1; VACUUM; SELECT b FROM t WHERE a = 1; EXPLAIN QUERY PLAN SELECT b FROM t WHERE a > 1;",
         // Virtual tables hold pages while a commit fails.
         "PRAGMA page_size=512; PRAGMA cache_size=5; CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one two three'), ('two');
          CREATE VIRTUAL TABLE r USING rtree(id, a, b); INSERT INTO r VALUES(1, 0, 2), (2, 1, 5);

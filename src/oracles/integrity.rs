@@ -80,10 +80,6 @@ fn reason(
         return Some(SkipReason::Tainted("attached-file"));
     }
     let hits = &observation.trace.hits;
-    // With it on, SQLite takes what it has read of the schema before an error for all of it.
-    if !hits.is_empty() && observation.taint.contains(Taint::WRITABLE_SCHEMA) {
-        return Some(SkipReason::Tainted("writable-schema"));
-    }
     if known::has_failed(hits) && problem.text.starts_with(VIRTUAL_PROBLEMS[0]) && !ask.meets_known_bugs() {
         return Some(SkipReason::Excused(known::FTS5_FAILURE));
     }

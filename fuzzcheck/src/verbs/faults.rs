@@ -243,7 +243,16 @@ impl Args {
         let (cases, code) = if path.exists() {
             let all = source::open(&[path.to_owned()], target)?;
             let code = tell_skipped(&all);
-            (every(all, self.every).cases.collect(), code)
+            let cases: Vec<NamedCase> = every(all, self.every).cases.collect();
+            let (known, cases): (Vec<_>, Vec<_>) =
+                cases.into_iter().partition(|named| named.known().is_some());
+            if !known.is_empty() {
+                eprintln!(
+                    "fuzzcheck: {} not run, which show known bugs",
+                    counted(known.len() as u64, "case")
+                );
+            }
+            (cases, code)
         } else {
             let (named, code) = lookup::find(&self.case, &[], target)?;
             (vec![named], code)

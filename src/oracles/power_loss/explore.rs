@@ -73,12 +73,15 @@ impl Search {
         }
     }
 
-    /// At the ends of statements.
-    fn unplanned(log: &Log) -> Self {
+    /// At the ends of statements, of which the last say most where only a few disks are made.
+    fn unplanned(log: &Log, images_max: u32) -> Self {
         let marks = log.marks();
-        let mut points = marks[marks.len().saturating_sub(POINTS_UNPLANNED)..].to_vec();
+        let mut points = marks.to_vec();
         points.dedup();
-        let damages = Damages::Many { images: IMAGES_UNPLANNED, seed: 1 };
+        let count = POINTS_UNPLANNED.min(images_max as usize);
+        points.drain(..points.len().saturating_sub(count));
+        let images = IMAGES_UNPLANNED.min(images_max / count as u32).max(1);
+        let damages = Damages::Many { images, seed: 1 };
         Self { points, damages, sector_log2: SECTOR_LOG2_MAX }
     }
 }
@@ -134,7 +137,7 @@ impl<'a> Exploration<'a> {
             self.case.faults.in_phase(Phase::Run).filter_map(|fault| Search::planned(fault, self.log));
         let mut searches: Vec<Search> = planned.collect();
         if searches.is_empty() {
-            searches.push(Search::unplanned(self.log));
+            searches.push(Search::unplanned(self.log, self.images_max));
         }
         for search in searches {
             let mut model = Model::new(self.log);
