@@ -26,8 +26,6 @@ pub struct Asked {
     pub has_end: bool,
     /// What the connection sees before the first statement and after each: [`Observation::views`].
     pub has_views: bool,
-    /// What the connection sees after statements that fail and meet a fault: [`Observation::after_faults`].
-    pub has_failures: bool,
     /// What is done to the disk: [`Observation::disk_log`].
     pub has_log: bool,
 }
@@ -46,7 +44,6 @@ impl Asked {
         has_values: false,
         has_end: false,
         has_views: false,
-        has_failures: false,
         has_log: false,
     };
 }
@@ -350,9 +347,9 @@ pub struct Observation {
     pub log: Vec<String>,
     /// What the connection saw before the first statement and after each, if that was asked for ([`Asked::has_views`]).
     pub views: Vec<View>,
-    /// What it saw after each of the first statements that failed and met a planned fault, if that was asked for
-    /// ([`Asked::has_failures`]).
-    pub after_faults: Vec<View>,
+    /// What it saw after the first statement that failed and met a planned fault. That look is part of every run with faults:
+    /// it changes what comes later.
+    pub after_fault: Option<View>,
     /// What SQLite changed in a database, or said that it had, before what had to be durable first was
     /// ([`crate::faults::order`]).
     pub order_violation: Option<String>,

@@ -29,7 +29,6 @@ use rusqlite::ffi;
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
 use crate::dbfile::header;
-use crate::engine::sqlite::VIEWS_AFTER_FAULTS_MAX;
 use crate::engine::{DatabaseView, Observation, StatementTrace, Taint, View};
 use crate::faults::rules::Hit;
 use crate::known;
@@ -81,7 +80,7 @@ fn check(
     let (with, without) = (&observation.trace.statements, &reference.trace.statements);
     let differs = with.iter().zip(without).position(|(with, without)| with.code() != without.code());
     // One that fails in any case may have met a fault as well, and then undone more than otherwise.
-    let fails = observation.after_faults.first().map(|view| view.statements - 1);
+    let fails = observation.after_fault.as_ref().map(|view| view.statements - 1);
     let first = differs.into_iter().chain(fails).min();
     let end = first.unwrap_or(with.len().min(without.len()));
     if let Some(at) = (0..end).find(|&at| !is_same(&with[at], &without[at])) {
@@ -107,10 +106,7 @@ fn check(
     if without.iter().any(|statement| statement.code().primary() == ffi::SQLITE_NOMEM) {
         return Err(SkipReason::Excused("near the heap limit"));
     }
-    let Some(view) = observation.after_faults.iter().find(|view| view.statements == at + 1) else {
-        if observation.after_faults.len() >= VIEWS_AFTER_FAULTS_MAX {
-            return Err(SkipReason::PartlyChecked);
-        }
+    let Some(view) = observation.after_fault.as_ref().filter(|view| view.statements == at + 1) else {
         if with[at].code().0 == ffi::SQLITE_CORRUPT_VTAB && !ask.meets_known_bugs() {
             return Err(SkipReason::Excused(known::FTS5_FAILURE));
         }

@@ -35,7 +35,7 @@ pub(super) const TARGET: Target = Target {
 /// The oracles of faults run the case again, without its plan: one case in so many has them, so that this target is no
 /// slower than `db_sql`. What this costs is told, with an empty folder EMPTY, by
 /// `BEGIN=EMPTY .ci/paired 7 target/HOST/release/{db_sql,faults} -runs=2500 -seed=5{} {folder}`.
-const JUDGED_ONE_IN: u64 = 16;
+const JUDGED_ONE_IN: u64 = 24;
 /// The same of those that lose power, of which a run that is not judged shows nothing.
 const POWER_LOSS_JUDGED_ONE_IN: u64 = 8;
 

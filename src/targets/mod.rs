@@ -204,13 +204,9 @@ impl Target {
             let judgements = oracles::skip(reason, judges);
             return Judged { observation: Observation::default(), judgements };
         }
-        // What only these two need costs much: the tables are read again and again, and all that is written is kept.
         let is_judged_by = |name| oracles::all().iter().any(|entry| entry.name == name && judges(entry));
-        let asked = Asked {
-            has_failures: !case.faults.is_empty() && is_judged_by("fault"),
-            has_log: case.faults.loses_power() && is_judged_by("power_loss"),
-            ..Asked::VERDICTS
-        };
+        let has_log = case.faults.loses_power() && is_judged_by("power_loss");
+        let asked = Asked { has_log, ..Asked::VERDICTS };
         let observation = executor.run_asking(case, self.program, budget, asked);
         let judgements = oracles::judge(executor, case, self.program, budget, &observation, judges);
         Judged { observation, judgements }

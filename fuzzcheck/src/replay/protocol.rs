@@ -218,8 +218,12 @@ pub struct OracleCounts {
     #[serde(default)]
     pub nontrivial: u64,
     /// CPU nanoseconds to make the disks that a power loss left, to recover them, and to check them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub disks_ns: [u64; 3],
+}
+
+fn is_zero(disks_ns: &[u64; 3]) -> bool {
+    *disks_ns == [0; 3]
 }
 
 impl OracleCounts {

@@ -97,6 +97,9 @@ pub(crate) struct Args {
     /// Do not install anything: report what is missing and stop.
     #[arg(long)]
     no_install: bool,
+    /// The working copy [default: the one that this program was built from]
+    #[arg(long, value_name = "DIR", hide = true)]
+    project: Option<PathBuf>,
     /// Plant a bug by name, to check that it is found (see `doctor selftest`).
     #[arg(long, value_name = "NAME", hide = true)]
     plant: Option<String>,
@@ -213,6 +216,10 @@ impl All {
 }
 
 impl Args {
+    fn project(&self) -> PathBuf {
+        self.project.clone().unwrap_or_else(project)
+    }
+
     fn options(&self) -> Options {
         Options {
             // While fuzzing, those of faults judge only some of the cases.
@@ -270,10 +277,11 @@ impl Args {
     fn build(&self) -> Result<Build> {
         if self.coverage.is_some() {
             let configuration = Configuration::new(&self.configuration, &[BuildKind::Coverage])?;
-            return CoverageBuild::build(&configuration, &project(), !self.no_install).map(Build::Counting);
+            return CoverageBuild::build(&configuration, &self.project(), !self.no_install)
+                .map(Build::Counting);
         }
         let configuration = Configuration::new(&self.configuration, &BuildKind::JUDGING)?;
-        Worker::build(&configuration, &project(), !self.no_install).map(Build::Judging)
+        Worker::build(&configuration, &self.project(), !self.no_install).map(Build::Judging)
     }
 
     fn run_case(&self, subject: &Subject<'_>, all: &mut All, ticker: &mut ui::Ticker) -> Result<()> {
@@ -285,7 +293,7 @@ impl Args {
         }
         let wanted = self.wanted();
         let id = named.case.id();
-        let path = project().join("target/faults").join(format!("{}.json", id.short()));
+        let path = self.project().join("target/faults").join(format!("{}.json", id.short()));
         let what = format!("{id} {} {options:?} {wanted:?}", worker.configuration.name());
         let mut state = State::open(&path, &what, self.fresh);
         for one in wanted.loops().iter().filter(|one| !one.is_double(&named.case)) {
@@ -312,7 +320,8 @@ impl Args {
         let configuration = &worker.configuration;
         let found = all.found.iter().map(|(named, found)| {
             let folder = self.save_dir.clone();
-            let folder = folder.unwrap_or_else(|| configuration.artifacts(&project(), named.target.name));
+            let folder =
+                folder.unwrap_or_else(|| configuration.artifacts(&self.project(), named.target.name));
             let saved = save_case("fuzzcheck", &found.faults, &found.body, &folder)?;
             let options = Options { timeout_ms: TIMEOUT_MS, ..self.options() };
             let replay = run_command(&saved, named.target, named.heap_bytes, &options, configuration);

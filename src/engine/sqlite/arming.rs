@@ -9,9 +9,6 @@ use crate::faults::alloc;
 use crate::faults::rules::{self, Hit, Hits};
 use crate::testcase::{Fault, FaultPlan, FileRole, JOURNAL, MAIN_DB, Phase, WAL};
 
-/// Statements that fail and meet a fault after which the databases are read: the first ones.
-pub(crate) const VIEWS_AFTER_FAULTS_MAX: usize = 8;
-
 /// Whether this build injects all faults of a plan.
 pub fn can_inject(plan: &FaultPlan) -> bool {
     !alloc::is_sqlites_own() || plan.is_empty() || rules::is_without_allocations(plan)
@@ -121,10 +118,9 @@ impl Execution<'_> {
 
     /// Notes what the connection sees after a statement that failed and met a fault.
     pub(super) fn note_failure(&mut self, hits_before: u64) {
-        let has_room = self.asked.has_failures && self.after_faults.len() < VIEWS_AFTER_FAULTS_MAX;
-        if has_room && self.hit_count() > hits_before {
+        if self.has_faults && self.after_fault.is_none() && self.hit_count() > hits_before {
             self.connection.as_ref().inspect(|connection| view::settle(connection)).ok();
-            self.after_faults.extend(self.view());
+            self.after_fault = self.view();
         }
     }
 

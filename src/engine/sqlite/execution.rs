@@ -56,8 +56,8 @@ pub struct Execution<'c> {
     pub(super) flipped: u32,
     /// See [`Observation::views`].
     pub(super) views: Vec<View>,
-    /// See [`Observation::after_faults`].
-    pub(super) after_faults: Vec<View>,
+    /// See [`Observation::after_fault`].
+    pub(super) after_fault: Option<View>,
     /// See [`Observation::cut_short`].
     cut_short: BTreeSet<Limit>,
     /// True once a statement mentioned the trigram tokenizer.
@@ -101,7 +101,7 @@ impl<'c> Execution<'c> {
             failed_before: alloc::counts().failed,
             flipped: 0,
             views: Vec::new(),
-            after_faults: Vec::new(),
+            after_fault: None,
             cut_short: BTreeSet::new(),
             script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
@@ -506,7 +506,7 @@ impl<'c> Execution<'c> {
         self.cut_short.extend(exhausted);
         self.cut_short.extend((self.rows_left == 0).then_some(Limit::Rows));
         observation.cut_short = self.cut_short;
-        (observation.views, observation.after_faults) = (self.views, self.after_faults);
+        (observation.views, observation.after_fault) = (self.views, self.after_fault);
         observation.trace = self.trace;
         observation.refused_by_parser = self.refused_by_parser;
         observation.close = Some(self.close);

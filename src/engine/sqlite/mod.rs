@@ -28,7 +28,6 @@ mod view;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-pub(crate) use arming::VIEWS_AFTER_FAULTS_MAX;
 pub use arming::can_inject;
 pub use execution::Execution;
 pub use executor::{Budget, Executor, Moment, Program, ScriptProgram};
