@@ -22,6 +22,7 @@
 //! | [`sql`] | tokens, statements, syntax trees, names and words of SQL text. Pure |
 //! | [`dbfile`] | the file format: header, pages, cells, records, rows, blobs, WAL, journal, damage. Pure |
 //! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
+//! | [`schedules`] | strategies that choose which connection goes on. Pure |
 //! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator, and how all of it fails |
 //! | [`known`] | known bugs of SQLite that a run avoids |
 //! | [`engine`] | runs a case on SQLite within a budget; what it did is an [`engine::Observation`] |
@@ -76,6 +77,7 @@ pub mod minimize;
 pub mod mutators;
 pub mod oracles;
 pub mod registry;
+pub mod schedules;
 pub mod sql;
 pub mod stack;
 pub mod targets;

@@ -2,7 +2,7 @@
 
 use crate::common::{file, folder, fuzzcheck, fuzzcheck_on};
 use tandem::TestCase;
-use tandem::testcase::{Operation, Operations, Schedules};
+use tandem::testcase::{Operation, Operations};
 
 /// A bug that shows only where the second connection steps a statement that it holds: the call comes from a temporary view
 /// that connection 0 does not have.
@@ -59,13 +59,4 @@ fn operations_that_count_stay() {
     fuzzcheck_on(words, &[&to, &path]).expect(0);
     let smaller = TestCase::decode_strict(&std::fs::read(&to).unwrap()).unwrap();
     assert_eq!(smaller.operations.list(), [run(0), run(0), run(1)]);
-}
-
-#[test]
-fn a_case_with_schedules_is_not_judged_and_said_not_to_be() {
-    let folder = folder();
-    let scheduled = TestCase { schedules: Schedules::new([1]), ..case() };
-    let path = file(folder.path(), "case", scheduled.encode());
-    let ran = fuzzcheck(["run", path.to_str().unwrap()]);
-    assert!(ran.out.contains("schedules are not followed yet"), "{ran:?}");
 }

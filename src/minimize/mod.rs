@@ -30,7 +30,7 @@ pub enum Part {
     Db,
     /// Operations.
     Operations,
-    /// The fault plan and the schedules.
+    /// The fault plan and the schedule.
     Faults,
     /// How the connection is opened.
     Settings,

@@ -3,8 +3,7 @@
 use super::*;
 use crate::engine::sqlite::Executor;
 use crate::testcase::{
-    Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, MAIN_DB, Operation, Operations, Phase,
-    Schedules, Setting,
+    Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, MAIN_DB, Operation, Operations, Phase, Setting,
 };
 
 /// Keeps what a function of the case says.
@@ -182,18 +181,18 @@ fn faults_and_schedules_that_do_not_count_go() {
     };
     let case = TestCase {
         faults: FaultPlan::new([fault(1, Lasts::Once), fault(2, Lasts::ForGood), fault(3, Lasts::Times(4))]),
-        schedules: Schedules::new([5, 6]),
+        schedule: "5:1,6:0,9:1".parse().unwrap(),
         ..TestCase::from_sql("SELECT 1")
     };
     let has = |case: &TestCase| {
         case.faults.faults().iter().any(|fault| matches!(fault, Fault::Io { nth: 2, .. }))
-            && case.schedules.seeds().contains(&6)
+            && case.schedule.at(6) == Some(0)
     };
     let done = says(case, &[Part::Faults], 2, has).case;
     let Fault::Io { role: None, lasts: Lasts::Once, nth: 2, .. } = done.faults.faults()[0] else {
         panic!("{done:?}");
     };
-    assert_eq!((done.faults.faults().len(), done.schedules.seeds()), (1, &[6][..]));
+    assert_eq!((done.faults.faults().len(), done.schedule.to_string()), (1, "6:0".to_owned()));
 }
 
 #[test]

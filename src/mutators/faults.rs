@@ -1,8 +1,9 @@
-//! The fault plan and the schedule seeds.
+//! The fault plan and the schedule.
 
 use super::{Context, Mutator, Outcome};
 use crate::testcase::{
-    Chance, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase, Schedules, TestCase,
+    self, CONNECTIONS_MAX, Chance, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase,
+    Switch, TestCase,
 };
 
 /// Adds, changes or removes a fault.
@@ -29,7 +30,7 @@ impl Mutator for Plan {
     }
 }
 
-/// Changes the seed of the schedule.
+/// Adds, moves or removes a switch between connections.
 pub(super) struct Schedule;
 
 impl Mutator for Schedule {
@@ -38,19 +39,39 @@ impl Mutator for Schedule {
     }
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
-        let mut seeds = case.schedules.seeds().to_vec();
-        match context.range(seeds.len(), 1).map(|range| range.start) {
-            Some(at) if context.chance(30) => drop(seeds.remove(at)),
-            Some(at) if context.chance(60) => seeds[at] = context.rng.u64(..),
-            _ => seeds.push(context.rng.u64(..)),
+        let mut switches = case.schedule.switches().to_vec();
+        match context.range(switches.len(), 1).map(|range| range.start) {
+            Some(at) if context.chance(30) => drop(switches.remove(at)),
+            Some(at) if context.chance(60) => {
+                let point = &mut switches[at].point;
+                let distance = context.rng.u32(1..8);
+                *point = if context.rng.bool() {
+                    point.saturating_add(distance)
+                } else {
+                    point.saturating_sub(distance)
+                };
+            }
+            _ => switches.push(switch(&switches, context)),
         }
-        let schedules = Schedules::new(seeds);
-        if schedules == case.schedules {
+        let schedule = testcase::Schedule::new(switches);
+        if schedule == case.schedule {
             return Outcome::Skipped;
         }
-        case.schedules = schedules;
+        case.schedule = schedule;
         Outcome::Mutated
     }
+}
+
+/// A switch, usually somewhat after another: what is interleaved are neighbours.
+fn switch(before: &[Switch], context: &mut Context<'_>) -> Switch {
+    const LIKELY_CONNECTIONS: u8 = 2;
+    let start = match context.pick(before) {
+        Some(near) if context.chance(60) => near.point,
+        _ => 0,
+    };
+    let reach = [16, 64, 256, 1024][context.rng.usize(0..4)];
+    let connections = if context.chance(90) { LIKELY_CONNECTIONS } else { CONNECTIONS_MAX };
+    Switch { point: start.saturating_add(context.rng.u32(0..reach)), to: context.rng.u8(0..connections) }
 }
 
 fn new_fault(context: &mut Context<'_>) -> Fault {

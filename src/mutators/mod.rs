@@ -93,7 +93,7 @@ pub enum Family {
     Config,
     /// Operations: connections, prepared statements, and calls of SQLite's interface.
     Operation,
-    /// The fault plan and the schedules.
+    /// The fault plan and the schedule.
     Fault,
     /// More than one part of the case at once.
     Joint,
@@ -172,7 +172,7 @@ pub struct Weights {
     pub config: u32,
     /// Operations.
     pub operations: u32,
-    /// The fault plan and the schedules.
+    /// The fault plan and the schedule.
     pub faults: u32,
     /// More than one of these.
     pub joint: u32,
@@ -271,7 +271,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("operation_move", Family::Operation, 3, &operations::Move),
     entry("operation_delete", Family::Operation, 2, &operations::Delete),
     entry("fault_plan", Family::Fault, 6, &faults::Plan),
-    entry("schedule_seed", Family::Fault, 1, &faults::Schedule),
+    entry("schedule_switch", Family::Fault, 1, &faults::Schedule),
     entry("joint_damage_read", Family::Joint, 6, &joint::DamageWhatIsRead),
     entry("joint_declaration", Family::Joint, 5, &joint_schema::Declaration),
     entry("joint_use_schema", Family::Joint, 6, &joint::UseSchema),

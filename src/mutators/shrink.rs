@@ -7,7 +7,7 @@
 use super::{Context, Outcome};
 use crate::dbfile::Geometry;
 use crate::sql;
-use crate::testcase::{FaultPlan, FileName, OpenConfig, Schedules, Script, TestCase};
+use crate::testcase::{FaultPlan, FileName, OpenConfig, Schedule, Script, TestCase};
 
 /// Applies one cut; afterwards the case is smaller, or [`Outcome::Skipped`] means that nothing was found.
 pub(super) fn shrink(case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
@@ -26,7 +26,7 @@ pub(super) fn shrink(case: &mut TestCase, context: &mut Context<'_>) -> Outcome 
         _ => {
             case.config = OpenConfig::default();
             case.faults = FaultPlan::default();
-            case.schedules = Schedules::default();
+            case.schedule = Schedule::default();
         }
     }
     if *case == before {

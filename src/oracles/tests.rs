@@ -227,15 +227,6 @@ fn a_database_may_have_any_name() {
 }
 
 #[test]
-fn a_case_that_asks_for_schedules_is_skipped_by_all() {
-    use crate::testcase::Schedules;
-    let case = TestCase { schedules: Schedules::new([1]), ..TestCase::from_sql(WRITING) };
-    for (_, verdict) in verdicts(&case, None) {
-        assert_eq!(verdict, Verdict::Skip(SkipReason::SchedulesNotFollowed));
-    }
-}
-
-#[test]
 fn a_finding_panics_in_a_frame_of_its_oracle() {
     let finding = Finding { signature: Signature::new("memory", "leak", "x"), message: "m".to_owned() };
     let entry = ORACLES.iter().find(|entry| entry.name == "memory").unwrap();

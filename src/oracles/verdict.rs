@@ -47,26 +47,26 @@ pub enum SkipReason {
     NoBystander,
     /// The case plans faults, which are not the same in two engines.
     FaultsNotCompared,
-    /// The case names schedules, which this build does not follow.
-    SchedulesNotFollowed,
+    /// The case has a schedule, whose points are not the same in two engines.
+    ScheduleNotCompared,
 }
 
 impl SkipReason {
     /// Why a case is not run at all: it asks for what this build does not do.
     pub fn of_case(case: &TestCase) -> Option<Self> {
-        if !can_inject(&case.faults) {
-            Some(Self::FaultsNotInjected)
-        } else if !case.schedules.is_empty() {
-            Some(Self::SchedulesNotFollowed)
-        } else {
-            None
-        }
+        (!can_inject(&case.faults)).then_some(Self::FaultsNotInjected)
     }
 
-    /// The same for a comparison with another engine: faults are counted from operation to operation, and no two engines do
-    /// the same ones.
+    /// The same for a comparison with another engine: faults and switches are counted from call to call, and no two engines
+    /// make the same ones.
     pub fn of_comparison(case: &TestCase) -> Option<Self> {
-        if !case.faults.is_empty() { Some(Self::FaultsNotCompared) } else { Self::of_case(case) }
+        if !case.faults.is_empty() {
+            Some(Self::FaultsNotCompared)
+        } else if !case.schedule.is_empty() {
+            Some(Self::ScheduleNotCompared)
+        } else {
+            Self::of_case(case)
+        }
     }
 
     /// True if the case gave the oracle nothing to judge, whatever SQLite did.
@@ -99,7 +99,7 @@ impl fmt::Display for SkipReason {
             Self::FaultNotMet => f.write_str("no planned fault was met"),
             Self::NoBystander => f.write_str("no other file"),
             Self::FaultsNotCompared => f.write_str("planned faults"),
-            Self::SchedulesNotFollowed => f.write_str("schedules are not followed yet"),
+            Self::ScheduleNotCompared => f.write_str("a schedule"),
         }
     }
 }

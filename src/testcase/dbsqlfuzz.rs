@@ -213,8 +213,8 @@ fn note_losses(case: &TestCase, losses: &mut Vec<&'static str>) {
     if !case.faults.is_empty() {
         losses.push("the fault plan was left out");
     }
-    if !case.operations.is_empty() || !case.schedules.is_empty() {
-        losses.push("operations and schedules were left out: all statements run on one connection");
+    if !case.operations.is_empty() || !case.schedule.is_empty() {
+        losses.push("operations and their schedule were left out: all statements run on one connection");
     }
     let carried = [Setting::Toggles, Setting::OptimizationsOff];
     let has_image = case.files.main().is_some_and(|image| !image.is_empty());

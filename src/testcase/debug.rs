@@ -18,8 +18,8 @@ impl fmt::Display for Readable<'_> {
         for fault in case.faults.faults() {
             writeln!(f, "-- fault: {fault}")?;
         }
-        for seed in case.schedules.seeds() {
-            writeln!(f, "-- schedule: seed {seed}")?;
+        if !case.schedule.is_empty() {
+            writeln!(f, "-- schedule: {}", case.schedule)?;
         }
         for (name, content) in case.files.iter() {
             writeln!(f, "-- file {name}: {} bytes", content.len())?;

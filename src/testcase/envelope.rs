@@ -6,7 +6,7 @@
 //!   'C'  settings:    (key:LEB128 value:LEB128)*        see `OpenConfig`
 //!   'F'  faults:      Fault*, postcard                  see `FaultPlan`
 //!   'O'  operations:  Operation*, postcard              see `Operations`
-//!   'P'  schedules:   seed:LEB128*                      see `Schedules`
+//!   'W'  schedule:    Switch*, postcard                 see `Schedule`
 //!   'D'  one file:    name-length:u8 name, then its content without runs of zeros
 //!   'S'  SQL text
 //! ```
@@ -15,7 +15,8 @@
 //! order. So new variants are added at the end, and a variant's fields never change.
 //!
 //! # Versions
-//! Version 1 has no operations and no schedules; its faults, which nothing ever injected, are (kind, value, value, value) in
+//! Version 2 has no schedule ('P' were seeds of schedules, which nothing followed), and version 1 no operations either; its
+//! faults, which nothing ever injected, are (kind, value, value, value) in
 //! LEB128. An envelope uses the lowest version that can express its content, so a case keeps the bytes, and hence the
 //! identity, it had before version 2 existed.
 //!
@@ -27,26 +28,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{CASE_BYTES_MAX, DecodeError, FaultPlan, FileName, OpenConfig, Script, TestCase};
-use super::{Operations, Schedules};
+use super::{Operations, Schedule};
 use super::{sparse, sparse::write_varint};
 
 /// First bytes of an envelope. Not valid UTF-8, so no SQL text begins this way.
 pub const MAGIC: [u8; 4] = *b"\x89TDM";
 /// The latest version.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 const TAG_CONFIG: u8 = b'C';
 const TAG_FAULTS: u8 = b'F';
 const TAG_OPERATIONS: u8 = b'O';
-const TAG_SCHEDULES: u8 = b'P';
+const TAG_SCHEDULE: u8 = b'W';
 const TAG_FILE: u8 = b'D';
 const TAG_SQL: u8 = b'S';
 
 pub(super) fn write(case: &TestCase) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + case.sql.len() + case.files.total_bytes() / 2);
     out.extend_from_slice(&MAGIC);
-    let is_version_1 = case.faults.is_empty() && case.operations.is_empty() && case.schedules.is_empty();
-    out.push(if is_version_1 { 1 } else { VERSION });
+    let has_plan = !case.faults.is_empty() || !case.operations.is_empty();
+    out.push(match () {
+        () if !case.schedule.is_empty() => VERSION,
+        () if has_plan => 2,
+        () => 1,
+    });
     let mut payload = Vec::new();
     if case.config != OpenConfig::default() {
         case.config.write(&mut payload);
@@ -60,9 +65,9 @@ pub(super) fn write(case: &TestCase) -> Vec<u8> {
         case.operations.write(&mut payload);
         write_section(TAG_OPERATIONS, &mut payload, &mut out);
     }
-    if !case.schedules.is_empty() {
-        case.schedules.write(&mut payload);
-        write_section(TAG_SCHEDULES, &mut payload, &mut out);
+    if !case.schedule.is_empty() {
+        case.schedule.write(&mut payload);
+        write_section(TAG_SCHEDULE, &mut payload, &mut out);
     }
     for (name, content) in case.files.iter() {
         let name = name.as_str().as_bytes();
@@ -115,7 +120,7 @@ fn read(bytes: &[u8], mode: Mode) -> Result<TestCase, DecodeError> {
             TAG_FAULTS if version == 1 => case.faults = FaultPlan::read_version_1(&mut section)?,
             TAG_FAULTS => case.faults = FaultPlan::read(&mut section)?,
             TAG_OPERATIONS if version > 1 => case.operations = Operations::read(&mut section)?,
-            TAG_SCHEDULES if version > 1 => case.schedules = Schedules::read(&mut section)?,
+            TAG_SCHEDULE if version > 2 => case.schedule = Schedule::read(&mut section)?,
             TAG_FILE => read_file(&mut section, &mut case)?,
             TAG_SQL => read_sql(payload, &mut section, &mut case)?,
             _ => section.tolerate("unknown section")?,

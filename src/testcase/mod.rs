@@ -30,6 +30,7 @@ mod id;
 mod operations;
 pub(crate) mod ossfuzz;
 mod rich_schema;
+mod schedule;
 mod script;
 mod sparse;
 
@@ -42,9 +43,10 @@ pub use debug::{Readable, escape};
 pub use faults::{Chance, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase};
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
 pub use id::CaseId;
-pub use operations::{Bound, CheckpointMode, OnConflict, Operation, Operations, Schedules};
+pub use operations::{Bound, CheckpointMode, OnConflict, Operation, Operations};
 pub use operations::{CONNECTIONS_MAX, OPERATIONS_MAX, STATEMENTS_MAX};
 pub use rich_schema::RICH_SCHEMA;
+pub use schedule::{SWITCHES_MAX, Schedule, Switch};
 pub use script::Script;
 pub use sparse::nonzero_runs;
 
@@ -64,8 +66,8 @@ pub struct TestCase {
     pub config: OpenConfig,
     /// What to do beyond running the script on one connection.
     pub operations: Operations,
-    /// Schedules for running the operations; if empty, they run in the order written.
-    pub schedules: Schedules,
+    /// Where connections take turns; if empty, the operations run in the order written.
+    pub schedule: Schedule,
     /// Faults to inject; empty for an undisturbed run.
     pub faults: FaultPlan,
 }

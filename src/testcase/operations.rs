@@ -236,41 +236,6 @@ impl Operations {
     }
 }
 
-/// Seeds of the schedules under which a case runs, one after the other, at most `SCHEDULES_MAX`. A case without any runs
-/// its operations in the order written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Schedules(Vec<u64>);
-
-/// Maximum number of schedules in a case.
-pub const SCHEDULES_MAX: usize = 16;
-
-impl Schedules {
-    /// Schedules with these seeds; those beyond `SCHEDULES_MAX` are dropped.
-    pub fn new(seeds: impl IntoIterator<Item = u64>) -> Self {
-        Self(seeds.into_iter().take(SCHEDULES_MAX).collect())
-    }
-
-    /// The seeds.
-    pub fn seeds(&self) -> &[u64] {
-        &self.0
-    }
-
-    /// True if the case runs in the order written.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        for seed in &self.0 {
-            super::envelope::write_item(seed, out);
-        }
-    }
-
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.items(SCHEDULES_MAX, "a seed of a schedule").map(Self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

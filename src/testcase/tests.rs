@@ -27,7 +27,8 @@ fn random_case(rng: &mut fastrand::Rng) -> TestCase {
     let count = rng.usize(0..4);
     case.faults = FaultPlan::new((0..count).map(|_| random_fault(rng)));
     case.operations = Operations::new((0..count).map(|_| random_operation(rng)));
-    case.schedules = Schedules::new((0..rng.usize(0..2)).map(|_| rng.u64(..)));
+    let switch = |rng: &mut fastrand::Rng| Switch { point: rng.u32(..), to: rng.u8(..) };
+    case.schedule = Schedule::new((0..rng.usize(0..3)).map(|_| switch(rng)));
     case
 }
 
@@ -224,7 +225,7 @@ fn a_case_prints_as_something_to_read() {
 #[test]
 fn operations_print_with_the_statements_that_they_take() {
     let mut case = TestCase::from_sql("SELECT 1; SELECT ?1;\nSELECT 3; SELECT 4");
-    case.schedules = Schedules::new([7]);
+    case.schedule = "7:1,9:0".parse().unwrap();
     case.operations = Operations::new([
         Operation::Run { connection: 1 },
         Operation::Prepare { connection: 0, statement: 2 },
@@ -232,7 +233,7 @@ fn operations_print_with_the_statements_that_they_take() {
         Operation::Step { statement: 2, rows: 0 },
         Operation::PowerCut,
     ]);
-    let expected = "-- schedule: seed 7\n\
+    let expected = "-- schedule: 7:1,9:0\n\
                     -- operation 1: connection 1 runs\n\
                     SELECT 1;\n\
                     -- operation 2: connection 0 prepares statement 2\n\

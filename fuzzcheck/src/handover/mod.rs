@@ -112,7 +112,7 @@ fn machine_losses(case: &TestCase) -> Vec<String> {
         let words: Vec<String> = case.faults.faults().iter().map(ToString::to_string).collect();
         losses.push(format!("the planned faults are left out: {}", words.join("; ")));
     }
-    if !case.operations.is_empty() || !case.schedules.is_empty() {
+    if !case.operations.is_empty() || !case.schedule.is_empty() {
         losses.push("operations and schedules are left out: all statements run on one connection".to_owned());
     }
     for (spec, value) in case.config.changed() {

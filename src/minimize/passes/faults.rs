@@ -1,4 +1,4 @@
-//! Planned faults and schedule seeds.
+//! Planned faults, and the switches of the schedule.
 
 use std::ops::Range;
 
@@ -29,11 +29,11 @@ impl Pass for Faults {
 }
 
 /// Schedule seeds.
-pub(super) struct Schedules;
+pub(super) struct Schedule;
 
-impl Pass for Schedules {
+impl Pass for Schedule {
     fn name(&self) -> &'static str {
-        "schedules"
+        "schedule"
     }
 
     fn part(&self) -> Part {
@@ -41,12 +41,12 @@ impl Pass for Schedules {
     }
 
     fn count(&self, case: &TestCase) -> usize {
-        case.schedules.seeds().len()
+        case.schedule.switches().len()
     }
 
     fn without(&self, case: &TestCase, places: Range<usize>) -> Option<TestCase> {
-        let schedules = crate::testcase::Schedules::new(without(case.schedules.seeds(), &places));
-        Some(TestCase { schedules, ..case.clone() })
+        let schedule = crate::testcase::Schedule::new(without(case.schedule.switches(), &places));
+        Some(TestCase { schedule, ..case.clone() })
     }
 }
 

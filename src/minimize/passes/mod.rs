@@ -6,7 +6,7 @@
 //! | `statements` | statements of the script |
 //! | `settings` | settings, switches, optimizations |
 //! | `operations` | operations; their connections, numbers and bytes |
-//! | `faults` | planned faults, schedule seeds; how long faults last, and on which files |
+//! | `faults` | planned faults, switches of the schedule; how long faults last, and on which files |
 //! | `tables` | objects of the schema with their b-trees, rows, values |
 //! | `schema_sql` | parts of the schema's SQL |
 //! | `logs` | frames of the WAL, records of the journal |
@@ -64,7 +64,7 @@ pub(super) const PASSES: &[&dyn Pass] = &[
     &statements::Statements,
     &operations::Operations,
     &faults::Faults,
-    &faults::Schedules,
+    &faults::Schedule,
     &settings::Settings,
     &tables::Objects,
     &tables::Rebuilt,
