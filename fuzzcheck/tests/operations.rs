@@ -1,6 +1,6 @@
 //! Cases with operations, all the way through the program: run, show, minimize, compare, and what a form leaves out.
 
-use crate::common::{file, folder, fuzzcheck, fuzzcheck_on};
+use crate::common::{file, folder, fuzzcheck_on};
 use tandem::TestCase;
 use tandem::testcase::{Operation, Operations};
 

@@ -12,6 +12,8 @@ use super::{Code, Value};
 use crate::dbfile::damage::Assessment;
 use crate::faults::disk::log::Log;
 use crate::faults::rules::Hits;
+use crate::faults::vfs::Call;
+use crate::testcase::Schedule;
 
 /// What a run should report beyond what every run reports. What is not asked for costs nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Asked {
     pub has_views: bool,
     /// What is done to the disk: [`Observation::disk_log`].
     pub has_log: bool,
+    /// What connections did in their turns: [`Turns::events`].
+    pub has_turns: bool,
 }
 
 impl Asked {
@@ -45,6 +49,7 @@ impl Asked {
         has_end: false,
         has_views: false,
         has_log: false,
+        has_turns: false,
     };
 }
 
@@ -96,6 +101,8 @@ pub struct FileDigest {
 pub struct Trace {
     /// The statements in the order in which they ran.
     pub statements: Vec<StatementTrace>,
+    /// How connections took turns; `None` if the operations ran in the order written.
+    pub turns: Option<Turns>,
     /// The files after the connection was closed, sorted by name.
     pub files: Vec<FileDigest>,
     /// True if the run ended because its budget was used up.
@@ -156,6 +163,50 @@ impl Trace {
             other.files
         ))
     }
+}
+
+/// Something that a connection did in its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// The last point before it.
+    pub point: u32,
+    /// Who did it: a connection, or the first of those that a backup joins.
+    pub connection: u8,
+    /// What it did.
+    pub kind: TurnKind,
+}
+
+/// What a connection did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnKind {
+    /// It began an operation of the case, by its position in the list.
+    Operation(usize),
+    /// It called the VFS.
+    Call(Call),
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            TurnKind::Operation(number) => {
+                write!(f, "{}: connection {} begins operation {}", self.point, self.connection, number + 1)
+            }
+            TurnKind::Call(call) => write!(f, "{}: connection {} {call}", self.point, self.connection),
+        }
+    }
+}
+
+/// How connections took turns.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Turns {
+    /// The schedule that repeats the run.
+    pub schedule: Schedule,
+    /// Number of points at which somebody was chosen.
+    pub points: u32,
+    /// Whether at some moment everybody waited for somebody else.
+    pub is_stuck: bool,
+    /// What they did, if that was asked for ([`Asked::has_turns`]).
+    pub events: Vec<Turn>,
 }
 
 /// A limit on what one run may use: see [`crate::engine::sqlite::Budget`].

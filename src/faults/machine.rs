@@ -168,6 +168,11 @@ impl Machine {
         self.are_armed = is_armed && self.faults.is_some();
     }
 
+    /// Whether faults are armed.
+    pub(super) fn is_armed(&self) -> bool {
+        self.are_armed
+    }
+
     /// Whether a fault is planned for an operation, and which.
     pub(super) fn fails(&mut self, operation: IoOperation, role: FileRole) -> Option<IoError> {
         if !self.are_armed {

@@ -29,7 +29,7 @@ pub use replay::Replay;
 pub use round_robin::RoundRobin;
 pub use strategy::Strategy;
 
-use crate::testcase::{CONNECTIONS_MAX, Schedule, Switch};
+use crate::testcase::{CONNECTIONS_MAX, SWITCHES_MAX, Schedule, Switch};
 
 /// A set of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,19 +127,23 @@ pub trait Scheduler {
 }
 
 /// Follows another scheduler and writes down its schedule.
-pub struct Recorder<'s> {
-    scheduler: &'s mut dyn Scheduler,
+pub struct Recorder {
+    scheduler: Box<dyn Scheduler>,
     switches: Vec<Switch>,
 }
 
-impl<'s> Recorder<'s> {
+impl Recorder {
     /// Of a run that has begun.
-    pub fn new(scheduler: &'s mut dyn Scheduler) -> Self {
+    pub fn new(scheduler: Box<dyn Scheduler>) -> Self {
         Self { scheduler, switches: Vec::new() }
     }
 
     /// What is chosen at a point.
     pub fn choose(&mut self, point: &Point) -> u8 {
+        // What could not be written down could not be repeated.
+        if self.switches.len() == SWITCHES_MAX {
+            return point.usual;
+        }
         let chosen = self.scheduler.choose(point);
         let chosen = if point.ready.contains(chosen) { chosen } else { point.usual };
         if chosen != point.usual {
@@ -148,9 +152,9 @@ impl<'s> Recorder<'s> {
         chosen
     }
 
-    /// The schedule that repeats the run.
-    pub fn schedule(self) -> Schedule {
-        Schedule::new(self.switches)
+    /// The scheduler, and the schedule that repeats the run.
+    pub fn end(self) -> (Box<dyn Scheduler>, Schedule) {
+        (self.scheduler, Schedule::new(self.switches))
     }
 }
 

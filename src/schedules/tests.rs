@@ -4,17 +4,24 @@ use super::*;
 
 /// Runs connections of so many operations each, with a point before each and as many within; returns who went on at each
 /// point, and the schedule.
-fn run(scheduler: &mut dyn Scheduler, operations: &[u32], within: u32) -> Option<(Vec<u8>, Schedule)> {
+fn run(
+    scheduler: &mut Box<dyn Scheduler>,
+    operations: &[u32],
+    within: u32,
+) -> Option<(Vec<u8>, Schedule)> {
     if !scheduler.begin() {
         return None;
     }
-    let mut recorder = Recorder::new(scheduler);
+    let idle = Box::new(RoundRobin::default());
+    let mut recorder = Recorder::new(std::mem::replace(scheduler, idle));
     let mut left: Vec<u32> = operations.iter().map(|count| count * (within + 1)).collect();
     let (mut current, mut trail) = (None, Vec::new());
     loop {
         let ready: Connections = (0..left.len() as u8).filter(|&id| left[usize::from(id)] > 0).collect();
         let Some(first) = ready.iter().next() else {
-            return Some((trail, recorder.schedule()));
+            let (used, schedule) = recorder.end();
+            *scheduler = used;
+            return Some((trail, schedule));
         };
         let current_left = current.filter(|&current| ready.contains(current));
         let is_between = current_left.is_none_or(|current| left[usize::from(current)] % (within + 1) == 0);
@@ -36,7 +43,7 @@ fn run(scheduler: &mut dyn Scheduler, operations: &[u32], within: u32) -> Option
 #[test]
 fn depth_first_search_makes_each_schedule_once() {
     let all = |bound, operations: &[u32]| {
-        let mut dfs = Dfs::new(bound);
+        let mut dfs: Box<dyn Scheduler> = Box::new(Dfs::new(bound));
         let mut runs = Vec::new();
         while let Some((trail, _)) = run(&mut dfs, operations, 0) {
             runs.push(trail);
@@ -59,11 +66,11 @@ fn a_schedule_repeats_the_run_of_any_strategy() {
         let strategy: Strategy = strategy.parse().unwrap();
         let mut scheduler = strategy.scheduler(7);
         for _ in 0..50 {
-            let Some((trail, schedule)) = run(&mut *scheduler, &[4, 3, 5], 6) else {
+            let Some((trail, schedule)) = run(&mut scheduler, &[4, 3, 5], 6) else {
                 break;
             };
             let again: Schedule = schedule.to_string().parse().unwrap();
-            let (repeated, same) = run(&mut Replay::new(again), &[4, 3, 5], 6).unwrap();
+            let (repeated, same) = run(&mut Strategy::Replay(again).scheduler(0), &[4, 3, 5], 6).unwrap();
             assert_eq!((repeated, same), (trail, schedule), "{strategy}");
         }
     }
@@ -74,7 +81,7 @@ fn seeds_make_schedules() {
     for strategy in [Strategy::Random, Strategy::Pct(3)] {
         let runs = |seed| -> Vec<Vec<u8>> {
             let mut scheduler = strategy.scheduler(seed);
-            (0..20).map(|_| run(&mut *scheduler, &[3, 3], 9).unwrap().0).collect()
+            (0..20).map(|_| run(&mut scheduler, &[3, 3], 9).unwrap().0).collect()
         };
         assert_eq!(runs(1), runs(1));
         assert_ne!(runs(1), runs(2));

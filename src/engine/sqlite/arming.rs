@@ -48,9 +48,12 @@ impl Executor {
 }
 
 impl Execution<'_> {
-    /// Does something that the case asks for: with its faults armed, if it plans any.
+    /// Does something that the case asks for: with its faults armed, if it plans any, and where connections take turns.
     pub(super) fn exposed<T>(&self, action: impl FnOnce() -> T) -> T {
-        if self.has_faults { self.executor.armed(self.watch(), action) } else { action() }
+        let was_heard = self.executor.vfs.hear(true);
+        let result = if self.has_faults { self.executor.armed(self.watch(), action) } else { action() };
+        self.executor.vfs.hear(was_heard);
+        result
     }
 
     /// How much has failed by now because it was planned.
@@ -84,7 +87,7 @@ impl Execution<'_> {
 
     /// Flips the bits that flip before the next statement.
     pub(super) fn flip_bits(&mut self) {
-        let next = self.statements().len() as u32 + 1;
+        let next = self.statement_count() as u32 + 1;
         if !self.has_faults || std::mem::replace(&mut self.flipped, next) == next {
             return;
         }
@@ -126,6 +129,6 @@ impl Execution<'_> {
 
     fn view(&self) -> Option<View> {
         let connection = self.connection.as_ref().ok()?;
-        Some(view::view(connection, self.statements().len()))
+        Some(view::view(connection, self.statement_count()))
     }
 }

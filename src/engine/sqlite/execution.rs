@@ -1,6 +1,6 @@
 //! The statements of one run.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
@@ -13,7 +13,9 @@ use super::ffi::held::HeldStatement;
 use super::ffi::{Connection, Phase, Statement, Watch};
 use super::{limits, policy};
 use crate::engine::plant::Plant;
-use crate::engine::{Asked, Code, Limit, Observation, StatementTrace, Taint, Trace, Value, View, order_keys};
+use crate::engine::{
+    Asked, Code, Limit, Observation, StatementTrace, Taint, Trace, Turns, Value, View, order_keys,
+};
 use crate::faults::alloc;
 use crate::faults::rules::Hits;
 use crate::known;
@@ -40,10 +42,11 @@ pub struct Execution<'c> {
     watch: Rc<Watch>,
     /// The code with which closing a connection failed.
     close: Code,
-    trace: Trace,
+    /// What ran, on whichever connection.
+    trace: Rc<RefCell<Trace>>,
     is_utf16: bool,
-    /// Number of rows still allowed.
-    rows_left: u64,
+    /// Number of rows still allowed, to all connections together.
+    rows_left: Rc<Cell<u64>>,
     pub(super) executor: &'c Executor,
     pub(super) case: &'c TestCase,
     pub(super) budget: &'c Budget,
@@ -60,8 +63,6 @@ pub struct Execution<'c> {
     pub(super) after_fault: Option<View>,
     /// See [`Observation::cut_short`].
     cut_short: BTreeSet<Limit>,
-    /// True once a statement mentioned the trigram tokenizer.
-    script_mentions_trigrams: bool,
     /// Whether a file of the case mentions it; computed when needed.
     files_mention_trigrams: OnceCell<bool>,
     /// See [`known::has_all_pages`]; computed when needed.
@@ -90,9 +91,9 @@ impl<'c> Execution<'c> {
             watch: Rc::clone(connection.watch()),
             connection: Ok(connection),
             close: Code::OK,
-            trace: Trace::default(),
+            trace: Rc::default(),
             is_utf16: case.config.is_on(Setting::Utf16),
-            rows_left,
+            rows_left: Rc::new(Cell::new(rows_left)),
             executor,
             case,
             budget,
@@ -103,7 +104,6 @@ impl<'c> Execution<'c> {
             views: Vec::new(),
             after_fault: None,
             cut_short: BTreeSet::new(),
-            script_mentions_trigrams: false,
             files_mention_trigrams: OnceCell::new(),
             files_have_all_pages: OnceCell::new(),
             schema_refusals: 0,
@@ -117,9 +117,52 @@ impl<'c> Execution<'c> {
         self.asked.has_values = true;
     }
 
-    /// The statements that ran.
-    pub(super) fn statements(&self) -> &[StatementTrace] {
-        &self.trace.statements
+    /// The execution of connections that take turns with those of this one: what they do becomes part of the same trace.
+    /// The connection that is open already comes with the watch of this execution.
+    pub(super) fn beside(&self, opened: Option<Rc<Connection<'c>>>) -> Self {
+        Self {
+            watch: opened.as_ref().map_or_else(
+                || Rc::new(self.watch.beside()),
+                |connection| Rc::clone(connection.watch()),
+            ),
+            connection: opened.ok_or(Code::OK),
+            close: Code::OK,
+            trace: Rc::clone(&self.trace),
+            rows_left: Rc::clone(&self.rows_left),
+            views: Vec::new(),
+            after_fault: None,
+            cut_short: BTreeSet::new(),
+            files_mention_trigrams: OnceCell::new(),
+            files_have_all_pages: OnceCell::new(),
+            schema_refusals: 0,
+            refused_by_parser: 0,
+            row_bytes: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// Adds what another execution, whose connections are closed, has noted.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.note_close(other.close);
+        self.cut_short.extend(other.cut_short);
+        self.refused_by_parser += other.refused_by_parser;
+        self.views.extend(other.views);
+        self.after_fault = self.after_fault.take().or(other.after_fault);
+    }
+
+    /// Notes how connections took turns.
+    pub(super) fn note_turns(&self, turns: Turns) {
+        self.trace.borrow_mut().turns = Some(turns);
+    }
+
+    /// How many statements ran.
+    pub(super) fn statement_count(&self) -> usize {
+        self.trace.borrow().statements.len()
+    }
+
+    /// The statements that ran after so many.
+    pub(super) fn statements_after(&self, count: usize) -> Vec<StatementTrace> {
+        self.trace.borrow().statements[count..].to_vec()
     }
 
     /// True if nothing more will run: the budget or the row limit is used up, or there is no connection.
@@ -129,7 +172,7 @@ impl<'c> Execution<'c> {
 
     /// True if the budget or the row limit is used up.
     pub(super) fn is_used_up(&self) -> bool {
-        self.rows_left == 0 || self.watch.exhausted.get().is_some()
+        self.rows_left.get() == 0 || self.watch.exhausted.get().is_some()
     }
 
     /// Notes SQLite's code for closing a connection before the end.
@@ -241,7 +284,11 @@ impl<'c> Execution<'c> {
     pub(super) fn note_open(&mut self, code: Code) {
         let mut trace = self.new_trace(code, 0..0, "OPEN");
         self.finish_record(&mut trace);
-        self.trace.statements.push(trace);
+        self.push(trace);
+    }
+
+    fn push(&self, trace: StatementTrace) {
+        self.trace.borrow_mut().statements.push(trace);
     }
 
     /// Uses this connection from now on; without one, the run is over.
@@ -301,7 +348,7 @@ impl<'c> Execution<'c> {
     /// Tells the observer what comes next.
     pub(super) fn tell_observer(&self, text: &[u8]) {
         if let Some(observer) = &self.executor.on_statement {
-            observer(self.trace.statements.len() as u64 + 1, text);
+            observer(self.statement_count() as u64 + 1, text);
         }
     }
 
@@ -319,11 +366,12 @@ impl<'c> Execution<'c> {
     /// True if the statement triggers a known bug, which is then noted.
     fn avoids_known_bug(&mut self, text: &[u8], verb: &str) -> bool {
         let watch = Rc::clone(&self.watch);
-        self.script_mentions_trigrams |= known::mentions_trigrams(text);
+        let mentions = watch.mentions_trigrams.get() || known::mentions_trigrams(text);
+        watch.mentions_trigrams.set(mentions);
         let mentions_trigrams = || {
             // The schema is text in the pages of the files.
             let in_files = || self.case.files.iter().any(|(_, content)| known::mentions_trigrams(content));
-            self.script_mentions_trigrams || *self.files_mention_trigrams.get_or_init(in_files)
+            mentions || *self.files_mention_trigrams.get_or_init(in_files)
         };
         let has_all_pages =
             || *self.files_have_all_pages.get_or_init(|| known::has_all_pages(&self.case.files));
@@ -394,7 +442,7 @@ impl<'c> Execution<'c> {
         }
         self.finish_record(&mut trace);
         let is_failure = !trace.code().is_success();
-        self.trace.statements.push(trace);
+        self.push(trace);
         if is_failure {
             self.note_failure(before.hits);
         }
@@ -441,8 +489,8 @@ impl<'c> Execution<'c> {
             if self.row_bytes.len() >= HASH_BLOCK_BYTES {
                 self.hash_rows(trace);
             }
-            self.rows_left -= 1;
-            if self.rows_left == 0 {
+            self.rows_left.set(self.rows_left.get() - 1);
+            if self.rows_left.get() == 0 {
                 break;
             }
         }
@@ -463,10 +511,10 @@ impl<'c> Execution<'c> {
     /// What [`Plant::Answer`] makes of the statement that has just run.
     fn plant_in_last(&mut self, text: &[u8]) {
         if matches!(self.executor.plant, Some(Plant::Answer(_)))
-            && let Some(mut trace) = self.trace.statements.pop()
+            && let Some(mut trace) = self.pop()
         {
             self.plant_answer(text, self.case.config.get(Setting::OptimizationsOff), &mut trace.values);
-            self.trace.statements.push(trace);
+            self.push(trace);
         }
     }
 
@@ -478,7 +526,7 @@ impl<'c> Execution<'c> {
         {
             return;
         }
-        if let Some(mut trace) = self.trace.statements.pop() {
+        if let Some(mut trace) = self.pop() {
             if plant == Some(Plant::WrongRows) {
                 trace.rows += 1;
                 self.keep_row(vec![Value::Text(MARK.to_vec())], &mut trace);
@@ -486,8 +534,12 @@ impl<'c> Execution<'c> {
                 trace.step = Code(ffi::SQLITE_CORRUPT);
                 trace.record.iter_mut().for_each(|record| record.code = ffi::SQLITE_CORRUPT);
             }
-            self.trace.statements.push(trace);
+            self.push(trace);
         }
+    }
+
+    fn pop(&self) -> Option<StatementTrace> {
+        self.trace.borrow_mut().statements.pop()
     }
 
     fn hash_rows(&mut self, trace: &mut StatementTrace) {
@@ -500,14 +552,15 @@ impl<'c> Execution<'c> {
     /// # Errors
     /// SQLite's code, if the connection could not be opened.
     pub(super) fn finish(mut self, observation: &mut Observation) -> Result<Connection<'c>, Code> {
-        self.trace.hits = if self.has_faults { self.hits() } else { Hits::new() };
+        let mut trace = self.trace.take();
+        trace.hits = if self.has_faults { self.hits() } else { Hits::new() };
         let exhausted = self.watch.exhausted.get();
-        self.trace.is_cut_short = exhausted.is_some();
+        trace.is_cut_short = exhausted.is_some();
         self.cut_short.extend(exhausted);
-        self.cut_short.extend((self.rows_left == 0).then_some(Limit::Rows));
+        self.cut_short.extend((self.rows_left.get() == 0).then_some(Limit::Rows));
         observation.cut_short = self.cut_short;
         (observation.views, observation.after_fault) = (self.views, self.after_fault);
-        observation.trace = self.trace;
+        observation.trace = trace;
         observation.refused_by_parser = self.refused_by_parser;
         observation.close = Some(self.close);
         observation.taint = self.watch.taint.get();

@@ -1,12 +1,13 @@
 //! Takes one case from an empty disk to an [`Observation`].
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
 use twox_hash::XxHash3_64;
 
 use super::execution::{self, Execution};
+use super::ffi::fiber::Stack;
 use super::ffi::{Connection, Watch, process};
 use super::{Exclusive, end, health, operations, settings, view};
 use crate::dbfile::damage::{self, Assessment};
@@ -16,6 +17,7 @@ use crate::engine::{Asked, Code, Engine, FileDigest, Limit, Observation, Stateme
 use crate::faults::machine::Machine;
 use crate::faults::vfs::Vfs;
 use crate::faults::{alloc, fresh, rules};
+use crate::schedules::Scheduler;
 use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::sql::{self, VirtualTable};
 use crate::stack;
@@ -114,6 +116,10 @@ pub struct Executor {
     rich_image: OnceCell<Vec<u8>>,
     /// The last case without its faults, as a hash, with its run: see [`Executor::reference`].
     reference: Option<(u64, Rc<Observation>)>,
+    /// Stacks for connections that take turns.
+    pub(super) stacks: Cell<Vec<Stack>>,
+    /// Who chooses the turns of the next run; the schedule of the case, if there is none.
+    pub(super) scheduler: RefCell<Option<Box<dyn Scheduler>>>,
 }
 
 impl Executor {
@@ -139,6 +145,8 @@ impl Executor {
             on_statement: None,
             rich_image: OnceCell::new(),
             reference: None,
+            stacks: Cell::default(),
+            scheduler: RefCell::default(),
         }
     }
 
@@ -219,6 +227,21 @@ impl Executor {
         }
         observation.start = Some(start);
         observation
+    }
+
+    /// Runs `program` on `case`, whose connections take turns as `scheduler`, whose run has begun, chooses; returns the
+    /// scheduler as well. The schedule that repeats the run is in [`crate::engine::Trace::turns`].
+    pub fn run_scheduled(
+        &mut self,
+        case: &TestCase,
+        program: &dyn Program,
+        budget: &Budget,
+        asked: Asked,
+        scheduler: Box<dyn Scheduler>,
+    ) -> (Observation, Box<dyn Scheduler>) {
+        self.scheduler.replace(Some(scheduler));
+        let observation = self.run_asking(case, program, budget, asked);
+        (observation, self.scheduler.take().expect("a run gives it back"))
     }
 
     /// A run of the case without its faults, with views. The last one is kept: many cases that differ in their faults alone

@@ -6,18 +6,26 @@
 //! trace, including SQLITE_BUSY.
 
 mod calls;
+mod plan;
+mod shelf;
+mod turns;
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::ops::Range;
 use std::rc::Rc;
 
 use rusqlite::ffi;
 
+use self::plan::Step;
+use self::shelf::Shelf;
+use self::turns::Rota;
 use super::execution::{Execution, Held, query};
-use super::executor::MAIN_PATH;
+use super::executor::{Executor, MAIN_PATH};
 use super::ffi::Connection;
 use super::ffi::held::{Backup, Blob, Session};
 use crate::engine::{Code, Taint, Value};
+use crate::schedules::{Replay, Scheduler};
 use crate::testcase::{CONNECTIONS_MAX, FileName, MAIN_DB, Operation, Operations, STATEMENTS_MAX};
 
 /// Performs the operations; each that takes a statement takes the next of `statements`. Afterwards only connection 0 is
@@ -27,14 +35,135 @@ pub(super) fn run<'c>(
     statements: &mut dyn Iterator<Item = Range<usize>>,
     execution: &mut Execution<'c>,
 ) {
-    let mut state = State::new(execution);
-    for operation in operations.list() {
-        if state.execution.is_used_up() {
-            break;
-        }
-        state.perform(operation, statements);
+    let steps = plan::plan(operations.list(), statements);
+    let mut crew = Crew::new(execution, &steps);
+    let scheduler = crew.executor.scheduler.take().or_else(|| {
+        let mut replay = Replay::new(execution.case.schedule.clone());
+        (!execution.case.schedule.is_empty() && replay.begin()).then(|| Box::new(replay) as Box<_>)
+    });
+    match scheduler {
+        Some(scheduler) => crew.take_turns(&steps, scheduler, execution),
+        None => crew.in_order(&steps),
     }
-    state.end();
+    crew.end(execution);
+}
+
+/// All connections.
+struct Crew<'c> {
+    executor: &'c Executor,
+    /// By actor.
+    states: [Option<State<'c>>; CONNECTIONS_MAX as usize],
+}
+
+impl<'c> Crew<'c> {
+    /// Those that do something, and connection 0, which is open already.
+    fn new(execution: &mut Execution<'c>, steps: &[Step]) -> Self {
+        let shelf = Rc::default();
+        let first = Rc::clone(execution.connection());
+        execution.use_connection(Err(Code::OK));
+        let mut states = [const { None }; CONNECTIONS_MAX as usize];
+        for actor in steps.iter().map(|step| step.actor).chain([0]) {
+            let state = &mut states[usize::from(actor)];
+            if state.is_none() {
+                let opened = (actor == 0).then(|| Rc::clone(&first));
+                *state = Some(State::new(actor, execution.beside(opened), Rc::clone(&shelf)));
+            }
+        }
+        Self { executor: execution.executor, states }
+    }
+
+    fn in_order(&mut self, steps: &[Step]) {
+        for step in steps {
+            if self.perform(step) {
+                break;
+            }
+        }
+    }
+
+    /// Performs one; true if nothing more will run.
+    fn perform(&mut self, step: &Step) -> bool {
+        let state = self.states[usize::from(step.actor)].as_mut().expect("there is one for each step");
+        if state.execution.is_used_up() {
+            return true;
+        }
+        if step.operation == Operation::PowerCut {
+            state.execution.tell_observer(step.operation.to_string().as_bytes());
+            self.cut_power();
+        } else {
+            state.perform(step);
+        }
+        false
+    }
+
+    /// Before power is cut, everybody gets to the end of what comes before in the list.
+    fn take_turns(&mut self, steps: &[Step], scheduler: Box<dyn Scheduler>, execution: &Execution<'c>) {
+        let rota = Rota::new(scheduler, execution.asked.has_turns);
+        for steps in steps.split_inclusive(|step| step.operation == Operation::PowerCut) {
+            let (last, others) = steps.split_last().expect("no part is empty");
+            let is_cut = last.operation == Operation::PowerCut;
+            let together = if is_cut { others } else { steps };
+            self.open(together);
+            rota.run(self.executor, &mut self.states, together);
+            if is_cut && self.perform(last) {
+                break;
+            }
+        }
+        let (scheduler, turns) = rota.end();
+        self.executor.scheduler.replace(Some(scheduler));
+        execution.note_turns(turns);
+    }
+
+    /// Opens the connections before they take turns, but those that an operation opens.
+    fn open(&mut self, steps: &[Step]) {
+        let mut seen = [false; CONNECTIONS_MAX as usize];
+        for step in steps {
+            let Some(connection) = step.operation.clone().connection_mut().map(|id| *id) else {
+                continue;
+            };
+            if !std::mem::replace(&mut seen[index(connection)], true)
+                && !matches!(step.operation, Operation::Open { .. })
+            {
+                let state = self.states[usize::from(step.actor)].as_mut().expect("as in `perform`");
+                state.get(connection);
+            }
+        }
+    }
+
+    /// Drops all connections; nothing that closing them does reaches the disk.
+    fn cut_power(&mut self) {
+        let states = || self.states.iter().flatten();
+        if states().any(State::is_at_risk)
+            && let Some(state) = states().next()
+        {
+            state.execution.watch().note(Taint::POWER_CUT);
+        }
+        let files: Vec<(Vec<u8>, Vec<u8>)> = {
+            let machine = self.executor.vfs.machine();
+            let named = machine.disk.named_files();
+            named.into_iter().map(|(name, content)| (name.to_vec(), content.to_vec())).collect()
+        };
+        for state in self.states.iter_mut().flatten() {
+            (0..state.connections.len()).for_each(|at| state.let_go(at));
+            state.shelf.take();
+        }
+        self.executor.vfs.machine().disk.replace_named(&files);
+    }
+
+    /// Drops everything except connection 0, which is then open on the main database.
+    fn end(self, execution: &mut Execution<'c>) {
+        let mut connection = None;
+        for (at, state) in self.states.into_iter().enumerate() {
+            let Some(mut state) = state else {
+                continue;
+            };
+            (1..state.connections.len()).for_each(|at| state.let_go(at));
+            if at == 0 {
+                connection = Some(state.home());
+            }
+            execution.absorb(state.into_execution());
+        }
+        execution.use_connection(connection.expect("connection 0 is always there"));
+    }
 }
 
 /// A connection of a case.
@@ -44,9 +173,11 @@ struct Slot<'c> {
     is_home: bool,
 }
 
-/// The state between two operations.
-struct State<'e, 'c> {
-    execution: &'e mut Execution<'c>,
+/// The state between two operations, of connections that run one at a time.
+struct State<'c> {
+    /// The first of the connections.
+    actor: u8,
+    execution: Execution<'c>,
     // Fields that need a connection are declared before it, so they are dropped first.
     statements: [Option<Held<'c>>; STATEMENTS_MAX as usize],
     /// By destination.
@@ -54,34 +185,34 @@ struct State<'e, 'c> {
     blobs: [Option<Blob<'c>>; CONNECTIONS_MAX as usize],
     sessions: [Option<Session<'c>>; CONNECTIONS_MAX as usize],
     connections: [Option<Slot<'c>>; CONNECTIONS_MAX as usize],
-    /// The serialized database.
-    image: Option<Vec<u8>>,
-    /// The changes taken from a session, and whether they are a patchset.
-    changes: Option<(Vec<u8>, bool)>,
+    /// Borrowed only while nobody else can run.
+    shelf: Rc<RefCell<Shelf>>,
 }
 
-impl<'e, 'c> State<'e, 'c> {
-    fn new(execution: &'e mut Execution<'c>) -> Self {
-        let connection = Rc::clone(execution.connection());
+impl<'c> State<'c> {
+    fn new(actor: u8, execution: Execution<'c>, shelf: Rc<RefCell<Shelf>>) -> Self {
         let mut connections = [const { None }; CONNECTIONS_MAX as usize];
-        connections[0] = Some(Slot { connection, is_home: true });
+        if let Ok(connection) = &execution.connection {
+            connections[0] = Some(Slot { connection: Rc::clone(connection), is_home: true });
+        }
         Self {
+            actor,
             execution,
             statements: [const { None }; STATEMENTS_MAX as usize],
             backups: [const { None }; CONNECTIONS_MAX as usize],
             blobs: [const { None }; CONNECTIONS_MAX as usize],
             sessions: [const { None }; CONNECTIONS_MAX as usize],
             connections,
-            image: None,
-            changes: None,
+            shelf,
         }
     }
 
-    fn perform(&mut self, operation: &Operation, statements: &mut dyn Iterator<Item = Range<usize>>) {
+    fn perform(&mut self, step: &Step) {
+        let operation = &step.operation;
         if !operation.takes_statement() {
             self.execution.tell_observer(operation.to_string().as_bytes());
         }
-        let next = operation.takes_statement().then(|| statements.next()).flatten();
+        let next = step.statement.clone();
         // `None` means that the operation's object does not exist: there is nothing to do.
         let _: Option<()> = match operation {
             Operation::Run { connection } => next.and_then(|at| self.run_statement(*connection, at)),
@@ -112,7 +243,8 @@ impl<'e, 'c> State<'e, 'c> {
             | Operation::SessionInvert
             | Operation::SessionApply { .. }
             | Operation::SessionEnd { .. } => self.session_operation(operation),
-            Operation::PowerCut => self.cut_power(),
+            // That is the matter of the whole crew.
+            Operation::PowerCut => None,
             Operation::PassTime { milliseconds } => {
                 self.execution.executor.vfs.machine().elapsed_ms += i64::from(*milliseconds);
                 None
@@ -140,7 +272,7 @@ impl<'e, 'c> State<'e, 'c> {
     }
 
     fn open_file(&self, name: &str, is_read_only: bool) -> Result<Connection<'c>, Code> {
-        let Execution { executor, case, budget, .. } = *self.execution;
+        let Execution { executor, case, budget, .. } = self.execution;
         let path = CString::new(name).expect("no file name has a NUL");
         let path = if name == MAIN_DB { MAIN_PATH } else { &path };
         self.execution
@@ -254,42 +386,33 @@ impl<'e, 'c> State<'e, 'c> {
             self.execution.watch().note_rollback();
         }
         let connection = Rc::into_inner(connection).expect("nothing else uses it");
-        self.execution.note_close(self.execution.executor.close(connection));
+        let code = self.execution.exposed(|| self.execution.executor.close(connection));
+        self.execution.note_close(code);
     }
 
-    /// Drops all connections; nothing that closing them does reaches the disk.
-    fn cut_power(&mut self) -> Option<()> {
-        let connections = self.connections.iter().zip(&self.backups);
-        let is_at_risk = |(slot, backup): (&Option<Slot<'c>>, &Option<Backup<'c>>)| {
+    /// Whether cutting power may damage a database.
+    fn is_at_risk(&self) -> bool {
+        let mut connections = self.connections.iter().zip(&self.backups);
+        connections.any(|(slot, backup)| {
             // The destination of a backup cannot be queried.
             let is_safe = |slot: &Slot<'c>| !slot.connection.may_be_writing() || has_journal_on_disk(slot);
             backup.is_some() || !slot.as_ref().is_none_or(is_safe)
-        };
-        if connections.into_iter().any(is_at_risk) {
-            self.execution.watch().note(Taint::POWER_CUT);
-        }
-        let executor = self.execution.executor;
-        let files: Vec<(Vec<u8>, Vec<u8>)> = {
-            let machine = executor.vfs.machine();
-            let named = machine.disk.named_files();
-            named.into_iter().map(|(name, content)| (name.to_vec(), content.to_vec())).collect()
-        };
-        (0..self.connections.len()).for_each(|at| self.let_go(at));
-        executor.vfs.machine().disk.replace_named(&files);
-        (self.image, self.changes) = (None, None);
-        None
+        })
     }
 
-    /// Drops everything except connection 0, which is then open on the main database.
-    fn end(mut self) {
-        (1..self.connections.len()).for_each(|at| self.let_go(at));
+    /// Connection 0 alone, open on the main database.
+    fn home(&mut self) -> Result<Rc<Connection<'c>>, Code> {
         self.statements = [const { None }; STATEMENTS_MAX as usize];
         (self.backups[0], self.blobs[0], self.sessions[0]) = (None, None, None);
         if self.connections[0].as_ref().is_some_and(|slot| !slot.is_home) {
             self.let_go(0);
         }
-        let connection = self.get(0).ok_or(Code(ffi::SQLITE_CANTOPEN));
-        self.execution.use_connection(connection);
+        self.get(0).ok_or(Code(ffi::SQLITE_CANTOPEN))
+    }
+
+    /// What is left once the connections are let go.
+    fn into_execution(self) -> Execution<'c> {
+        self.execution
     }
 }
 

@@ -80,13 +80,11 @@ impl<'s, 'c> Session<'s, 'c> {
 
     /// Runs a statement of the script as any other, keeping its rows; `None` if the text held none, or several.
     pub(crate) fn run(&mut self, text: &[u8], at: std::ops::Range<usize>) -> Option<StatementTrace> {
-        let before = self.execution.statements().len();
+        let before = self.execution.statement_count();
         self.execution.keep_values();
         self.execution.run(text, at);
-        match &self.execution.statements()[before..] {
-            [only] => Some(only.clone()),
-            _ => None,
-        }
+        let ran = self.execution.statements_after(before);
+        <[StatementTrace; 1]>::try_from(ran).ok().map(|[only]| only)
     }
 
     /// The optimizations that the case switches off.

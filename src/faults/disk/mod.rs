@@ -253,6 +253,17 @@ impl Disk {
         count
     }
 
+    /// Where the content of the file is in memory, from this offset on, which must be within it. It stays there as long as
+    /// the file is open, however the file grows.
+    pub fn fetch(&mut self, handle: HandleId, offset: usize) -> *mut u8 {
+        let room = self.bytes_max;
+        let file = self.file_of(handle);
+        let data = &mut self.file_mut(file).data;
+        // No file is larger than the disk: from here on, nothing moves it.
+        data.reserve_exact(room.saturating_sub(data.len()));
+        data[offset..].as_mut_ptr()
+    }
+
     /// Writes `bytes`; a gap after the old end is filled with zeros.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::{ptr, slice};
 
 use rusqlite::ffi;
 
-use super::{OpenFile, opened};
+use super::{Call, OpenFile, opened, opened_for};
 use crate::dbfile::header;
 use crate::faults::disk::{DiskError, LockLevel, ShmLock};
 use crate::faults::machine::{DiskPlant, Machine};
@@ -15,8 +15,14 @@ use crate::testcase::{FileRole, IoError, IoOperation};
 /// What a device must not claim: SQLite would assume that a file that it writes never changes.
 const REFUSED_CHARACTERISTICS: c_int = ffi::SQLITE_IOCAP_IMMUTABLE;
 
+/// How much of a file is mapped at most, in bytes: as much as the largest disk holds.
+const MAPPED_BYTES_MAX: i64 = 64 << 20;
+/// As SQLite's own VFS for Unix, a page is mapped only if so many bytes of the file follow it: SQLite may read a little past
+/// the end of a damaged page.
+const MAPPED_MARGIN_BYTES: i64 = 256;
+
 pub(super) static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
-    iVersion: 2,
+    iVersion: 3,
     xClose: Some(close),
     xRead: Some(read),
     xWrite: Some(write),
@@ -33,13 +39,13 @@ pub(super) static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     xShmLock: Some(shm_lock),
     xShmBarrier: Some(shm_barrier),
     xShmUnmap: Some(shm_unmap),
-    xFetch: None,
-    xUnfetch: None,
+    xFetch: Some(fetch),
+    xUnfetch: Some(unfetch),
 };
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     // SAFETY: SQLite's contract for the file methods, here and below.
-    let (file, mut machine) = unsafe { opened(file) };
+    let (file, mut machine) = unsafe { opened_for(file, |file| Call::Close(file.role)) };
     let is_journal = matches!(file.role, FileRole::Journal | FileRole::Wal);
     if machine.plant != Some(DiskPlant::LeakedHandle) || !is_journal {
         machine.disk.close(file.handle);
@@ -55,7 +61,7 @@ unsafe extern "C" fn read(
 ) -> c_int {
     // SAFETY: `out` has `count` bytes.
     let (file, mut machine, out) = unsafe {
-        let (file, machine) = opened(file);
+        let (file, machine) = opened_for(file, |file| Call::Read(file.role, offset, count));
         (file, machine, slice::from_raw_parts_mut(out.cast::<u8>(), count as usize))
     };
     match machine.fails(IoOperation::Read, file.role) {
@@ -87,7 +93,7 @@ unsafe extern "C" fn write(
 ) -> c_int {
     // SAFETY: `data` has `count` bytes.
     let (file, mut machine, data) = unsafe {
-        let (file, machine) = opened(file);
+        let (file, machine) = opened_for(file, |file| Call::Write(file.role, offset, count));
         (file, machine, slice::from_raw_parts(data.cast::<u8>(), count as usize))
     };
     match machine.fails(IoOperation::Write, file.role) {
@@ -124,7 +130,7 @@ unsafe extern "C" fn write(
 
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
     // SAFETY: as in `close`.
-    let (file, mut machine) = unsafe { opened(file) };
+    let (file, mut machine) = unsafe { opened_for(file, |file| Call::Truncate(file.role, size)) };
     match machine.fails(IoOperation::Truncate, file.role) {
         Some(IoError::Full) => ffi::SQLITE_FULL,
         Some(_) => ffi::SQLITE_IOERR_TRUNCATE,
@@ -139,7 +145,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int 
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: as in `close`.
-    let (file, mut machine) = unsafe { opened(file) };
+    let (file, mut machine) = unsafe { opened_for(file, |file| Call::Sync(file.role)) };
     if machine.fails(IoOperation::Sync, file.role).is_some() {
         return ffi::SQLITE_IOERR_FSYNC;
     }
@@ -157,7 +163,7 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int 
 unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut ffi::sqlite3_int64) -> c_int {
     // SAFETY: SQLite passes a pointer to the result.
     unsafe {
-        let (file, mut machine) = opened(file);
+        let (file, mut machine) = opened_for(file, |file| Call::FileSize(file.role));
         if machine.fails(IoOperation::FileSize, file.role).is_some() {
             return ffi::SQLITE_IOERR_FSTAT;
         }
@@ -187,7 +193,7 @@ fn result(result: Result<(), DiskError>) -> c_int {
 
 unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
     // SAFETY: as in `close`.
-    let (file, mut machine) = unsafe { opened(file) };
+    let (file, mut machine) = unsafe { opened_for(file, |_| Call::Lock(lock)) };
     match machine.fails(IoOperation::Lock, file.role) {
         Some(IoError::Busy) => ffi::SQLITE_BUSY,
         Some(_) => ffi::SQLITE_IOERR_LOCK,
@@ -197,7 +203,7 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
 
 unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
     // SAFETY: as in `close`.
-    let (file, mut machine) = unsafe { opened(file) };
+    let (file, mut machine) = unsafe { opened_for(file, |_| Call::Unlock(lock)) };
     machine.disk.unlock(file.handle, level(lock));
     ffi::SQLITE_OK
 }
@@ -205,7 +211,7 @@ unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int 
 unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
     // SAFETY: SQLite passes a pointer to the result.
     unsafe {
-        let (file, mut machine) = opened(file);
+        let (file, mut machine) = opened_for(file, |_| Call::CheckReservedLock);
         *out = 0;
         if machine.fails(IoOperation::CheckReservedLock, file.role).is_some() {
             return ffi::SQLITE_IOERR_CHECKRESERVEDLOCK;
@@ -226,6 +232,19 @@ unsafe extern "C" fn file_control(
             unsafe {
                 let (file, machine) = opened(file);
                 *argument.cast::<c_int>() = machine.disk.lock_level(file.handle) as c_int;
+            }
+            ffi::SQLITE_OK
+        }
+        ffi::SQLITE_FCNTL_MMAP_SIZE => {
+            // SAFETY: the argument of this operation points to a 64-bit integer: the limit, negative to ask for it.
+            unsafe {
+                let (file, _machine) = opened(file);
+                let limit = argument.cast::<i64>();
+                let before = file.mapped_bytes.get();
+                if *limit >= 0 {
+                    file.mapped_bytes.set((*limit).min(MAPPED_BYTES_MAX));
+                }
+                *limit = before;
             }
             ffi::SQLITE_OK
         }
@@ -252,7 +271,7 @@ unsafe extern "C" fn shm_map(
 ) -> c_int {
     // SAFETY: SQLite passes a pointer to the result.
     unsafe {
-        let (file, mut machine) = opened(file);
+        let (file, mut machine) = opened_for(file, |_| Call::ShmMap(region));
         *out = ptr::null_mut();
         let error = machine.fails(IoOperation::ShmMap, FileRole::SharedMemory);
         if error.is_some_and(|error| error != IoError::ReadOnly) {
@@ -287,8 +306,12 @@ unsafe extern "C" fn shm_lock(
     } else {
         ShmLock::Shared
     };
+    let call = |_: &OpenFile| match kind {
+        ShmLock::Unlock => Call::ShmUnlock { first, count },
+        kind => Call::ShmLock { first, count, is_exclusive: kind == ShmLock::Exclusive },
+    };
     // SAFETY: as in `close`.
-    let (file, mut machine) = unsafe { opened(file) };
+    let (file, mut machine) = unsafe { opened_for(file, call) };
     if kind != ShmLock::Unlock {
         match machine.fails(IoOperation::ShmLock, FileRole::SharedMemory) {
             Some(IoError::Busy) => return ffi::SQLITE_BUSY,
@@ -321,13 +344,45 @@ fn check_index(file: &OpenFile, machine: &mut Machine) {
     }
 }
 
-unsafe extern "C" fn shm_barrier(_file: *mut ffi::sqlite3_file) {
+unsafe extern "C" fn shm_barrier(file: *mut ffi::sqlite3_file) {
+    // SAFETY: as in `close`.
+    drop(unsafe { opened_for(file, |_| Call::ShmBarrier) });
     std::sync::atomic::fence(Ordering::SeqCst);
 }
 
 unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, _delete: c_int) -> c_int {
     // SAFETY: as in `close`.
-    let (file, mut machine) = unsafe { opened(file) };
+    let (file, mut machine) = unsafe { opened_for(file, |_| Call::ShmUnmap) };
     machine.disk.shm_unmap(file.handle);
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn fetch(
+    file: *mut ffi::sqlite3_file,
+    offset: i64,
+    count: c_int,
+    out: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: SQLite passes a pointer to the result.
+    unsafe {
+        *out = ptr::null_mut();
+        let limit = (*file.cast::<OpenFile>()).mapped_bytes.get();
+        if limit == 0 {
+            return ffi::SQLITE_OK;
+        }
+        let (file, mut machine) = opened_for(file, |_| Call::Fetch(offset, count));
+        let end = offset.saturating_add(count.into()).saturating_add(MAPPED_MARGIN_BYTES);
+        if end <= limit.min(machine.disk.size(file.handle) as i64) {
+            *out = machine.disk.fetch(file.handle, offset as usize).cast();
+        }
+    }
+    ffi::SQLITE_OK
+}
+
+/// What was fetched stays in place as long as the file is open, so there is nothing to do. SQLite also calls it with a null
+/// pointer when a checkpoint has seen that another connection has written.
+unsafe extern "C" fn unfetch(file: *mut ffi::sqlite3_file, offset: i64, _part: *mut c_void) -> c_int {
+    // SAFETY: as in `close`.
+    drop(unsafe { opened_for(file, |_| Call::Unfetch(offset)) });
     ffi::SQLITE_OK
 }

@@ -8,11 +8,12 @@
 //!   until the VFS is unregistered; a [`Vfs`] outlives its connections (they borrow it).
 //! * SQLite hands a `sqlite3_file` to `xOpen` uninitialised with `szOsFile` bytes, and to the other
 //!   methods only after `xOpen` set its methods, until `xClose`.
-//! * Nothing here calls back into SQLite, so the lock is never taken twice; panics abort at the
-//!   `extern "C"` boundary.
+//! * Nothing here calls back into SQLite while it holds the lock, so that is never taken twice (another connection may
+//!   run before a call is made, but not during it); panics abort at the `extern "C"` boundary.
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,12 @@ use std::{mem, ptr, slice};
 
 use rusqlite::ffi;
 
+mod call;
 mod file;
 
+pub use call::Call;
+
+use super::alloc;
 use super::disk::{HandleId, OpenMode};
 use super::machine::{DiskPlant, Machine};
 use crate::testcase::{FileRole, IoError, IoOperation};
@@ -30,12 +35,34 @@ use crate::testcase::{FileRole, IoError, IoOperation};
 const PATH_BYTES_MAX: c_int = 512;
 /// The clock at the start of a case: 2001-09-09 01:46:40 UTC, as milliseconds since the Julian epoch.
 pub const CLOCK_JULIAN_MS: i64 = 210_866_760_000_000 + 1_000_000_000_000;
+/// Called before a [`Call`]; it returns when the caller may go on.
+pub type OnCall = dyn Fn(Call);
+
 /// What the callbacks and [`Vfs`] share.
 struct Shared {
     machine: Mutex<Machine>,
+    on_call: RefCell<Option<Rc<OnCall>>>,
+    /// Whether `on_call` is called.
+    is_heard: Cell<bool>,
 }
 
 impl Shared {
+    /// Says what comes next. Nothing is locked meanwhile: others may use the machine before this returns.
+    fn announce(&self, call: Call) {
+        if !self.is_heard.get() {
+            return;
+        }
+        if let Some(on_call) = self.on_call.borrow().clone() {
+            // Others may do things meanwhile to which no fault is to happen.
+            let armed = (self.machine().is_armed(), alloc::arm(false));
+            on_call(call);
+            self.machine().arm(armed.0);
+            alloc::arm(armed.1);
+            self.is_heard.set(true);
+        }
+    }
+
+
     fn machine(&self) -> MutexGuard<'_, Machine> {
         // A panic under the lock aborts the process, so the lock is never seen poisoned.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
@@ -57,7 +84,11 @@ impl Vfs {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("tandem-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let name = CString::new(name).expect("no NUL in a number");
-        let shared = Box::new(Shared { machine: Mutex::new(Machine::new(0)) });
+        let shared = Box::new(Shared {
+            machine: Mutex::new(Machine::new(0)),
+            on_call: RefCell::default(),
+            is_heard: Cell::new(false),
+        });
         let mut registered = Box::new(methods());
         registered.zName = name.as_ptr();
         registered.pAppData = ptr::from_ref(&*shared).cast_mut().cast();
@@ -91,6 +122,16 @@ impl Vfs {
     /// Replaces the machine and returns the old one. No connection may be open.
     pub fn install(&self, machine: Machine) -> Machine {
         mem::replace(&mut *self.shared.machine(), machine)
+    }
+
+    /// Sets who is told of each call before it is made, while calls are [heard](Self::hear).
+    pub fn set_on_call(&self, on_call: Option<Rc<OnCall>>) {
+        self.shared.on_call.replace(on_call);
+    }
+
+    /// Begins or ceases to tell of calls; returns whether they were told of before.
+    pub fn hear(&self, is_heard: bool) -> bool {
+        self.shared.is_heard.replace(is_heard)
     }
 
     /// The machine.
@@ -138,6 +179,8 @@ struct OpenFile {
     syncs_names: Cell<bool>,
     /// Whether a planned fault made the shared memory read-only.
     has_read_only_shm: Cell<bool>,
+    /// How much of the file may be mapped, in bytes from its beginning.
+    mapped_bytes: Cell<i64>,
 }
 
 /// The [`Shared`] of a VFS.
@@ -147,6 +190,25 @@ struct OpenFile {
 unsafe fn shared<'a>(vfs: *mut ffi::sqlite3_vfs) -> &'a Shared {
     // SAFETY: see the invariants of the module.
     unsafe { &*(*vfs).pAppData.cast::<Shared>() }
+}
+
+/// The file and its machine, after it was told that `call` comes. What is done to a temporary file, no other connection
+/// can notice.
+///
+/// # Safety
+/// `file` was opened by [`open`].
+unsafe fn opened_for<'a>(
+    file: *mut ffi::sqlite3_file,
+    call: impl FnOnce(&OpenFile) -> Call,
+) -> (&'a OpenFile, MutexGuard<'a, Machine>) {
+    // SAFETY: see the invariants of the module.
+    unsafe {
+        let open = &*file.cast::<OpenFile>();
+        if open.role != FileRole::Temporary {
+            (*open.shared).announce(call(open));
+        }
+        opened(file)
+    }
 }
 
 /// The file and its machine.
@@ -198,6 +260,9 @@ unsafe extern "C" fn open(
     unsafe {
         (*file).pMethods = ptr::null();
         let shared = shared(vfs);
+        if role != FileRole::Temporary {
+            shared.announce(Call::Open(role));
+        }
         let mut machine = shared.machine();
         let name = path(name);
         match machine.fails(IoOperation::Open, role) {
@@ -217,6 +282,7 @@ unsafe extern "C" fn open(
         };
         let is_journal = matches!(role, FileRole::Journal | FileRole::Wal | FileRole::SuperJournal);
         let (syncs_names, has_read_only_shm) = (Cell::new(is_journal && mode.create), Cell::new(false));
+        let mapped_bytes = Cell::new(0);
         let base = ffi::sqlite3_file { pMethods: &file::METHODS };
         file.cast::<OpenFile>().write(OpenFile {
             base,
@@ -226,6 +292,7 @@ unsafe extern "C" fn open(
             role,
             syncs_names,
             has_read_only_shm,
+            mapped_bytes,
         });
         if !out_flags.is_null() {
             *out_flags = flags;
@@ -237,6 +304,7 @@ unsafe extern "C" fn open(
 unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, sync_dir: c_int) -> c_int {
     // SAFETY: SQLite's contract for xDelete.
     let (shared, name) = unsafe { (shared(vfs), path(name).unwrap_or_default()) };
+    shared.announce(Call::Delete(FileRole::of_name(name)));
     let mut machine = shared.machine();
     if machine.fails(IoOperation::Delete, FileRole::of_name(name)).is_some() {
         return ffi::SQLITE_IOERR_DELETE;
@@ -264,8 +332,10 @@ unsafe extern "C" fn access(
 ) -> c_int {
     // SAFETY: SQLite's contract for xAccess.
     unsafe {
-        let mut machine = shared(vfs).machine();
+        let shared = shared(vfs);
         let name = path(name).unwrap_or_default();
+        shared.announce(Call::Access(FileRole::of_name(name)));
+        let mut machine = shared.machine();
         *out = 0;
         if machine.fails(IoOperation::Access, FileRole::of_name(name)).is_some() {
             return ffi::SQLITE_IOERR_ACCESS;
@@ -301,7 +371,9 @@ unsafe extern "C" fn randomness(vfs: *mut ffi::sqlite3_vfs, count: c_int, out: *
     count
 }
 
-unsafe extern "C" fn sleep(_vfs: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_int {
+unsafe extern "C" fn sleep(vfs: *mut ffi::sqlite3_vfs, microseconds: c_int) -> c_int {
+    // SAFETY: SQLite's contract for xSleep.
+    unsafe { shared(vfs) }.announce(Call::Sleep);
     microseconds
 }
 

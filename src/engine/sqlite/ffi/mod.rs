@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod connection;
+pub(super) mod fiber;
 pub(super) mod held;
 mod page_cache;
 mod plants;

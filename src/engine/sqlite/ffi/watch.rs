@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ops::Deref;
+use std::rc::Rc;
 
 use rusqlite::ffi;
 
@@ -42,15 +44,35 @@ pub struct Uses {
     pub through: BTreeSet<String>,
 }
 
-/// State that callbacks read and write; all connections of a case share it.
+/// State that callbacks read and write: that of connections that take no turns, and what all connections of a case share.
 #[derive(Debug)]
 pub struct Watch {
     /// What the connections are doing.
     pub phase: Cell<Phase>,
-    /// What the script did that makes damage expected.
-    pub taint: Cell<Taint>,
     /// The keyword with which the statement of the script begins.
     pub verb: Cell<&'static str>,
+    /// Whether planned interrupts are armed.
+    are_armed: Cell<bool>,
+    /// Calls of the progress handler since the last tick, if it is called more often than that.
+    calls: Cell<u64>,
+    common: Rc<Common>,
+}
+
+impl Deref for Watch {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// What all connections of a case share.
+#[derive(Debug)]
+pub struct Common {
+    /// What the script did that makes damage expected.
+    pub taint: Cell<Taint>,
+    /// True once a statement mentioned the trigram tokenizer.
+    pub mentions_trigrams: Cell<bool>,
     /// Names of the virtual tables that the case brings or creates, lower case. One that is dropped stays: what was
     /// written to its shadow tables may have been damaged before.
     pub virtual_tables: RefCell<BTreeSet<Vec<u8>>>,
@@ -70,22 +92,18 @@ pub struct Watch {
     pub exhausted: Cell<Option<Limit>>,
     /// What is used, if someone wants to know.
     pub uses: RefCell<Option<Uses>>,
-    /// The interrupts that are planned, if any; and whether they are armed.
+    /// The interrupts that are planned, if any.
     interrupts: RefCell<Option<Rules<()>>>,
-    are_armed: Cell<bool>,
     /// How often a statement was interrupted because that was planned.
     pub interrupted: Cell<u64>,
-    /// Calls of the progress handler since the last tick, if it is called more often than that.
-    calls: Cell<u64>,
 }
 
 impl Watch {
     /// Without limits, for statements of the executor's own.
     pub fn new() -> Self {
-        Self {
-            phase: Cell::new(Phase::Own),
+        Self::of(Rc::new(Common {
             taint: Cell::new(Taint::NONE),
-            verb: Cell::new("-"),
+            mentions_trigrams: Cell::new(false),
             virtual_tables: RefCell::default(),
             attached: RefCell::default(),
             avoids_known_bugs: Cell::new(true),
@@ -96,9 +114,22 @@ impl Watch {
             exhausted: Cell::new(None),
             uses: RefCell::default(),
             interrupts: RefCell::default(),
-            are_armed: Cell::new(false),
             interrupted: Cell::new(0),
+        }))
+    }
+
+    /// For connections that take turns with those of this one.
+    pub fn beside(&self) -> Self {
+        Self::of(Rc::clone(&self.common))
+    }
+
+    fn of(common: Rc<Common>) -> Self {
+        Self {
+            phase: Cell::new(Phase::Own),
+            verb: Cell::new("-"),
+            are_armed: Cell::new(false),
             calls: Cell::new(0),
+            common,
         }
     }
 

@@ -13,7 +13,7 @@ const BLOB_READ_BYTES_MAX: usize = 1 << 16;
 const PAGES_PER_TICK: u64 = 16;
 const PAGE_BYTES: u64 = 1024;
 
-impl State<'_, '_> {
+impl State<'_> {
     pub(super) fn backup_operation(&mut self, operation: &Operation) -> Option<()> {
         match operation {
             Operation::BackupStart { from, to } => {
@@ -120,10 +120,11 @@ impl State<'_, '_> {
     pub(super) fn serialize(&mut self, connection: u8) -> Option<()> {
         self.on(connection)?;
         let watch = Rc::clone(self.execution.watch());
-        let image = &mut self.image;
+        let shelf = Rc::clone(&self.shelf);
         self.execution.call("SERIALIZE", true, |connection| {
-            *image = connection.serialize();
+            let image = connection.serialize();
             let bytes = image.clone().unwrap_or_default();
+            shelf.borrow_mut().image = image;
             watch.charge_ticks(bytes.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
             (Code::OK, bytes)
         });
@@ -131,7 +132,7 @@ impl State<'_, '_> {
     }
 
     pub(super) fn deserialize(&mut self, connection: u8, is_read_only: bool) -> Option<()> {
-        let image = self.image.take()?;
+        let image = self.shelf.borrow().image.clone()?;
         let at = index(connection);
         self.on(connection)?;
         self.blobs[at] = None;
@@ -142,7 +143,6 @@ impl State<'_, '_> {
             watch.charge_ticks(image.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
             (connection.deserialize(&image, is_read_only), Vec::new())
         });
-        self.image = Some(image);
         Some(())
     }
 
@@ -167,33 +167,32 @@ impl State<'_, '_> {
                 self.sessions[at].as_ref()?;
                 self.on(*connection)?;
                 let session = self.sessions[at].as_mut()?;
-                let (changes, is_patchset) = (&mut self.changes, *is_patchset);
+                let (shelf, is_patchset) = (Rc::clone(&self.shelf), *is_patchset);
                 self.execution.call("SESSION", true, |_| match session.take(is_patchset) {
                     Ok(bytes) => {
-                        *changes = Some((bytes.clone(), is_patchset));
+                        shelf.borrow_mut().changes = Some((bytes.clone(), is_patchset));
                         (Code::OK, bytes)
                     }
                     Err(code) => (code, Vec::new()),
                 });
             }
             Operation::SessionInvert => {
-                self.changes.as_ref().filter(|(_, is_patchset)| !is_patchset)?;
-                self.on(0)?;
-                let (changes, _) = self.changes.as_mut()?;
-                self.execution.call("CHANGESET", true, |_| match held::invert(changes) {
+                let shelf = Rc::clone(&self.shelf);
+                let (changes, _) = shelf.borrow().changes.clone().filter(|(_, is_patchset)| !is_patchset)?;
+                self.on(self.actor)?;
+                self.execution.call("CHANGESET", true, |_| match held::invert(&changes) {
                     Ok(inverse) => {
-                        changes.clone_from(&inverse);
+                        shelf.borrow_mut().changes = Some((inverse.clone(), false));
                         (Code::OK, inverse)
                     }
                     Err(code) => (code, Vec::new()),
                 });
             }
             Operation::SessionApply { connection, on_conflict } => {
-                self.changes.as_ref()?;
+                let (changes, _) = self.shelf.borrow().changes.clone()?;
                 self.on(*connection)?;
-                let (changes, _) = self.changes.as_ref()?;
                 self.execution.call("CHANGESET", false, |connection| {
-                    (connection.apply(changes, *on_conflict).0, Vec::new())
+                    (connection.apply(&changes, *on_conflict).0, Vec::new())
                 });
             }
             Operation::SessionEnd { connection } => self.sessions[index(*connection)] = None,
