@@ -28,6 +28,17 @@ impl Dfs {
         Self { bound, path: Vec::new(), depth: 0, preemptions: 0, has_run: false }
     }
 
+    /// As one that has got as far as another: [`Scheduler::rest`]. What cannot be read begins anew.
+    pub fn resume(bound: Option<u32>, rest: &str) -> Self {
+        let digit = |character: Option<char>| character?.to_digit(16).map(|digit| digit as u8);
+        let choice = |word: &str| -> Option<Choice> {
+            let mut characters = word.chars();
+            Some(Choice { taken: digit(characters.next())?, left: Connections(digit(characters.next())?) })
+        };
+        let path: Option<Vec<Choice>> = rest.split(' ').map(choice).collect();
+        Self { has_run: path.is_some(), path: path.unwrap_or_default(), ..Self::new(bound) }
+    }
+
     fn is_preempted(point: &Point, chosen: u8) -> bool {
         point.current.is_some_and(|current| current != chosen && !point.waiting.contains(current))
     }
@@ -68,5 +79,11 @@ impl Scheduler for Dfs {
         self.depth += 1;
         self.preemptions += u32::from(Self::is_preempted(point, taken));
         taken
+    }
+
+    fn rest(&self) -> Option<String> {
+        let choice = |choice: &Choice| format!("{:x}{:x}", choice.taken, choice.left.0);
+        let is_over = self.path.iter().all(|choice| choice.left.is_empty());
+        (!is_over).then(|| self.path.iter().map(choice).collect::<Vec<_>>().join(" "))
     }
 }

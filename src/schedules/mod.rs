@@ -124,6 +124,11 @@ pub trait Scheduler {
 
     /// Who goes on: one of `point.ready`. Anything else counts as `point.usual`.
     fn choose(&mut self, point: &Point) -> u8;
+
+    /// For a search that is not at its end, where it is: [`Strategy::resume`].
+    fn rest(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Follows another scheduler and writes down its schedule.

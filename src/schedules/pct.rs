@@ -8,8 +8,7 @@ use crate::testcase::CONNECTIONS_MAX;
 /// At `depth - 1` random points whoever runs falls below all others. A bug that depends on `depth` events happening in one
 /// order is found with a chance of at least 1 in `n * k ^ (depth - 1)`, with n connections and k points.
 ///
-/// Who waits falls below all others as well, since trying again changes nothing; as it is not known how many points a run
-/// has, it is taken to be as many as the longest so far.
+/// Who waits falls below all others as well, since trying again changes nothing.
 #[derive(Debug, Clone)]
 pub struct Pct {
     rng: fastrand::Rng,
@@ -17,20 +16,20 @@ pub struct Pct {
     priorities: [i64; CONNECTIONS_MAX as usize],
     lowest: i64,
     changes: Vec<u32>,
-    /// Points of the longest run so far.
-    points_max: u32,
+    /// Points of a run, about.
+    points: u32,
 }
 
 impl Pct {
-    /// For bugs of this depth, with this seed.
-    pub fn new(depth: u32, seed: u64) -> Self {
+    /// For bugs of this depth, with this seed, in runs of about so many points.
+    pub fn new(depth: u32, seed: u64, points: u32) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
             depth,
             priorities: [0; CONNECTIONS_MAX as usize],
             lowest: 0,
             changes: Vec::new(),
-            points_max: 1,
+            points: points.max(1),
         }
     }
 
@@ -46,12 +45,11 @@ impl Scheduler for Pct {
         self.rng.shuffle(&mut order);
         self.priorities.copy_from_slice(&order);
         self.lowest = 0;
-        self.changes = (1..self.depth).map(|_| self.rng.u32(0..self.points_max)).collect();
+        self.changes = (1..self.depth).map(|_| self.rng.u32(0..self.points)).collect();
         true
     }
 
     fn choose(&mut self, point: &Point) -> u8 {
-        self.points_max = self.points_max.max(point.number + 1);
         if let Some(current) = point.current
             && (point.moment == Moment::Waiting || self.changes.contains(&point.number))
         {

@@ -24,15 +24,23 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// A scheduler of this kind.
-    pub fn scheduler(&self, seed: u64) -> Box<dyn Scheduler> {
+    /// A scheduler of this kind, for runs of about so many points.
+    pub fn scheduler(&self, seed: u64, points: u32) -> Box<dyn Scheduler> {
         match self {
             Self::InOrder => Box::new(Replay::new(Schedule::default())),
             Self::RoundRobin => Box::new(RoundRobin::default()),
             Self::Random => Box::new(Random::new(seed)),
-            Self::Pct(depth) => Box::new(Pct::new(*depth, seed)),
+            Self::Pct(depth) => Box::new(Pct::new(*depth, seed, points)),
             Self::Dfs(bound) => Box::new(Dfs::new(*bound)),
             Self::Replay(schedule) => Box::new(Replay::new(schedule.clone())),
+        }
+    }
+
+    /// A scheduler of this kind that goes on from where a search was ([`Scheduler::rest`]).
+    pub fn resume(&self, rest: Option<&str>) -> Box<dyn Scheduler> {
+        match (self, rest) {
+            (Self::Dfs(bound), Some(rest)) => Box::new(Dfs::resume(*bound, rest)),
+            _ => self.scheduler(0, 0),
         }
     }
 

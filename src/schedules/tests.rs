@@ -4,11 +4,7 @@ use super::*;
 
 /// Runs connections of so many operations each, with a point before each and as many within; returns who went on at each
 /// point, and the schedule.
-fn run(
-    scheduler: &mut Box<dyn Scheduler>,
-    operations: &[u32],
-    within: u32,
-) -> Option<(Vec<u8>, Schedule)> {
+fn run(scheduler: &mut Box<dyn Scheduler>, operations: &[u32], within: u32) -> Option<(Vec<u8>, Schedule)> {
     if !scheduler.begin() {
         return None;
     }
@@ -61,16 +57,36 @@ fn depth_first_search_makes_each_schedule_once() {
 }
 
 #[test]
+fn a_search_goes_on_where_it_was() {
+    let dfs: Strategy = "dfs:2".parse().unwrap();
+    let (mut whole, mut runs) = (dfs.scheduler(0, 0), Vec::new());
+    while let Some((trail, _)) = run(&mut whole, &[2, 3], 1) {
+        runs.push(trail);
+    }
+    assert_eq!(whole.rest(), None);
+    let (mut rest, mut parts) = (None, Vec::new());
+    loop {
+        let mut part = dfs.resume(rest.as_deref());
+        parts.extend((0..3).map_while(|_| run(&mut part, &[2, 3], 1)).map(|(trail, _)| trail));
+        rest = part.rest();
+        if rest.is_none() {
+            break;
+        }
+    }
+    assert_eq!(parts, runs);
+}
+
+#[test]
 fn a_schedule_repeats_the_run_of_any_strategy() {
     for strategy in ["random", "pct:3", "round-robin", "dfs:2", "in-order"] {
         let strategy: Strategy = strategy.parse().unwrap();
-        let mut scheduler = strategy.scheduler(7);
+        let mut scheduler = strategy.scheduler(7, 60);
         for _ in 0..50 {
             let Some((trail, schedule)) = run(&mut scheduler, &[4, 3, 5], 6) else {
                 break;
             };
             let again: Schedule = schedule.to_string().parse().unwrap();
-            let (repeated, same) = run(&mut Strategy::Replay(again).scheduler(0), &[4, 3, 5], 6).unwrap();
+            let (repeated, same) = run(&mut Strategy::Replay(again).scheduler(0, 0), &[4, 3, 5], 6).unwrap();
             assert_eq!((repeated, same), (trail, schedule), "{strategy}");
         }
     }
@@ -80,7 +96,7 @@ fn a_schedule_repeats_the_run_of_any_strategy() {
 fn seeds_make_schedules() {
     for strategy in [Strategy::Random, Strategy::Pct(3)] {
         let runs = |seed| -> Vec<Vec<u8>> {
-            let mut scheduler = strategy.scheduler(seed);
+            let mut scheduler = strategy.scheduler(seed, 60);
             (0..20).map(|_| run(&mut scheduler, &[3, 3], 9).unwrap().0).collect()
         };
         assert_eq!(runs(1), runs(1));
@@ -102,7 +118,7 @@ fn who_waits_does_not_keep_others_from_going_on() {
         moment: Moment::Waiting,
     };
     for strategy in ["random", "pct:2", "round-robin", "dfs", "in-order"] {
-        let mut scheduler = strategy.parse::<Strategy>().unwrap().scheduler(1);
+        let mut scheduler = strategy.parse::<Strategy>().unwrap().scheduler(1, 9);
         assert!(scheduler.begin());
         assert_eq!(scheduler.choose(&point), 1, "{strategy}");
     }

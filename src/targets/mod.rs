@@ -14,6 +14,7 @@ mod db_file;
 mod db_sql;
 pub mod directed;
 pub mod driver;
+mod explore;
 mod faults;
 mod feedback;
 pub mod fuzz;
@@ -23,6 +24,8 @@ mod sample;
 mod sql;
 pub mod stats;
 pub mod wanted;
+
+pub use explore::{Exploration, Explored};
 
 use std::fmt;
 use std::path::Path;

@@ -125,6 +125,8 @@ pub enum Operation {
     PowerCut,
     /// The clock advances.
     PassTime { milliseconds: u32 },
+    /// Connections that take turns wait here for each other.
+    Meet,
 }
 
 impl Operation {
@@ -156,7 +158,7 @@ impl Operation {
             | Self::SessionApply { connection, .. }
             | Self::SessionEnd { connection } => Some(connection),
             Self::Bind { .. } | Self::Step { .. } | Self::Reset { .. } | Self::Finalize { .. } => None,
-            Self::SessionInvert | Self::PowerCut | Self::PassTime { .. } => None,
+            Self::SessionInvert | Self::PowerCut | Self::PassTime { .. } | Self::Meet => None,
         }
     }
 

@@ -121,10 +121,9 @@ impl<'c> Execution<'c> {
     /// The connection that is open already comes with the watch of this execution.
     pub(super) fn beside(&self, opened: Option<Rc<Connection<'c>>>) -> Self {
         Self {
-            watch: opened.as_ref().map_or_else(
-                || Rc::new(self.watch.beside()),
-                |connection| Rc::clone(connection.watch()),
-            ),
+            watch: opened
+                .as_ref()
+                .map_or_else(|| Rc::new(self.watch.beside()), |connection| Rc::clone(connection.watch())),
             connection: opened.ok_or(Code::OK),
             close: Code::OK,
             trace: Rc::clone(&self.trace),

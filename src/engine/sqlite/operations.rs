@@ -48,6 +48,10 @@ pub(super) fn run<'c>(
     crew.end(execution);
 }
 
+/// Ticks and bytes that reading the schema may take.
+const SCHEMA_TICKS: u64 = 500;
+const SCHEMA_BYTES: u64 = 64 << 20;
+
 /// All connections.
 struct Crew<'c> {
     executor: &'c Executor,
@@ -95,16 +99,16 @@ impl<'c> Crew<'c> {
         false
     }
 
-    /// Before power is cut, everybody gets to the end of what comes before in the list.
+    /// Where connections meet, and before power is cut, everybody gets to the end of what comes before in the list.
     fn take_turns(&mut self, steps: &[Step], scheduler: Box<dyn Scheduler>, execution: &Execution<'c>) {
         let rota = Rota::new(scheduler, execution.asked.has_turns);
-        for steps in steps.split_inclusive(|step| step.operation == Operation::PowerCut) {
+        let parts = |step: &Step| matches!(step.operation, Operation::PowerCut | Operation::Meet);
+        for steps in steps.split_inclusive(parts) {
             let (last, others) = steps.split_last().expect("no part is empty");
-            let is_cut = last.operation == Operation::PowerCut;
-            let together = if is_cut { others } else { steps };
+            let together = if parts(last) { others } else { steps };
             self.open(together);
             rota.run(self.executor, &mut self.states, together);
-            if is_cut && self.perform(last) {
+            if parts(last) && self.perform(last) {
                 break;
             }
         }
@@ -113,7 +117,8 @@ impl<'c> Crew<'c> {
         execution.note_turns(turns);
     }
 
-    /// Opens the connections before they take turns, but those that an operation opens.
+    /// Opens the connections before they take turns, but those that an operation opens, and lets them read the schema: with
+    /// that, most of what they do has no more to do with each other than what they do later.
     fn open(&mut self, steps: &[Step]) {
         let mut seen = [false; CONNECTIONS_MAX as usize];
         for step in steps {
@@ -124,7 +129,11 @@ impl<'c> Crew<'c> {
                 && !matches!(step.operation, Operation::Open { .. })
             {
                 let state = self.states[usize::from(step.actor)].as_mut().expect("as in `perform`");
-                state.get(connection);
+                if let Some(connection) = state.get(connection) {
+                    connection.watch().apart(SCHEMA_TICKS, SCHEMA_BYTES, || {
+                        query(&connection, "SELECT count(*) FROM sqlite_master")
+                    });
+                }
             }
         }
     }
@@ -244,7 +253,7 @@ impl<'c> State<'c> {
             | Operation::SessionApply { .. }
             | Operation::SessionEnd { .. } => self.session_operation(operation),
             // That is the matter of the whole crew.
-            Operation::PowerCut => None,
+            Operation::PowerCut | Operation::Meet => None,
             Operation::PassTime { milliseconds } => {
                 self.execution.executor.vfs.machine().elapsed_ms += i64::from(*milliseconds);
                 None

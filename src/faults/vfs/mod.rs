@@ -13,8 +13,8 @@
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{mem, ptr, slice};
@@ -61,7 +61,6 @@ impl Shared {
             self.is_heard.set(true);
         }
     }
-
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
         // A panic under the lock aborts the process, so the lock is never seen poisoned.

@@ -70,6 +70,7 @@ impl fmt::Display for Operation {
             }
             O::SessionEnd { connection } => write!(f, "session of connection {connection}: end"),
             O::PowerCut => f.write_str("power is cut"),
+            O::Meet => f.write_str("all connections meet"),
             O::PassTime { milliseconds } => write!(f, "{milliseconds} ms pass"),
         }
     }

@@ -90,7 +90,8 @@ mod tests {
                 says(first + 1);
             }
         };
-        let (mut one, mut two) = (Fiber::new(Stack::default(), body(1)), Fiber::new(Stack::default(), body(3)));
+        let (mut one, mut two) =
+            (Fiber::new(Stack::default(), body(1)), Fiber::new(Stack::default(), body(3)));
         assert!(!one.resume() && !two.resume());
         suspend();
         assert!(one.resume() && two.resume());

@@ -114,12 +114,7 @@ impl Rota {
     }
 
     /// Performs operations, of several connections.
-    pub fn run<'c>(
-        self: &Rc<Self>,
-        executor: &Executor,
-        states: &mut [Option<State<'c>>],
-        steps: &[Step],
-    ) {
+    pub fn run<'c>(self: &Rc<Self>, executor: &Executor, states: &mut [Option<State<'c>>], steps: &[Step]) {
         let mut stacks = executor.stacks.take();
         let mut fibers: Vec<(u8, Fiber<'_>)> = Vec::new();
         for (actor, state) in (0..).zip(states.iter_mut()) {
