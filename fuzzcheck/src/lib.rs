@@ -34,6 +34,7 @@
 //! | `comparison` | compares builds, and mutators |
 //! | `campaign` | nightly campaigns: record and report |
 //! | `faulting` | faults in turn |
+//! | `exploring` | one case under many schedules |
 //! | `simulating` | scripts from seeds on two engines |
 //! | `doctor` | whether this machine can fuzz |
 //! | `ossfuzz` | what OSS-Fuzz expects of a build |
@@ -51,6 +52,7 @@ mod coverage;
 pub mod differential;
 mod directed;
 mod doctor;
+mod exploring;
 mod faulting;
 mod files;
 mod fuzzing;

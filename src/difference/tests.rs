@@ -294,7 +294,7 @@ fn operations_are_compared_between_builds_of_sqlite() {
     assert_eq!(signatures(&compare(&case, &a, &b, &Policy::VERSIONS)).len(), 1);
     let engines = compare(&case, &a, &b, &Policy::ENGINES);
     assert_eq!((engines.statements, engines.skipped["operations, which only SQLite does"]), (0, 1));
-    case.schedule = "3:1".parse().unwrap();
+    case.schedule = "3.1:1".parse().unwrap();
     let scheduled = compare(&case, &a, &b, &Policy::VERSIONS);
     assert_eq!((scheduled.statements, scheduled.skipped["a schedule"]), (0, 1));
 }

@@ -168,6 +168,8 @@ impl Trace {
 /// Something that a connection did in its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
+    /// The operation of the case, by its position in the list.
+    pub operation: usize,
     /// The last point before it.
     pub point: u32,
     /// Who did it: a connection, or the first of those that a backup joins.
@@ -179,19 +181,19 @@ pub struct Turn {
 /// What a connection did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnKind {
-    /// It began an operation of the case, by its position in the list.
-    Operation(usize),
+    /// It began the operation.
+    Begins,
     /// It called the VFS.
     Call(Call),
 }
 
 impl fmt::Display for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            TurnKind::Operation(number) => {
-                write!(f, "{}: connection {} begins operation {}", self.point, self.connection, number + 1)
-            }
-            TurnKind::Call(call) => write!(f, "{}: connection {} {call}", self.point, self.connection),
+        let Self { operation, point, connection, kind } = self;
+        write!(f, "{}.{point}: connection {connection} ", operation + 1)?;
+        match kind {
+            TurnKind::Begins => f.write_str("begins"),
+            TurnKind::Call(call) => call.fmt(f),
         }
     }
 }

@@ -203,11 +203,21 @@ impl<J: Judge> Run<'_, J> {
         let mut at = start;
         while at < count && candidates.len() < self.judge.width() {
             let end = (at + size).min(count);
-            let new = pass.without(&self.case, at..end).filter(|case| self.seen.insert(case.id()));
+            let new = pass.without(&self.case, at..end).map(|case| self.with_switches(case));
+            let new = new.filter(|case| self.seen.insert(case.id()));
             candidates.extend(new.map(|case| (at, case)));
             at = end;
         }
         (candidates, at)
+    }
+
+    /// The candidate with its switches in the operations that they are in now, if its pass has left them where they were.
+    fn with_switches(&self, mut candidate: TestCase) -> TestCase {
+        if candidate.schedule == self.case.schedule {
+            let (before, after) = (&self.case.operations, candidate.operations.clone());
+            candidate.schedule.follow(before.list(), after.list());
+        }
+        candidate
     }
 
     fn judge(&mut self, cases: &[TestCase]) -> Result<Answer, J::Error> {

@@ -181,18 +181,18 @@ fn faults_and_schedules_that_do_not_count_go() {
     };
     let case = TestCase {
         faults: FaultPlan::new([fault(1, Lasts::Once), fault(2, Lasts::ForGood), fault(3, Lasts::Times(4))]),
-        schedule: "5:1,6:0,9:1".parse().unwrap(),
+        schedule: "1.5:1,1.6:0,1.9:1".parse().unwrap(),
         ..TestCase::from_sql("SELECT 1")
     };
     let has = |case: &TestCase| {
         case.faults.faults().iter().any(|fault| matches!(fault, Fault::Io { nth: 2, .. }))
-            && case.schedule.at(6) == Some(0)
+            && case.schedule.at(0, 6) == Some(0)
     };
     let done = says(case, &[Part::Faults], 2, has).case;
     let Fault::Io { role: None, lasts: Lasts::Once, nth: 2, .. } = done.faults.faults()[0] else {
         panic!("{done:?}");
     };
-    assert_eq!((done.faults.faults().len(), done.schedule.to_string()), (1, "6:0".to_owned()));
+    assert_eq!((done.faults.faults().len(), done.schedule.to_string()), (1, "1.6:0".to_owned()));
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub(super) fn mix(first: &TestCase, second: &TestCase, context: &mut Context<'_>
         }
     }
     case.operations.follow(&first.sql, &case.sql);
+    case.schedule.follow(first.operations.list(), case.operations.list());
     case
 }
 

@@ -51,7 +51,7 @@ impl Mutator for Schedule {
                     point.saturating_sub(distance)
                 };
             }
-            _ => switches.push(switch(&switches, context)),
+            _ => switches.push(switch(case, context)),
         }
         let schedule = testcase::Schedule::new(switches);
         if schedule == case.schedule {
@@ -63,15 +63,21 @@ impl Mutator for Schedule {
 }
 
 /// A switch, usually somewhat after another: what is interleaved are neighbours.
-fn switch(before: &[Switch], context: &mut Context<'_>) -> Switch {
+fn switch(case: &TestCase, context: &mut Context<'_>) -> Switch {
     const LIKELY_CONNECTIONS: u8 = 2;
-    let start = match context.pick(before) {
-        Some(near) if context.chance(60) => near.point,
-        _ => 0,
-    };
-    let reach = [16, 64, 256, 1024][context.rng.usize(0..4)];
+    let (mut operation, mut start) = (context.rng.usize(0..case.operations.list().len()), 0);
+    if let Some(near) = context.pick(case.schedule.switches())
+        && context.chance(50)
+    {
+        (operation, start) = (usize::from(near.operation), near.point);
+    }
+    let reach = [1, 8, 32, 128][context.rng.usize(0..4)];
     let connections = if context.chance(90) { LIKELY_CONNECTIONS } else { CONNECTIONS_MAX };
-    Switch { point: start.saturating_add(context.rng.u32(0..reach)), to: context.rng.u8(0..connections) }
+    Switch {
+        operation: operation as u16,
+        point: start.saturating_add(context.rng.u32(0..reach)),
+        to: context.rng.u8(0..connections),
+    }
 }
 
 fn new_fault(context: &mut Context<'_>) -> Fault {

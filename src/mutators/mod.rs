@@ -293,10 +293,11 @@ pub fn mutate(case: &mut TestCase, weights: &OperatorWeights, context: &mut Cont
     if case.operations.is_empty() {
         return mutate_parts(case, weights, context);
     }
-    let before = case.sql.clone();
+    let before = (case.sql.clone(), case.operations.clone());
     let outcome = mutate_parts(case, weights, context);
     // Operations that were mutated too, and now fit less well, are mutants like any other.
-    case.operations.follow(&before, &case.sql);
+    case.operations.follow(&before.0, &case.sql);
+    case.schedule.follow(before.1.list(), case.operations.list());
     outcome
 }
 

@@ -95,7 +95,9 @@ pub enum Moment {
 /// A choice that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point {
-    /// Its number, from 0.
+    /// The operation that it belongs to, by its position in the list: the one that is running, or is about to begin.
+    pub operation: u16,
+    /// Its number there, from 0.
     pub number: u32,
     /// Who can go on. Those that wait are among them: they try again.
     pub ready: Connections,
@@ -152,9 +154,14 @@ impl Recorder {
         let chosen = self.scheduler.choose(point);
         let chosen = if point.ready.contains(chosen) { chosen } else { point.usual };
         if chosen != point.usual {
-            self.switches.push(Switch { point: point.number, to: chosen });
+            self.switches.push(Switch { operation: point.operation, point: point.number, to: chosen });
         }
         chosen
+    }
+
+    /// The switches so far, in the order in which they were made.
+    pub fn switches(&self) -> &[Switch] {
+        &self.switches
     }
 
     /// The scheduler, and the schedule that repeats the run.

@@ -18,6 +18,8 @@ pub struct Pct {
     changes: Vec<u32>,
     /// Points of a run, about.
     points: u32,
+    /// Points of this run so far.
+    passed: u32,
 }
 
 impl Pct {
@@ -30,6 +32,7 @@ impl Pct {
             lowest: 0,
             changes: Vec::new(),
             points: points.max(1),
+            passed: 0,
         }
     }
 
@@ -44,17 +47,18 @@ impl Scheduler for Pct {
         let mut order: Vec<i64> = (1..=i64::from(CONNECTIONS_MAX)).collect();
         self.rng.shuffle(&mut order);
         self.priorities.copy_from_slice(&order);
-        self.lowest = 0;
+        (self.lowest, self.passed) = (0, 0);
         self.changes = (1..self.depth).map(|_| self.rng.u32(0..self.points)).collect();
         true
     }
 
     fn choose(&mut self, point: &Point) -> u8 {
         if let Some(current) = point.current
-            && (point.moment == Moment::Waiting || self.changes.contains(&point.number))
+            && (point.moment == Moment::Waiting || self.changes.contains(&self.passed))
         {
             self.lower(current);
         }
+        self.passed += 1;
         let highest = point.ready.iter().max_by_key(|&connection| self.priorities[usize::from(connection)]);
         highest.unwrap_or(point.usual)
     }

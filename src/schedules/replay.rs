@@ -23,6 +23,6 @@ impl Scheduler for Replay {
     }
 
     fn choose(&mut self, point: &Point) -> u8 {
-        self.schedule.at(point.number).unwrap_or(point.usual)
+        self.schedule.at(point.operation, point.number).unwrap_or(point.usual)
     }
 }

@@ -19,7 +19,7 @@ pub enum Strategy {
     Pct(u32),
     /// `dfs`, or `dfs:PREEMPTIONS` with a bound.
     Dfs(Option<u32>),
-    /// A schedule, such as `12:1,40:0`.
+    /// A schedule, such as `3.12:1,5.0:0`.
     Replay(Schedule),
 }
 

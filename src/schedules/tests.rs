@@ -12,6 +12,8 @@ fn run(scheduler: &mut Box<dyn Scheduler>, operations: &[u32], within: u32) -> O
     let mut recorder = Recorder::new(std::mem::replace(scheduler, idle));
     let mut left: Vec<u32> = operations.iter().map(|count| count * (within + 1)).collect();
     let (mut current, mut trail) = (None, Vec::new());
+    // Connections are operations here: how many points each of them has had.
+    let mut passed = vec![0; left.len()];
     loop {
         let ready: Connections = (0..left.len() as u8).filter(|&id| left[usize::from(id)] > 0).collect();
         let Some(first) = ready.iter().next() else {
@@ -21,14 +23,18 @@ fn run(scheduler: &mut Box<dyn Scheduler>, operations: &[u32], within: u32) -> O
         };
         let current_left = current.filter(|&current| ready.contains(current));
         let is_between = current_left.is_none_or(|current| left[usize::from(current)] % (within + 1) == 0);
+        let usual = if is_between { first } else { current_left.unwrap_or(first) };
+        let owner = usize::from(usual);
         let point = Point {
-            number: trail.len() as u32,
+            operation: owner as u16,
+            number: passed[owner],
             ready,
             waiting: Connections::default(),
             current: current_left,
-            usual: if is_between { first } else { current_left.unwrap_or(first) },
+            usual,
             moment: if is_between { Moment::Between } else { Moment::Within },
         };
+        passed[owner] += 1;
         let chosen = recorder.choose(&point);
         left[usize::from(chosen)] -= 1;
         current = Some(chosen);
@@ -110,6 +116,7 @@ fn seeds_make_schedules() {
 fn who_waits_does_not_keep_others_from_going_on() {
     let everyone: Connections = [0, 1].into_iter().collect();
     let point = Point {
+        operation: 1,
         number: 5,
         ready: everyone,
         waiting: [0].into_iter().collect(),
@@ -126,7 +133,7 @@ fn who_waits_does_not_keep_others_from_going_on() {
 
 #[test]
 fn strategies_have_names() {
-    for name in ["in-order", "round-robin", "random", "pct:3", "dfs", "dfs:2", "12:1,40:0"] {
+    for name in ["in-order", "round-robin", "random", "pct:3", "dfs", "dfs:2", "3.12:1,4.0:0"] {
         assert_eq!(name.parse::<Strategy>().unwrap().to_string(), name);
     }
     for wrong in ["pct", "pct:0", "pct:x", "dfs:-1", "often", ""] {

@@ -181,10 +181,12 @@ impl TestCase {
         }
     }
 
-    /// Replaces the script; operations stay with their statements.
+    /// Replaces the script; operations stay with their statements, and switches with their operations.
     pub fn set_sql(&mut self, sql: Script) {
         let before = std::mem::replace(&mut self.sql, sql);
+        let operations = self.operations.clone();
         self.operations.follow(&before, &self.sql);
+        self.schedule.follow(operations.list(), self.operations.list());
     }
 
     /// Encodes the case as an envelope. Equal cases give equal bytes.

@@ -27,7 +27,8 @@ fn random_case(rng: &mut fastrand::Rng) -> TestCase {
     let count = rng.usize(0..4);
     case.faults = FaultPlan::new((0..count).map(|_| random_fault(rng)));
     case.operations = Operations::new((0..count).map(|_| random_operation(rng)));
-    let switch = |rng: &mut fastrand::Rng| Switch { point: rng.u32(..), to: rng.u8(..) };
+    let switch =
+        |rng: &mut fastrand::Rng| Switch { operation: rng.u16(..), point: rng.u32(..), to: rng.u8(..) };
     case.schedule = Schedule::new((0..rng.usize(0..3)).map(|_| switch(rng)));
     case
 }
@@ -225,7 +226,7 @@ fn a_case_prints_as_something_to_read() {
 #[test]
 fn operations_print_with_the_statements_that_they_take() {
     let mut case = TestCase::from_sql("SELECT 1; SELECT ?1;\nSELECT 3; SELECT 4");
-    case.schedule = "7:1,9:0".parse().unwrap();
+    case.schedule = "7.1:1,9.0:0".parse().unwrap();
     case.operations = Operations::new([
         Operation::Run { connection: 1 },
         Operation::Prepare { connection: 0, statement: 2 },
@@ -233,7 +234,7 @@ fn operations_print_with_the_statements_that_they_take() {
         Operation::Step { statement: 2, rows: 0 },
         Operation::PowerCut,
     ]);
-    let expected = "-- schedule: 7:1,9:0\n\
+    let expected = "-- schedule: 7.1:1,9.0:0\n\
                     -- operation 1: connection 1 runs\n\
                     SELECT 1;\n\
                     -- operation 2: connection 0 prepares statement 2\n\

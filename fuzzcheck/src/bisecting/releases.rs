@@ -229,7 +229,7 @@ impl Build<'_> {
 pub(crate) fn run_in(worker: &Worker, options: &Options, named: &NamedCase) -> Result<CaseResult> {
     let options = Options { has_digests: true, ..worker.options(options.clone()) };
     let NamedCase { target, heap_bytes, case, .. } = named;
-    let job = Job { index: 1, target, heap_bytes: *heap_bytes, body: case.encode() };
+    let job = Job { index: 1, target, heap_bytes: *heap_bytes, body: case.encode(), exploration: None };
     let (outcomes, _) = Client::new(&worker.program, &options)?.run_watched(vec![job])?;
     let outcome = outcomes.into_iter().next().context("the worker says nothing of the case")?;
     match outcome.harness_error {

@@ -103,8 +103,13 @@ impl DifferentialRunner {
     /// If no worker can be started any more.
     pub(crate) fn files_left(&mut self, named: NamedCase) -> Result<[Option<Files>; 2]> {
         let named = scripted(named);
-        let job =
-            Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body: named.case.encode() };
+        let job = Job {
+            index: 1,
+            target: named.target,
+            heap_bytes: named.heap_bytes,
+            body: named.case.encode(),
+            exploration: None,
+        };
         let both = self.run_both(&[job])?;
         Ok(both.map(|mut outcomes| outcomes.remove(&1).and_then(|outcome| outcome.result.files)))
     }
@@ -149,8 +154,13 @@ impl DifferentialRunner {
     /// If no worker can be started any more.
     pub fn check(&mut self, named: NamedCase) -> Result<Checked> {
         let named = scripted(named);
-        let job =
-            Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body: named.case.encode() };
+        let job = Job {
+            index: 1,
+            target: named.target,
+            heap_bytes: named.heap_bytes,
+            body: named.case.encode(),
+            exploration: None,
+        };
         self.check_batch((vec![named], vec![job]))?.pop().context("a case was lost")
     }
 
@@ -255,7 +265,7 @@ fn rich_image() -> &'static [u8] {
 /// Asks a worker for the name of its engine, with a case that harms nobody.
 fn introduce(client: &mut Client) -> Result<String> {
     let body = TestCase::from_sql("SELECT 1").encode();
-    let job = Job { index: u64::MAX, target: &DB_SQL, heap_bytes: None, body };
+    let job = Job { index: u64::MAX, target: &DB_SQL, heap_bytes: None, body, exploration: None };
     let (outcomes, batch) = client.run_watched(vec![job])?;
     let error = outcomes.iter().find_map(|outcome| outcome.harness_error.as_deref());
     ensure!(error.is_none(), "its worker failed: {}", error.unwrap_or_default());

@@ -82,6 +82,7 @@ impl Check for BuildCheck {
             target: case.target,
             heap_bytes: None,
             body: case.case.encode(),
+            exploration: None,
         };
         let (outcomes, _) = self.client.run_watched((first..).zip(cases).map(job).collect())?;
         let seen = |outcome: Outcome| {

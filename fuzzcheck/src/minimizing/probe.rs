@@ -42,7 +42,7 @@ impl Probe {
     pub(crate) fn bugs(&mut self, case: &TestCase, target: &'static Target) -> Result<Vec<FoundBug>> {
         match self {
             Self::Single(client) => {
-                let job = Job { index: 1, target, heap_bytes: None, body: case.encode() };
+                let job = Job { index: 1, target, heap_bytes: None, body: case.encode(), exploration: None };
                 let (outcomes, _) = client.run_watched(vec![job])?;
                 let Some(outcome) = outcomes.into_iter().next() else {
                     return Ok(Vec::new());

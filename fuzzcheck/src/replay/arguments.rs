@@ -43,6 +43,9 @@ pub struct WorkerArgs {
     /// Report what each case did.
     #[arg(long)]
     pub digests: bool,
+    /// Report what connections did in their turns.
+    #[arg(long)]
+    pub turns: bool,
     /// Write every statement into the progress file.
     #[arg(long)]
     pub trace_statements: bool,
@@ -88,6 +91,7 @@ impl From<&WorkerArgs> for Options {
         Self {
             oracles: args.oracles.clone(),
             has_digests: args.digests,
+            has_turns: args.turns,
             plant: args.plant.clone(),
             meets_known_bugs: args.meet_known_bugs,
             is_transcribing: args.transcript,

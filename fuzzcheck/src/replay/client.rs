@@ -14,7 +14,8 @@ use tandem::engine::Limit;
 use tempfile::NamedTempFile;
 
 use super::death::{self, Cause, Fault, Kill};
-use super::protocol::{self, BatchResult, CaseResult, FoundBug, Job, Options};
+use super::protocol::{self, BatchResult, CaseResult, ExploredFrame, FoundBug, Job, Options};
+use super::switches::read_switches;
 use super::symbols::Symbolizer;
 use super::watchdog::{self, Slot};
 
@@ -114,11 +115,14 @@ impl Client {
                         Fault::Harness => false,
                     };
                     ended.counts.count_ended(&self.options, &job);
-                    outcomes.push(if is_clear {
-                        outcome_of(&job, &cause, None)
-                    } else {
-                        self.diagnose(&job, cause)?
+                    let schedule = self.schedule_of(&job);
+                    let mut outcome =
+                        if is_clear { outcome_of(&job, &cause, None) } else { self.diagnose(&job, cause)? };
+                    outcome.result.explored = schedule.map(|schedule| ExploredFrame {
+                        schedule: Some(schedule),
+                        ..ExploredFrame::default()
                     });
+                    outcomes.push(outcome);
                 }
             }
         }
@@ -233,6 +237,12 @@ impl Client {
         Ok(outcome_of(job, &Cause { message, ..first }, detail))
     }
 
+    /// The schedule under which a case ran that was explored when its worker died.
+    fn schedule_of(&self, job: &Job) -> Option<String> {
+        job.exploration.as_ref()?;
+        read_switches(self.progress.as_file()).map(|schedule| schedule.to_string())
+    }
+
     fn verb_of_last_statement(&self) -> Option<String> {
         let mut bytes = [0; STATEMENT_BYTES];
         self.progress.as_file().read_exact_at(&mut bytes, 16).ok()?;
@@ -279,6 +289,9 @@ fn worker_arguments(options: &Options) -> Vec<String> {
     }
     if options.has_digests {
         arguments.push("--digests".to_owned());
+    }
+    if options.has_turns {
+        arguments.push("--turns".to_owned());
     }
     if options.is_transcribing {
         arguments.push("--transcript".to_owned());

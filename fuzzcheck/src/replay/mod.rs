@@ -19,6 +19,7 @@
 //! | [`cut_short`] | cases that a limit cut short |
 //! | [`oracles`] | which oracles judge |
 //! | [`report`] | the sum of all results |
+//! | `switches` | the schedule of a run, in the progress file |
 
 pub mod arguments;
 pub mod client;
@@ -28,6 +29,7 @@ pub mod oracles;
 pub mod pool;
 pub mod protocol;
 pub mod report;
+mod switches;
 pub(crate) mod symbols;
 pub(crate) mod watchdog;
 pub mod worker;

@@ -50,7 +50,13 @@ impl<'a> Feed<'a> {
             let body = named.case.encode();
             bytes += body.len();
             let index = self.next_index.fetch_add(1, Ordering::Relaxed);
-            jobs.push(Job { index, target: named.target, heap_bytes: named.heap_bytes, body });
+            jobs.push(Job {
+                index,
+                target: named.target,
+                heap_bytes: named.heap_bytes,
+                body,
+                exploration: None,
+            });
             batch.push(named);
         }
         (!batch.is_empty()).then_some((batch, jobs))

@@ -31,6 +31,44 @@ pub struct Job {
     pub heap_bytes: Option<u64>,
     /// The encoded case.
     pub body: Vec<u8>,
+    /// Which schedules to run it under, instead of its own.
+    pub exploration: Option<ExplorationFrame>,
+}
+
+/// Schedules to try: [`tandem::targets::Exploration`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplorationFrame {
+    /// How they are chosen.
+    pub strategy: String,
+    /// The seed.
+    pub seed: u64,
+    /// The number of the first.
+    pub from: u64,
+    /// How many.
+    pub runs: u64,
+    /// Where a search is.
+    pub rest: Option<String>,
+}
+
+/// Schedules that were tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExploredFrame {
+    /// How many.
+    pub runs: u64,
+    /// Points of the longest.
+    pub points: u32,
+    /// Switches of all.
+    pub switches: u64,
+    /// Runs that a limit cut short.
+    pub cut_short: u64,
+    /// Runs in which something was refused as locked.
+    pub busy: u64,
+    /// Where a search is that is not at its end.
+    pub rest: Option<String>,
+    /// True if there are no more schedules.
+    pub is_exhausted: bool,
+    /// The schedule under which something was found: that of the last.
+    pub schedule: Option<String>,
 }
 
 impl Job {
@@ -41,7 +79,10 @@ impl Job {
         out.write_all(name)?;
         out.write_all(&self.heap_bytes.unwrap_or(0).to_le_bytes())?;
         out.write_all(&(self.body.len() as u32).to_le_bytes())?;
-        out.write_all(&self.body)
+        out.write_all(&self.body)?;
+        let exploration = serde_json::to_vec(&self.exploration)?;
+        out.write_all(&(exploration.len() as u32).to_le_bytes())?;
+        out.write_all(&exploration)
     }
 
     fn read(input: &mut impl Read) -> io::Result<Self> {
@@ -60,7 +101,14 @@ impl Job {
             Target::by_name(&name).ok_or_else(|| invalid(&format!("this program has no target `{name}`")))?;
         let mut body = vec![0; length as usize];
         input.read_exact(&mut body)?;
-        Ok(Self { index, target, heap_bytes: (heap_bytes > 0).then_some(heap_bytes), body })
+        let length = u32::from_le_bytes(read_array(input)?);
+        if length > BODY_BYTES_MAX {
+            return Err(invalid("no frame of an exploration"));
+        }
+        let mut exploration = vec![0; length as usize];
+        input.read_exact(&mut exploration)?;
+        let exploration = serde_json::from_slice(&exploration)?;
+        Ok(Self { index, target, heap_bytes: (heap_bytes > 0).then_some(heap_bytes), body, exploration })
     }
 }
 
@@ -132,9 +180,28 @@ pub struct CaseResult {
     /// What it did, for a comparison with another build ([`Options::is_transcribing`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<Transcript>,
+    /// What was explored, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explored: Option<ExploredFrame>,
+    /// What connections did in their turns, if requested.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<TurnFrame>,
     /// The files that it left, if requested and kept by the engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Files>,
+}
+
+/// What a connection did in its turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TurnFrame {
+    /// The operation of the case, counted from 1.
+    pub operation: usize,
+    /// The point in it.
+    pub point: u32,
+    /// Who did it.
+    pub connection: u8,
+    /// What: `begins`, or a call of the VFS in words.
+    pub what: String,
 }
 
 /// What a case did, short enough to be kept for every case: equal for equal behaviour, whatever it cost.
@@ -340,6 +407,8 @@ pub struct Options {
     pub worker_memory_mib: u64,
     /// Report what each case did.
     pub has_digests: bool,
+    /// Report what connections did in their turns.
+    pub has_turns: bool,
     /// Where workers that count what they reach keep it: `LLVM_PROFILE_FILE` of clang.
     pub profile: Option<PathBuf>,
     /// The command to run workers under: a program and its arguments, or nothing.
@@ -392,7 +461,13 @@ mod tests {
     #[test]
     fn batches_pass_the_pipe_and_end_with_it() {
         let target = &tandem::targets::SQL;
-        let job = |index, heap_bytes| Job { index, target, heap_bytes, body: vec![index as u8; 5] };
+        let job = |index, heap_bytes| Job {
+            index,
+            target,
+            heap_bytes,
+            body: vec![index as u8; 5],
+            exploration: None,
+        };
         let jobs = [job(1, None), job(2, Some(7))];
         let mut pipe = Vec::new();
         write_batch(&jobs, &mut pipe).unwrap();

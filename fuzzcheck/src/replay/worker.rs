@@ -7,17 +7,22 @@ use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
 use tandem::TestCase;
-use tandem::engine::Engine;
 use tandem::engine::plant::Plant;
 use tandem::engine::sqlite::{DiskTimes, Executor};
+use tandem::engine::{Asked, Engine, Turn, TurnKind};
 use tandem::oracles::{Entry, Judgement, Verdict};
-use tandem::targets::Judged;
+use tandem::targets::{Exploration, Judged};
 
 use super::client::STATEMENT_BYTES;
-use super::protocol::{self, BatchResult, CaseDigest, CaseResult, FoundBug, Job, Options};
+use super::protocol::{
+    self, BatchResult, CaseDigest, CaseResult, ExplorationFrame, ExploredFrame, FoundBug, Job, Options,
+    TurnFrame,
+};
+use super::switches::write_switch;
 
 /// The VFS of a compiled-in extension, through which cases open their files.
 const VFS_VARIABLE: &str = "TANDEM_VFS";
@@ -32,7 +37,13 @@ pub fn run(options: &Options, progress: &Path, traces_statements: bool) -> Resul
         return serve(&mut runner.executor, options, progress, traces_statements);
     }
     let progress = begin(options, progress, traces_statements, &mut runner.executor)?;
-    answer(&progress, |job, batch| runner.run(job, batch))
+    let told = progress.try_clone()?;
+    // A parent that cannot read it any more has no use for it either.
+    runner.executor.on_switch(Rc::new(move |at, switch| _ = write_switch(&told, at + 1, Some(switch))));
+    answer(&progress, |job, batch| match &job.exploration {
+        Some(exploration) => runner.explore(job, exploration, &progress, batch),
+        None => runner.run(job, batch),
+    })
 }
 
 /// Runs until standard input ends, and sends what `engine` did with each case: the worker of any engine, for a
@@ -174,10 +185,79 @@ impl Runner {
             hits,
             disk_operations: log.map_or(0, |log| log.entries().len() as u64),
             digest,
+            turns: if self.options.has_turns { self.turns(job) } else { Vec::new() },
             ..CaseResult::default()
         }
     }
+
+    /// What connections do in their turns.
+    fn turns(&mut self, job: &Job) -> Vec<TurnFrame> {
+        let case = TestCase::decode(&job.body);
+        let budget = self.options.limits.apply(&job.target.budget, job.heap_bytes);
+        let asked = Asked { has_turns: true, ..Asked::VERDICTS };
+        let observation = self.executor.run_asking(&case, job.target.program, &budget, asked);
+        let frame = |turn: Turn| TurnFrame {
+            operation: turn.operation + 1,
+            point: turn.point,
+            connection: turn.connection,
+            what: match turn.kind {
+                TurnKind::Begins => "begins".to_owned(),
+                TurnKind::Call(call) => call.to_string(),
+            },
+        };
+        observation.trace.turns.into_iter().flat_map(|turns| turns.events).map(frame).collect()
+    }
+
+    /// Runs one case under many schedules, until one shows something.
+    fn explore(
+        &mut self,
+        job: &Job,
+        frame: &ExplorationFrame,
+        progress: &File,
+        batch: &mut BatchResult,
+    ) -> CaseResult {
+        let target = job.target;
+        let case = TestCase::decode(&job.body);
+        let budget = self.options.limits.apply(&target.budget, job.heap_bytes);
+        let exploration = Exploration {
+            strategy: frame.strategy.parse().expect("the parent has read it"),
+            seed: frame.seed,
+            from: frame.from,
+            runs: frame.runs,
+            rest: frame.rest.clone(),
+        };
+        let started = cpu_time_ns();
+        let mut told = ExploredFrame::default();
+        let mut result = CaseResult { index: job.index, ..CaseResult::default() };
+        let judges = |entry: &Entry| self.options.oracles.judges(entry, target, &case);
+        write_switch(progress, 0, None).ok();
+        let mut hear = |case: &TestCase, judged: &Judged| {
+            result.bugs = count_verdicts(judged, batch);
+            told.cut_short += u64::from(!judged.observation.cut_short.is_empty());
+            let mut statements = judged.observation.trace.statements.iter();
+            told.busy += u64::from(statements.any(|statement| statement.code().primary() == SQLITE_BUSY));
+            if !result.bugs.is_empty() {
+                told.schedule = Some(case.schedule.to_string());
+            }
+            write_switch(progress, 0, None).ok();
+            result.bugs.is_empty()
+        };
+        let explored = target.explore(&mut self.executor, &case, &budget, &exploration, &judges, &mut hear);
+        result.explored = Some(ExploredFrame {
+            runs: explored.runs,
+            points: explored.points,
+            switches: explored.switches,
+            rest: explored.rest,
+            is_exhausted: explored.is_exhausted,
+            ..told
+        });
+        result.cpu_ns = cpu_time_ns() - started;
+        result
+    }
 }
+
+/// The primary code of a refusal for a lock.
+const SQLITE_BUSY: i32 = 5;
 
 fn count_verdicts(judged: &Judged, batch: &mut BatchResult) -> Vec<FoundBug> {
     let mut bugs = Vec::new();

@@ -207,7 +207,8 @@ impl Simulator {
             if self.builds[*side].is_unoptimized {
                 case.config.set(Setting::OptimizationsOff, OPTIMIZATIONS);
             }
-            let job = Job { index: 1, target: &SQL, heap_bytes: None, body: case.encode() };
+            let job =
+                Job { index: 1, target: &SQL, heap_bytes: None, body: case.encode(), exploration: None };
             let (outcomes, batch) = client.run_watched(vec![job])?;
             for (name, counts) in &batch.counts.oracles {
                 outcome.oracles.entry(name.clone()).or_default().add(counts);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tandem::TestCase;
-use tandem::testcase::{FileName, FileSet, Script};
+use tandem::testcase::{CONNECTIONS_MAX, FileName, FileSet, OPERATIONS_MAX, Operation, Operations, Script};
+use tandem::{TestCase, sql};
 
 use crate::files;
 use crate::ui;
@@ -17,8 +17,12 @@ pub(crate) struct Args {
     /// The database. It is main.db in the case; its journal and its WAL are taken, too, if they lie beside it.
     database: Option<PathBuf>,
     /// The script.
-    #[arg(long, value_name = "FILE", required_unless_present = "database")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["database", "turns"])]
     sql: Option<PathBuf>,
+    /// A script of several connections, for `explore`: each line is statements, and begins with the number of the connection
+    /// that runs them and a colon. Lines without a number come first, on connection 0, before the others begin.
+    #[arg(long, value_name = "FILE", conflicts_with = "sql")]
+    turns: Option<PathBuf>,
     /// Other files of the folder, which keep their names: databases to attach, files that must stay as they are.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     beside: Vec<PathBuf>,
@@ -39,7 +43,12 @@ impl Verb for Args {
             }
         }
         let sql = self.sql.as_deref().map(read).transpose()?.unwrap_or_default();
-        let case = TestCase { files: all, sql: Script::new(sql), ..TestCase::default() };
+        let mut case = TestCase { files: all, sql: Script::new(sql), ..TestCase::default() };
+        if let Some(path) = &self.turns {
+            let text = String::from_utf8_lossy(&read(path)?).into_owned();
+            (case.sql, case.operations) =
+                turns(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        }
         files::write(&self.to, &case.encode())?;
         let names: Vec<&str> = case.files.iter().map(|(name, _)| name.as_str()).collect();
         let names = if names.is_empty() { "no files".to_owned() } else { names.join(", ") };
@@ -73,6 +82,45 @@ impl Args {
         }
         Ok(parts)
     }
+}
+
+/// Script and operations of a script of several connections.
+fn turns(text: &str) -> Result<(Script, Operations), String> {
+    let (mut setup, mut others) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        let number_of = |(connection, rest): (&str, _)| Some((connection.trim().parse::<u8>().ok()?, rest));
+        let (list, connection, sql) = match line.split_once(':').and_then(number_of) {
+            Some((connection, rest)) if connection < CONNECTIONS_MAX => (&mut others, connection, rest),
+            Some((connection, _)) => {
+                return Err(format!(
+                    "line {number}: no connection {connection}: there are 0 to {}",
+                    CONNECTIONS_MAX - 1
+                ));
+            }
+            None => (&mut setup, 0, line),
+        };
+        for range in sql::statements(sql.as_bytes()) {
+            let statement = sql[range].trim().trim_end_matches(';').trim_end();
+            if !statement.is_empty() {
+                list.push((connection, statement));
+            }
+        }
+    }
+    if others.is_empty() {
+        return Err("no line begins with the number of a connection, such as `1: SELECT 1`".to_owned());
+    }
+    let run = |&(connection, _): &(u8, &str)| Operation::Run { connection };
+    let mut operations: Vec<Operation> = setup.iter().map(run).collect();
+    operations.extend((!setup.is_empty()).then_some(Operation::Meet));
+    operations.extend(others.iter().map(run));
+    if operations.len() > OPERATIONS_MAX {
+        return Err(format!(
+            "{} statements: a case has at most {OPERATIONS_MAX} operations",
+            operations.len()
+        ));
+    }
+    let script: String = setup.iter().chain(&others).map(|(_, sql)| format!("{sql};\n")).collect();
+    Ok((Script::new(script), Operations::new(operations)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

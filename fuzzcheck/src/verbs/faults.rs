@@ -347,7 +347,7 @@ fn unfit(named: &NamedCase, worker: &Worker, options: &Options) -> Result<Option
     let options = worker.options(options.clone());
     let mut client = Client::new(&worker.program, &options)?;
     let body = named.case.encode();
-    let job = Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body };
+    let job = Job { index: 1, target: named.target, heap_bytes: named.heap_bytes, body, exploration: None };
     let (outcomes, _) = client.run_watched(vec![job])?;
     let Some(outcome) = outcomes.into_iter().next() else {
         return Ok(None);

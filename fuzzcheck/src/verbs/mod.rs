@@ -10,6 +10,7 @@ mod compose;
 mod corpus;
 mod coverage;
 mod doctor;
+mod explore;
 mod faults;
 mod fuzz;
 mod handover;
@@ -47,6 +48,7 @@ const SECTIONS: &[(&str, &[Listed])] = &[
             verb::<fuzz::Args>("fuzz"),
             verb::<run::Args>("run"),
             verb::<faults::Args>("faults"),
+            verb::<explore::Args>("explore"),
             verb::<nightly::Args>("nightly"),
             verb::<report::Args>("report"),
         ],

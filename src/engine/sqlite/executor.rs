@@ -9,6 +9,7 @@ use twox_hash::XxHash3_64;
 use super::execution::{self, Execution};
 use super::ffi::fiber::Stack;
 use super::ffi::{Connection, Watch, process};
+use super::operations::OnSwitch;
 use super::{Exclusive, end, health, operations, settings, view};
 use crate::dbfile::damage::{self, Assessment};
 use crate::engine::plant::Plant;
@@ -118,6 +119,8 @@ pub struct Executor {
     reference: Option<(u64, Rc<Observation>)>,
     /// Stacks for connections that take turns.
     pub(super) stacks: Cell<Vec<Stack>>,
+    /// Hears of each switch between connections.
+    pub(super) on_switch: RefCell<Option<Rc<OnSwitch>>>,
     /// Who chooses the turns of the next run; the schedule of the case, if there is none.
     pub(super) scheduler: RefCell<Option<Box<dyn Scheduler>>>,
 }
@@ -146,6 +149,7 @@ impl Executor {
             rich_image: OnceCell::new(),
             reference: None,
             stacks: Cell::default(),
+            on_switch: RefCell::default(),
             scheduler: RefCell::default(),
         }
     }
@@ -160,6 +164,11 @@ impl Executor {
         self.prepare_machine(&exclusive, &FileSet::default(), &OpenConfig::default(), &Budget::UNLIMITED);
         Connection::open(&self.vfs, MAIN_PATH).map_err(|code| code.to_string())?.close();
         self.vfs.open_through(name)
+    }
+
+    /// Calls `on_switch` with each switch between connections before it takes effect.
+    pub fn on_switch(&mut self, on_switch: Rc<OnSwitch>) {
+        self.on_switch.replace(Some(on_switch));
     }
 
     /// Allows statements that trigger a known bug ([`crate::known`]).

@@ -32,6 +32,7 @@ pub use arming::can_inject;
 pub use execution::Execution;
 pub use executor::{Budget, Executor, Moment, Program, ScriptProgram};
 pub use ffi::process::{compile_options, initialize, is_complete, isolate, keywords, source_id, version};
+pub use operations::OnSwitch;
 pub use recovery::{DiskTimes, Disturbed, Recovered};
 pub use session::{Facts, NoAnswer, Recorded, Row, Session};
 pub use settings::{limits, pragmas, switches};

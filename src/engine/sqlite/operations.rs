@@ -10,6 +10,8 @@ mod plan;
 mod shelf;
 mod turns;
 
+pub use turns::OnSwitch;
+
 use std::cell::RefCell;
 use std::ffi::CString;
 use std::ops::Range;
@@ -101,7 +103,7 @@ impl<'c> Crew<'c> {
 
     /// Where connections meet, and before power is cut, everybody gets to the end of what comes before in the list.
     fn take_turns(&mut self, steps: &[Step], scheduler: Box<dyn Scheduler>, execution: &Execution<'c>) {
-        let rota = Rota::new(scheduler, execution.asked.has_turns);
+        let rota = Rota::new(scheduler, execution.asked.has_turns, self.executor.on_switch.borrow().clone());
         let parts = |step: &Step| matches!(step.operation, Operation::PowerCut | Operation::Meet);
         for steps in steps.split_inclusive(parts) {
             let (last, others) = steps.split_last().expect("no part is empty");

@@ -221,7 +221,7 @@ fn in_process(options: &Options, cases: Cases, stop: &AtomicBool, progress: &mut
         }
         eprintln!("{}", named.name);
         let body = named.case.encode();
-        let job = Job { index, target: named.target, heap_bytes: named.heap_bytes, body };
+        let job = Job { index, target: named.target, heap_bytes: named.heap_bytes, body, exploration: None };
         let mut batch = BatchResult::default();
         let result = runner.run(&job, &mut batch);
         report.counts.add(&batch.counts);

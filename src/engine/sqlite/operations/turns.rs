@@ -10,7 +10,10 @@ use crate::engine::sqlite::ffi::fiber::{self, Fiber};
 use crate::engine::{Turn, TurnKind, Turns};
 use crate::faults::vfs::Call;
 use crate::schedules::{Connections, Moment, Point, Recorder, Scheduler};
-use crate::testcase::CONNECTIONS_MAX;
+use crate::testcase::{CONNECTIONS_MAX, Switch};
+
+/// Called with the number of a switch in its schedule, from 0, and the switch, before it takes effect.
+pub type OnSwitch = dyn Fn(usize, Switch);
 
 /// How often each connection tries in vain before nobody is taken to be able to go on.
 const TRIES_MAX: u32 = 50;
@@ -32,48 +35,59 @@ struct Inner {
     chosen: u8,
     /// The operation, by its position in the list, that each is at.
     at: [usize; CONNECTIONS_MAX as usize],
-    /// The next point.
-    number: u32,
+    /// How many points the operation that each is at has had.
+    passed: [u32; CONNECTIONS_MAX as usize],
+    /// How many points there were.
+    points: u32,
     /// How often somebody tried in vain since somebody got on.
     tries: u32,
     told: Turns,
     has_events: bool,
+    on_switch: Option<Rc<OnSwitch>>,
 }
 
 impl Inner {
     fn choose(&mut self, moment: Moment) -> u8 {
-        let first = self.ready.iter().min_by_key(|&actor| self.at[usize::from(actor)]);
-        let usual = match (moment, self.current) {
-            (Moment::Within, Some(current)) => Some(current),
-            (Moment::Waiting, Some(current)) => {
-                let point = self.point(moment, current);
-                point.sensible().after(current)
-            }
-            _ => first,
+        let first = self.ready.iter().min_by_key(|&actor| self.at[usize::from(actor)]).unwrap_or(0);
+        let (owner, current) = match (moment, self.current) {
+            (Moment::Between, _) | (_, None) => (first, first),
+            (_, Some(current)) => (current, current),
         };
-        let point = self.point(moment, usual.unwrap_or(0));
-        self.number += 1;
-        self.chosen = self.recorder.choose(&point);
-        self.chosen
-    }
-
-    fn point(&self, moment: Moment, usual: u8) -> Point {
-        Point {
-            number: self.number,
+        let at = usize::from(owner);
+        let mut point = Point {
+            operation: self.at[at] as u16,
+            number: self.passed[at],
             ready: self.ready,
             waiting: self.waiting,
             current: self.current,
-            usual,
+            usual: current,
             moment,
+        };
+        if moment == Moment::Waiting {
+            point.usual = point.sensible().after(current).unwrap_or(current);
         }
+        self.passed[at] += 1;
+        self.points += 1;
+        let before = self.recorder.switches().len();
+        self.chosen = self.recorder.choose(&point);
+        if let (Some(on_switch), Some(switch)) = (&self.on_switch, self.recorder.switches().get(before)) {
+            on_switch(before, *switch);
+        }
+        self.chosen
+    }
+
+    /// An actor is done with an operation, and this is its next.
+    fn begin(&mut self, actor: u8, operation: usize) {
+        (self.at[usize::from(actor)], self.passed[usize::from(actor)]) = (operation, 0);
     }
 
     fn tell(&mut self, kind: TurnKind) {
         if self.has_events
             && let Some(connection) = self.current
         {
-            let point = self.number.saturating_sub(1);
-            self.told.events.push(Turn { point, connection, kind });
+            let at = usize::from(connection);
+            let (operation, point) = (self.at[at], self.passed[at].saturating_sub(1));
+            self.told.events.push(Turn { operation, point, connection, kind });
         }
     }
 
@@ -95,7 +109,7 @@ impl Inner {
 
 impl Rota {
     /// By the choices of a scheduler whose run has begun.
-    pub fn new(scheduler: Box<dyn Scheduler>, has_events: bool) -> Rc<Self> {
+    pub fn new(scheduler: Box<dyn Scheduler>, has_events: bool, on_switch: Option<Rc<OnSwitch>>) -> Rc<Self> {
         Rc::new(Self {
             inner: RefCell::new(Inner {
                 recorder: Recorder::new(scheduler),
@@ -105,10 +119,12 @@ impl Rota {
                 current: None,
                 chosen: 0,
                 at: [0; CONNECTIONS_MAX as usize],
-                number: 0,
+                passed: [0; CONNECTIONS_MAX as usize],
+                points: 0,
                 tries: 0,
                 told: Turns::default(),
                 has_events,
+                on_switch,
             }),
         })
     }
@@ -120,7 +136,7 @@ impl Rota {
         for (actor, state) in (0..).zip(states.iter_mut()) {
             let own: Vec<&Step> = steps.iter().filter(|step| step.actor == actor).collect();
             if let (Some(state), Some(first)) = (state, own.first()) {
-                self.inner.borrow_mut().at[usize::from(actor)] = first.number;
+                self.inner.borrow_mut().begin(actor, first.number);
                 let stack = stacks.pop().unwrap_or_default();
                 fibers.push((actor, Fiber::new(stack, move || self.perform(state, &own))));
             }
@@ -157,15 +173,17 @@ impl Rota {
     /// The operations of one connection, on its own stack.
     fn perform(&self, state: &mut State<'_>, steps: &[&Step]) {
         for (i, step) in steps.iter().enumerate() {
-            self.inner.borrow_mut().at[usize::from(step.actor)] = step.number;
             if i > 0 {
-                self.inner.borrow_mut().got_on();
+                let mut inner = self.inner.borrow_mut();
+                inner.begin(step.actor, step.number);
+                inner.got_on();
+                drop(inner);
                 self.reach(Moment::Between);
             }
             if state.execution.is_used_up() {
                 break;
             }
-            self.inner.borrow_mut().tell(TurnKind::Operation(step.number));
+            self.inner.borrow_mut().tell(TurnKind::Begins);
             state.perform(step);
         }
     }
@@ -202,6 +220,6 @@ impl Rota {
     pub fn end(self: Rc<Self>) -> (Box<dyn Scheduler>, Turns) {
         let inner = Rc::into_inner(self).expect("nobody runs any more").inner.into_inner();
         let (scheduler, schedule) = inner.recorder.end();
-        (scheduler, Turns { schedule, points: inner.number, ..inner.told })
+        (scheduler, Turns { schedule, points: inner.points, ..inner.told })
     }
 }
