@@ -14,7 +14,8 @@ pub enum Completion {
     Done,
     /// `SQLITE_BUSY` or `SQLITE_LOCKED`, or one of their extended codes: it had no effect.
     Busy,
-    /// Another error.
+    /// Another error, or power was lost meanwhile: what it wrote outside of a transaction may be there or not, and so may
+    /// what a `COMMIT` was to keep.
     Failed,
 }
 
@@ -40,8 +41,8 @@ pub struct Event<'a> {
 /// Why nothing can be said about a history.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unusable {
-    /// [`Form::Spoils`].
-    #[error("a statement of connection {0} may write to the tables in a way that histories do not have")]
+    /// [`Form::Spoils`], or [`HistoryBuilder::spoil`].
+    #[error("connection {0} may have written to the tables, or read, in a way that histories do not have")]
     Spoilt(u8),
     /// A value was written to an object before: who reads it may have read either.
     #[error("{1} was written to {0} twice")]
@@ -75,6 +76,10 @@ struct Open {
 ///
 /// Statements are [added](Self::add) in the order of their ends. Those outside of transactions are transactions of their
 /// own. When a connection is [closed](Self::close), or at the end, what it had begun is rolled back.
+///
+/// Only statements that are run to their end are statements of a history: one that is half run keeps its snapshot, and
+/// others of its connection read from that. Whoever sees such a thing, or one that writes without a statement (incremental
+/// I/O, a backup, a changeset), [spoils](Self::spoil) the history.
 #[derive(Debug, Default)]
 pub struct HistoryBuilder {
     objects: BTreeSet<Object>,
@@ -96,6 +101,11 @@ impl HistoryBuilder {
         if self.unusable.is_none() {
             self.unusable = self.try_add(event).err();
         }
+    }
+
+    /// Says that a connection did what no history has.
+    pub fn spoil(&mut self, process: u8) {
+        self.unusable.get_or_insert(Unusable::Spoilt(process));
     }
 
     /// Rolls back what a connection had begun.

@@ -46,6 +46,8 @@ pub(super) struct Facts<'a> {
     pub writers: HashMap<(Object, i64), Writer>,
     /// The reads, in the order of the history.
     pub reads: Vec<Read>,
+    /// The values that are in any of them.
+    pub seen: HashSet<(Object, i64)>,
     /// What was wrong so far.
     pub anomalies: Vec<Anomaly>,
 }
@@ -53,8 +55,8 @@ pub(super) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub fn of(history: &'a [Transaction]) -> Self {
         let is_committed = history.iter().map(|one| one.outcome == Outcome::Committed).collect();
-        let (writers, reads, anomalies) = (writers(history), Vec::new(), Vec::new());
-        let mut facts = Self { history, is_committed, writers, reads, anomalies };
+        let (reads, seen, anomalies) = (Vec::new(), HashSet::new(), Vec::new());
+        let mut facts = Self { history, is_committed, writers: writers(history), reads, seen, anomalies };
         for place in 0..history.len() {
             facts.walk(place);
         }
@@ -137,14 +139,15 @@ impl<'a> Facts<'a> {
     /// Looks for values that no read can have, and leaves them out.
     fn judge(&mut self) {
         let mut reads = std::mem::take(&mut self.reads);
-        // The longest values of each object in which nothing was wrong: most reads are a beginning of it.
-        let mut sound = HashMap::<Object, Vec<i64>>::new();
+        let mut last = HashMap::<Object, Sound>::new();
         let mut reported = HashSet::new();
         for read in &mut reads {
-            let known = sound.entry(read.object).or_default();
-            if !known.starts_with(&read.values) {
-                if self.clean(read, &mut reported) && read.values.len() > known.len() {
-                    known.clone_from(&read.values);
+            let sound = last.entry(read.object).or_default();
+            if !sound.values.starts_with(&read.values) {
+                let known = if read.values.starts_with(&sound.values) { sound.values.len() } else { 0 };
+                let is_sound = self.clean(read, known, &sound.all, &mut reported);
+                if is_sound {
+                    sound.replace(&read.values, known);
                 }
             }
             self.check_whole(read, &mut reported);
@@ -152,37 +155,37 @@ impl<'a> Facts<'a> {
         self.reads = reads;
     }
 
-    /// Leaves wrong values out of a read; whether there were none.
-    fn clean(&mut self, read: &mut Read, reported: &mut HashSet<(Kind, Object, i64)>) -> bool {
+    /// Leaves wrong values out of a read, whose first `known` ones are not wrong and are in `all`; whether there were none.
+    fn clean(
+        &mut self,
+        read: &mut Read,
+        known: usize,
+        all: &HashSet<i64>,
+        reported: &mut HashSet<(Kind, Object, i64)>,
+    ) -> bool {
         let (place, object) = (read.transaction, read.object);
         let mut seen = HashSet::new();
-        let (mut kept, mut foreign) = (Vec::with_capacity(read.values.len()), 0);
-        for (i, &value) in read.values.iter().enumerate() {
+        let (mut kept, mut foreign) = (read.values[..known].to_vec(), known.min(read.foreign));
+        for (i, &value) in read.values.iter().enumerate().skip(known) {
+            let is_twice = (known > 0 && all.contains(&value)) || !seen.insert(value);
             let writer = self.writers.get(&(object, value)).map(|writer| writer.transaction);
-            let wrong = match writer {
-                None => Some((
-                    Kind::GarbageRead,
-                    format!("T{place} read {value} in {object}, which nobody wrote"),
-                )),
-                Some(_) if !seen.insert(value) => Some((
-                    Kind::Duplicate,
-                    format!("T{place} read {value} twice in {object}: {:?}", read.values),
-                )),
-                Some(writer) if writer != place && !self.is_committed[writer] => Some((
-                    Kind::G1a,
-                    format!(
-                        "T{place} read {value} in {object}, but T{writer}, which wrote it, was rolled back"
-                    ),
-                )),
-                Some(_) => None,
-            };
-            let Some((kind, explanation)) = wrong else {
-                kept.push(value);
-                foreign += usize::from(i < read.foreign);
-                continue;
+            let is_aborted = |writer: usize| writer != place && !self.is_committed[writer];
+            let (kind, what) = match writer {
+                None => (Kind::GarbageRead, "which nobody wrote".to_owned()),
+                Some(_) if is_twice => (Kind::Duplicate, format!("twice: {:?}", read.values)),
+                Some(writer) if is_aborted(writer) => {
+                    (Kind::G1a, format!("but T{writer}, which wrote it, was rolled back"))
+                }
+                Some(_) => {
+                    self.seen.insert((object, value));
+                    kept.push(value);
+                    foreign += usize::from(i < read.foreign);
+                    continue;
+                }
             };
             if reported.insert((kind, object, value)) {
                 let transactions = [place].into_iter().chain(writer.filter(|_| kind == Kind::G1a));
+                let explanation = format!("T{place} read {value} in {object}, {what}");
                 self.report(kind, transactions.collect(), explanation);
             }
         }
@@ -222,6 +225,26 @@ fn writers(history: &[Transaction]) -> HashMap<(Object, i64), Writer> {
         }
     }
     writers
+}
+
+/// The last read of an object in which nothing is wrong and that was no beginning of one before: most that follow are
+/// beginnings of it, or it is one of theirs, and so they need not be looked at again.
+#[derive(Debug, Default)]
+struct Sound {
+    values: Vec<i64>,
+    all: HashSet<i64>,
+}
+
+impl Sound {
+    /// Takes other values, of which the first `known` are its own.
+    fn replace(&mut self, values: &[i64], known: usize) {
+        if known < self.values.len() {
+            *self = Self::default();
+        }
+        let from = self.values.len();
+        self.values.extend(&values[from..]);
+        self.all.extend(&values[from..]);
+    }
 }
 
 /// What a transaction knows of an object while it runs.

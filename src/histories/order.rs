@@ -25,7 +25,7 @@ pub(super) fn edges(facts: &mut Facts<'_>) -> Vec<Edge> {
         match object {
             Object::List(_) => {
                 let order = list_order(facts, object, reads);
-                let unread = unread_writes(facts, object, reads, writes, &order);
+                let unread = unread_writes(facts, object, reads, writes);
                 list_edges(facts, reads, &order, &unread, &mut edges);
             }
             Object::Register(_) => register_edges(facts, object, reads, writes, &mut edges),
@@ -103,12 +103,10 @@ fn unread_writes<'w>(
     object: Object,
     reads: &[&Read],
     writes: &'w [(usize, i64)],
-    order: &[i64],
 ) -> Vec<&'w (usize, i64)> {
     let history = facts.history;
-    let others = reads.iter().filter(|read| !order.starts_with(&read.values));
-    let seen: HashSet<i64> = order.iter().chain(others.flat_map(|read| &read.values)).copied().collect();
-    let unread: Vec<&(usize, i64)> = writes.iter().filter(|(_, value)| !seen.contains(value)).collect();
+    let is_read = |value: i64| facts.seen.contains(&(object, value));
+    let unread: Vec<&(usize, i64)> = writes.iter().filter(|(_, value)| !is_read(*value)).collect();
     let Some(last) = reads.iter().max_by_key(|read| history[read.transaction].begin) else { return unread };
     let begin = history[last.transaction].begin;
     let ended = |place: usize| last_position(&history[place]).is_some_and(|end| end < begin);

@@ -154,6 +154,10 @@ fn a_history_that_says_nothing_says_why() {
     );
     assert_eq!(built(&[(0, elsewhere, "da", "")]), Err(Unusable::NotSetUp(Object::List(2))));
     assert_eq!(built(&[(0, setup, "da", ""), (0, elsewhere, "da", "")]).map(|history| history.len()), Ok(1));
+    let mut builder = HistoryBuilder::new([]);
+    builder.spoil(3);
+    builder.spoil(4);
+    assert_eq!(builder.finish(), Err(Unusable::Spoilt(3)));
     assert_eq!(built(&[(0, READ, "da", ""), (0, setup, "da", "")]), Err(Unusable::LateSetup(0)));
     assert_eq!(built(&[(0, "ANALYZE", "do", "")]), Err(Unusable::Untracked(0)));
     assert_eq!(built(&[(0, "BEGIN", "do", ""), (0, "ANALYZE", "da", "")]), Err(Unusable::Untracked(0)));
