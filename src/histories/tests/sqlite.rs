@@ -7,6 +7,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::super::form::recognise;
 use super::*;
+use crate::engine::sqlite;
 
 /// Runs a statement to its end.
 fn run(connection: &Connection, statement: &str) -> (Completion, Vec<Vec<Option<String>>>) {
@@ -32,6 +33,8 @@ fn run(connection: &Connection, statement: &str) -> (Completion, Vec<Vec<Option<
 
 #[test]
 fn what_sqlite_does_is_silent() {
+    // It starts SQLite with the settings of this process, which it accepts only before its first use.
+    let _shared = sqlite::shared();
     let folder = std::env::temp_dir().join(format!("tandem-histories-{}", std::process::id()));
     let (mut commits, mut waits) = (0, 0);
     for seed in 0..40 {
