@@ -22,6 +22,7 @@
 //! | [`sql`] | tokens, statements, syntax trees, names and words of SQL text. Pure |
 //! | [`dbfile`] | the file format: header, pages, cells, records, rows, blobs, WAL, journal, damage. Pure |
 //! | [`testcase`] | [`TestCase`] and its encodings: envelope, dbsqlfuzz text, raw database, SQL. Pure |
+//! | [`histories`] | observed transactions, and whether some order of them explains what they read. Pure |
 //! | [`schedules`] | strategies that choose which connection goes on. Pure |
 //! | [`faults`] | the simulated disk and shared memory, the VFS over them, the counting allocator, and how all of it fails |
 //! | [`known`] | known bugs of SQLite that a run avoids |
@@ -69,6 +70,7 @@ pub mod engine;
 pub mod faults;
 pub mod generators;
 pub mod guide;
+pub mod histories;
 #[cfg(feature = "interface")]
 pub mod interfaces;
 pub mod known;
