@@ -20,8 +20,8 @@ use crate::testcase::{FileSet, TestCase};
 pub use crate::dbfile::record::Value;
 pub use code::Code;
 pub use trace::{
-    Asked, DatabaseView, FileDigest, Limit, Observation, Problem, StatementTrace, Taint, Trace, Turn,
-    TurnKind, Turns, View,
+    Asked, DatabaseView, FileDigest, Limit, Observation, Place, Problem, StatementTrace, Taint, Time, Trace,
+    Turn, TurnKind, Turns, View,
 };
 pub use transcript::Transcript;
 

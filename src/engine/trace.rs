@@ -72,10 +72,47 @@ pub struct StatementTrace {
     pub vm_steps: u64,
     /// True if it can change no database.
     pub is_read_only: bool,
+    /// Where it stands among those of other connections; `None` if no operation ran it.
+    pub place: Option<Place>,
+    /// Of a checkpoint through the interface: the frames in the log, and those of them that are in the database; -1 if there
+    /// is no log.
+    pub frames: Option<[i32; 2]>,
     /// See [`Asked::has_records`].
     pub record: Option<Box<StatementRecord>>,
     /// The rows, if they were asked for ([`Asked::has_values`]).
     pub values: Vec<Vec<Value>>,
+}
+
+/// Where a statement stands among those of all connections. Times count what happens between them: beginnings and ends of
+/// operations, and changes of locks for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The operation, by its position in the list.
+    pub operation: usize,
+    /// The first of the connections that run one at a time with its own.
+    pub connection: u8,
+    /// When it began.
+    pub began: Time,
+    /// When it was done.
+    pub done: Time,
+    /// When its connection last got a lock with which it could write; 0 for never. Nobody else could write from there until
+    /// it gave the lock up.
+    pub got_lock: u64,
+    /// When it last gave it up; 0 for never.
+    pub released: u64,
+    /// How often it got a lock for reading so far, and the last change of a lock for writing when it last did.
+    pub reads: [u64; 2],
+    /// True if no transaction was open afterwards that a statement had begun.
+    pub is_autocommit: bool,
+}
+
+/// A time in a run with several connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time {
+    /// Beginnings and ends of operations so far.
+    pub event: u64,
+    /// The last change of a lock for writing, which are counted from 1.
+    pub lock: u64,
 }
 
 impl StatementTrace {

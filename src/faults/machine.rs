@@ -31,8 +31,43 @@ pub struct Machine {
     pub hits: Hits,
     /// Whether what must be durable is durable; `None` on a device that needs fewer syncs.
     order: Option<Order>,
+    /// The order in which connections began to write and were done with it.
+    pub writers: Writers,
     /// Whether a read returned what nobody wrote: a bit was flipped, or the read was short in the middle of a file.
     pub has_lied: bool,
+}
+
+/// Who could write, and when. Numbers count the changes of all locks for writing of main databases, from 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Writers {
+    /// Whose call it is: a number that [`super::vfs::Vfs`]'s users choose, less than 4.
+    pub actor: u8,
+    /// The last change.
+    pub changes: u64,
+    /// When each last got the lock; 0 for never.
+    pub got: [u64; 4],
+    /// When each last gave it up.
+    pub released: [u64; 4],
+    /// How often each got a lock for reading.
+    pub reads: [u64; 4],
+    /// The last change when it last did.
+    pub read_at: [u64; 4],
+}
+
+impl Writers {
+    /// Whether the actor could read and write before, and can now.
+    fn note(&mut self, [could_read, could_write]: [bool; 2], [can_read, can_write]: [bool; 2]) {
+        let actor = usize::from(self.actor % 4);
+        if could_write != can_write {
+            self.changes += 1;
+            let list = if can_write { &mut self.got } else { &mut self.released };
+            list[actor] = self.changes;
+        }
+        if can_read && !could_read {
+            self.reads[actor] += 1;
+            self.read_at[actor] = self.changes;
+        }
+    }
 }
 
 /// Bugs that a disk can have.
@@ -70,6 +105,7 @@ impl Machine {
             faults: None,
             are_armed: false,
             hits: Hits::new(),
+            writers: Writers::default(),
             has_lied: false,
             order: None,
         }
@@ -117,6 +153,15 @@ impl Machine {
             FileRole::Wal => order.log(name, offset, content(b"-wal").unwrap_or_default()),
             _ => {}
         }
+    }
+
+    /// Does something to the locks of a handle, and notes what it can do afterwards.
+    pub(super) fn with_locks<T>(&mut self, handle: HandleId, action: impl FnOnce(&mut Disk) -> T) -> T {
+        let could = self.disk.access(handle);
+        let result = action(&mut self.disk);
+        let can = self.disk.access(handle);
+        self.writers.note(could, can);
+        result
     }
 
     /// A file was synced.

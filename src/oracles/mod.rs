@@ -30,6 +30,7 @@ mod format;
 pub(crate) mod integrity;
 mod memory;
 mod power_loss;
+mod turns;
 mod uninitialized;
 mod variants;
 mod verdict;
@@ -86,6 +87,8 @@ pub enum Group {
     Answers,
     /// Those that plan faults.
     Faults,
+    /// Those of several connections.
+    Turns,
 }
 
 impl Entry {
@@ -94,9 +97,15 @@ impl Entry {
         self.group == Group::Always
     }
 
-    /// Whether it judges a case for what the case is, whatever runs on it: all cases, or those that plan faults.
+    /// Whether it judges a case for what the case is, whatever runs on it: all cases, those that plan faults, or those of
+    /// several connections.
     pub fn judges_usually(&self, case: &TestCase) -> bool {
-        self.is_usual() || self.group == Group::Faults && !case.faults.is_empty()
+        match self.group {
+            Group::Always => true,
+            Group::Faults => !case.faults.is_empty(),
+            Group::Turns => !case.operations.is_empty(),
+            Group::OnRequest | Group::Answers => false,
+        }
     }
 
     /// Whether a case names it ([`Setting::Oracle`]).
@@ -155,6 +164,9 @@ macro_rules! oracle_group {
     };
     (faults) => {
         $crate::oracles::Group::Faults
+    };
+    (turns) => {
+        $crate::oracles::Group::Turns
     };
 }
 
@@ -229,6 +241,9 @@ oracles! {
     bystanders => bystanders::Bystanders;
     fault => fault::Outcome, faults;
     power_loss => power_loss::PowerLoss, faults;
+    turns => turns::Turns;
+    histories => turns::Histories, turns;
+    serial => turns::Serial, turns;
     determinism => determinism::Determinism, on_request;
     uninitialized => uninitialized::Uninitialized, on_request;
     plans => answers::PLANS, answers;

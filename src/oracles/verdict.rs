@@ -47,6 +47,10 @@ pub enum SkipReason {
     NoBystander,
     /// The case plans faults, which are not the same in two engines.
     FaultsNotCompared,
+    /// The case runs on one connection.
+    OneConnection,
+    /// It writes to none of the tables of histories.
+    NoHistory,
     /// The case has a schedule, whose points are not the same in two engines.
     ScheduleNotCompared,
 }
@@ -78,6 +82,8 @@ impl SkipReason {
                 | Self::NoSuchFault
                 | Self::FaultNotMet
                 | Self::NoBystander
+                | Self::OneConnection
+                | Self::NoHistory
         )
     }
 }
@@ -99,6 +105,8 @@ impl fmt::Display for SkipReason {
             Self::FaultNotMet => f.write_str("no planned fault was met"),
             Self::NoBystander => f.write_str("no other file"),
             Self::FaultsNotCompared => f.write_str("planned faults"),
+            Self::OneConnection => f.write_str("one connection"),
+            Self::NoHistory => f.write_str("no history"),
             Self::ScheduleNotCompared => f.write_str("a schedule"),
         }
     }

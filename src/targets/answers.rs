@@ -69,7 +69,7 @@ fn judges(case: &TestCase, entry: &Entry) -> bool {
     let text = case.sql.as_bytes();
     match entry.group {
         Group::Always => true,
-        Group::OnRequest | Group::Faults => false,
+        Group::OnRequest | Group::Faults | Group::Turns => false,
         Group::Answers if entry.oracle.of_statements().is_some() => {
             let one_in = if entry.name == RARE.0 { STATEMENTS_ONE_IN * RARE.1 } else { STATEMENTS_ONE_IN };
             XxHash3_64::oneshot(text).is_multiple_of(one_in)
@@ -96,7 +96,7 @@ mod tests {
             let count = cases.iter().filter(|case| judges(case, entry)).count();
             match entry.group {
                 Group::Always => assert_eq!(count, cases.len(), "{}", entry.name),
-                Group::OnRequest | Group::Faults => assert_eq!(count, 0, "{}", entry.name),
+                Group::OnRequest | Group::Faults | Group::Turns => assert_eq!(count, 0, "{}", entry.name),
                 Group::Answers => assert!(count > 0 && count < cases.len(), "{}: {count}", entry.name),
             }
         }

@@ -30,8 +30,8 @@ impl Switch {
 }
 
 /// The switches of a case, sorted by their places, at most one each. Without any, each operation runs to its end before the
-/// next begins, in the order written. Between two switches, who runs goes on to the end of the operation; next comes the
-/// first operation of the list that is not done.
+/// next begins, in the order written. After a switch that connection goes on, to the next switch or the end of its operations;
+/// then comes the first operation of the list that is not done.
 ///
 /// As text, `3.12:1,5.0:0` is: at point 12 of operation 3 (the third) connection 1 goes on, and connection 0 when operation 5
 /// is about to begin. `-` is the empty schedule.

@@ -298,7 +298,7 @@ fn print(document: &Document, out: &mut dyn Write) -> Result<()> {
     if let Some(found) = &document.found {
         writeln!(out, "{}", found.signature)?;
         writeln!(out, "    {}", found.message.trim().replace('\n', "\n    "))?;
-        writeln!(out, "  schedule: {} ({})", found.schedule, counted(found.switches as u64, "switch"))?;
+        writeln!(out, "  schedule: {} ({})", found.schedule, switches(found.switches))?;
         interleaving::print(&found.interleaving, out)?;
         writeln!(out, "  saved:  {}", found.saved.display())?;
         writeln!(out, "  replay: {}", found.replay)?;
@@ -323,4 +323,8 @@ fn print(document: &Document, out: &mut dyn Write) -> Result<()> {
     }
     writeln!(out, ", in {cpu_s:.1} CPU seconds ({:.0} a second)", totals.runs as f64 / cpu_s.max(1e-9))?;
     Ok(())
+}
+
+fn switches(count: usize) -> String {
+    format!("{count} switch{}", if count == 1 { "" } else { "es" })
 }

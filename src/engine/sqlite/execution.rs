@@ -14,7 +14,8 @@ use super::ffi::{Connection, Phase, Statement, Watch};
 use super::{limits, policy};
 use crate::engine::plant::Plant;
 use crate::engine::{
-    Asked, Code, Limit, Observation, StatementTrace, Taint, Trace, Turns, Value, View, order_keys,
+    Asked, Code, Limit, Observation, Place, StatementTrace, Taint, Time, Trace, Turns, Value, View,
+    order_keys,
 };
 use crate::faults::alloc;
 use crate::faults::rules::Hits;
@@ -71,6 +72,10 @@ pub struct Execution<'c> {
     schema_refusals: u32,
     /// See [`crate::engine::Observation::refused_by_parser`].
     refused_by_parser: u64,
+    /// The operation that is running, with its connection and when it began.
+    begun: Option<(usize, u8, Time)>,
+    /// Beginnings and ends of operations so far.
+    events: Rc<Cell<u64>>,
     /// Rows not yet hashed; kept between statements to reuse its memory.
     row_bytes: Vec<u8>,
 }
@@ -108,6 +113,8 @@ impl<'c> Execution<'c> {
             files_have_all_pages: OnceCell::new(),
             schema_refusals: 0,
             refused_by_parser: 0,
+            begun: None,
+            events: Rc::default(),
             row_bytes: Vec::new(),
         }
     }
@@ -128,6 +135,7 @@ impl<'c> Execution<'c> {
             close: Code::OK,
             trace: Rc::clone(&self.trace),
             rows_left: Rc::clone(&self.rows_left),
+            events: Rc::clone(&self.events),
             views: Vec::new(),
             after_fault: None,
             cut_short: BTreeSet::new(),
@@ -147,6 +155,26 @@ impl<'c> Execution<'c> {
         self.refused_by_parser += other.refused_by_parser;
         self.views.extend(other.views);
         self.after_fault = self.after_fault.take().or(other.after_fault);
+    }
+
+    /// An operation of a connection begins.
+    pub(super) fn begin(&mut self, operation: usize, connection: u8) {
+        self.begun = Some((operation, connection, self.now()));
+    }
+
+    /// What comes now has a time of its own.
+    fn now(&self) -> Time {
+        self.events.set(self.events.get() + 1);
+        Time { event: self.events.get(), lock: self.executor.vfs.machine().writers.changes }
+    }
+
+    /// Notes where a statement that is done stands.
+    fn finish_place(&self, place: &mut Place) {
+        place.done = self.now();
+        let (writers, at) = (self.executor.vfs.machine().writers, usize::from(place.connection));
+        (place.got_lock, place.released) = (writers.got[at], writers.released[at]);
+        place.reads = [writers.reads[at], writers.read_at[at]];
+        place.is_autocommit = self.connection.as_ref().is_ok_and(|connection| connection.is_autocommit());
     }
 
     /// Notes how connections took turns.
@@ -277,6 +305,13 @@ impl<'c> Execution<'c> {
             self.hash_rows(&mut trace);
         }
         self.end_statement(trace, before);
+    }
+
+    /// Notes what the last statement, which is a checkpoint, has said of the log.
+    pub(super) fn note_frames(&self, frames: [i32; 2]) {
+        if let Some(last) = self.trace.borrow_mut().statements.last_mut() {
+            last.frames = Some(frames);
+        }
     }
 
     /// Writes down that a connection could not be opened.
@@ -424,6 +459,17 @@ impl<'c> Execution<'c> {
             row_digest: 0,
             vm_steps: 0,
             is_read_only: true,
+            place: self.begun.map(|(operation, connection, began)| Place {
+                operation,
+                connection,
+                began,
+                done: began,
+                got_lock: 0,
+                released: 0,
+                reads: [0; 2],
+                is_autocommit: true,
+            }),
+            frames: None,
             record: self.asked.has_records.then(Box::default),
             values: Vec::new(),
         }
@@ -440,6 +486,9 @@ impl<'c> Execution<'c> {
             self.watch.note_rollback();
         }
         self.finish_record(&mut trace);
+        if let Some(place) = &mut trace.place {
+            self.finish_place(place);
+        }
         let is_failure = !trace.code().is_success();
         self.push(trace);
         if is_failure {

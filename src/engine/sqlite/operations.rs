@@ -39,12 +39,17 @@ pub(super) fn run<'c>(
 ) {
     let steps = plan::plan(operations.list(), statements);
     let mut crew = Crew::new(execution, &steps);
-    let scheduler = crew.executor.scheduler.take().or_else(|| {
+    let asked = crew.executor.scheduler.take();
+    let is_asked = asked.is_some();
+    let scheduler = asked.or_else(|| {
         let mut replay = Replay::new(execution.case.schedule.clone());
         (!execution.case.schedule.is_empty() && replay.begin()).then(|| Box::new(replay) as Box<_>)
     });
     match scheduler {
-        Some(scheduler) => crew.take_turns(&steps, scheduler, execution),
+        Some(scheduler) => {
+            let scheduler = crew.take_turns(&steps, scheduler, execution);
+            crew.executor.scheduler.replace(is_asked.then_some(scheduler));
+        }
         None => crew.in_order(&steps),
     }
     crew.end(execution);
@@ -102,7 +107,12 @@ impl<'c> Crew<'c> {
     }
 
     /// Where connections meet, and before power is cut, everybody gets to the end of what comes before in the list.
-    fn take_turns(&mut self, steps: &[Step], scheduler: Box<dyn Scheduler>, execution: &Execution<'c>) {
+    fn take_turns(
+        &mut self,
+        steps: &[Step],
+        scheduler: Box<dyn Scheduler>,
+        execution: &Execution<'c>,
+    ) -> Box<dyn Scheduler> {
         let rota = Rota::new(scheduler, execution.asked.has_turns, self.executor.on_switch.borrow().clone());
         let parts = |step: &Step| matches!(step.operation, Operation::PowerCut | Operation::Meet);
         for steps in steps.split_inclusive(parts) {
@@ -115,8 +125,8 @@ impl<'c> Crew<'c> {
             }
         }
         let (scheduler, turns) = rota.end();
-        self.executor.scheduler.replace(Some(scheduler));
         execution.note_turns(turns);
+        scheduler
     }
 
     /// Opens the connections before they take turns, but those that an operation opens, and lets them read the schema: with
@@ -220,6 +230,8 @@ impl<'c> State<'c> {
 
     fn perform(&mut self, step: &Step) {
         let operation = &step.operation;
+        self.execution.executor.vfs.machine().writers.actor = self.actor;
+        self.execution.begin(step.number, self.actor);
         if !operation.takes_statement() {
             self.execution.tell_observer(operation.to_string().as_bytes());
         }

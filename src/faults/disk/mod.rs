@@ -384,6 +384,16 @@ impl Disk {
         !self.opened(handle).shm.is_held(WRITE_AND_RECOVER)
     }
 
+    /// Whether a handle holds locks with which a transaction reads, and with which it writes: SHARED and RESERVED, or those of
+    /// a reader and of the writer of a WAL, with which it has SHARED all the time.
+    pub fn access(&self, handle: HandleId) -> [bool; 2] {
+        const WRITE: u8 = 1;
+        const READ: u8 = 0b1111_1000;
+        let (level, shm) = (self.lock_level(handle), &self.opened(handle).shm);
+        let reads = if shm.is_used() { shm.shares(handle, READ) } else { level >= LockLevel::Shared };
+        [reads, level >= LockLevel::Reserved || shm.holds(handle, WRITE)]
+    }
+
     /// Releases the shared memory of a handle.
     pub fn shm_unmap(&mut self, handle: HandleId) {
         if self.handles[handle].is_some() {

@@ -91,6 +91,21 @@ impl Shm {
         self.users.iter().any(|user| user.exclusive & slots != 0)
     }
 
+    /// Whether this handle holds one of these slots exclusively, as a mask.
+    pub(super) fn holds(&self, handle: HandleId, slots: u8) -> bool {
+        self.users.iter().any(|user| user.handle == handle && user.exclusive & slots != 0)
+    }
+
+    /// Whether this handle shares one of these slots, as a mask.
+    pub(super) fn shares(&self, handle: HandleId, slots: u8) -> bool {
+        self.users.iter().any(|user| user.handle == handle && user.shared & slots != 0)
+    }
+
+    /// Whether anybody uses it.
+    pub(super) fn is_used(&self) -> bool {
+        !self.users.is_empty()
+    }
+
     /// Forgets a handle; the memory is freed with the last one, since the first connection to open a WAL database
     /// rebuilds its index.
     pub(super) fn unmap(&mut self, handle: HandleId) {

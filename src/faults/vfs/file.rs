@@ -48,7 +48,9 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     let (file, mut machine) = unsafe { opened_for(file, |file| Call::Close(file.role)) };
     let is_journal = matches!(file.role, FileRole::Journal | FileRole::Wal);
     if machine.plant != Some(DiskPlant::LeakedHandle) || !is_journal {
-        machine.disk.close(file.handle);
+        let handle = file.handle;
+        machine.with_locks(handle, |disk| disk.unlock(handle, LockLevel::Unlocked));
+        machine.disk.close(handle);
     }
     ffi::SQLITE_OK
 }
@@ -197,14 +199,14 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
     match machine.fails(IoOperation::Lock, file.role) {
         Some(IoError::Busy) => ffi::SQLITE_BUSY,
         Some(_) => ffi::SQLITE_IOERR_LOCK,
-        None => result(machine.disk.lock(file.handle, level(lock))),
+        None => result(machine.with_locks(file.handle, |disk| disk.lock(file.handle, level(lock)))),
     }
 }
 
 unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
     // SAFETY: as in `close`.
     let (file, mut machine) = unsafe { opened_for(file, |_| Call::Unlock(lock)) };
-    machine.disk.unlock(file.handle, level(lock));
+    machine.with_locks(file.handle, |disk| disk.unlock(file.handle, level(lock)));
     ffi::SQLITE_OK
 }
 
@@ -319,7 +321,8 @@ unsafe extern "C" fn shm_lock(
             None => {}
         }
     }
-    let done = result(machine.disk.shm_lock(file.handle, first as usize, count as usize, kind));
+    let (slots, handle) = ((first as usize, count as usize), file.handle);
+    let done = result(machine.with_locks(handle, |disk| disk.shm_lock(handle, slots.0, slots.1, kind)));
     if machine.checks_order() {
         check_index(file, &mut machine);
     }
@@ -353,7 +356,7 @@ unsafe extern "C" fn shm_barrier(file: *mut ffi::sqlite3_file) {
 unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, _delete: c_int) -> c_int {
     // SAFETY: as in `close`.
     let (file, mut machine) = unsafe { opened_for(file, |_| Call::ShmUnmap) };
-    machine.disk.shm_unmap(file.handle);
+    machine.with_locks(file.handle, |disk| disk.shm_unmap(file.handle));
     ffi::SQLITE_OK
 }
 

@@ -342,19 +342,20 @@ impl Connection<'_> {
         (Code(code), conflicts.first)
     }
 
-    /// Checkpoints all databases. Returns the code and the number of frames that are now in the database.
-    pub fn checkpoint(&self, mode: CheckpointMode) -> (Code, u64) {
+    /// Checkpoints all databases. Returns the code, and the frames in the log of the main database with how many of them are
+    /// now in the database; -1 without a log.
+    pub fn checkpoint(&self, mode: CheckpointMode) -> (Code, [i32; 2]) {
         let mode = match mode {
             CheckpointMode::Passive => ffi::SQLITE_CHECKPOINT_PASSIVE,
             CheckpointMode::Full => ffi::SQLITE_CHECKPOINT_FULL,
             CheckpointMode::Restart => ffi::SQLITE_CHECKPOINT_RESTART,
             CheckpointMode::Truncate => ffi::SQLITE_CHECKPOINT_TRUNCATE,
         };
-        let (mut log, mut done) = (0, 0);
+        let (mut log, mut done) = (-1, -1);
         // SAFETY: the connection is open, here and below.
         let code =
             unsafe { ffi::sqlite3_wal_checkpoint_v2(self.raw(), ptr::null(), mode, &mut log, &mut done) };
-        (Code(code), u64::try_from(done).unwrap_or(0))
+        (Code(code), [log, done])
     }
 
     /// A copy of the main database; `None` if SQLite returns none.

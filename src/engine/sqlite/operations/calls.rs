@@ -109,11 +109,15 @@ impl State<'_> {
     pub(super) fn checkpoint(&mut self, connection: u8, mode: CheckpointMode) -> Option<()> {
         self.on(connection)?;
         let watch = Rc::clone(self.execution.watch());
+        let mut told = [0; 2];
         self.execution.call("CHECKPOINT", false, |connection| {
             let (code, frames) = connection.checkpoint(mode);
-            watch.charge_ticks(frames / PAGES_PER_TICK);
-            (code, frames.to_le_bytes().to_vec())
+            told = frames;
+            let done = u64::try_from(frames[1]).unwrap_or(0);
+            watch.charge_ticks(done / PAGES_PER_TICK);
+            (code, done.to_le_bytes().to_vec())
         });
+        self.execution.note_frames(told);
         Some(())
     }
 

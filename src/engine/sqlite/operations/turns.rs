@@ -48,7 +48,11 @@ struct Inner {
 
 impl Inner {
     fn choose(&mut self, moment: Moment) -> u8 {
-        let first = self.ready.iter().min_by_key(|&actor| self.at[usize::from(actor)]).unwrap_or(0);
+        let mut first = self.ready.iter().min_by_key(|&actor| self.at[usize::from(actor)]).unwrap_or(0);
+        // Once somebody was made to go on, it does so to its end, or to the next switch.
+        if let Some(current) = self.current.filter(|_| !self.recorder.switches().is_empty()) {
+            first = current;
+        }
         let (owner, current) = match (moment, self.current) {
             (Moment::Between, _) | (_, None) => (first, first),
             (_, Some(current)) => (current, current),
@@ -156,6 +160,7 @@ impl Rota {
             }
             let chosen = self.inner.borrow().chosen;
             self.inner.borrow_mut().current = Some(chosen);
+            executor.vfs.machine().writers.actor = chosen;
             let (_, fiber) =
                 fibers.iter_mut().find(|(actor, _)| *actor == chosen).expect("who is ready has a fiber");
             if fiber.resume() {
