@@ -167,11 +167,13 @@ fn transactions(case: &TestCase, run: &Observation) -> Result<Vec<Transaction>, 
             last_read[connection] = place.reads[0];
             one.read = one.read.or(Some((place.reads[1], place.done.lock)));
         }
-        if place.got_lock > last_lock[connection] {
-            last_lock[connection] = place.got_lock;
-            one.got_lock = place.got_lock;
-        } else if !statement.is_read_only && place.got_lock > place.released && has_effect {
-            // It kept the lock: locking_mode=EXCLUSIVE.
+        // What was refused although it had got the lock gave it up at once: its snapshot was too old. And who only reads gets
+        // it to read the header of the wal-index while somebody writes that.
+        let is_new = place.got_lock > last_lock[connection];
+        last_lock[connection] = place.got_lock;
+        // With locking_mode=EXCLUSIVE, or after a COMMIT that was refused, the lock is kept.
+        let is_kept = place.got_lock > place.released;
+        if has_effect && !statement.is_read_only && (is_new || is_kept) {
             one.got_lock = place.got_lock;
         }
         one.released = if place.released > one.got_lock { place.released } else { 0 };

@@ -27,6 +27,8 @@ struct Inner {
     recorder: Recorder,
     ready: Connections,
     waiting: Connections,
+    /// Who has waited in the operation that it is at: what it gives up until that is done, it has got while trying.
+    tried: Connections,
     /// How many took part in this round.
     round: usize,
     /// Who runs; nobody before the first point, and after the operations of a connection are done.
@@ -83,6 +85,7 @@ impl Inner {
     /// An actor is done with an operation, and this is its next.
     fn begin(&mut self, actor: u8, operation: usize) {
         (self.at[usize::from(actor)], self.passed[usize::from(actor)]) = (operation, 0);
+        self.tried.remove(actor);
     }
 
     fn tell(&mut self, kind: TurnKind) {
@@ -102,6 +105,7 @@ impl Inner {
 
     fn note_wait(&mut self, current: u8) {
         self.waiting.insert(current);
+        self.tried.insert(current);
         let do_all_wait = self.ready.iter().all(|actor| self.waiting.contains(actor));
         self.tries += u32::from(do_all_wait);
         // Who is done may have left a transaction open, for which the others wait in vain.
@@ -119,6 +123,7 @@ impl Rota {
                 recorder: Recorder::new(scheduler),
                 ready: Connections::default(),
                 waiting: Connections::default(),
+                tried: Connections::default(),
                 round: 0,
                 current: None,
                 chosen: 0,
@@ -204,7 +209,7 @@ impl Rota {
         self.reach(if call.waits() { Moment::Waiting } else { Moment::Within });
         let mut inner = self.inner.borrow_mut();
         inner.tell(TurnKind::Call(call));
-        if call.releases() {
+        if call.releases() && inner.current.is_some_and(|current| !inner.tried.contains(current)) {
             inner.got_on();
         }
     }
