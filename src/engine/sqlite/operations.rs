@@ -6,12 +6,17 @@
 //! trace, including SQLITE_BUSY.
 
 mod calls;
+mod opening;
+mod registering;
+mod sessions;
+mod shelf;
 
 use std::ffi::CString;
 use std::ops::Range;
 use std::rc::Rc;
 
 use rusqlite::ffi;
+use shelf::Shelf;
 
 use super::execution::{Execution, Held, query};
 use super::executor::MAIN_PATH;
@@ -54,10 +59,7 @@ struct State<'e, 'c> {
     blobs: [Option<Blob<'c>>; CONNECTIONS_MAX as usize],
     sessions: [Option<Session<'c>>; CONNECTIONS_MAX as usize],
     connections: [Option<Slot<'c>>; CONNECTIONS_MAX as usize],
-    /// The serialized database.
-    image: Option<Vec<u8>>,
-    /// The changes taken from a session, and whether they are a patchset.
-    changes: Option<(Vec<u8>, bool)>,
+    shelf: Shelf,
 }
 
 impl<'e, 'c> State<'e, 'c> {
@@ -72,8 +74,7 @@ impl<'e, 'c> State<'e, 'c> {
             blobs: [const { None }; CONNECTIONS_MAX as usize],
             sessions: [const { None }; CONNECTIONS_MAX as usize],
             connections,
-            image: None,
-            changes: None,
+            shelf: Shelf::default(),
         }
     }
 
@@ -117,6 +118,35 @@ impl<'e, 'c> State<'e, 'c> {
                 self.execution.executor.vfs.machine().elapsed_ms += i64::from(*milliseconds);
                 None
             }
+            Operation::PrepareAs { connection, statement, form } => {
+                next.and_then(|at| self.prepare_as(*connection, *statement, *form, at))
+            }
+            Operation::Execute { connection, is_table } => {
+                next.and_then(|at| self.execute(*connection, *is_table, at))
+            }
+            Operation::BindAs { .. } | Operation::AskStatement { .. } => self.statement_detail(operation),
+            Operation::OpenAs { connection, file, options } => self.open_as(*connection, file, *options),
+            Operation::CloseLater { connection } => self.close_later(index(*connection)),
+            Operation::BackupStartAs { .. }
+            | Operation::BlobOpenAs { .. }
+            | Operation::SerializeAs { .. }
+            | Operation::DeserializeAs { .. } => self.schema_operation(operation),
+            Operation::SessionCreate { .. }
+            | Operation::SessionChange { .. }
+            | Operation::SessionAsk { .. }
+            | Operation::SessionStream { .. } => self.session_detail(operation),
+            Operation::ChangesetPut { content } => self.put_changeset(content),
+            Operation::Changeset { connection, action } => self.changeset_operation(*connection, action),
+            Operation::Hook { connection, hook } => self.set_hook(*connection, *hook),
+            Operation::BusyHandler { .. }
+            | Operation::BusyTimeout { .. }
+            | Operation::Interrupt { .. }
+            | Operation::InterruptAfter { .. }
+            | Operation::Authorize { .. } => self.giving_up(operation),
+            Operation::CreateFunction { .. }
+            | Operation::CreateCollation { .. }
+            | Operation::CollationNeeded { .. } => self.register(operation),
+            Operation::Ask { connection, question } => self.ask(*connection, question),
         };
     }
 
@@ -173,6 +203,16 @@ impl<'e, 'c> State<'e, 'c> {
         let slot = &mut self.statements[usize::from(statement % STATEMENTS_MAX)];
         let held = slot.as_mut()?;
         let connection = Rc::clone(held.statement.connection());
+        if connection.is_given_up() {
+            match operation {
+                Operation::Reset { clears_bindings, .. } => {
+                    _ = held.statement.statement().reset(*clears_bindings)
+                }
+                Operation::Finalize { .. } => *slot = None,
+                _ => {}
+            }
+            return Some(());
+        }
         let destination = self.connections.iter().position(|slot| is(slot.as_ref(), &connection));
         self.backups[destination?] = None;
         self.execution.use_connection(Ok(connection));
@@ -274,9 +314,15 @@ impl<'e, 'c> State<'e, 'c> {
             let named = machine.disk.named_files();
             named.into_iter().map(|(name, content)| (name.to_vec(), content.to_vec())).collect()
         };
+        // Statements whose connection was given up may hold a transaction open, too.
+        let mut left = self.statements.iter().flatten().map(|held| held.statement.connection());
+        if left.any(|connection| connection.is_given_up() && connection.may_be_writing()) {
+            self.execution.watch().note(Taint::POWER_CUT);
+        }
         (0..self.connections.len()).for_each(|at| self.let_go(at));
+        self.statements = [const { None }; STATEMENTS_MAX as usize];
         executor.vfs.machine().disk.replace_named(&files);
-        (self.image, self.changes) = (None, None);
+        self.shelf = Shelf::default();
         None
     }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::shelf::Changeset;
 use super::{State, index, is};
 use crate::engine::Code;
 use crate::engine::sqlite::ffi::held::{self, Backup, Blob, Session};
@@ -72,7 +73,7 @@ impl State<'_, '_> {
             Operation::BlobOpen { table, column, row, is_writable, .. } => {
                 *slot = None;
                 self.execution.call("BLOB", true, |_| {
-                    match Blob::open(&connection, table, column, *row, *is_writable) {
+                    match Blob::open(&connection, "main", table, column, *row, *is_writable) {
                         Ok(blob) => {
                             *slot = Some(blob);
                             (Code::OK, none)
@@ -120,7 +121,7 @@ impl State<'_, '_> {
     pub(super) fn serialize(&mut self, connection: u8) -> Option<()> {
         self.on(connection)?;
         let watch = Rc::clone(self.execution.watch());
-        let image = &mut self.image;
+        let image = &mut self.shelf.image;
         self.execution.call("SERIALIZE", true, |connection| {
             *image = connection.serialize();
             let bytes = image.clone().unwrap_or_default();
@@ -131,7 +132,7 @@ impl State<'_, '_> {
     }
 
     pub(super) fn deserialize(&mut self, connection: u8, is_read_only: bool) -> Option<()> {
-        let image = self.image.take()?;
+        let image = self.shelf.image.take()?;
         let at = index(connection);
         self.on(connection)?;
         self.blobs[at] = None;
@@ -142,7 +143,7 @@ impl State<'_, '_> {
             watch.charge_ticks(image.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
             (connection.deserialize(&image, is_read_only), Vec::new())
         });
-        self.image = Some(image);
+        self.shelf.image = Some(image);
         Some(())
     }
 
@@ -167,33 +168,33 @@ impl State<'_, '_> {
                 self.sessions[at].as_ref()?;
                 self.on(*connection)?;
                 let session = self.sessions[at].as_mut()?;
-                let (changes, is_patchset) = (&mut self.changes, *is_patchset);
+                let (changes, is_patchset) = (&mut self.shelf.changes, *is_patchset);
                 self.execution.call("SESSION", true, |_| match session.take(is_patchset) {
                     Ok(bytes) => {
-                        *changes = Some((bytes.clone(), is_patchset));
+                        *changes = Some(Changeset { content: bytes.clone(), is_patchset, is_raw: false });
                         (Code::OK, bytes)
                     }
                     Err(code) => (code, Vec::new()),
                 });
             }
             Operation::SessionInvert => {
-                self.changes.as_ref().filter(|(_, is_patchset)| !is_patchset)?;
+                self.shelf.changes.as_ref().filter(|changes| !changes.is_patchset)?;
                 self.on(0)?;
-                let (changes, _) = self.changes.as_mut()?;
-                self.execution.call("CHANGESET", true, |_| match held::invert(changes) {
+                let changes = self.shelf.changes.as_mut()?;
+                self.execution.call(changes.verb(), true, |_| match held::invert(&changes.content) {
                     Ok(inverse) => {
-                        changes.clone_from(&inverse);
+                        changes.content.clone_from(&inverse);
                         (Code::OK, inverse)
                     }
                     Err(code) => (code, Vec::new()),
                 });
             }
             Operation::SessionApply { connection, on_conflict } => {
-                self.changes.as_ref()?;
+                self.shelf.changes.as_ref()?;
                 self.on(*connection)?;
-                let (changes, _) = self.changes.as_ref()?;
-                self.execution.call("CHANGESET", false, |connection| {
-                    (connection.apply(changes, *on_conflict).0, Vec::new())
+                let changes = self.shelf.changes.as_ref()?;
+                self.execution.call(changes.verb(), false, |connection| {
+                    (connection.apply(&changes.content, *on_conflict).0, Vec::new())
                 });
             }
             Operation::SessionEnd { connection } => self.sessions[index(*connection)] = None,
