@@ -317,7 +317,7 @@ fn question(case: &TestCase, context: &mut Context<'_>) -> Question {
         3 => Question::File { schema: schema(case, context) },
         4 | 5 => {
             let control = Control::ALL[context.rng.usize(0..Control::ALL.len())];
-            Question::FileControl { schema: schema(case, context), control, value: small(context) - 1 }
+            Question::FileControl { schema: schema(case, context), control, value: small(context).saturating_sub(1) }
         }
         6 => {
             let (table, column) = column(case, context);
