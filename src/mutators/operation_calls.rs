@@ -1,12 +1,13 @@
 //! Operations beyond statements, backups and blobs: what else SQLite's interface offers.
 
+use super::operation_callbacks::{behaviour, call, collate, giving_up, hook, registered};
+use super::operation_questions::{question, statement_question};
 use super::operations::{bound, bytes, column, file, id, on_conflict, small};
 use super::{Context, changesets, sql_statements, sql_templates};
 use crate::sql;
 use crate::testcase::{
-    APPLY_FLAGS, Behaviour, CONNECTIONS_MAX, ChangesetAction, Collation, Control, Failure, FunctionKind,
-    Hook, Nested, OpenMode, OpenOptions, Operation, Parameter, PrepareForm, Question, STATEMENTS_MAX,
-    SessionChange, StatementQuestion, Supplied, TestCase,
+    APPLY_FLAGS, CONNECTIONS_MAX, ChangesetAction, OpenMode, OpenOptions, Operation, Parameter, PrepareForm,
+    STATEMENTS_MAX, SessionChange, Supplied, TestCase,
 };
 
 /// An operation that takes no statement.
@@ -65,40 +66,6 @@ pub(super) fn combine(case: &mut TestCase, context: &mut Context<'_>) {
     }
 }
 
-/// A statement that calls a function.
-fn call(function: &str, case: &TestCase, context: &mut Context<'_>) -> String {
-    let (table, column) = column(case, context);
-    let (table, column) = (sql::quoted(&table, '"'), sql::quoted(&column, '"'));
-    if function == FunctionKind::Window.name() {
-        return format!(
-            "SELECT {function}({column}) OVER (ORDER BY {column} ROWS 1 PRECEDING) FROM {table};"
-        );
-    }
-    match context.rng.u8(0..7) {
-        0 => format!("UPDATE {table} SET {column}={function}({column});"),
-        1 => format!("CREATE INDEX tandem_i ON {table}({function}({column}));"),
-        2 => format!("SELECT {function}({column}) FROM {table} ORDER BY 1;"),
-        3 => format!("SELECT {function}({column}), {function}('a') FROM {table} GROUP BY {column};"),
-        4 => format!("INSERT INTO {table}({column}) SELECT {function}({column}) FROM {table};"),
-        5 => format!("CREATE TABLE tandem_u(a, b AS ({function}(a)), CHECK({function}(a) OR 1));"),
-        _ => format!("SELECT * FROM {table} WHERE {function}({column}) = {column};"),
-    }
-}
-
-/// A statement that compares by a collation.
-fn collate(collation: &str, case: &TestCase, context: &mut Context<'_>) -> String {
-    let (table, column) = column(case, context);
-    let (table, column) = (sql::quoted(&table, '"'), sql::quoted(&column, '"'));
-    match context.rng.u8(0..4) {
-        0 => format!("SELECT * FROM {table} ORDER BY {column} COLLATE {collation};"),
-        1 => format!("CREATE INDEX tandem_j ON {table}({column} COLLATE {collation});"),
-        2 => format!("SELECT DISTINCT {column} COLLATE {collation} FROM {table};"),
-        _ => format!(
-            "CREATE TABLE tandem_v(a COLLATE {collation} UNIQUE); INSERT INTO tandem_v SELECT {column} FROM {table};"
-        ),
-    }
-}
-
 pub(super) fn prepare_form(context: &mut Context<'_>) -> PrepareForm {
     PrepareForm::ALL[context.rng.usize(0..PrepareForm::ALL.len())]
 }
@@ -144,7 +111,7 @@ fn open_or_close(case: &TestCase, connection: u8, context: &mut Context<'_>) -> 
 }
 
 /// The name of a database of a connection.
-fn schema(case: &TestCase, context: &mut Context<'_>) -> String {
+pub(super) fn schema(case: &TestCase, context: &mut Context<'_>) -> String {
     let words: Vec<&[u8]> = sql::words(case.sql.as_bytes()).collect();
     let attached = words.windows(2).filter(|pair| pair[0].eq_ignore_ascii_case(b"AS")).map(|pair| pair[1]);
     let attached: Vec<&[u8]> = if words.iter().any(|word| word.eq_ignore_ascii_case(b"ATTACH")) {
@@ -241,128 +208,6 @@ fn changeset_action(case: &TestCase, context: &mut Context<'_>) -> ChangesetActi
             flags: if context.rng.bool() { 0 } else { context.rng.u8(0..=APPLY_FLAGS) },
             chunk,
         },
-    }
-}
-
-fn hook(context: &mut Context<'_>) -> Hook {
-    match context.rng.u8(0..12) {
-        0 => Hook::None,
-        1 | 2 => Hook::Commit { refused: context.rng.u8(0..3) },
-        3 => Hook::Rollback,
-        4 => Hook::Update,
-        5..8 => Hook::Preupdate,
-        8 => Hook::Wal { checkpoints: context.rng.bool() },
-        9 => Hook::Trace { events: context.rng.u8(0..16) },
-        10 => Hook::Profile,
-        _ => Hook::AutovacuumPages { pages: context.rng.u8(0..8) },
-    }
-}
-
-fn giving_up(connection: u8, context: &mut Context<'_>) -> Operation {
-    match context.rng.u8(0..5) {
-        0 => Operation::BusyHandler { connection, calls: context.rng.u8(0..4) },
-        1 => Operation::BusyTimeout { connection, milliseconds: context.rng.i8(-1..20) },
-        2 => Operation::Interrupt { connection },
-        3 => Operation::InterruptAfter { connection, calls: context.rng.u16(0..9) },
-        _ => {
-            Operation::Authorize { connection, request: context.rng.u16(0..12), ignores: context.chance(40) }
-        }
-    }
-}
-
-fn registered(case: &TestCase, connection: u8, context: &mut Context<'_>) -> Operation {
-    match context.rng.u8(0..10) {
-        0 | 1 => {
-            let collation = Collation::ALL[context.rng.usize(0..2)];
-            Operation::CreateCollation { connection, collation, is_removed: context.chance(10) }
-        }
-        2 => Operation::CollationNeeded {
-            connection,
-            is_utf16: context.rng.bool(),
-            answers: context.chance(80),
-        },
-        _ => Operation::CreateFunction {
-            connection,
-            kind: FunctionKind::ALL[context.rng.usize(0..3)],
-            arguments: if context.chance(60) { 1 } else { context.rng.u8(0..4) },
-            flags: if context.chance(60) { 0 } else { context.rng.u8(0..16) },
-            behaviour: behaviour(case, context),
-        },
-    }
-}
-
-fn behaviour(case: &TestCase, context: &mut Context<'_>) -> Behaviour {
-    use Failure::{Abort, Full, Interrupt, Message, NoMemory, TooBig};
-    let failures = [Message, NoMemory, TooBig, Abort, Interrupt, Full];
-    match context.rng.u8(0..16) {
-        0 => Behaviour::Removed,
-        1..4 => Behaviour::Plain,
-        4..6 => Behaviour::Fails { failure: failures[context.rng.usize(0..6)], is_late: context.rng.bool() },
-        6..12 => Behaviour::Runs {
-            statement: Nested::ALL[context.rng.usize(0..Nested::ALL.len())],
-            table: column(case, context).0,
-        },
-        12 => Behaviour::Auxdata,
-        13 => Behaviour::Subtype,
-        14 => Behaviour::Duplicate,
-        _ => Behaviour::Pointer,
-    }
-}
-
-fn question(case: &TestCase, context: &mut Context<'_>) -> Question {
-    match context.rng.u8(0..22) {
-        0 => Question::Status { counter: context.rng.u8(0..10), resets: context.rng.bool() },
-        1 => Question::Limit { limit: context.rng.u8(0..12) },
-        2 => Question::TransactionState { schema: schema(case, context) },
-        3 => Question::File { schema: schema(case, context) },
-        4 | 5 => {
-            let control = Control::ALL[context.rng.usize(0..Control::ALL.len())];
-            Question::FileControl { schema: schema(case, context), control, value: small(context).saturating_sub(1) }
-        }
-        6 => {
-            let (table, column) = column(case, context);
-            let schema = context.rng.bool().then(|| schema(case, context));
-            Question::Column { schema, table, column: context.chance(80).then_some(column) }
-        }
-        7 => Question::FlushCache,
-        8 => Question::ReleaseMemory,
-        9 => Question::Changes,
-        10 => Question::SetLastRow { row: context.number(1, 8) as i64 },
-        11 => Question::Error,
-        12 => Question::ErrorText { code: context.number(1, 2) as u16 },
-        13 => Question::Overload { name: "tandem_o".to_owned(), arguments: context.rng.u8(0..4) },
-        14 => Question::Autocheckpoint { frames: context.rng.u8(..) },
-        15 => Question::ExtendedCodes,
-        16 => Question::NoExtensions,
-        17 => Question::LockTimeout { milliseconds: context.rng.i16(-2..9) },
-        18 => {
-            let texts = [
-                "SELECT 1;",
-                "CREATE TRIGGER t BEGIN SELECT 1;",
-                "EXPLAIN CREATE TEMP TRIGGER t END;",
-                "-- ;",
-            ];
-            Question::Complete { text: texts[context.rng.usize(0..4)].to_owned() }
-        }
-        19 => Question::ClientData {
-            name: "n".to_owned(),
-            value: context.chance(70).then(|| context.rng.u8(1..)),
-        },
-        20 => Question::Statements,
-        _ if context.rng.bool() => Question::SchemaName { index: context.rng.u8(0..4) },
-        _ => Question::IsInterrupted,
-    }
-}
-
-fn statement_question(context: &mut Context<'_>) -> StatementQuestion {
-    match context.rng.u8(0..7) {
-        0 => StatementQuestion::Status { counter: context.rng.u8(0..9), resets: context.rng.bool() },
-        1 => StatementQuestion::Text,
-        2 => StatementQuestion::Flags,
-        3 => StatementQuestion::Explain { mode: context.rng.u8(0..3) },
-        4 => StatementQuestion::Columns,
-        5 => StatementQuestion::Row,
-        _ => StatementQuestion::Parameters,
     }
 }
 

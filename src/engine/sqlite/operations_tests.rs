@@ -13,6 +13,8 @@ use crate::targets::{DB_SQL, Target};
 use crate::testcase::{Bound, CheckpointMode, OnConflict, TestCase};
 use Operation as O;
 
+#[path = "operations_callbacks_tests.rs"]
+mod callbacks;
 #[path = "operations_calls_tests.rs"]
 mod calls;
 #[path = "operations_sessions_tests.rs"]

@@ -1,118 +1,20 @@
-//! Changesets: inverted, joined, rebased, read, applied; whole or in chunks.
-//!
-//! # Invariants
-//! * What SQLite reads is in a block of exactly its size from the system's allocator ([`Block`]), so that AddressSanitizer
-//!   notices when it reads past the end.
-//! * Streams point to what lives for the call.
+//! Changesets: inverted, joined, rebased, grouped, read.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ptr::{self, NonNull};
-use std::{mem, slice};
+use std::ffi::{c_int, c_void};
+use std::ptr;
 
 use rusqlite::ffi;
 
 use super::callbacks::{add_text, add_value};
 use super::connection::Connection;
 use super::held::buffer;
+use super::streams::{Block, Source, read_chunk, with_chunks, write_chunk};
 use crate::engine::Code;
-use crate::testcase::OnConflict;
 
-/// Bytes of a result, at most: with more, SQLite is told that there is no room.
-const OUT_BYTES_MAX: usize = 1 << 20;
-/// SQLite's own size of chunks.
-const CHUNK_BYTES: c_int = 1024;
 /// Conflicts and changes of which the values are read, at most.
-const READ_MAX: usize = 1000;
+pub(super) const READ_MAX: usize = 1000;
 
-type Iterator = *mut ffi::sqlite3_changeset_iter;
-
-/// A copy of some bytes without anything behind it.
-pub(super) struct Block {
-    start: NonNull<c_void>,
-    pub(super) length: c_int,
-}
-
-impl Block {
-    pub(super) fn new(content: &[u8]) -> Self {
-        // SAFETY: the block has room for the content.
-        unsafe {
-            let start = NonNull::new(libc::malloc(content.len())).unwrap_or_else(NonNull::dangling);
-            start.cast::<u8>().copy_from_nonoverlapping(NonNull::from(content).cast(), content.len());
-            Self { start, length: c_int::try_from(content.len()).unwrap_or(c_int::MAX) }
-        }
-    }
-
-    pub(super) fn raw(&self) -> *mut c_void {
-        self.start.as_ptr()
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        if self.start != NonNull::dangling() {
-            // SAFETY: freed once.
-            unsafe { libc::free(self.start.as_ptr()) };
-        }
-    }
-}
-
-/// Bytes that SQLite reads bit by bit.
-struct Source<'a> {
-    left: &'a [u8],
-    chunk: usize,
-}
-
-impl Source<'_> {
-    fn raw(&mut self) -> *mut c_void {
-        ptr::from_mut(self).cast()
-    }
-}
-
-unsafe extern "C" fn read_chunk(source: *mut c_void, out: *mut c_void, length: *mut c_int) -> c_int {
-    // SAFETY: SQLite passes on the source, and a place for as many bytes as it says.
-    unsafe {
-        let source = &mut *source.cast::<Source<'_>>();
-        let count = usize::try_from(*length).unwrap_or(0).min(source.chunk).min(source.left.len());
-        let (now, later) = source.left.split_at(count);
-        out.cast::<u8>().copy_from_nonoverlapping(now.as_ptr(), count);
-        (source.left, *length) = (later, count as c_int);
-    }
-    ffi::SQLITE_OK
-}
-
-pub(super) unsafe extern "C" fn write_chunk(out: *mut c_void, data: *const c_void, length: c_int) -> c_int {
-    // SAFETY: SQLite passes on the vector, and so many bytes.
-    unsafe {
-        let out = &mut *out.cast::<Vec<u8>>();
-        let count = usize::try_from(length).unwrap_or(0);
-        if out.len() + count > OUT_BYTES_MAX {
-            return ffi::SQLITE_FULL;
-        }
-        out.extend_from_slice(slice::from_raw_parts(data.cast(), count));
-    }
-    ffi::SQLITE_OK
-}
-
-/// Answers whether the name of a table begins with the text, a `Vec<u8>`, that `start` points to.
-pub(super) unsafe extern "C" fn on_table(start: *mut c_void, table: *const c_char) -> c_int {
-    // SAFETY: registered with such a pointer; the name is a C string.
-    unsafe { c_int::from(CStr::from_ptr(table).to_bytes().starts_with(&*start.cast::<Vec<u8>>())) }
-}
-
-/// Lets SQLite use chunks of this size during a call.
-pub(super) fn with_chunks<T>(chunk: u16, call: impl FnOnce() -> T) -> T {
-    let set = |bytes: c_int| {
-        let mut bytes = bytes;
-        // SAFETY: the option takes a pointer to an int.
-        unsafe {
-            ffi::sqlite3session_config(ffi::SQLITE_SESSION_CONFIG_STRMSIZE, ptr::from_mut(&mut bytes).cast())
-        };
-    };
-    set(c_int::from(chunk.max(1)));
-    let result = call();
-    set(CHUNK_BYTES);
-    result
-}
+pub(super) type Iterator = *mut ffi::sqlite3_changeset_iter;
 
 /// Changesets as bytes, and whether they are passed in chunks: with 0 they are not.
 #[derive(Debug, Clone, Copy)]
@@ -123,19 +25,8 @@ pub struct Changes<'a> {
     pub chunk: u16,
 }
 
-/// How a changeset is applied.
-#[derive(Debug, Clone, Copy)]
-pub struct Applied<'a> {
-    /// The answer to all conflicts.
-    pub on_conflict: OnConflict,
-    /// How the names of the tables begin to which changes are applied.
-    pub filter: Option<&'a str>,
-    /// `SQLITE_CHANGESETAPPLY_…`.
-    pub flags: u8,
-}
-
 impl<'a> Changes<'a> {
-    fn source(&self) -> Source<'a> {
+    pub(super) fn source(&self) -> Source<'a> {
         Source { left: self.content, chunk: self.chunk.max(1).into() }
     }
 
@@ -277,7 +168,7 @@ impl<'a> Changes<'a> {
 ///
 /// # Safety
 /// The iterator is at one, or was passed to a conflict handler for one.
-unsafe fn add_change(iterator: Iterator, out: &mut Vec<u8>) {
+pub(super) unsafe fn add_change(iterator: Iterator, out: &mut Vec<u8>) {
     let (mut table, mut columns, mut operation, mut is_indirect) = (ptr::null(), 0, 0, 0);
     let (mut keys, mut key_columns) = (ptr::null_mut(), 0);
     // SAFETY: given; only values that the operation has are asked for.
@@ -378,118 +269,5 @@ impl Drop for Group {
     fn drop(&mut self) {
         // SAFETY: deleted once; null is allowed.
         unsafe { ffi::sqlite3changegroup_delete(self.0) };
-    }
-}
-
-/// What the callbacks of an apply need: both get the same pointer.
-struct Applying {
-    answer: OnConflict,
-    start: Vec<u8>,
-    seen: Vec<u8>,
-    count: usize,
-}
-
-unsafe extern "C" fn on_applied_table(applying: *mut c_void, table: *const c_char) -> c_int {
-    // SAFETY: registered with what lives for the call of apply; the name is a C string.
-    unsafe {
-        let applying = &*applying.cast::<Applying>();
-        c_int::from(CStr::from_ptr(table).to_bytes().starts_with(&applying.start))
-    }
-}
-
-unsafe extern "C" fn on_conflict(applying: *mut c_void, kind: c_int, iterator: Iterator) -> c_int {
-    // SAFETY: as above. Only for these kinds there is a row that conflicts, and for the last there is no change.
-    let applying = unsafe { &mut *applying.cast::<Applying>() };
-    let has_row = matches!(kind, ffi::SQLITE_CHANGESET_DATA | ffi::SQLITE_CHANGESET_CONFLICT);
-    applying.count += 1;
-    applying.seen.push(kind as u8);
-    if applying.count < READ_MAX {
-        // SAFETY: as above.
-        unsafe { add_conflict(iterator, kind, has_row, &mut applying.seen) };
-    }
-    match applying.answer {
-        OnConflict::Abort => ffi::SQLITE_CHANGESET_ABORT,
-        OnConflict::Replace if has_row => ffi::SQLITE_CHANGESET_REPLACE,
-        OnConflict::Replace | OnConflict::Omit => ffi::SQLITE_CHANGESET_OMIT,
-    }
-}
-
-/// Appends what is known of a conflict.
-///
-/// # Safety
-/// The iterator was passed to a conflict handler with this kind.
-unsafe fn add_conflict(iterator: Iterator, kind: c_int, has_row: bool, out: &mut Vec<u8>) {
-    // SAFETY: given.
-    unsafe {
-        if kind == ffi::SQLITE_CHANGESET_FOREIGN_KEY {
-            let mut count = 0;
-            ffi::sqlite3changeset_fk_conflicts(iterator, &mut count);
-            out.extend_from_slice(&count.to_le_bytes());
-            return;
-        }
-        add_change(iterator, out);
-        let (mut table, mut columns, mut operation, mut is_indirect) = (ptr::null(), 0, 0, 0);
-        ffi::sqlite3changeset_op(iterator, &mut table, &mut columns, &mut operation, &mut is_indirect);
-        for column in 0..if has_row { columns } else { 0 } {
-            let mut value = ptr::null_mut();
-            if ffi::sqlite3changeset_conflict(iterator, column, &mut value) == ffi::SQLITE_OK {
-                add_value(value, out);
-            }
-        }
-    }
-}
-
-impl Connection<'_> {
-    /// Applies changes. Returns the code, what the conflict handler saw, and what a rebaser needs.
-    pub fn apply_as(&self, changes: Changes<'_>, how: Applied<'_>) -> (Code, Vec<u8>, Vec<u8>) {
-        let mut applying = Applying {
-            answer: how.on_conflict,
-            start: how.filter.unwrap_or_default().as_bytes().to_vec(),
-            seen: Vec::new(),
-            count: 0,
-        };
-        type Filter = unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int;
-        let filter = how.filter.map(|_| on_applied_table as Filter);
-        let (db, flags) = (self.raw(), c_int::from(how.flags));
-        let context = ptr::from_mut(&mut applying).cast();
-        let mut code = ffi::SQLITE_OK;
-        let rebase = buffer(|length, out| {
-            // SAFETY: the connection is open, and what is passed lives for the call.
-            code = unsafe {
-                if changes.chunk == 0 {
-                    let block = Block::new(changes.content);
-                    let (count, start) = (block.length, block.raw());
-                    ffi::sqlite3changeset_apply_v2(
-                        db,
-                        count,
-                        start,
-                        filter,
-                        Some(on_conflict),
-                        context,
-                        out,
-                        length,
-                        flags,
-                    )
-                } else {
-                    let mut source = changes.source();
-                    let read = Some(read_chunk as unsafe extern "C" fn(_, _, _) -> _);
-                    with_chunks(changes.chunk, || {
-                        ffi::sqlite3changeset_apply_v2_strm(
-                            db,
-                            read,
-                            source.raw(),
-                            filter,
-                            Some(on_conflict),
-                            context,
-                            out,
-                            length,
-                            flags,
-                        )
-                    })
-                }
-            };
-            code
-        });
-        (Code(code), mem::take(&mut applying.seen), rebase.unwrap_or_default())
     }
 }

@@ -13,11 +13,12 @@ use std::slice;
 use rusqlite::ffi;
 
 use super::callbacks::c_name;
-use super::changesets::{Block, Changes};
+use super::changesets::Changes;
 use super::connection::Connection;
 use super::statement::Statement;
+use super::streams::{Start, on_table};
 use crate::engine::Code;
-use crate::testcase::{Bound, CheckpointMode, OnConflict};
+use crate::testcase::{Bound, CheckpointMode};
 
 const MAIN: &CStr = c"main";
 
@@ -263,8 +264,8 @@ impl Drop for Backup<'_> {
 pub struct Session<'v> {
     session: NonNull<ffi::sqlite3_session>,
     _connection: Rc<Connection<'v>>,
-    /// What the session's filters point to.
-    filters: Vec<Box<Vec<u8>>>,
+    /// What the session's filter points to.
+    filter: Option<Box<Start>>,
 }
 
 impl<'v> Session<'v> {
@@ -288,19 +289,20 @@ impl<'v> Session<'v> {
         connection: &Rc<Connection<'v>>,
     ) -> Result<Self, Code> {
         let session = NonNull::new(session).filter(|_| code == ffi::SQLITE_OK).ok_or(Code(code))?;
-        Ok(Self { session, _connection: Rc::clone(connection), filters: Vec::new() })
+        Ok(Self { session, _connection: Rc::clone(connection), filter: None })
     }
 
     pub(super) fn raw(&self) -> *mut ffi::sqlite3_session {
         self.session.as_ptr()
     }
 
-    /// Keeps what a filter compares names with as long as the session, and returns a pointer to it.
-    pub(super) fn keep_filter(&mut self, start: &[u8]) -> *mut c_void {
-        let filter = Box::new(start.to_vec());
-        let place = ptr::from_ref(&*filter).cast_mut().cast();
-        self.filters.push(filter);
-        place
+    /// Records, of the tables that are attached later, only those whose names begin so.
+    pub(super) fn set_filter(&mut self, start: &[u8]) {
+        let start = Box::new(Start(start.to_vec()));
+        let place = ptr::from_ref(&*start).cast_mut().cast();
+        // SAFETY: the session is not deleted; the previous start is let go when the session has the new one.
+        unsafe { ffi::sqlite3session_table_filter(self.raw(), Some(on_table), place) };
+        self.filter = Some(start);
     }
 
     /// The changes recorded so far.
@@ -353,42 +355,7 @@ pub(super) fn buffer(call: impl FnOnce(*mut c_int, *mut *mut c_void) -> c_int) -
     }
 }
 
-/// What the conflict handler answers, and what it was first asked.
-struct Conflicts {
-    answer: OnConflict,
-    first: Option<c_int>,
-}
-
-unsafe extern "C" fn on_conflict(
-    conflicts: *mut c_void,
-    kind: c_int,
-    _change: *mut ffi::sqlite3_changeset_iter,
-) -> c_int {
-    let can_replace = matches!(kind, ffi::SQLITE_CHANGESET_DATA | ffi::SQLITE_CHANGESET_CONFLICT);
-    // SAFETY: registered with a pointer to conflicts that live for the call of apply.
-    let conflicts = unsafe { &mut *conflicts.cast::<Conflicts>() };
-    conflicts.first.get_or_insert(kind);
-    match conflicts.answer {
-        OnConflict::Abort => ffi::SQLITE_CHANGESET_ABORT,
-        OnConflict::Replace if can_replace => ffi::SQLITE_CHANGESET_REPLACE,
-        OnConflict::Replace | OnConflict::Omit => ffi::SQLITE_CHANGESET_OMIT,
-    }
-}
-
 impl Connection<'_> {
-    /// Applies a changeset or patchset; also returns the kind of the first conflict (`SQLITE_CHANGESET_…`).
-    pub fn apply(&self, changeset: &[u8], answer: OnConflict) -> (Code, Option<c_int>) {
-        let block = Block::new(changeset);
-        let (count, changes) = (block.length, block.raw());
-        let mut conflicts = Conflicts { answer, first: None };
-        let context = ptr::from_mut(&mut conflicts).cast();
-        // SAFETY: the connection is open; the bytes, which SQLite does not change, and the conflicts live for the call.
-        let code = unsafe {
-            ffi::sqlite3changeset_apply(self.raw(), count, changes, None, Some(on_conflict), context)
-        };
-        (Code(code), conflicts.first)
-    }
-
     /// Checkpoints all databases. Returns the code and the number of frames that are now in the database.
     pub fn checkpoint(&self, mode: CheckpointMode) -> (Code, u64) {
         let mode = match mode {
@@ -402,56 +369,6 @@ impl Connection<'_> {
         let code =
             unsafe { ffi::sqlite3_wal_checkpoint_v2(self.raw(), ptr::null(), mode, &mut log, &mut done) };
         (Code(code), u64::try_from(done).unwrap_or(0))
-    }
-
-    /// A copy of the main database; `None` if SQLite returns none.
-    pub fn serialize(&self) -> Option<Vec<u8>> {
-        self.serialize_schema("main")
-    }
-
-    /// The same of a database of this name.
-    pub fn serialize_schema(&self, schema: &str) -> Option<Vec<u8>> {
-        let (schema, mut length) = (c_name(schema), 0);
-        // SAFETY: as above; SQLite allocates what it returns, `length` bytes.
-        unsafe {
-            let start = ffi::sqlite3_serialize(self.raw(), schema.as_ptr(), &mut length, 0);
-            let bytes = NonNull::new(start)?;
-            let copy = slice::from_raw_parts(bytes.as_ptr(), usize::try_from(length).unwrap_or(0)).to_vec();
-            ffi::sqlite3_free(start.cast());
-            Some(copy)
-        }
-    }
-
-    /// Replaces the connection's main database with `image`, in memory.
-    pub fn deserialize(&self, image: &[u8], is_read_only: bool) -> Code {
-        self.deserialize_schema(image, "main", is_read_only, !is_read_only, 0)
-    }
-
-    /// The same for a database of this name: one that may grow, or has so many bytes of room.
-    pub fn deserialize_schema(
-        &self,
-        image: &[u8],
-        schema: &str,
-        is_read_only: bool,
-        is_resizable: bool,
-        room: u16,
-    ) -> Code {
-        let (schema, length) = (c_name(schema), image.len());
-        let whole = length + usize::from(room);
-        let mut flags = ffi::SQLITE_DESERIALIZE_FREEONCLOSE;
-        flags |= if is_read_only { ffi::SQLITE_DESERIALIZE_READONLY } else { 0 };
-        flags |= if is_resizable { ffi::SQLITE_DESERIALIZE_RESIZEABLE } else { 0 };
-        // SAFETY: as above; SQLite frees the copy, even on failure.
-        unsafe {
-            let copy = ffi::sqlite3_malloc64(whole.max(1) as u64).cast::<u8>();
-            if copy.is_null() {
-                return Code(ffi::SQLITE_NOMEM);
-            }
-            copy.copy_from_nonoverlapping(image.as_ptr(), length);
-            copy.add(length).write_bytes(0, room.into());
-            let (length, whole) = (length as ffi::sqlite3_int64, whole as ffi::sqlite3_int64);
-            Code(ffi::sqlite3_deserialize(self.raw(), schema.as_ptr(), copy, length, whole, flags))
-        }
     }
 
     /// True if the main database may be in a transaction that writes.

@@ -8,7 +8,9 @@
 //! * A panic in a callback aborts at the `extern "C"` boundary.
 #![allow(unsafe_code)]
 
+mod applying;
 mod asking;
+mod asking_statements;
 mod callbacks;
 mod changesets;
 mod collations;
@@ -16,6 +18,7 @@ mod connection;
 mod functions;
 pub(super) mod held;
 mod hooks;
+mod images;
 mod nested;
 mod opening;
 mod page_cache;
@@ -23,11 +26,13 @@ mod plants;
 pub(super) mod process;
 mod sessions;
 mod statement;
+mod streams;
 mod supplying;
 mod utf16;
 mod watch;
 
-pub(super) use changesets::{Applied, Changes};
+pub(super) use applying::Applied;
+pub(super) use changesets::Changes;
 pub(super) use connection::Connection;
 pub(super) use statement::Statement;
 pub(super) use watch::{Phase, Uses, Watch};

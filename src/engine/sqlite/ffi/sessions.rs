@@ -7,9 +7,9 @@ use std::rc::Rc;
 use rusqlite::ffi;
 
 use super::callbacks::c_name;
-use super::changesets::{self, write_chunk};
 use super::connection::Connection;
 use super::held::Session;
+use super::streams::{with_chunks, write_chunk};
 use crate::engine::Code;
 use crate::testcase::SessionChange;
 
@@ -62,8 +62,7 @@ impl<'v> Session<'v> {
                     named(table, &|table| ffi::sqlite3session_attach(session, table))
                 }
                 SessionChange::Filter(start) => {
-                    let start = self.keep_filter(start.as_bytes());
-                    ffi::sqlite3session_table_filter(session, Some(changesets::on_table), start);
+                    self.set_filter(start.as_bytes());
                     (Code::OK, Vec::new())
                 }
                 SessionChange::Enable(is_on) => {
@@ -102,7 +101,7 @@ impl<'v> Session<'v> {
     /// # Errors
     /// SQLite's code.
     pub fn take_in_chunks(&mut self, is_patchset: bool, chunk: u16) -> Result<Vec<u8>, Code> {
-        changesets::with_chunks(chunk, || {
+        with_chunks(chunk, || {
             let mut out: Vec<u8> = Vec::new();
             let to: *mut c_void = ptr::from_mut(&mut out).cast();
             // SAFETY: as above; what is written goes to a vector that lives for the call.
