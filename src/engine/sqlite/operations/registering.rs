@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::{State, index};
 use crate::engine::Taint;
-use crate::testcase::{Behaviour, Failure, FunctionKind, Hook, Operation};
+use crate::known;
+use crate::testcase::{Behaviour, Failure, FunctionKind, Hook, Operation, Question};
 
 /// Longest busy timeout, in milliseconds; that of [`crate::engine::sqlite::policy`].
 const BUSY_TIMEOUT_MS_MAX: i8 = 100;
@@ -90,8 +91,21 @@ impl State<'_, '_> {
         }
     }
 
-    pub(super) fn ask(&mut self, connection: u8, question: &crate::testcase::Question) -> Option<()> {
+    pub(super) fn ask(&mut self, connection: u8, question: &Question) -> Option<()> {
         self.on(connection)?;
+        let watch = self.execution.watch();
+        let meets_bug = |table: &str| {
+            let table = table.to_ascii_lowercase();
+            watch.avoids_known_bugs.get() && watch.virtual_tables.borrow().contains(table.as_bytes())
+        };
+        let without = match question {
+            Question::Column { schema, table, column: Some(_) } if meets_bug(table) => {
+                watch.avoided.borrow_mut().push(known::VIRTUAL_COLUMN);
+                Some(Question::Column { schema: schema.clone(), table: table.clone(), column: None })
+            }
+            _ => None,
+        };
+        let question = without.as_ref().unwrap_or(question);
         self.execution.call("ASK", true, |connection| connection.ask(question));
         Some(())
     }
