@@ -48,12 +48,15 @@ pub(super) fn combine(case: &mut TestCase, context: &mut Context<'_>) {
         2 => vec![Operation::Hook { connection, hook: hook(context) }, Operation::Run { connection }],
         _ => vec![registered(case, connection, context)],
     };
-    // Without a statement to run, what runs is the next statement of another operation.
+    // Most statements come first, so that there is something to work on; what runs afterwards needs one, too.
     let taken = case.operations.list().iter().filter(|operation| operation.takes_statement()).count();
-    if sql::statements(case.sql.as_bytes()).count() <= taken {
+    let left = sql::statements(case.sql.as_bytes()).count().saturating_sub(taken);
+    let first = if left > 1 && context.chance(60) { context.rng.usize(1..left) } else { 0 };
+    if left == first {
         new.retain(|operation| !operation.takes_statement());
     }
-    let uses = match new.first() {
+    new.splice(0..0, std::iter::repeat_n(Operation::Run { connection: 0 }, first));
+    let uses = match new.get(first) {
         Some(Operation::CreateFunction { kind, .. }) => Some(call(kind.name(), case, context)),
         Some(Operation::CreateCollation { collation, .. }) => Some(collate(collation.name(), case, context)),
         _ => None,

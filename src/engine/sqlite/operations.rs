@@ -3,7 +3,9 @@
 //! An operation that cannot be performed does nothing, for example one on a statement that was never prepared. What SQLite
 //! forbids is never attempted: the destination of a backup is used only after the backup, a statement is reset before
 //! something is bound to it, a patchset is not inverted. Everything else is passed to SQLite, and its result is part of the
-//! trace, including SQLITE_BUSY.
+//! trace, including SQLITE_BUSY. So is what callbacks are told.
+//!
+//! Nothing waits for another connection: `sqlite3_unlock_notify` is not in the SQLite that is built here.
 
 mod calls;
 mod opening;

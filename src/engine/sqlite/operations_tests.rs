@@ -344,6 +344,7 @@ fn soak(executor: &mut Executor, runs: u64) -> BTreeSet<String> {
         for _ in 0..rng.u8(1..6) {
             mutate(&mut case, &weights, &mut context);
         }
+        assert_eq!(TestCase::decode_strict(&case.encode()), Ok(case.clone()));
         let judged = target.judge(executor, &case);
         found.extend(judged.findings().map(|(_, finding)| format!("{}\n{case:?}", finding.signature)));
         // What a planted bug leaves behind, the next run meets.

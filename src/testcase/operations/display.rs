@@ -166,3 +166,29 @@ impl fmt::Display for Hex<'_> {
         f.write_str("'")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Behaviour, ChangesetAction, FunctionKind, Nested, Parameter, Supplied};
+    use super::*;
+
+    #[test]
+    fn operations_are_readable() {
+        let print = |operation: Operation| operation.to_string();
+        let value = Supplied::Column { statement: 1, column: 2 };
+        let bind = Operation::BindAs { statement: 0, parameter: Parameter::Name(":a".to_owned()), value };
+        assert_eq!(print(bind), "statement 0: bind column 2 of statement 1 to parameter `:a`");
+        let put = Operation::ChangesetPut { content: b"T\x01".to_vec() };
+        assert_eq!(print(put), "the changeset is x'5401'");
+        let action = ChangesetAction::Invert { chunk: 3 };
+        let invert = Operation::Changeset { connection: 1, action };
+        assert_eq!(print(invert), "connection 1: invert the changeset, 3 bytes at a time");
+        let behaviour = Behaviour::Runs { statement: Nested::Deletes, table: "t".to_owned() };
+        let (kind, arguments, flags) = (FunctionKind::Scalar, 1, 0);
+        let create = Operation::CreateFunction { connection: 0, kind, arguments, flags, behaviour };
+        assert_eq!(
+            print(create),
+            "connection 0: function tandem_f of 1 arguments, flags 0: Deletes, table `t`"
+        );
+    }
+}
