@@ -119,7 +119,7 @@ impl Control {
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not for users to read often: the names of the variants say what is asked.
+        // The names say what is asked.
         write!(f, "{self:?}")
     }
 }
