@@ -470,6 +470,13 @@ impl Executor {
         connection
     }
 
+    /// A connection that knows the functions and collations that the schema of a case may use.
+    fn open_to_check(&self, case: &TestCase, budget: &Budget) -> Result<Connection<'_>, Code> {
+        let connection = self.open_another(case, budget, MAIN_PATH, false, &Rc::new(Watch::new()))?;
+        connection.know_plain_functions();
+        Ok(connection)
+    }
+
     /// A case with operations is inspected through a fresh connection: FTS5 of SQLite 3.54.1 checks a table against what its
     /// connection last knew of it, and reports damage if another connection has written since.
     fn observe(
@@ -511,8 +518,7 @@ impl Executor {
             }
             // What the case left of memory is not for the check.
             process::reset_heap_limit();
-            connection = self.open_another(case, budget, MAIN_PATH, false, &Rc::new(Watch::new()));
-            connection.iter().for_each(Connection::know_plain_functions);
+            connection = self.open_to_check(case, budget);
         }
         observation.cut_short.extend(self.vfs.machine().disk.was_full().then_some(Limit::DiskBytes));
         let Ok(connection) = connection else {

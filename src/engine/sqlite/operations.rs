@@ -8,6 +8,7 @@
 //! Nothing waits for another connection: `sqlite3_unlock_notify` is not in the SQLite that is built here.
 
 mod calls;
+mod dispatch;
 mod opening;
 mod registering;
 mod sessions;
@@ -120,35 +121,7 @@ impl<'e, 'c> State<'e, 'c> {
                 self.execution.executor.vfs.machine().elapsed_ms += i64::from(*milliseconds);
                 None
             }
-            Operation::PrepareAs { connection, statement, form } => {
-                next.and_then(|at| self.prepare_as(*connection, *statement, *form, at))
-            }
-            Operation::Execute { connection, is_table } => {
-                next.and_then(|at| self.execute(*connection, *is_table, at))
-            }
-            Operation::BindAs { .. } | Operation::AskStatement { .. } => self.statement_detail(operation),
-            Operation::OpenAs { connection, file, options } => self.open_as(*connection, file, *options),
-            Operation::CloseLater { connection } => self.close_later(index(*connection)),
-            Operation::BackupStartAs { .. }
-            | Operation::BlobOpenAs { .. }
-            | Operation::SerializeAs { .. }
-            | Operation::DeserializeAs { .. } => self.schema_operation(operation),
-            Operation::SessionCreate { .. }
-            | Operation::SessionChange { .. }
-            | Operation::SessionAsk { .. }
-            | Operation::SessionStream { .. } => self.session_detail(operation),
-            Operation::ChangesetPut { content } => self.put_changeset(content),
-            Operation::Changeset { connection, action } => self.changeset_operation(*connection, action),
-            Operation::Hook { connection, hook } => self.set_hook(*connection, *hook),
-            Operation::BusyHandler { .. }
-            | Operation::BusyTimeout { .. }
-            | Operation::Interrupt { .. }
-            | Operation::InterruptAfter { .. }
-            | Operation::Authorize { .. } => self.giving_up(operation),
-            Operation::CreateFunction { .. }
-            | Operation::CreateCollation { .. }
-            | Operation::CollationNeeded { .. } => self.register(operation),
-            Operation::Ask { connection, question } => self.ask(*connection, question),
+            other => self.perform_call(other, next),
         };
     }
 

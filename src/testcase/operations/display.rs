@@ -72,23 +72,23 @@ impl fmt::Display for Operation {
             O::SessionEnd { connection } => write!(f, "session of connection {connection}: end"),
             O::PowerCut => f.write_str("power is cut"),
             O::PassTime { milliseconds } => write!(f, "{milliseconds} ms pass"),
-            O::BindAs { statement, parameter, value } => {
-                write!(f, "statement {statement}: bind {value} to parameter {parameter}")
-            }
-            O::AskStatement { statement, question } => write!(f, "statement {statement}: ask {question}"),
-            O::ChangesetPut { content } => write!(f, "the changeset is {}", Hex(content)),
             other => fmt_on_connection(other, f),
         }
     }
 }
 
-/// An operation that names a connection, beyond those above.
+/// An operation beyond those above. Most name a connection.
 fn fmt_on_connection(operation: &Operation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use Operation as O;
     if let Some(connection) = operation.clone().connection_mut() {
         write!(f, "connection {connection}: ")?;
     }
     match operation {
+        O::BindAs { statement, parameter, value } => {
+            write!(f, "statement {statement}: bind {value} to parameter {parameter}")
+        }
+        O::AskStatement { statement, question } => write!(f, "statement {statement}: ask {question}"),
+        O::ChangesetPut { content } => write!(f, "the changeset is {}", Hex(content)),
         O::PrepareAs { statement, form, .. } => write!(f, "prepare statement {statement}, {form:?}"),
         O::Execute { is_table, .. } => f.write_str(if *is_table { "get a table" } else { "execute" }),
         O::OpenAs { file, options, .. } => write!(f, "open {file}{options}"),

@@ -58,25 +58,12 @@ impl Connection<'_> {
                 }
                 Question::FlushCache => ffi::sqlite3_db_cacheflush(db),
                 Question::ReleaseMemory => ffi::sqlite3_db_release_memory(db),
-                Question::Changes => {
-                    let numbers = [
-                        ffi::sqlite3_changes64(db),
-                        ffi::sqlite3_total_changes64(db),
-                        ffi::sqlite3_last_insert_rowid(db),
-                    ];
-                    numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
-                    number(ffi::sqlite3_get_autocommit(db), &mut out)
-                }
+                Question::Changes => self.changes(&mut out),
                 Question::SetLastRow { row } => {
                     ffi::sqlite3_set_last_insert_rowid(db, *row);
                     ffi::SQLITE_OK
                 }
-                Question::Error => {
-                    ffi::sqlite3_system_errno(db);
-                    add_text16(utf16::sqlite3_errmsg16(db), &mut out);
-                    number(ffi::sqlite3_errcode(db), &mut out);
-                    number(ffi::sqlite3_error_offset(db), &mut out)
-                }
+                Question::Error => self.last_error(&mut out),
                 Question::ErrorText { code } => {
                     add_text(ffi::sqlite3_errstr((*code).into()), &mut out);
                     ffi::SQLITE_OK
@@ -122,6 +109,32 @@ impl Connection<'_> {
             number(now, out);
         }
         code
+    }
+
+    fn changes(&self, out: &mut Vec<u8>) -> c_int {
+        let db = self.raw();
+        // SAFETY: as above.
+        unsafe {
+            let numbers = [
+                ffi::sqlite3_changes64(db),
+                ffi::sqlite3_total_changes64(db),
+                ffi::sqlite3_last_insert_rowid(db),
+            ];
+            numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+            number(ffi::sqlite3_get_autocommit(db), out)
+        }
+    }
+
+    /// The error number of the system is that of the host.
+    fn last_error(&self, out: &mut Vec<u8>) -> c_int {
+        let db = self.raw();
+        // SAFETY: as above; the text is copied at once.
+        unsafe {
+            ffi::sqlite3_system_errno(db);
+            add_text16(utf16::sqlite3_errmsg16(db), out);
+            number(ffi::sqlite3_errcode(db), out);
+            number(ffi::sqlite3_error_offset(db), out)
+        }
     }
 
     /// Whether it can be written, its file, and the parameters of its URI. The name of the VFS differs between processes.

@@ -52,17 +52,7 @@ impl Connection<'_> {
         behaviour: &Behaviour,
     ) -> Code {
         let arguments = if arguments < 3 { c_int::from(arguments) } else { -1 };
-        let mut options = if flags & 8 == 0 { ffi::SQLITE_UTF8 } else { ffi::SQLITE_UTF16 };
-        let chosen = [ffi::SQLITE_DIRECTONLY, ffi::SQLITE_INNOCUOUS, ffi::SQLITE_SUBTYPE];
-        let chosen = chosen.iter().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1);
-        chosen.for_each(|(_, option)| options |= option);
-        match behaviour {
-            Behaviour::Plain | Behaviour::Auxdata | Behaviour::Duplicate => {
-                options |= ffi::SQLITE_DETERMINISTIC
-            }
-            Behaviour::Subtype => options |= ffi::SQLITE_RESULT_SUBTYPE,
-            _ => {}
-        }
+        let options = options(flags, behaviour);
         let name = c_name(kind.name());
         if *behaviour == Behaviour::Removed {
             // SAFETY: the connection is open, the name a C string; without functions it is removed.
@@ -140,6 +130,20 @@ impl Connection<'_> {
             self.create_collation(collation, false);
         }
     }
+}
+
+/// The encoding and the flags of a function. Only one without effects says that it is deterministic.
+fn options(flags: u8, behaviour: &Behaviour) -> c_int {
+    let mut options = if flags & 8 == 0 { ffi::SQLITE_UTF8 } else { ffi::SQLITE_UTF16 };
+    let chosen = [ffi::SQLITE_DIRECTONLY, ffi::SQLITE_INNOCUOUS, ffi::SQLITE_SUBTYPE];
+    let chosen = chosen.iter().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1);
+    chosen.for_each(|(_, option)| options |= option);
+    match behaviour {
+        Behaviour::Plain | Behaviour::Auxdata | Behaviour::Duplicate => options |= ffi::SQLITE_DETERMINISTIC,
+        Behaviour::Subtype => options |= ffi::SQLITE_RESULT_SUBTYPE,
+        _ => {}
+    }
+    options
 }
 
 unsafe extern "C" fn destroy(data: *mut c_void) {
