@@ -29,6 +29,9 @@ pub use transcript::Transcript;
 /// digits of sums, and the reuse of registers (0x40_0000).
 pub const OPTIMIZATIONS: u32 = !0x40_0002;
 
+/// The verb of calls on changesets whose bytes the case brings.
+pub const RAW_CHANGESET: &str = "RAW CHANGESET";
+
 /// Called with the number and the text of a statement.
 pub type StatementObserver = dyn Fn(u64, &[u8]);
 

@@ -307,6 +307,8 @@ taints! {
     POWER_CUT = 9, "power-cut";
     /// The disk returned what nobody wrote: a bit flipped, or a read was short, because that was planned.
     LYING_DISK = 13, "lying-disk";
+    /// A database file was opened without locks, or as one that never changes.
+    UNLOCKED = 16, "unlocked";
     /// `PRAGMA journal_mode=MEMORY`: no journal is on the disk.
     MEMORY_JOURNAL = 14, "memory-journal";
     /// `PRAGMA synchronous=OFF`: nothing is ever synced.

@@ -3,9 +3,8 @@
 //! An operation that takes a statement is only added after all others, or put in place of another that takes one:
 //! otherwise every statement after it would go to another connection.
 
-use super::{Context, Mutator, Outcome};
-use crate::dbfile::schema;
-use crate::sql::{self, Names};
+use super::{Context, Mutator, Outcome, operation_calls, sql_templates};
+use crate::sql;
 use crate::testcase::{Bound, CheckpointMode, FileName, OnConflict, Operation, TestCase};
 use crate::testcase::{CONNECTIONS_MAX, OPERATIONS_MAX, STATEMENTS_MAX};
 
@@ -22,9 +21,10 @@ impl Mutator for Insert {
 
     fn mutate(&self, case: &mut TestCase, context: &mut Context<'_>) -> Outcome {
         let before = case.operations.clone();
-        match context.rng.u8(0..4) {
-            0 => spread(case, context),
-            1 => hold(case, context),
+        match context.rng.u8(0..8) {
+            0 | 1 => spread(case, context),
+            2 | 3 => hold(case, context),
+            4 => operation_calls::combine(case, context),
             _ => {
                 let operation = new_operation(case, context);
                 let at = context.rng.usize(0..=case.operations.list().len());
@@ -46,7 +46,14 @@ fn spread(case: &mut TestCase, context: &mut Context<'_>) {
         if context.chance(40) {
             connection = id(CONNECTIONS_MAX, context);
         }
-        runs.push(Operation::Run { connection });
+        runs.push(match context.rng.u8(0..20) {
+            0 => Operation::Execute { connection, is_table: context.rng.bool() },
+            1 => {
+                let (statement, form) = (id(STATEMENTS_MAX, context), operation_calls::prepare_form(context));
+                Operation::PrepareAs { connection, statement, form }
+            }
+            _ => Operation::Run { connection },
+        });
     }
     case.operations.edit(|operations| operations.extend(runs));
 }
@@ -65,9 +72,14 @@ fn hold(case: &mut TestCase, context: &mut Context<'_>) {
     } else {
         Operation::Finalize { statement }
     };
+    let prepare = if context.chance(60) {
+        Operation::Prepare { connection, statement }
+    } else {
+        Operation::PrepareAs { connection, statement, form: operation_calls::prepare_form(context) }
+    };
     case.operations.edit(|operations| {
         operations.insert(later, goes_on);
-        let held = [Operation::Prepare { connection, statement }, Operation::Step { statement, rows }];
+        let held = [prepare, Operation::Step { statement, rows }];
         operations.splice(at..=at, held);
     });
 }
@@ -80,7 +92,7 @@ fn is_run((at, operation): (usize, &Operation)) -> Option<(usize, u8)> {
 }
 
 /// An identifier, usually a low one.
-fn id(count: u8, context: &mut Context<'_>) -> u8 {
+pub(super) fn id(count: u8, context: &mut Context<'_>) -> u8 {
     let likely = if context.chance(90) { LIKELY_IDS } else { count };
     context.rng.u8(0..likely)
 }
@@ -89,7 +101,7 @@ fn id(count: u8, context: &mut Context<'_>) -> u8 {
 fn new_operation(case: &TestCase, context: &mut Context<'_>) -> Operation {
     let (connection, statement) = (id(CONNECTIONS_MAX, context), id(STATEMENTS_MAX, context));
     let other = (connection + context.rng.u8(1..LIKELY_IDS + 1)) % CONNECTIONS_MAX;
-    match context.rng.u8(0..26) {
+    match context.rng.u8(0..66) {
         0..2 => Operation::Bind { statement, parameter: context.rng.u16(0..4), value: bound(context) },
         2..6 => Operation::Step { statement, rows: context.rng.u32(0..5) },
         6 => Operation::Reset { statement, clears_bindings: context.rng.bool() },
@@ -109,7 +121,8 @@ fn new_operation(case: &TestCase, context: &mut Context<'_>) -> Operation {
         21 | 22 => Operation::Checkpoint { connection, mode: checkpoint_mode(context) },
         23 => session(connection, context),
         24 => Operation::PowerCut,
-        _ => Operation::PassTime { milliseconds: context.number(1, 4) as u32 },
+        25 => Operation::PassTime { milliseconds: context.number(1, 4) as u32 },
+        _ => operation_calls::new(case, context),
     }
 }
 
@@ -128,21 +141,21 @@ fn checkpoint_mode(context: &mut Context<'_>) -> CheckpointMode {
     [Passive, Full, Restart, Truncate][context.rng.usize(0..4)]
 }
 
-fn on_conflict(context: &mut Context<'_>) -> OnConflict {
+pub(super) fn on_conflict(context: &mut Context<'_>) -> OnConflict {
     [OnConflict::Omit, OnConflict::Replace, OnConflict::Abort][context.rng.usize(0..3)]
 }
 
 /// A number within a value, or slightly outside it.
-fn small(context: &mut Context<'_>) -> i32 {
+pub(super) fn small(context: &mut Context<'_>) -> i32 {
     if context.chance(90) { context.rng.i32(0..32) } else { context.number(0, 4) as i32 }
 }
 
-fn bytes(context: &mut Context<'_>) -> Vec<u8> {
+pub(super) fn bytes(context: &mut Context<'_>) -> Vec<u8> {
     let count = context.rng.usize(0..=context.room().min(24));
     (0..count).map(|_| context.rng.u8(..)).collect()
 }
 
-fn bound(context: &mut Context<'_>) -> Bound {
+pub(super) fn bound(context: &mut Context<'_>) -> Bound {
     match context.rng.u8(0..6) {
         0 => Bound::Null,
         1 => Bound::Integer(context.number(1, 8) as i64),
@@ -153,7 +166,7 @@ fn bound(context: &mut Context<'_>) -> Bound {
     }
 }
 
-fn file(case: &TestCase, context: &mut Context<'_>) -> FileName {
+pub(super) fn file(case: &TestCase, context: &mut Context<'_>) -> FileName {
     let names: Vec<&FileName> = case.files.iter().map(|(name, _)| name).collect();
     let other = || FileName::new("other.db").expect("such names are allowed");
     match context.rng.u8(0..4) {
@@ -163,17 +176,19 @@ fn file(case: &TestCase, context: &mut Context<'_>) -> FileName {
     }
 }
 
-/// A value of some table of the case.
-fn blob_open(case: &TestCase, connection: u8, context: &mut Context<'_>) -> Operation {
-    let mut names = Names::of(case.sql.as_bytes());
-    for row in schema::rows(case.files.main().unwrap_or_default()) {
-        names.add(row.sql.as_bytes());
-    }
+/// A table of the case, and one of its columns.
+pub(super) fn column(case: &TestCase, context: &mut Context<'_>) -> (String, String) {
+    let names = sql_templates::names(case);
     let table = context.pick(&names.tables);
     let (table, columns) =
         table.map_or(("t", &[][..]), |table| (table.name.as_str(), table.columns.as_slice()));
     let column = context.pick(columns).map_or("a", String::as_str);
-    let (table, column) = (sql::bare(table).to_owned(), sql::bare(column).to_owned());
+    (sql::bare(table).to_owned(), sql::bare(column).to_owned())
+}
+
+/// A value of some table of the case.
+fn blob_open(case: &TestCase, connection: u8, context: &mut Context<'_>) -> Operation {
+    let (table, column) = column(case, context);
     Operation::BlobOpen {
         connection,
         table,
@@ -238,7 +253,9 @@ fn change(operation: &mut Operation, case: &TestCase, context: &mut Context<'_>)
         | O::Reset { statement, .. }
         | O::Finalize { statement } => *statement = id(STATEMENTS_MAX, context),
         other => {
-            if let Some(connection) = other.connection_mut() {
+            if !operation_calls::change(other, case, context)
+                && let Some(connection) = other.connection_mut()
+            {
                 *connection = id(CONNECTIONS_MAX, context);
             }
         }

@@ -13,6 +13,7 @@
 //! * Virtual tables that come with the database, likewise: nothing checks whether the tables that store their data are
 //!   as expected.
 //! * An attached file that was damaged.
+//! * Damage that SQLite finds in the bytes of a changeset that the case brings.
 //! * Lack of memory near the heap limit, and when `snippet()` and similar functions of FTS3/4 get NULL for a text,
 //!   which they report as lack of memory.
 //! * `CREATE` writes its text into the schema, reads it back, cannot parse it, and rolls everything back: `CREATE VIEW
@@ -22,7 +23,7 @@ use rusqlite::ffi;
 
 use super::excuse::{self, Symptom};
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
-use crate::engine::{Code, Observation, StatementTrace, Taint};
+use crate::engine::{Code, Observation, RAW_CHANGESET, StatementTrace, Taint};
 use crate::known;
 use crate::sql::VirtualTable;
 use crate::testcase::TestCase;
@@ -61,7 +62,9 @@ fn judge(
     let code = statement.code();
     let is_impossible_on_any = matches!(code.primary(), ffi::SQLITE_INTERNAL | ffi::SQLITE_MISUSE);
     if !is_impossible_on_any {
-        if !is_impossible_on_healthy(code) {
+        // Bytes that are no changeset are damaged, but not the database.
+        let is_of_changeset = statement.verb == RAW_CHANGESET && code.0 == ffi::SQLITE_CORRUPT;
+        if !is_impossible_on_healthy(code) || is_of_changeset {
             return Verdict::Pass;
         }
         // What a planned fault may well result in; that the file is damaged is not true all the same.

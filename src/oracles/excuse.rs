@@ -35,7 +35,7 @@ const ANY_DAMAGE: &[Symptom] = &[SchemaText, Virtual, Constraint, IndexEntry, St
 /// What excuses what. What is not in the table excuses nothing: that `writable_schema` is on or the journal off, as
 /// long as neither has an effect; that files are attached, for what these held is asked instead
 /// ([`super::Environment::are_others_healthy_at_start`]).
-const EXCUSES: [(Taint, &[Symptom]); 11] = [
+const EXCUSES: [(Taint, &[Symptom]); 12] = [
     // What a planned fault returned was never written.
     (Taint::LYING_DISK, ANY_DAMAGE),
     // Rows of the schema decide where SQLite looks for b-trees and what it expects in them.
@@ -46,6 +46,8 @@ const EXCUSES: [(Taint, &[Symptom]); 11] = [
     (Taint::ROLLED_BACK, ANY_DAMAGE),
     // As before, for the same reason.
     (Taint::POWER_CUT, ANY_DAMAGE),
+    // Two write at once, or one reads what another is writing (https://sqlite.org/uri.html).
+    (Taint::UNLOCKED, ANY_DAMAGE),
     // A connection with an outdated schema does not notice (https://sqlite.org/pragma.html#pragma_schema_version). It
     // takes another one that changes the schema: see `applies`.
     (Taint::SCHEMA_VERSION, ANY_DAMAGE),

@@ -43,8 +43,13 @@ pub use debug::{Readable, escape};
 pub use faults::{Chance, Fault, FaultPlan, FileRole, IoError, IoOperation, Lasts, Moment, Phase};
 pub use files::{FILE_BYTES_MAX, FileName, FileSet, JOURNAL, MAIN_DB, WAL};
 pub use id::CaseId;
+pub use operations::{APPLY_FLAGS, APPLY_INVERT, ChangesetAction, SessionChange};
+pub use operations::{Behaviour, Collation, Failure, FunctionKind, Hook, Nested};
 pub use operations::{Bound, CheckpointMode, OnConflict, Operation, Operations};
 pub use operations::{CONNECTIONS_MAX, OPERATIONS_MAX, STATEMENTS_MAX};
+pub use operations::{
+    Control, OpenMode, OpenOptions, Parameter, PrepareForm, Question, StatementQuestion, Supplied,
+};
 pub use rich_schema::RICH_SCHEMA;
 pub use schedule::{SWITCHES_MAX, Schedule, Switch};
 pub use script::Script;

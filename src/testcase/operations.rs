@@ -2,7 +2,7 @@
 //!
 //! The SQL of a case is one text, its [`Script`], whichever connection runs it: mutators, the minimiser, traces and reports
 //! all refer to statements by their position in it. Operations say which connection runs which statement:
-//! [`Operation::Run`] and [`Operation::Prepare`] each take the *next* statement. Statements that no operation takes run
+//! [`Operation::Run`], [`Operation::Prepare`] and the like each take the *next* statement. Statements that no operation takes run
 //! at the end, on connection 0. So a case without operations is still a script on one connection. When the script is
 //! edited, [`Operations::follow`] keeps operations and statements together.
 //!
@@ -10,13 +10,24 @@
 //! statement, blob or backup that does not exist does nothing. Identifiers beyond the limits below wrap around. So no edit
 //! can make a list of operations invalid.
 
+mod callbacks;
+mod connections;
 mod display;
+mod questions;
+mod sessions;
+mod statements;
 
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Reader;
 use super::{DecodeError, FileName, Script};
 use crate::sql;
+
+pub use callbacks::{Behaviour, Collation, Failure, FunctionKind, Hook, Nested};
+pub use connections::{OpenMode, OpenOptions};
+pub use questions::{Control, Question, StatementQuestion};
+pub use sessions::{APPLY_FLAGS, APPLY_INVERT, ChangesetAction, SessionChange};
+pub use statements::{Parameter, PrepareForm, Supplied};
 
 /// Maximum number of operations in a case.
 pub const OPERATIONS_MAX: usize = 256;
@@ -125,6 +136,61 @@ pub enum Operation {
     PowerCut,
     /// The clock advances.
     PassTime { milliseconds: u32 },
+    /// As `Prepare`, by this function.
+    PrepareAs { connection: u8, statement: u8, form: PrepareForm },
+    /// As `Run`, by `sqlite3_exec` or `sqlite3_get_table`.
+    Execute { connection: u8, is_table: bool },
+    /// Resets a statement and binds something to a parameter.
+    BindAs { statement: u8, parameter: Parameter, value: Supplied },
+    /// As `Open`, with these options.
+    OpenAs { connection: u8, file: FileName, options: OpenOptions },
+    /// Closes a connection (`sqlite3_close_v2`) whose statements may outlive it: they can then only be reset and finalized.
+    CloseLater { connection: u8 },
+    /// As `BackupStart`, between databases of these names.
+    BackupStartAs { from: u8, from_schema: String, to: u8, to_schema: String },
+    /// As `BlobOpen`, in a database of this name.
+    BlobOpenAs { connection: u8, schema: String, table: String, column: String, row: i64, is_writable: bool },
+    /// As `Serialize`, of a database of this name.
+    SerializeAs { connection: u8, schema: String },
+    /// As `Deserialize`, in place of a database of this name; with so many bytes of room to grow.
+    DeserializeAs { connection: u8, schema: String, is_read_only: bool, is_resizable: bool, room: u16 },
+    /// Begins a session on a database of this name that records nothing yet, perhaps with `SQLITE_SESSION_OBJCONFIG_SIZE`
+    /// and `SQLITE_SESSION_OBJCONFIG_ROWID`.
+    SessionCreate { connection: u8, schema: String, counts_size: bool, has_rowids: bool },
+    /// Changes a session.
+    SessionChange { connection: u8, change: SessionChange },
+    /// Asks a session whether it is empty, and how much it holds.
+    SessionAsk { connection: u8 },
+    /// As `SessionTake`, through a stream of chunks of so many bytes.
+    SessionStream { connection: u8, is_patchset: bool, chunk: u16 },
+    /// These bytes are the current changeset.
+    ChangesetPut { content: Vec<u8> },
+    /// Does something with the current changeset.
+    Changeset { connection: u8, action: ChangesetAction },
+    /// Sets a hook.
+    Hook { connection: u8, hook: Hook },
+    /// Sets a busy handler that gives up after so many calls; 0 removes it.
+    BusyHandler { connection: u8, calls: u8 },
+    /// Sets the busy timeout, which replaces the busy handler.
+    BusyTimeout { connection: u8, milliseconds: i8 },
+    /// Interrupts what is running (`sqlite3_interrupt`).
+    Interrupt { connection: u8 },
+    /// Interrupts what is running when the progress handler is called for this time, counted from 1; 0 for never.
+    InterruptAfter { connection: u8, calls: u16 },
+    /// Denies the authorizer's request of this number, counted from 1 and from here on, or ignores it; 0 for none. Only what a
+    /// SELECT reads is ever ignored.
+    Authorize { connection: u8, request: u16, ignores: bool },
+    /// Registers a function, with this number of arguments (from 3 on any) and these flags: 1 `SQLITE_DIRECTONLY`,
+    /// 2 `SQLITE_INNOCUOUS`, 4 `SQLITE_SUBTYPE`, 8 UTF-16.
+    CreateFunction { connection: u8, kind: FunctionKind, arguments: u8, flags: u8, behaviour: Behaviour },
+    /// Registers a collation, or removes it.
+    CreateCollation { connection: u8, collation: Collation, is_removed: bool },
+    /// Sets a callback that registers the collations that are needed, if it `answers`.
+    CollationNeeded { connection: u8, is_utf16: bool, answers: bool },
+    /// Asks a connection something.
+    Ask { connection: u8, question: Question },
+    /// Asks a statement something.
+    AskStatement { statement: u8, question: StatementQuestion },
     /// Connections that take turns wait here for each other.
     Meet,
 }
@@ -132,7 +198,24 @@ pub enum Operation {
 impl Operation {
     /// True if it takes a statement of the script.
     pub fn takes_statement(&self) -> bool {
-        matches!(self, Self::Run { .. } | Self::Prepare { .. })
+        self.runs_on().is_some()
+    }
+
+    /// Whether it takes or leaves what belongs to no connection: the serialized database, changesets.
+    pub fn uses_shelf(&self) -> bool {
+        match self {
+            Self::Serialize { .. }
+            | Self::Deserialize { .. }
+            | Self::SerializeAs { .. }
+            | Self::DeserializeAs { .. }
+            | Self::SessionTake { .. }
+            | Self::SessionStream { .. }
+            | Self::SessionInvert
+            | Self::SessionApply { .. }
+            | Self::ChangesetPut { .. }
+            | Self::Changeset { .. } => true,
+            _ => false,
+        }
     }
 
     /// The connection that it names, for a backup its destination; `None` for an operation that names none or a statement.
@@ -156,8 +239,32 @@ impl Operation {
             | Self::SessionStart { connection }
             | Self::SessionTake { connection, .. }
             | Self::SessionApply { connection, .. }
-            | Self::SessionEnd { connection } => Some(connection),
+            | Self::SessionEnd { connection }
+            | Self::PrepareAs { connection, .. }
+            | Self::Execute { connection, .. }
+            | Self::OpenAs { connection, .. }
+            | Self::CloseLater { connection }
+            | Self::BackupStartAs { to: connection, .. }
+            | Self::BlobOpenAs { connection, .. }
+            | Self::SerializeAs { connection, .. }
+            | Self::DeserializeAs { connection, .. }
+            | Self::SessionCreate { connection, .. }
+            | Self::SessionChange { connection, .. }
+            | Self::SessionAsk { connection }
+            | Self::SessionStream { connection, .. }
+            | Self::Changeset { connection, .. }
+            | Self::Hook { connection, .. }
+            | Self::BusyHandler { connection, .. }
+            | Self::BusyTimeout { connection, .. }
+            | Self::Interrupt { connection }
+            | Self::InterruptAfter { connection, .. }
+            | Self::Authorize { connection, .. }
+            | Self::CreateFunction { connection, .. }
+            | Self::CreateCollation { connection, .. }
+            | Self::CollationNeeded { connection, .. }
+            | Self::Ask { connection, .. } => Some(connection),
             Self::Bind { .. } | Self::Step { .. } | Self::Reset { .. } | Self::Finalize { .. } => None,
+            Self::BindAs { .. } | Self::AskStatement { .. } | Self::ChangesetPut { .. } => None,
             Self::SessionInvert | Self::PowerCut | Self::PassTime { .. } | Self::Meet => None,
         }
     }
@@ -165,7 +272,10 @@ impl Operation {
     /// The connection on which it takes a statement.
     fn runs_on(&self) -> Option<u8> {
         match self {
-            Self::Run { connection } | Self::Prepare { connection, .. } => Some(*connection),
+            Self::Run { connection }
+            | Self::Prepare { connection, .. }
+            | Self::PrepareAs { connection, .. }
+            | Self::Execute { connection, .. } => Some(*connection),
             _ => None,
         }
     }

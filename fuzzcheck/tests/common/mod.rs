@@ -29,7 +29,7 @@ pub const COMPILER: &str = "for word; do [ \"$last\" = -o ] && printf '#!/bin/sh
 /// What `.cargo/absent.c` needs of a sqlite3.h.
 pub const HEADER: &str = "typedef long long sqlite3_int64; typedef struct sqlite3 sqlite3; typedef struct sqlite3_stmt sqlite3_stmt;\n\
     typedef struct sqlite3_value sqlite3_value; typedef struct sqlite3_index_info sqlite3_index_info;\n\
-    #define SQLITE_MISUSE 21\n#define SQLITE_NOTFOUND 12\nint sqlite3_changes(sqlite3*); int sqlite3_total_changes(sqlite3*);\n\
+    #define SQLITE_MISUSE 21\n#define SQLITE_NOTFOUND 12\n#define SQLITE_OK 0\n#define SQLITE_UTF8 1\nint sqlite3_changes(sqlite3*); int sqlite3_total_changes(sqlite3*);\n\
     void sqlite3_free(void*);\n";
 
 /// What the program did.

@@ -21,7 +21,7 @@ use crate::faults::alloc;
 use crate::faults::rules::Hits;
 use crate::known;
 use crate::sql;
-use crate::testcase::{Setting, TestCase};
+use crate::testcase::{PrepareForm, Setting, TestCase};
 
 /// Marks the statements that [`Plant::WrongRows`] and [`Plant::WrongCode`] change.
 const MARK: &[u8] = b"planted";
@@ -257,6 +257,18 @@ impl<'c> Execution<'c> {
         }
         let hits_before = self.hit_count();
         let (prepare, held) = self.exposed(|| HeldStatement::prepare(self.connection(), text, self.is_utf16));
+        self.hold(prepare, held, at, verb, hits_before)
+    }
+
+    /// Keeps a statement that was prepared with this result; what failed becomes part of the trace.
+    fn hold(
+        &mut self,
+        prepare: Code,
+        held: Option<HeldStatement<'c>>,
+        at: Range<usize>,
+        verb: &'static str,
+        hits_before: u64,
+    ) -> Option<Held<'c>> {
         self.watch.phase.set(Phase::Own);
         if prepare == Code::OK && held.is_none() {
             return None;
@@ -269,6 +281,47 @@ impl<'c> Execution<'c> {
         let mut held = held?;
         held.statement().bind_named_values();
         Some(Held { statement: held, verb, sql: at })
+    }
+
+    /// As [`Execution::prepare_held`], by this function.
+    pub(super) fn prepare_held_as(
+        &mut self,
+        text: &[u8],
+        at: Range<usize>,
+        form: PrepareForm,
+    ) -> Option<Held<'c>> {
+        let verb = verb(text);
+        if !self.may_prepare(text, verb) {
+            return None;
+        }
+        let hits_before = self.hit_count();
+        let (prepare, held) = self.exposed(|| HeldStatement::prepare_as(self.connection(), text, form));
+        self.hold(prepare, held, at, verb, hits_before)
+    }
+
+    /// Runs `text` by another function of SQLite's interface, which returns its code and what it is told of rows. The record
+    /// of the case does not have these.
+    pub(super) fn run_by(
+        &mut self,
+        text: &[u8],
+        at: Range<usize>,
+        by: impl FnOnce(&Connection<'c>, &[u8]) -> (Code, Vec<u8>),
+    ) {
+        let verb = verb(text);
+        if !self.may_prepare(text, verb) {
+            return;
+        }
+        let before = self.before(self.hit_count());
+        let mut trace = self.new_trace(Code::OK, at, verb);
+        trace.is_read_only = false;
+        (trace.step, self.row_bytes) = self.exposed(|| by(self.connection(), text));
+        self.watch.phase.set(Phase::Own);
+        if !self.row_bytes.is_empty() {
+            self.hash_rows(&mut trace);
+        }
+        self.note_prepared(trace.step, verb);
+        self.end_statement(trace, before);
+        self.note_view();
     }
 
     /// Steps a statement for this many rows.
@@ -480,6 +533,9 @@ impl<'c> Execution<'c> {
         if !has_failed {
             let limit = limits::met(self.connection(), self.case, self.budget, &trace, before.refused);
             self.cut_short.extend(limit);
+        }
+        if let Some(told) = self.connection().take_told() {
+            trace.row_digest = XxHash3_64::oneshot_with_seed(trace.row_digest, &told.to_le_bytes());
         }
         // A statement that fails undoes what it wrote, and some failures of a query undo the whole transaction.
         if !trace.step.is_success() {

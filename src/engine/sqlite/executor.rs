@@ -23,7 +23,9 @@ use crate::sql::vocabulary::{Function, Vocabulary};
 use crate::sql::{self, VirtualTable};
 use crate::stack;
 use crate::testcase::RICH_SCHEMA;
-use crate::testcase::{FaultPlan, FileName, FileSet, MAIN_DB, OpenConfig, Phase, Setting, TestCase};
+use crate::testcase::{
+    FaultPlan, FileName, FileSet, MAIN_DB, OpenConfig, OpenOptions, Phase, Setting, TestCase,
+};
 
 pub(super) const MAIN_PATH: &CStr = c"main.db";
 /// By what the bytes of memory that was never written differ if they are to be others: in half of their bits.
@@ -474,11 +476,36 @@ impl Executor {
         watch: &Rc<Watch>,
     ) -> Result<Connection<'_>, Code> {
         let connection = Connection::open_sharing(&self.vfs, name, is_read_only, Rc::clone(watch))?;
+        Ok(self.set_up(connection, case, budget))
+    }
+
+    /// The same with options.
+    pub(super) fn open_with(
+        &self,
+        case: &TestCase,
+        budget: &Budget,
+        file: &FileName,
+        options: OpenOptions,
+        watch: &Rc<Watch>,
+    ) -> Result<Connection<'_>, Code> {
+        let connection = Connection::open_with(&self.vfs, file, options, Rc::clone(watch))?;
+        Ok(self.set_up(connection, case, budget))
+    }
+
+    /// Applies the settings of a case to a connection that was just opened.
+    fn set_up<'v>(&self, connection: Connection<'v>, case: &TestCase, budget: &Budget) -> Connection<'v> {
         let taint = settings::apply(&case.config, budget, &connection);
         if let Some(Plant::Function(plant)) = self.plant {
             connection.plant(plant);
         }
-        watch.note(taint);
+        connection.watch().note(taint);
+        connection
+    }
+
+    /// A connection that knows the functions and collations that the schema of a case may use.
+    fn open_to_check(&self, case: &TestCase, budget: &Budget) -> Result<Connection<'_>, Code> {
+        let connection = self.open_another(case, budget, MAIN_PATH, false, &Rc::new(Watch::new()))?;
+        connection.know_plain_functions();
         Ok(connection)
     }
 
@@ -523,7 +550,7 @@ impl Executor {
             }
             // What the case left of memory is not for the check.
             process::reset_heap_limit();
-            connection = self.open_another(case, budget, MAIN_PATH, false, &Rc::new(Watch::new()));
+            connection = self.open_to_check(case, budget);
         }
         observation.cut_short.extend(self.vfs.machine().disk.was_full().then_some(Limit::DiskBytes));
         let Ok(connection) = connection else {
@@ -578,6 +605,7 @@ impl Executor {
     fn is_healthy_to_sqlite(&self, exclusive: &Exclusive, case: &TestCase, budget: &Budget) -> bool {
         self.prepare_machine(exclusive, &case.files, &case.config, budget);
         let expected = Connection::open(&self.vfs, MAIN_PATH).ok().and_then(|connection| {
+            connection.know_plain_functions();
             let is_sound =
                 health::integrity(&connection, b"main").is_some_and(|checked| checked.problems.is_empty());
             let expect = || health::widths(&connection).zip(health::partial_indexes(&connection));

@@ -3,10 +3,16 @@
 //! An operation that cannot be performed does nothing, for example one on a statement that was never prepared. What SQLite
 //! forbids is never attempted: the destination of a backup is used only after the backup, a statement is reset before
 //! something is bound to it, a patchset is not inverted. Everything else is passed to SQLite, and its result is part of the
-//! trace, including SQLITE_BUSY.
+//! trace, including SQLITE_BUSY. So is what callbacks are told.
+//!
+//! Nothing waits for another connection: `sqlite3_unlock_notify` is not in the SQLite that is built here.
 
 mod calls;
+mod dispatch;
+mod opening;
 mod plan;
+mod registering;
+mod sessions;
 mod shelf;
 mod turns;
 
@@ -16,8 +22,6 @@ use std::cell::RefCell;
 use std::ffi::CString;
 use std::ops::Range;
 use std::rc::Rc;
-
-use rusqlite::ffi;
 
 use self::plan::Step;
 use self::shelf::Shelf;
@@ -29,6 +33,7 @@ use super::ffi::held::{Backup, Blob, Session};
 use crate::engine::{Code, Taint, Value};
 use crate::schedules::{Replay, Scheduler};
 use crate::testcase::{CONNECTIONS_MAX, FileName, MAIN_DB, Operation, Operations, STATEMENTS_MAX};
+use rusqlite::ffi;
 
 /// Performs the operations; each that takes a statement takes the next of `statements`. Afterwards only connection 0 is
 /// left, open on the main database.
@@ -69,7 +74,7 @@ struct Crew<'c> {
 impl<'c> Crew<'c> {
     /// Those that do something, and connection 0, which is open already.
     fn new(execution: &mut Execution<'c>, steps: &[Step]) -> Self {
-        let shelf = Rc::default();
+        let shared = Rc::default();
         let first = Rc::clone(execution.connection());
         execution.use_connection(Err(Code::OK));
         let mut states = [const { None }; CONNECTIONS_MAX as usize];
@@ -77,7 +82,7 @@ impl<'c> Crew<'c> {
             let state = &mut states[usize::from(actor)];
             if state.is_none() {
                 let opened = (actor == 0).then(|| Rc::clone(&first));
-                *state = Some(State::new(actor, execution.beside(opened), Rc::clone(&shelf)));
+                *state = Some(State::new(actor, execution.beside(opened), Rc::clone(&shared)));
             }
         }
         Self { executor: execution.executor, states }
@@ -165,7 +170,8 @@ impl<'c> Crew<'c> {
         };
         for state in self.states.iter_mut().flatten() {
             (0..state.connections.len()).for_each(|at| state.let_go(at));
-            state.shelf.take();
+            state.statements = [const { None }; STATEMENTS_MAX as usize];
+            state.shared.take();
         }
         self.executor.vfs.machine().disk.replace_named(&files);
     }
@@ -206,12 +212,13 @@ struct State<'c> {
     blobs: [Option<Blob<'c>>; CONNECTIONS_MAX as usize],
     sessions: [Option<Session<'c>>; CONNECTIONS_MAX as usize],
     connections: [Option<Slot<'c>>; CONNECTIONS_MAX as usize],
-    /// Borrowed only while nobody else can run.
-    shelf: Rc<RefCell<Shelf>>,
+    shelf: Shelf,
+    /// What all connections find when an operation begins, and leave when it is done.
+    shared: Rc<RefCell<Shelf>>,
 }
 
 impl<'c> State<'c> {
-    fn new(actor: u8, execution: Execution<'c>, shelf: Rc<RefCell<Shelf>>) -> Self {
+    fn new(actor: u8, execution: Execution<'c>, shared: Rc<RefCell<Shelf>>) -> Self {
         let mut connections = [const { None }; CONNECTIONS_MAX as usize];
         if let Ok(connection) = &execution.connection {
             connections[0] = Some(Slot { connection: Rc::clone(connection), is_home: true });
@@ -224,11 +231,23 @@ impl<'c> State<'c> {
             blobs: [const { None }; CONNECTIONS_MAX as usize],
             sessions: [const { None }; CONNECTIONS_MAX as usize],
             connections,
-            shelf,
+            shelf: Shelf::default(),
+            shared,
         }
     }
 
     fn perform(&mut self, step: &Step) {
+        let is_on_shelf = step.operation.uses_shelf();
+        if is_on_shelf {
+            self.shelf = self.shared.borrow().clone();
+        }
+        self.perform_one(step);
+        if is_on_shelf {
+            self.shared.replace(std::mem::take(&mut self.shelf));
+        }
+    }
+
+    fn perform_one(&mut self, step: &Step) {
         let operation = &step.operation;
         self.execution.executor.vfs.machine().writers.actor = self.actor;
         self.execution.begin(step.number, self.actor);
@@ -272,6 +291,7 @@ impl<'c> State<'c> {
                 self.execution.executor.vfs.machine().elapsed_ms += i64::from(*milliseconds);
                 None
             }
+            other => self.perform_call(other, next),
         };
     }
 
@@ -328,6 +348,16 @@ impl<'c> State<'c> {
         let slot = &mut self.statements[usize::from(statement % STATEMENTS_MAX)];
         let held = slot.as_mut()?;
         let connection = Rc::clone(held.statement.connection());
+        if connection.is_given_up() {
+            match operation {
+                Operation::Reset { clears_bindings, .. } => {
+                    _ = held.statement.statement().reset(*clears_bindings)
+                }
+                Operation::Finalize { .. } => *slot = None,
+                _ => {}
+            }
+            return Some(());
+        }
         let destination = self.connections.iter().position(|slot| is(slot.as_ref(), &connection));
         self.backups[destination?] = None;
         self.execution.use_connection(Ok(connection));
@@ -415,6 +445,11 @@ impl<'c> State<'c> {
 
     /// Whether cutting power may damage a database.
     fn is_at_risk(&self) -> bool {
+        // Statements whose connection was given up may hold a transaction open, too.
+        let mut left = self.statements.iter().flatten().map(|held| held.statement.connection());
+        if left.any(|connection| connection.is_given_up() && connection.may_be_writing()) {
+            return true;
+        }
         let mut connections = self.connections.iter().zip(&self.backups);
         connections.any(|(slot, backup)| {
             // The destination of a backup cannot be queried.

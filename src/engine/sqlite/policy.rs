@@ -39,9 +39,10 @@ pub(super) struct Context<'a> {
     pub virtual_tables: &'a BTreeSet<Vec<u8>>,
 }
 
-/// Statements that write to the table that they name. Those that define something write to the schema, too, but
+/// Statements and calls that write to the table that they name. Those that define something write to the schema, too, but
 /// correctly.
-const WRITING: [&str; 5] = ["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"];
+const WRITING: [&str; 7] =
+    ["INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "CHANGESET", crate::engine::RAW_CHANGESET];
 /// Names of the schema as a table.
 const SCHEMA_TABLES: [&[u8]; 4] =
     [b"sqlite_master", b"sqlite_schema", b"sqlite_temp_master", b"sqlite_temp_schema"];

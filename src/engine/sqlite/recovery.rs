@@ -81,6 +81,7 @@ impl Executor {
             Ok(connection) => connection,
             Err(code) => return Recovered { file, digest: Err(code), problems: None },
         };
+        connection.know_plain_functions();
         // What reads the database first recovers it.
         query(&connection, "PRAGMA schema_version");
         let ((problems, digest), ns) = timed(|| {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Part, Pass};
-use crate::testcase::{Bound, Operation, TestCase};
+use crate::testcase::{Behaviour, Bound, OpenOptions, Operation, Parameter, Supplied, TestCase};
 
 /// Statements that no operation takes run on this connection.
 const PLAIN: Operation = Operation::Run { connection: 0 };
@@ -74,9 +74,74 @@ fn forms(operation: &Operation) -> impl Iterator<Item = Operation> {
         O::BlobWrite { content, .. } => content.truncate(content.len() / 2),
         O::PassTime { milliseconds } => *milliseconds /= 2,
         O::Open { is_read_only, .. } | O::Deserialize { is_read_only, .. } => *is_read_only = false,
-        _ => {}
+        other => simplify_call(other),
     }
     [low, small].into_iter()
+}
+
+/// Puts the plainer operation in place of another where there is one, and makes numbers smaller.
+fn simplify_call(operation: &mut Operation) {
+    use Operation as O;
+    match operation {
+        O::PrepareAs { connection, statement, .. } => {
+            *operation = O::Prepare { connection: *connection, statement: *statement };
+        }
+        O::Execute { connection, .. } => *operation = O::Run { connection: *connection },
+        O::BindAs { statement, parameter: Parameter::Number(parameter), value: Supplied::Plain(value) } => {
+            *operation = O::Bind { statement: *statement, parameter: *parameter, value: value.clone() };
+        }
+        O::BindAs { value: Supplied::Text16(text), .. } => text.truncate(text.len() / 2),
+        O::OpenAs { options, .. } if *options != OpenOptions::default() => simplify_options(options),
+        O::OpenAs { connection, file, .. } => {
+            *operation = O::Open { connection: *connection, file: file.clone(), is_read_only: false };
+        }
+        O::CloseLater { connection } => *operation = O::Close { connection: *connection },
+        O::BackupStartAs { from_schema, to_schema, .. } if from_schema != "main" || to_schema != "main" => {
+            (*from_schema, *to_schema) = ("main".to_owned(), "main".to_owned());
+        }
+        O::BackupStartAs { from, to, .. } => *operation = O::BackupStart { from: *from, to: *to },
+        O::BlobOpenAs { connection, table, column, row, is_writable, .. } => {
+            let (table, column) = (table.clone(), column.clone());
+            let (connection, row, is_writable) = (*connection, *row, *is_writable);
+            *operation = O::BlobOpen { connection, table, column, row, is_writable };
+        }
+        O::SerializeAs { connection, .. } => *operation = O::Serialize { connection: *connection },
+        O::DeserializeAs { room, .. } if *room > 0 => *room /= 2,
+        O::DeserializeAs { connection, is_read_only, .. } => {
+            *operation = O::Deserialize { connection: *connection, is_read_only: *is_read_only };
+        }
+        O::SessionCreate { connection, .. } => *operation = O::SessionStart { connection: *connection },
+        O::SessionStream { connection, is_patchset, .. } => {
+            *operation = O::SessionTake { connection: *connection, is_patchset: *is_patchset };
+        }
+        O::ChangesetPut { content } => content.truncate(content.len().saturating_sub(1)),
+        O::Changeset { action, .. } => {
+            if let Some(chunk) = action.chunk_mut() {
+                *chunk /= 2;
+            }
+        }
+        O::BusyHandler { calls, .. } => *calls /= 2,
+        O::BusyTimeout { milliseconds, .. } => *milliseconds /= 2,
+        O::InterruptAfter { calls: count, .. } | O::Authorize { request: count, .. } => {
+            *count = (*count / 2).max(1).min(*count);
+        }
+        O::CreateFunction { flags, .. } if *flags != 0 => *flags &= *flags - 1,
+        O::CreateFunction { behaviour, .. } => *behaviour = Behaviour::Plain,
+        _ => {}
+    }
+}
+
+/// Takes the first option away that is not the default.
+fn simplify_options(options: &mut OpenOptions) {
+    let plain = OpenOptions::default();
+    let simpler = [
+        OpenOptions { is_utf16: false, ..*options },
+        OpenOptions { is_immutable: false, ..*options },
+        OpenOptions { has_no_locks: false, ..*options },
+        OpenOptions { is_powersafe: None, ..*options },
+        OpenOptions { shares_cache: None, ..*options },
+    ];
+    *options = simpler.into_iter().find(|simpler| simpler != options).unwrap_or(plain);
 }
 
 fn smaller(value: &Bound) -> Bound {

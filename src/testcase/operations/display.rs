@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::sessions::Chunk;
 use super::{Bound, Operation};
 
 impl fmt::Display for Operation {
@@ -72,7 +73,74 @@ impl fmt::Display for Operation {
             O::PowerCut => f.write_str("power is cut"),
             O::Meet => f.write_str("all connections meet"),
             O::PassTime { milliseconds } => write!(f, "{milliseconds} ms pass"),
+            other => fmt_on_connection(other, f),
         }
+    }
+}
+
+/// An operation beyond those above. Most name a connection.
+fn fmt_on_connection(operation: &Operation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use Operation as O;
+    if let Some(connection) = operation.clone().connection_mut() {
+        write!(f, "connection {connection}: ")?;
+    }
+    match operation {
+        O::BindAs { statement, parameter, value } => {
+            write!(f, "statement {statement}: bind {value} to parameter {parameter}")
+        }
+        O::AskStatement { statement, question } => write!(f, "statement {statement}: ask {question}"),
+        O::ChangesetPut { content } => write!(f, "the changeset is {}", Hex(content)),
+        O::PrepareAs { statement, form, .. } => write!(f, "prepare statement {statement}, {form:?}"),
+        O::Execute { is_table, .. } => f.write_str(if *is_table { "get a table" } else { "execute" }),
+        O::OpenAs { file, options, .. } => write!(f, "open {file}{options}"),
+        O::CloseLater { .. } => f.write_str("close once it is unused"),
+        O::BackupStartAs { from, from_schema, to_schema, .. } => {
+            let (from_schema, to_schema) = (from_schema.escape_debug(), to_schema.escape_debug());
+            write!(f, "start a backup of `{from_schema}` of connection {from} into `{to_schema}`")
+        }
+        O::BlobOpenAs { schema, table, column, row, is_writable, .. } => {
+            let mode = if *is_writable { "write" } else { "read" };
+            let place = format!("{schema}.{table}.{column} of row {row}");
+            write!(f, "open {} to {mode}", place.escape_debug())
+        }
+        O::SerializeAs { schema, .. } => write!(f, "serialize `{}`", schema.escape_debug()),
+        O::DeserializeAs { schema, is_read_only, is_resizable, room, .. } => {
+            let mode = if *is_read_only { " read-only" } else { "" };
+            let size = if *is_resizable { ", resizable" } else { "" };
+            write!(f, "deserialize `{}`{mode}{size}, {room} bytes of room", schema.escape_debug())
+        }
+        O::SessionCreate { schema, counts_size, has_rowids, .. } => {
+            let size = if *counts_size { ", with its size" } else { "" };
+            let rowids = if *has_rowids { ", with rowids" } else { "" };
+            write!(f, "create a session of `{}`{size}{rowids}", schema.escape_debug())
+        }
+        O::SessionChange { change, .. } => write!(f, "session: {change}"),
+        O::SessionAsk { .. } => f.write_str("session: ask"),
+        O::SessionStream { is_patchset, chunk, .. } => {
+            let what = if *is_patchset { "patchset" } else { "changeset" };
+            write!(f, "session: take the {what}{}", Chunk(*chunk))
+        }
+        O::Changeset { action, .. } => write!(f, "{action}"),
+        O::Hook { hook, .. } => write!(f, "{hook}"),
+        O::BusyHandler { calls, .. } => write!(f, "give up after {calls} calls when busy"),
+        O::BusyTimeout { milliseconds, .. } => write!(f, "wait {milliseconds} ms when busy"),
+        O::Interrupt { .. } => f.write_str("interrupt"),
+        O::InterruptAfter { calls, .. } => write!(f, "interrupt at call {calls} of the progress handler"),
+        O::Authorize { request, ignores, .. } => {
+            write!(f, "{} request {request}", if *ignores { "ignore" } else { "deny" })
+        }
+        O::CreateFunction { kind, arguments, flags, behaviour, .. } => {
+            write!(f, "function {} of {arguments} arguments, flags {flags}: {behaviour}", kind.name())
+        }
+        O::CreateCollation { collation, is_removed, .. } => {
+            write!(f, "{} collation {}", if *is_removed { "remove" } else { "register" }, collation.name())
+        }
+        O::CollationNeeded { is_utf16, answers, .. } => {
+            let form = if *is_utf16 { " by UTF-16" } else { "" };
+            write!(f, "{} collations when needed{form}", if *answers { "register" } else { "deny" })
+        }
+        O::Ask { question, .. } => write!(f, "ask {question}"),
+        other => write!(f, "{other:?}"),
     }
 }
 
@@ -90,12 +158,38 @@ impl fmt::Display for Bound {
 }
 
 /// A blob literal.
-struct Hex<'a>(&'a [u8]);
+pub(super) struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("x'")?;
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str("'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Behaviour, ChangesetAction, FunctionKind, Nested, Parameter, Supplied};
+    use super::*;
+
+    #[test]
+    fn operations_are_readable() {
+        let print = |operation: Operation| operation.to_string();
+        let value = Supplied::Column { statement: 1, column: 2 };
+        let bind = Operation::BindAs { statement: 0, parameter: Parameter::Name(":a".to_owned()), value };
+        assert_eq!(print(bind), "statement 0: bind column 2 of statement 1 to parameter `:a`");
+        let put = Operation::ChangesetPut { content: b"T\x01".to_vec() };
+        assert_eq!(print(put), "the changeset is x'5401'");
+        let action = ChangesetAction::Invert { chunk: 3 };
+        let invert = Operation::Changeset { connection: 1, action };
+        assert_eq!(print(invert), "connection 1: invert the changeset, 3 bytes at a time");
+        let behaviour = Behaviour::Runs { statement: Nested::Deletes, table: "t".to_owned() };
+        let (kind, arguments, flags) = (FunctionKind::Scalar, 1, 0);
+        let create = Operation::CreateFunction { connection: 0, kind, arguments, flags, behaviour };
+        assert_eq!(
+            print(create),
+            "connection 0: function tandem_f of 1 arguments, flags 0: Deletes, table `t`"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! A connection.
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_uint};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -7,6 +8,7 @@ use std::rc::Rc;
 
 use rusqlite::ffi;
 
+use super::callbacks::Callbacks;
 use super::plants;
 use super::statement::Statement;
 use super::utf16;
@@ -19,6 +21,9 @@ use crate::faults::vfs::Vfs;
 pub struct Connection<'v> {
     db: NonNull<ffi::sqlite3>,
     watch: Rc<Watch>,
+    callbacks: Rc<Callbacks>,
+    /// True once SQLite may free it by itself: [`Connection::close_later`].
+    is_given_up: Cell<bool>,
     vfs: PhantomData<&'v Vfs>,
 }
 
@@ -55,7 +60,11 @@ impl<'v> Connection<'v> {
             unsafe { ffi::sqlite3_close(db) };
             return Err(Code(code));
         }
-        let db = NonNull::new(db).ok_or(Code(ffi::SQLITE_NOMEM))?;
+        Self::of(NonNull::new(db).ok_or(Code(ffi::SQLITE_NOMEM))?, watch)
+    }
+
+    /// A connection that was just opened.
+    pub(super) fn of(db: NonNull<ffi::sqlite3>, watch: Rc<Watch>) -> Result<Self, Code> {
         let data = ptr::from_ref(&*watch).cast_mut().cast();
         // SAFETY: the watch is let go after the connection is closed.
         unsafe {
@@ -63,7 +72,24 @@ impl<'v> Connection<'v> {
             ffi::sqlite3_progress_handler(db.as_ptr(), steps, Some(on_progress), data);
             ffi::sqlite3_set_authorizer(db.as_ptr(), Some(on_authorize), data);
         }
-        Ok(Self { db, watch, vfs: PhantomData })
+        let callbacks = Rc::new(Callbacks::new(Rc::clone(&watch)));
+        Ok(Self { db, watch, callbacks, is_given_up: Cell::new(false), vfs: PhantomData })
+    }
+
+    pub(super) fn callbacks(&self) -> &Rc<Callbacks> {
+        &self.callbacks
+    }
+
+    /// Closes the connection as soon as its last statement is finalized. Until then nothing else can be done with it.
+    pub fn close_later(&self) -> Code {
+        self.is_given_up.set(true);
+        // SAFETY: who holds a statement holds the connection, and only ends the statement.
+        Code(unsafe { utf16::sqlite3_close_v2(self.raw()) })
+    }
+
+    /// True after [`Connection::close_later`].
+    pub fn is_given_up(&self) -> bool {
+        self.is_given_up.get()
     }
 
     pub(super) fn raw(&self) -> *mut ffi::sqlite3 {
@@ -166,7 +192,7 @@ impl<'v> Connection<'v> {
         let code = Code(unsafe { ffi::sqlite3_close(this.db.as_ptr()) });
         if code == Code::OK {
             // SAFETY: `this` is not used again, and SQLite calls nothing of a closed connection.
-            drop(unsafe { ptr::read(&this.watch) });
+            drop(unsafe { (ptr::read(&this.watch), ptr::read(&this.callbacks)) });
         }
         code
     }
@@ -174,7 +200,9 @@ impl<'v> Connection<'v> {
 
 impl Drop for Connection<'_> {
     fn drop(&mut self) {
-        // SAFETY: as in `close`; nobody needs the result.
-        unsafe { ffi::sqlite3_close(self.db.as_ptr()) };
+        if !self.is_given_up.get() {
+            // SAFETY: as in `close`; nobody needs the result.
+            unsafe { ffi::sqlite3_close(self.db.as_ptr()) };
+        }
     }
 }

@@ -5,17 +5,20 @@
 //! * A connection is closed only by its sole holder ([`Connection::close`] takes it by value), or when a prepared
 //!   statement makes SQLite refuse ([`HeldStatement::close_connection`]).
 
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::slice;
 
 use rusqlite::ffi;
 
+use super::callbacks::c_name;
+use super::changesets::Changes;
 use super::connection::Connection;
 use super::statement::Statement;
+use super::streams::{Start, on_table};
 use crate::engine::Code;
-use crate::testcase::{Bound, CheckpointMode, OnConflict};
+use crate::testcase::{Bound, CheckpointMode};
 
 const MAIN: &CStr = c"main";
 
@@ -34,16 +37,22 @@ impl<'v> HeldStatement<'v> {
             let (code, statement, _) = connection.prepare(sql);
             (code, statement)
         };
-        let hold = |statement: Statement<'_>| Self {
-            statement: statement.detached(),
-            connection: Rc::clone(connection),
-        };
-        (code, statement.map(hold))
+        (code, statement.map(|statement| Self::of(statement, connection)))
     }
 
     /// The statement.
     pub fn statement(&mut self) -> &mut Statement<'v> {
         &mut self.statement
+    }
+
+    /// Keeps a statement of this connection.
+    pub(super) fn of(statement: Statement<'_>, connection: &Rc<Connection<'v>>) -> Self {
+        Self { statement: statement.detached(), connection: Rc::clone(connection) }
+    }
+
+    /// The statement, to look at.
+    pub fn peek(&self) -> &Statement<'v> {
+        &self.statement
     }
 
     /// Its connection.
@@ -116,21 +125,28 @@ impl<'v> Blob<'v> {
     /// SQLite's code.
     pub fn open(
         connection: &Rc<Connection<'v>>,
+        schema: &str,
         table: &str,
         column: &str,
         row: i64,
         is_writable: bool,
     ) -> Result<Self, Code> {
-        let name = |name: &str| CString::new(name.split('\0').next().unwrap_or_default()).unwrap_or_default();
-        let (table, column, flags) = (name(table), name(column), c_int::from(is_writable));
+        let (schema, table, column) = (c_name(schema), c_name(table), c_name(column));
+        let flags = c_int::from(is_writable);
         let mut blob = ptr::null_mut();
         // SAFETY: the connection is open and all pointers live for the call, here and below.
         let code = unsafe {
-            let (db, main) = (connection.raw(), MAIN.as_ptr());
-            ffi::sqlite3_blob_open(db, main, table.as_ptr(), column.as_ptr(), row, flags, &mut blob)
+            let (db, schema) = (connection.raw(), schema.as_ptr());
+            ffi::sqlite3_blob_open(db, schema, table.as_ptr(), column.as_ptr(), row, flags, &mut blob)
         };
         let blob = NonNull::new(blob).filter(|_| code == ffi::SQLITE_OK).ok_or(Code(code))?;
         Ok(Self { blob, _connection: Rc::clone(connection) })
+    }
+
+    /// Its size in bytes.
+    pub fn bytes(&self) -> i32 {
+        // SAFETY: the blob is not closed.
+        unsafe { ffi::sqlite3_blob_bytes(self.blob.as_ptr()) }
     }
 
     /// Reads into `out`.
@@ -186,9 +202,24 @@ impl<'v> Backup<'v> {
     /// # Errors
     /// SQLite's code, which it leaves in the destination.
     pub fn start(from: &Rc<Connection<'v>>, to: &Rc<Connection<'v>>) -> Result<Self, Code> {
-        let main = MAIN.as_ptr();
+        Self::start_between((from, "main"), (to, "main"))
+    }
+
+    /// The same between databases of these names.
+    ///
+    /// # Errors
+    /// The same; SQLITE_ERROR, too, if the destination shares its cache: SQLite forbids that anyone uses that meanwhile.
+    pub fn start_between(
+        (from, from_schema): (&Rc<Connection<'v>>, &str),
+        (to, to_schema): (&Rc<Connection<'v>>, &str),
+    ) -> Result<Self, Code> {
+        if to.shares_cache() {
+            return Err(Code(ffi::SQLITE_ERROR));
+        }
+        let (from_name, to_name) = (c_name(from_schema), c_name(to_schema));
         // SAFETY: both connections are open, here and below.
-        let backup = unsafe { ffi::sqlite3_backup_init(to.raw(), main, from.raw(), main) };
+        let backup =
+            unsafe { ffi::sqlite3_backup_init(to.raw(), to_name.as_ptr(), from.raw(), from_name.as_ptr()) };
         let backup = NonNull::new(backup).ok_or_else(|| to.error_code())?;
         Ok(Self { backup, from: Rc::clone(from), _to: Rc::clone(to) })
     }
@@ -203,6 +234,7 @@ impl<'v> Backup<'v> {
         // SAFETY: as above.
         unsafe {
             let code = ffi::sqlite3_backup_step(self.backup.as_ptr(), pages);
+            ffi::sqlite3_backup_remaining(self.backup.as_ptr());
             let count = ffi::sqlite3_backup_pagecount(self.backup.as_ptr());
             (Code(code), u64::try_from(count).unwrap_or(0))
         }
@@ -232,6 +264,8 @@ impl Drop for Backup<'_> {
 pub struct Session<'v> {
     session: NonNull<ffi::sqlite3_session>,
     _connection: Rc<Connection<'v>>,
+    /// What the session's filter points to.
+    filter: Option<Box<Start>>,
 }
 
 impl<'v> Session<'v> {
@@ -240,16 +274,35 @@ impl<'v> Session<'v> {
     /// # Errors
     /// SQLite's code.
     pub fn start(connection: &Rc<Connection<'v>>) -> Result<Self, Code> {
-        let mut session = ptr::null_mut();
-        // SAFETY: the connection is open, here and below.
-        let code = unsafe { ffi::sqlite3session_create(connection.raw(), MAIN.as_ptr(), &mut session) };
-        let session = NonNull::new(session).filter(|_| code == ffi::SQLITE_OK).ok_or(Code(code))?;
-        let session = Self { session, _connection: Rc::clone(connection) };
-        // SAFETY: a null name means all tables.
+        let session = Self::create(connection, "main", false, false)?;
+        // SAFETY: the session is not deleted; a null name means all tables.
         match Code(unsafe { ffi::sqlite3session_attach(session.session.as_ptr(), ptr::null()) }) {
             Code::OK => Ok(session),
             code => Err(code),
         }
+    }
+
+    /// A session that SQLite has created with this result.
+    pub(super) fn of(
+        session: *mut ffi::sqlite3_session,
+        code: c_int,
+        connection: &Rc<Connection<'v>>,
+    ) -> Result<Self, Code> {
+        let session = NonNull::new(session).filter(|_| code == ffi::SQLITE_OK).ok_or(Code(code))?;
+        Ok(Self { session, _connection: Rc::clone(connection), filter: None })
+    }
+
+    pub(super) fn raw(&self) -> *mut ffi::sqlite3_session {
+        self.session.as_ptr()
+    }
+
+    /// Records, of the tables that are attached later, only those whose names begin so.
+    pub(super) fn set_filter(&mut self, start: &[u8]) {
+        let start = Box::new(Start(start.to_vec()));
+        let place = ptr::from_ref(&*start).cast_mut().cast();
+        // SAFETY: the session is not deleted; the previous start is let go when the session has the new one.
+        unsafe { ffi::sqlite3session_table_filter(self.raw(), Some(on_table), place) };
+        self.filter = Some(start);
     }
 
     /// The changes recorded so far.
@@ -283,15 +336,11 @@ impl Drop for Session<'_> {
 /// # Errors
 /// SQLite's code.
 pub fn invert(changeset: &[u8]) -> Result<Vec<u8>, Code> {
-    let count = c_int::try_from(changeset.len()).unwrap_or(c_int::MAX);
-    // SAFETY: SQLite reads `count` bytes and allocates what it returns.
-    buffer(|length, out| unsafe {
-        ffi::sqlite3changeset_invert(count, changeset.as_ptr().cast(), length, out)
-    })
+    Changes { content: changeset, chunk: 0 }.invert()
 }
 
 /// The result of a function of the session extension, in memory that the caller must free.
-fn buffer(call: impl FnOnce(*mut c_int, *mut *mut c_void) -> c_int) -> Result<Vec<u8>, Code> {
+pub(super) fn buffer(call: impl FnOnce(*mut c_int, *mut *mut c_void) -> c_int) -> Result<Vec<u8>, Code> {
     let (mut length, mut out) = (0, ptr::null_mut());
     let code = call(&mut length, &mut out);
     // SAFETY: SQLite allocated `length` bytes at `out`, or nothing.
@@ -306,42 +355,7 @@ fn buffer(call: impl FnOnce(*mut c_int, *mut *mut c_void) -> c_int) -> Result<Ve
     }
 }
 
-/// What the conflict handler answers, and what it was first asked.
-struct Conflicts {
-    answer: OnConflict,
-    first: Option<c_int>,
-}
-
-unsafe extern "C" fn on_conflict(
-    conflicts: *mut c_void,
-    kind: c_int,
-    _change: *mut ffi::sqlite3_changeset_iter,
-) -> c_int {
-    let can_replace = matches!(kind, ffi::SQLITE_CHANGESET_DATA | ffi::SQLITE_CHANGESET_CONFLICT);
-    // SAFETY: registered with a pointer to conflicts that live for the call of apply.
-    let conflicts = unsafe { &mut *conflicts.cast::<Conflicts>() };
-    conflicts.first.get_or_insert(kind);
-    match conflicts.answer {
-        OnConflict::Abort => ffi::SQLITE_CHANGESET_ABORT,
-        OnConflict::Replace if can_replace => ffi::SQLITE_CHANGESET_REPLACE,
-        OnConflict::Replace | OnConflict::Omit => ffi::SQLITE_CHANGESET_OMIT,
-    }
-}
-
 impl Connection<'_> {
-    /// Applies a changeset or patchset; also returns the kind of the first conflict (`SQLITE_CHANGESET_…`).
-    pub fn apply(&self, changeset: &[u8], answer: OnConflict) -> (Code, Option<c_int>) {
-        let count = c_int::try_from(changeset.len()).unwrap_or(c_int::MAX);
-        let changes = changeset.as_ptr().cast_mut().cast();
-        let mut conflicts = Conflicts { answer, first: None };
-        let context = ptr::from_mut(&mut conflicts).cast();
-        // SAFETY: the connection is open; the bytes, which SQLite does not change, and the conflicts live for the call.
-        let code = unsafe {
-            ffi::sqlite3changeset_apply(self.raw(), count, changes, None, Some(on_conflict), context)
-        };
-        (Code(code), conflicts.first)
-    }
-
     /// Checkpoints all databases. Returns the code, and the frames in the log of the main database with how many of them are
     /// now in the database; -1 without a log.
     pub fn checkpoint(&self, mode: CheckpointMode) -> (Code, [i32; 2]) {
@@ -356,36 +370,6 @@ impl Connection<'_> {
         let code =
             unsafe { ffi::sqlite3_wal_checkpoint_v2(self.raw(), ptr::null(), mode, &mut log, &mut done) };
         (Code(code), [log, done])
-    }
-
-    /// A copy of the main database; `None` if SQLite returns none.
-    pub fn serialize(&self) -> Option<Vec<u8>> {
-        let mut length = 0;
-        // SAFETY: as above; SQLite allocates what it returns, `length` bytes.
-        unsafe {
-            let start = ffi::sqlite3_serialize(self.raw(), MAIN.as_ptr(), &mut length, 0);
-            let bytes = NonNull::new(start)?;
-            let copy = slice::from_raw_parts(bytes.as_ptr(), usize::try_from(length).unwrap_or(0)).to_vec();
-            ffi::sqlite3_free(start.cast());
-            Some(copy)
-        }
-    }
-
-    /// Replaces the connection's main database with `image`, in memory.
-    pub fn deserialize(&self, image: &[u8], is_read_only: bool) -> Code {
-        let length = image.len() as ffi::sqlite3_int64;
-        let mode =
-            if is_read_only { ffi::SQLITE_DESERIALIZE_READONLY } else { ffi::SQLITE_DESERIALIZE_RESIZEABLE };
-        let flags = ffi::SQLITE_DESERIALIZE_FREEONCLOSE | mode;
-        // SAFETY: as above; SQLite frees the copy, even on failure.
-        unsafe {
-            let copy = ffi::sqlite3_malloc64(image.len().max(1) as u64).cast::<u8>();
-            if copy.is_null() {
-                return Code(ffi::SQLITE_NOMEM);
-            }
-            copy.copy_from_nonoverlapping(image.as_ptr(), image.len());
-            Code(ffi::sqlite3_deserialize(self.raw(), MAIN.as_ptr(), copy, length, length, flags))
-        }
     }
 
     /// True if the main database may be in a transaction that writes.

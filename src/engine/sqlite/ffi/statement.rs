@@ -89,6 +89,17 @@ impl Statement<'_> {
         Some(Self { statement, is_utf16, is_explain, connection: PhantomData })
     }
 
+    /// Notes whether it shows its program now: that can change.
+    pub(super) fn note_explain(&mut self) {
+        // SAFETY: the statement is not finalized.
+        self.is_explain = unsafe { ffi::sqlite3_stmt_isexplain(self.raw()) == 1 };
+    }
+
+    /// True if its rows are those of `EXPLAIN`, which may show addresses.
+    pub(super) fn shows_program(&self) -> bool {
+        self.is_explain
+    }
+
     pub(super) fn is_utf16(&self) -> bool {
         self.is_utf16
     }

@@ -96,6 +96,12 @@ pub struct Common {
     interrupts: RefCell<Option<Rules<()>>>,
     /// How often a statement was interrupted because that was planned.
     pub interrupted: Cell<u64>,
+    /// The call of the progress handler at which what runs is interrupted because an operation says so, counted down; 0 for
+    /// none.
+    interrupt_in: Cell<u16>,
+    /// The request of the authorizer that is refused, or ignored, because an operation says so, counted down; 0 for none.
+    refuse_in: Cell<u16>,
+    ignores: Cell<bool>,
 }
 
 impl Watch {
@@ -115,6 +121,9 @@ impl Watch {
             uses: RefCell::default(),
             interrupts: RefCell::default(),
             interrupted: Cell::new(0),
+            interrupt_in: Cell::new(0),
+            refuse_in: Cell::new(0),
+            ignores: Cell::new(false),
         }))
     }
 
@@ -158,6 +167,46 @@ impl Watch {
         let is_due = rules.as_mut().is_some_and(|rules| rules.first(|()| true).is_some());
         self.interrupted.set(self.interrupted.get() + u64::from(is_due));
         is_due
+    }
+
+    /// Interrupts what runs at this call of the progress handler from here on, counted from 1; 0 for never.
+    pub fn interrupt_after(&self, calls: u16) {
+        self.interrupt_in.set(calls);
+    }
+
+    /// Refuses this request of the authorizer from here on, counted from 1, or ignores it; 0 for none.
+    pub fn refuse(&self, request: u16, ignores: bool) {
+        self.refuse_in.set(request);
+        self.ignores.set(ignores);
+    }
+
+    /// Counts down to the interrupt of an operation; true if it is due.
+    fn counts_down_to_interrupt(&self) -> bool {
+        let left = self.interrupt_in.get();
+        if left == 0 || self.phase.get() == Phase::Own {
+            return false;
+        }
+        self.interrupt_in.set(left - 1);
+        left == 1
+    }
+
+    /// Counts down to the answer that an operation plans; `None` if it is not due. A statement that changes or defines
+    /// something would do half of that if its requests were ignored, as would a virtual table.
+    fn planned_answer(&self, request: &Request<'_>) -> Option<c_int> {
+        let left = self.refuse_in.get();
+        let is_ignorable = || {
+            let is_schema = request.first.is_some_and(|table| table.starts_with(b"sqlite_"));
+            request.action == ffi::SQLITE_READ
+                && !is_schema
+                && matches!(self.verb.get(), "SELECT" | "VALUES")
+                && self.virtual_tables.borrow().is_empty()
+        };
+        if left == 0 || self.phase.get() != Phase::Prepare || self.ignores.get() && !is_ignorable() {
+            return None;
+        }
+        self.refuse_in.set(left - 1);
+        let answer = if self.ignores.get() { ffi::SQLITE_IGNORE } else { ffi::SQLITE_DENY };
+        (left == 1).then_some(answer)
     }
 
     /// Whether a call of the progress handler is a tick.
@@ -242,7 +291,7 @@ impl Watch {
 pub(super) unsafe extern "C" fn on_progress(watch: *mut c_void) -> c_int {
     // SAFETY: registered with a pointer to the Watch that the connection keeps.
     let watch = unsafe { &*watch.cast::<Watch>() };
-    if watch.is_interrupted() {
+    if watch.is_interrupted() || watch.counts_down_to_interrupt() {
         return 1;
     }
     if !watch.is_tick() {
@@ -276,14 +325,17 @@ pub(super) unsafe extern "C" fn on_authorize(
         // SAFETY: as below.
         unsafe { note(uses, action, [first, second, schema, through]) };
     }
-    if watch.phase.get() == Phase::Own || !policy::is_of_interest(action) {
-        return ffi::SQLITE_OK;
-    }
     let bytes = |text: *const c_char| {
         // SAFETY: SQLite passes null or C strings that outlive this call.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
     };
     let request = Request { action, first: bytes(first), second: bytes(second) };
+    if let Some(answer) = watch.planned_answer(&request) {
+        return answer;
+    }
+    if watch.phase.get() == Phase::Own || !policy::is_of_interest(action) {
+        return ffi::SQLITE_OK;
+    }
     if policy::shows_address(&request) {
         return ffi::SQLITE_IGNORE;
     }

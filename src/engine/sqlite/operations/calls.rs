@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::shelf::Changeset;
 use super::{State, index, is};
 use crate::engine::Code;
 use crate::engine::sqlite::ffi::held::{self, Backup, Blob, Session};
@@ -72,7 +73,7 @@ impl State<'_> {
             Operation::BlobOpen { table, column, row, is_writable, .. } => {
                 *slot = None;
                 self.execution.call("BLOB", true, |_| {
-                    match Blob::open(&connection, table, column, *row, *is_writable) {
+                    match Blob::open(&connection, "main", table, column, *row, *is_writable) {
                         Ok(blob) => {
                             *slot = Some(blob);
                             (Code::OK, none)
@@ -124,11 +125,10 @@ impl State<'_> {
     pub(super) fn serialize(&mut self, connection: u8) -> Option<()> {
         self.on(connection)?;
         let watch = Rc::clone(self.execution.watch());
-        let shelf = Rc::clone(&self.shelf);
+        let image = &mut self.shelf.image;
         self.execution.call("SERIALIZE", true, |connection| {
-            let image = connection.serialize();
+            *image = connection.serialize();
             let bytes = image.clone().unwrap_or_default();
-            shelf.borrow_mut().image = image;
             watch.charge_ticks(bytes.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
             (Code::OK, bytes)
         });
@@ -136,7 +136,7 @@ impl State<'_> {
     }
 
     pub(super) fn deserialize(&mut self, connection: u8, is_read_only: bool) -> Option<()> {
-        let image = self.shelf.borrow().image.clone()?;
+        let image = self.shelf.image.take()?;
         let at = index(connection);
         self.on(connection)?;
         self.blobs[at] = None;
@@ -147,6 +147,7 @@ impl State<'_> {
             watch.charge_ticks(image.len() as u64 / PAGE_BYTES / PAGES_PER_TICK);
             (connection.deserialize(&image, is_read_only), Vec::new())
         });
+        self.shelf.image = Some(image);
         Some(())
     }
 
@@ -171,32 +172,33 @@ impl State<'_> {
                 self.sessions[at].as_ref()?;
                 self.on(*connection)?;
                 let session = self.sessions[at].as_mut()?;
-                let (shelf, is_patchset) = (Rc::clone(&self.shelf), *is_patchset);
+                let (changes, is_patchset) = (&mut self.shelf.changes, *is_patchset);
                 self.execution.call("SESSION", true, |_| match session.take(is_patchset) {
                     Ok(bytes) => {
-                        shelf.borrow_mut().changes = Some((bytes.clone(), is_patchset));
+                        *changes = Some(Changeset { content: bytes.clone(), is_patchset, is_raw: false });
                         (Code::OK, bytes)
                     }
                     Err(code) => (code, Vec::new()),
                 });
             }
             Operation::SessionInvert => {
-                let shelf = Rc::clone(&self.shelf);
-                let (changes, _) = shelf.borrow().changes.clone().filter(|(_, is_patchset)| !is_patchset)?;
-                self.on(self.actor)?;
-                self.execution.call("CHANGESET", true, |_| match held::invert(&changes) {
+                self.shelf.changes.as_ref().filter(|changes| !changes.is_patchset)?;
+                self.on(0)?;
+                let changes = self.shelf.changes.as_mut()?;
+                self.execution.call(changes.verb(), true, |_| match held::invert(&changes.content) {
                     Ok(inverse) => {
-                        shelf.borrow_mut().changes = Some((inverse.clone(), false));
+                        changes.content.clone_from(&inverse);
                         (Code::OK, inverse)
                     }
                     Err(code) => (code, Vec::new()),
                 });
             }
             Operation::SessionApply { connection, on_conflict } => {
-                let (changes, _) = self.shelf.borrow().changes.clone()?;
+                self.shelf.changes.as_ref()?;
                 self.on(*connection)?;
-                self.execution.call("CHANGESET", false, |connection| {
-                    (connection.apply(&changes, *on_conflict).0, Vec::new())
+                let changes = self.shelf.changes.as_ref()?;
+                self.execution.call(changes.verb(), false, |connection| {
+                    (connection.apply(&changes.content, *on_conflict).0, Vec::new())
                 });
             }
             Operation::SessionEnd { connection } => self.sessions[index(*connection)] = None,

@@ -20,7 +20,7 @@ pub(super) struct Step {
 pub(super) fn actors(operations: &[Operation]) -> [u8; CONNECTIONS_MAX as usize] {
     let mut actors: [u8; CONNECTIONS_MAX as usize] = std::array::from_fn(|id| id as u8);
     for operation in operations {
-        if let Operation::BackupStart { from, to } = operation {
+        if let Operation::BackupStart { from, to } | Operation::BackupStartAs { from, to, .. } = operation {
             let [a, b] = [from, to].map(|id| actors[usize::from(id % CONNECTIONS_MAX)]);
             actors.iter_mut().filter(|actor| **actor == a.max(b)).for_each(|actor| *actor = a.min(b));
         }
@@ -44,6 +44,8 @@ pub(super) fn plan(
         }
         let actor = match operation {
             Operation::Bind { statement, .. }
+            | Operation::BindAs { statement, .. }
+            | Operation::AskStatement { statement, .. }
             | Operation::Step { statement, .. }
             | Operation::Reset { statement, .. }
             | Operation::Finalize { statement } => match owners[usize::from(statement % STATEMENTS_MAX)] {
@@ -55,7 +57,7 @@ pub(super) fn plan(
                 None => last,
             },
         };
-        if let Operation::Prepare { statement, .. } = operation {
+        if let Operation::Prepare { statement, .. } | Operation::PrepareAs { statement, .. } = operation {
             let before = owners[usize::from(statement % STATEMENTS_MAX)].replace(actor);
             if let Some(before) = before.filter(|&before| before != actor) {
                 let operation = Operation::Finalize { statement: *statement };
