@@ -24,6 +24,8 @@ pub(super) struct Callbacks {
     pub refused_commits: Cell<u8>,
     /// Calls after which the busy handler gives up.
     pub busy_calls: Cell<u8>,
+    /// The VFS of the connection, through which the busy handler sleeps.
+    pub busy_vfs: Cell<*mut ffi::sqlite3_vfs>,
     /// Pages that autovacuum may free.
     pub vacuumed_pages: Cell<u8>,
     /// Whether the WAL hook checkpoints.
@@ -45,6 +47,7 @@ impl Callbacks {
             told: Cell::new(None),
             refused_commits: Cell::new(0),
             busy_calls: Cell::new(0),
+            busy_vfs: Cell::new(std::ptr::null_mut()),
             vacuumed_pages: Cell::new(0),
             wal_checkpoints: Cell::new(false),
             answers_collations: Cell::new(false),

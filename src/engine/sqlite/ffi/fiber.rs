@@ -21,6 +21,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 const STACK_BYTES: usize = 4 << 20;
 
 thread_local! {
+    static CANNOT_STOP: Cell<bool> = const { Cell::new(false) };
     static RUNNING: Cell<*const Yielder<(), ()>> = const { Cell::new(ptr::null()) };
 }
 
@@ -62,6 +63,19 @@ impl<'a> Fiber<'a> {
     pub fn into_stack(self) -> Stack {
         Stack(self.coroutine.into_stack())
     }
+}
+
+/// Does something in the middle of which no other fiber may run.
+pub fn without_stops<T>(action: impl FnOnce() -> T) -> T {
+    let before = CANNOT_STOP.replace(true);
+    let result = action();
+    CANNOT_STOP.set(before);
+    result
+}
+
+/// Whether the fiber that is running may stop here.
+pub fn may_stop() -> bool {
+    !CANNOT_STOP.get()
 }
 
 /// Stops the fiber that is running until it is resumed; outside of one, does nothing.

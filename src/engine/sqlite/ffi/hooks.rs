@@ -79,8 +79,14 @@ impl Connection<'_> {
         let handler: Option<unsafe extern "C" fn(*mut c_void, c_int) -> c_int> =
             if calls == 0 { None } else { Some(on_busy) };
         let data = Rc::as_ptr(self.callbacks()).cast_mut().cast();
-        // SAFETY: as in `set_hook`.
-        Code(unsafe { ffi::sqlite3_busy_handler(self.raw(), handler, data) })
+        let mut vfs: *mut ffi::sqlite3_vfs = std::ptr::null_mut();
+        // SAFETY: as in `set_hook`; the argument of this operation points to a pointer.
+        unsafe {
+            let out = (&raw mut vfs).cast();
+            ffi::sqlite3_file_control(self.raw(), c"main".as_ptr(), ffi::SQLITE_FCNTL_VFS_POINTER, out);
+            self.callbacks().busy_vfs.set(vfs);
+            Code(ffi::sqlite3_busy_handler(self.raw(), handler, data))
+        }
     }
 
     /// Sets the busy timeout.
@@ -238,9 +244,22 @@ unsafe extern "C" fn on_autovacuum(
     }
 }
 
+/// How long a busy handler sleeps each time, in microseconds.
+const BUSY_SLEEP_US: c_int = 1000;
+
 unsafe extern "C" fn on_busy(data: *mut c_void, calls: c_int) -> c_int {
     // SAFETY: as above.
     let callbacks = unsafe { callbacks(data) };
     callbacks.tell(&calls.to_le_bytes());
-    c_int::from(calls < callbacks.busy_calls.get().into())
+    if calls >= callbacks.busy_calls.get().into() {
+        return 0;
+    }
+    let vfs = callbacks.busy_vfs.get();
+    // SAFETY: SQLite's pointer to the VFS of the connection, which outlives it.
+    if let Some(sleep) = unsafe { vfs.as_ref() }.and_then(|vfs| vfs.xSleep) {
+        // As SQLite's own handler does; others may go on meanwhile.
+        // SAFETY: as above.
+        unsafe { sleep(vfs, BUSY_SLEEP_US) };
+    }
+    1
 }

@@ -11,6 +11,8 @@ use std::slice;
 
 use rusqlite::ffi;
 
+use super::fiber;
+
 /// Bytes of a result, at most: with more, SQLite is told that there is no room.
 const OUT_BYTES_MAX: usize = 1 << 20;
 /// SQLite's own size of chunks.
@@ -106,7 +108,8 @@ pub(super) fn with_chunks<T>(chunk: u16, call: impl FnOnce() -> T) -> T {
         };
     };
     set(c_int::from(chunk.max(1)));
-    let result = call();
+    // The size is that of the whole process.
+    let result = fiber::without_stops(call);
     set(CHUNK_BYTES);
     result
 }

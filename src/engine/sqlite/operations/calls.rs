@@ -183,7 +183,7 @@ impl State<'_> {
             }
             Operation::SessionInvert => {
                 self.shelf.changes.as_ref().filter(|changes| !changes.is_patchset)?;
-                self.on(0)?;
+                self.on(self.actor)?;
                 let changes = self.shelf.changes.as_mut()?;
                 self.execution.call(changes.verb(), true, |_| match held::invert(&changes.content) {
                     Ok(inverse) => {

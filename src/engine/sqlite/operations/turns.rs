@@ -200,6 +200,9 @@ impl Rota {
 
     /// Somebody is about to call the VFS.
     fn on_call(&self, call: Call) {
+        if !fiber::may_stop() {
+            return;
+        }
         if call.waits() {
             let mut inner = self.inner.borrow_mut();
             if let Some(current) = inner.current {
