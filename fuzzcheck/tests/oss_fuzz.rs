@@ -289,7 +289,7 @@ fn build(before: impl FnOnce(&mut Command, &Path)) -> (TempDir, Ran) {
                   [ \"$1\" != run ] || exit 0\n\
                   for folder in debug \"$(rustc -vV | sed -n 's/^host: //p')/release\"; do\n\
                   mkdir -p \"$CARGO_TARGET_DIR/$folder\"\n\
-                  for target in db_sql sql db_file answers faults recovery; do touch \"$CARGO_TARGET_DIR/$folder/$target\"; done\ndone\n";
+                  for target in db_sql sql db_file answers faults recovery api; do touch \"$CARGO_TARGET_DIR/$folder/$target\"; done\ndone\n";
     let cargo = file(&path("bin"), "cargo", script);
     fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(path("project/fuzz/build.sh"));
@@ -321,7 +321,7 @@ fn build_sh_copies_the_targets_and_nothing_else() {
         });
         ran.expect(0);
         let mut wanted = Vec::new();
-        for target in ["answers", "db_file", "db_sql", "faults", "recovery", "sql"] {
+        for target in ["answers", "api", "db_file", "db_sql", "faults", "recovery", "sql"] {
             wanted.extend([target.to_owned(), format!("{target}.options")]);
         }
         assert_eq!(names_in(&folder.path().join("out")), wanted);

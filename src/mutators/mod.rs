@@ -46,6 +46,7 @@ mod operation_callbacks;
 mod operation_calls;
 mod operation_questions;
 mod operations;
+mod schedule;
 mod shrink;
 mod sql_statements;
 mod sql_templates;
@@ -97,7 +98,9 @@ pub enum Family {
     Config,
     /// Operations: connections, prepared statements, and calls of SQLite's interface.
     Operation,
-    /// The fault plan and the schedule.
+    /// The schedule: switches between connections.
+    Schedule,
+    /// The fault plan.
     Fault,
     /// More than one part of the case at once.
     Joint,
@@ -105,7 +108,7 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Statement,
         Self::Token,
         Self::Tree,
@@ -115,6 +118,7 @@ impl Family {
         Self::File,
         Self::Config,
         Self::Operation,
+        Self::Schedule,
         Self::Fault,
         Self::Joint,
     ];
@@ -131,6 +135,7 @@ impl Family {
             Self::File => "file",
             Self::Config => "config",
             Self::Operation => "operation",
+            Self::Schedule => "schedule",
             Self::Fault => "fault",
             Self::Joint => "joint",
         }
@@ -142,7 +147,7 @@ impl Family {
             Self::Statement | Self::Token | Self::Tree => Part::Sql,
             Self::Page | Self::Record | Self::Schema | Self::File => Part::Database,
             Self::Config => Part::Config,
-            Self::Operation => Part::Operations,
+            Self::Operation | Self::Schedule => Part::Operations,
             Self::Fault => Part::Faults,
             Self::Joint => Part::Joint,
         }
@@ -174,9 +179,9 @@ pub struct Weights {
     pub database: u32,
     /// Settings.
     pub config: u32,
-    /// Operations.
+    /// Operations, and the schedule.
     pub operations: u32,
-    /// The fault plan and the schedule.
+    /// The fault plan.
     pub faults: u32,
     /// More than one of these.
     pub joint: u32,
@@ -275,7 +280,7 @@ pub const MUTATORS: &[Entry] = &[
     entry("operation_move", Family::Operation, 3, &operations::Move),
     entry("operation_delete", Family::Operation, 2, &operations::Delete),
     entry("fault_plan", Family::Fault, 6, &faults::Plan),
-    entry("schedule_switch", Family::Fault, 1, &faults::Schedule),
+    entry("schedule_switch", Family::Schedule, 7, &schedule::Switches),
     entry("joint_damage_read", Family::Joint, 6, &joint::DamageWhatIsRead),
     entry("joint_declaration", Family::Joint, 5, &joint_schema::Declaration),
     entry("joint_use_schema", Family::Joint, 6, &joint::UseSchema),

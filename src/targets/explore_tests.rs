@@ -105,7 +105,7 @@ fn who_is_kept_out_tries_again_while_others_go_on() {
         (1, "COMMIT"),
     ];
     let codes = |statements: &[(u8, &str)]| -> BTreeSet<Code> {
-        let (_, all) = explore(&case(&setup, statements), "random", 200);
+        let (_, all) = explore(&case(&setup, statements), "pct:2", 200);
         let statements = all.iter().flat_map(|(_, judged)| &judged.observation.trace.statements);
         statements.map(|statement| statement.code()).collect()
     };

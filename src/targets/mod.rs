@@ -9,6 +9,7 @@
 
 mod adaptive;
 mod answers;
+mod api;
 pub mod arena;
 mod db_file;
 mod db_sql;
@@ -101,6 +102,7 @@ targets! {
     ANSWERS = answers;
     FAULTS = faults;
     RECOVERY = recovery;
+    API = api;
 }
 
 /// How often a case runs at most for a fault that is each in turn.

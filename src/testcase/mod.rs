@@ -33,6 +33,7 @@ mod rich_schema;
 mod schedule;
 mod script;
 mod sparse;
+mod turns;
 
 use std::fmt;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tandem::testcase::{CONNECTIONS_MAX, FileName, FileSet, OPERATIONS_MAX, Operation, Operations, Script};
-use tandem::{TestCase, sql};
+use tandem::TestCase;
+use tandem::testcase::{FileName, FileSet, Script};
 
 use crate::files;
 use crate::ui;
@@ -46,8 +46,9 @@ impl Verb for Args {
         let mut case = TestCase { files: all, sql: Script::new(sql), ..TestCase::default() };
         if let Some(path) = &self.turns {
             let text = String::from_utf8_lossy(&read(path)?).into_owned();
-            (case.sql, case.operations) =
-                turns(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            let turns = TestCase::from_turns(&text)
+                .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            (case.sql, case.operations) = (turns.sql, turns.operations);
         }
         files::write(&self.to, &case.encode())?;
         let names: Vec<&str> = case.files.iter().map(|(name, _)| name.as_str()).collect();
@@ -82,45 +83,6 @@ impl Args {
         }
         Ok(parts)
     }
-}
-
-/// Script and operations of a script of several connections.
-fn turns(text: &str) -> Result<(Script, Operations), String> {
-    let (mut setup, mut others) = (Vec::new(), Vec::new());
-    for (number, line) in (1..).zip(text.lines()) {
-        let number_of = |(connection, rest): (&str, _)| Some((connection.trim().parse::<u8>().ok()?, rest));
-        let (list, connection, sql) = match line.split_once(':').and_then(number_of) {
-            Some((connection, rest)) if connection < CONNECTIONS_MAX => (&mut others, connection, rest),
-            Some((connection, _)) => {
-                return Err(format!(
-                    "line {number}: no connection {connection}: there are 0 to {}",
-                    CONNECTIONS_MAX - 1
-                ));
-            }
-            None => (&mut setup, 0, line),
-        };
-        for range in sql::statements(sql.as_bytes()) {
-            let statement = sql[range].trim().trim_end_matches(';').trim_end();
-            if !statement.is_empty() {
-                list.push((connection, statement));
-            }
-        }
-    }
-    if others.is_empty() {
-        return Err("no line begins with the number of a connection, such as `1: SELECT 1`".to_owned());
-    }
-    let run = |&(connection, _): &(u8, &str)| Operation::Run { connection };
-    let mut operations: Vec<Operation> = setup.iter().map(run).collect();
-    operations.extend((!setup.is_empty()).then_some(Operation::Meet));
-    operations.extend(others.iter().map(run));
-    if operations.len() > OPERATIONS_MAX {
-        return Err(format!(
-            "{} statements: a case has at most {OPERATIONS_MAX} operations",
-            operations.len()
-        ));
-    }
-    let script: String = setup.iter().chain(&others).map(|(_, sql)| format!("{sql};\n")).collect();
-    Ok((Script::new(script), Operations::new(operations)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

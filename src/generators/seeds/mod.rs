@@ -5,6 +5,7 @@
 //! databases.
 
 mod answers;
+mod api;
 mod faults;
 mod images;
 mod sql;
@@ -12,7 +13,7 @@ mod sql;
 use std::borrow::Cow;
 
 use crate::engine::sqlite::{Executor, Moment};
-use crate::testcase::{FaultPlan, OpenConfig, Script, Setting, TestCase};
+use crate::testcase::{FaultPlan, OpenConfig, Operations, Script, Setting, TestCase};
 
 /// A database made by a set-up script.
 pub struct Image {
@@ -44,6 +45,8 @@ pub struct Seed {
     pub settings: &'static [(Setting, u32)],
     /// Faults that it plans.
     pub faults: FaultPlan,
+    /// What it does beyond running its script on one connection.
+    pub operations: Operations,
 }
 
 /// Databases and scripts on them, in the order in which they were written.
@@ -74,6 +77,11 @@ pub fn faults() -> Vec<Seed> {
 /// Databases in the middle of a transaction.
 pub fn recovery() -> Vec<Seed> {
     faults::interrupted()
+}
+
+/// Several connections, and calls of SQLite's interface.
+pub fn api() -> Vec<Seed> {
+    api::seeds()
 }
 
 fn with_image(image: &'static Image, script: &'static str) -> Seed {
@@ -110,6 +118,7 @@ impl Seed {
             sql: Script::new(self.script.as_bytes()),
             config: config(self.settings),
             faults: self.faults.clone(),
+            operations: self.operations.clone(),
             ..TestCase::default()
         })
     }
