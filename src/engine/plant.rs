@@ -104,7 +104,7 @@ pub enum FunctionPlant {
 }
 
 /// All plants by name.
-pub const PLANTS: [(&str, Plant); 31] = [
+pub const PLANTS: [(&str, Plant); 34] = [
     ("lost-writes", Plant::Disk(DiskPlant::LostWrites)),
     ("lost-freelist", Plant::Disk(DiskPlant::LostFreelist)),
     ("wrong-reads", Plant::Disk(DiskPlant::WrongReads)),
@@ -113,6 +113,9 @@ pub const PLANTS: [(&str, Plant); 31] = [
     ("late-sync", Plant::Disk(DiskPlant::LateSync)),
     ("dropped-journal", Plant::Disk(DiskPlant::DroppedJournal)),
     ("greedy-delete", Plant::Disk(DiskPlant::GreedyDelete)),
+    ("free-writer-lock", Plant::Disk(DiskPlant::FreeWriterLock)),
+    ("free-file-locks", Plant::Disk(DiskPlant::FreeFileLocks)),
+    ("kept-locks", Plant::Disk(DiskPlant::KeptLocks)),
     ("leak-on-error", Plant::Function(FunctionPlant::LeakOnError)),
     ("ignored-failure", Plant::Function(FunctionPlant::IgnoredFailure)),
     ("leak", Plant::Function(FunctionPlant::Leak)),

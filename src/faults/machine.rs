@@ -89,6 +89,12 @@ pub enum DiskPlant {
     DroppedJournal,
     /// With a journal, the first of all files is deleted.
     GreedyDelete,
+    /// Everybody gets the lock of the writer of a WAL.
+    FreeWriterLock,
+    /// Everybody gets every lock on a database file.
+    FreeFileLocks,
+    /// Who gives up a lock on a database file keeps SHARED.
+    KeptLocks,
 }
 
 impl Machine {

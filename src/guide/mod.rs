@@ -12,6 +12,8 @@ pub mod replay {}
 pub mod answers {}
 #[doc = include_str!("faults.md")]
 pub mod faults {}
+#[doc = include_str!("turns.md")]
+pub mod turns {}
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}
 #[doc = include_str!("simulate.md")]

@@ -241,7 +241,7 @@ oracles! {
     bystanders => bystanders::Bystanders;
     fault => fault::Outcome, faults;
     power_loss => power_loss::PowerLoss, faults;
-    turns => turns::Turns;
+    turns => turns::Turns, turns;
     histories => turns::Histories, turns;
     serial => turns::Serial, turns;
     determinism => determinism::Determinism, on_request;

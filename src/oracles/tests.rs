@@ -40,9 +40,10 @@ fn is_of_answers(name: &str) -> bool {
     ORACLES.iter().any(|entry| entry.name == name && entry.group == Group::Answers)
 }
 
-/// True for the oracles that judge planned faults: `fault_tests` has their planted bugs.
+/// True for the oracles that judge planned faults, or several connections: `fault_tests` and the tests of `targets::explore`
+/// have their planted bugs.
 fn is_of_faults(name: &str) -> bool {
-    ORACLES.iter().any(|entry| entry.name == name && entry.group == Group::Faults)
+    ORACLES.iter().any(|entry| entry.name == name && matches!(entry.group, Group::Faults | Group::Turns))
 }
 
 /// True if an oracle says what it must of a right run; those of answers and of faults have nothing to say of some scripts,

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::engine::Code;
+use crate::engine::plant::Plant;
+use crate::faults::machine::DiskPlant;
+use crate::oracles::Group;
 use crate::targets::DB_SQL;
 use crate::testcase::{Operation, Operations};
 
@@ -16,6 +19,96 @@ fn case(setup: &[&str], statements: &[(u8, &str)]) -> TestCase {
     operations.insert(setup.len(), Operation::Meet);
     let sql: String = all.iter().map(|(_, sql)| format!("{sql};\n")).collect();
     TestCase { operations: Operations::new(operations), ..TestCase::from_sql(sql) }
+}
+
+/// The signatures that the first of so many schedules shows that shows any.
+fn found(case: &TestCase, strategy: &str, runs: u64, plant: Option<DiskPlant>) -> Vec<String> {
+    let mut executor = Executor::shared();
+    plant.into_iter().for_each(|plant| executor.plant(Plant::Disk(plant)));
+    let exploration = Exploration { strategy: strategy.parse().unwrap(), seed: 1, from: 0, runs, rest: None };
+    let mut found = Vec::new();
+    let judges = |entry: &Entry| entry.judges_usually(case);
+    DB_SQL.explore(&mut executor, case, &DB_SQL.budget, &exploration, &judges, &mut |case, judged| {
+        found = judged.findings().map(|(_, finding)| finding.signature.to_string()).collect();
+        if let (Some((_, finding)), None) = (judged.findings().next(), plant) {
+            panic!("{case:?}{finding}");
+        }
+        found.is_empty()
+    });
+    found
+}
+
+/// Connections that append to lists and read them.
+fn appends(mode: &str) -> TestCase {
+    let setup = [
+        &*format!("PRAGMA journal_mode={mode}"),
+        "CREATE TABLE tandem_list(k INTEGER PRIMARY KEY, v TEXT)",
+        "INSERT INTO tandem_list VALUES(1, ''), (2, '')",
+    ];
+    let read = "SELECT k, v FROM tandem_list ORDER BY k";
+    let statements = [
+        (0, "UPDATE tandem_list SET v = v || ',1' WHERE k = 1"),
+        (0, "BEGIN"),
+        (0, read),
+        (0, "UPDATE tandem_list SET v = v || ',2' WHERE k = 2"),
+        (0, "COMMIT"),
+        (1, "BEGIN"),
+        (1, read),
+        (1, "UPDATE tandem_list SET v = v || ',3' WHERE k = 1"),
+        (1, "UPDATE tandem_list SET v = v || ',4' WHERE k = 2"),
+        (1, "COMMIT"),
+        (1, read),
+    ];
+    case(&setup, &statements)
+}
+
+#[test]
+fn transactions_are_explained_by_an_order_and_leave_what_that_leaves() {
+    for mode in ["WAL", "DELETE", "PERSIST"] {
+        for strategy in ["pct:3", "random", "dfs:1"] {
+            assert!(found(&appends(mode), strategy, 150, None).is_empty());
+        }
+    }
+}
+
+#[test]
+fn locks_that_exclude_nobody_are_noticed() {
+    let is_of = |found: &[String], oracles: &[&str]| {
+        found.iter().any(|signature| oracles.iter().any(|oracle| signature.starts_with(oracle)))
+    };
+    let lost = found(&appends("WAL"), "pct:3", 300, Some(DiskPlant::FreeWriterLock));
+    assert!(is_of(&lost, &["histories/", "serial/", "integrity/", "code/"]), "{lost:?}");
+    let dirty = found(&appends("DELETE"), "pct:3", 300, Some(DiskPlant::FreeFileLocks));
+    assert!(is_of(&dirty, &["histories/", "serial/", "integrity/", "code/"]), "{dirty:?}");
+}
+
+/// The signatures of the oracles of histories and of order alone, with a plant.
+#[test]
+fn what_is_lost_and_what_is_read_too_early_have_names() {
+    let mut names = BTreeSet::new();
+    for (mode, plant) in [("WAL", DiskPlant::FreeWriterLock), ("DELETE", DiskPlant::FreeFileLocks)] {
+        let mut executor = Executor::shared();
+        executor.plant(Plant::Disk(plant));
+        let case = appends(mode);
+        let exploration = Exploration { strategy: Strategy::Random, seed: 3, from: 0, runs: 200, rest: None };
+        let judges = |entry: &Entry| entry.group == Group::Turns;
+        DB_SQL.explore(&mut executor, &case, &DB_SQL.budget, &exploration, &judges, &mut |_, judged| {
+            names.extend(judged.findings().map(|(entry, _)| entry.name));
+            true
+        });
+    }
+    assert_eq!(names, ["histories", "serial"].into());
+}
+
+#[test]
+fn nobody_waits_for_who_waits_for_them() {
+    let mut case =
+        case(&["CREATE TABLE t(a)"], &[(0, "INSERT INTO t VALUES(1)"), (1, "INSERT INTO t VALUES(2)")]);
+    let patient = |connection| Operation::BusyHandler { connection, calls: u8::MAX };
+    case.operations.edit(|operations| drop(operations.splice(2..2, [patient(0), patient(1)])));
+    assert!(found(&case, "pct:3", 100, None).is_empty());
+    let stuck = found(&case, "pct:3", 20, Some(DiskPlant::KeptLocks));
+    assert_eq!(stuck.first().map(String::as_str), Some("turns/deadlock/-"), "{stuck:?}");
 }
 
 /// The codes and rows of each run, by its schedule.

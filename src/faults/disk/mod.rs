@@ -343,6 +343,11 @@ impl Disk {
         if is_waiting { Err(DiskError::Busy) } else { Ok(()) }
     }
 
+    /// Raises the lock of a handle, whoever else has one: for a planted bug.
+    pub(super) fn lock_anyway(&mut self, handle: HandleId, level: LockLevel) {
+        self.set_lock(handle, self.lock_level(handle).max(level));
+    }
+
     /// Lowers the lock of a handle.
     pub fn unlock(&mut self, handle: HandleId, level: LockLevel) {
         if self.lock_level(handle) > level {
@@ -376,6 +381,12 @@ impl Disk {
         let file = self.file_of(handle);
         let done = self.file_mut(file).shm.lock(handle, first, count, lock);
         if done { Ok(()) } else { Err(DiskError::Busy) }
+    }
+
+    /// Locks slots exclusively, whoever else has them: for a planted bug.
+    pub(super) fn shm_lock_anyway(&mut self, handle: HandleId, first: usize, count: usize) {
+        let file = self.file_of(handle);
+        self.file_mut(file).shm.lock_anyway(handle, first, count);
     }
 
     /// Whether nobody writes or recovers the WAL: nobody holds the locks for that.

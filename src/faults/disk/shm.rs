@@ -86,6 +86,11 @@ impl Shm {
         true
     }
 
+    /// Locks slots exclusively, whoever else has them.
+    pub(super) fn lock_anyway(&mut self, handle: HandleId, first: usize, count: usize) {
+        self.user(handle).exclusive |= (((1_u16 << count) - 1) << first) as u8;
+    }
+
     /// Whether a handle holds one of these slots exclusively, as a mask.
     pub(super) fn is_held(&self, slots: u8) -> bool {
         self.users.iter().any(|user| user.exclusive & slots != 0)

@@ -199,6 +199,10 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
     match machine.fails(IoOperation::Lock, file.role) {
         Some(IoError::Busy) => ffi::SQLITE_BUSY,
         Some(_) => ffi::SQLITE_IOERR_LOCK,
+        None if machine.plant == Some(DiskPlant::FreeFileLocks) => {
+            machine.with_locks(file.handle, |disk| disk.lock_anyway(file.handle, level(lock)));
+            ffi::SQLITE_OK
+        }
         None => result(machine.with_locks(file.handle, |disk| disk.lock(file.handle, level(lock)))),
     }
 }
@@ -206,7 +210,9 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
 unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, lock: c_int) -> c_int {
     // SAFETY: as in `close`.
     let (file, mut machine) = unsafe { opened_for(file, |_| Call::Unlock(lock)) };
-    machine.with_locks(file.handle, |disk| disk.unlock(file.handle, level(lock)));
+    let kept =
+        if machine.plant == Some(DiskPlant::KeptLocks) { LockLevel::Shared } else { LockLevel::Unlocked };
+    machine.with_locks(file.handle, |disk| disk.unlock(file.handle, level(lock).max(kept)));
     ffi::SQLITE_OK
 }
 
@@ -322,6 +328,10 @@ unsafe extern "C" fn shm_lock(
         }
     }
     let (slots, handle) = ((first as usize, count as usize), file.handle);
+    if machine.plant == Some(DiskPlant::FreeWriterLock) && first == 0 && kind != ShmLock::Unlock {
+        machine.with_locks(handle, |disk| disk.shm_lock_anyway(handle, slots.0, slots.1));
+        return ffi::SQLITE_OK;
+    }
     let done = result(machine.with_locks(handle, |disk| disk.shm_lock(handle, slots.0, slots.1, kind)));
     if machine.checks_order() {
         check_index(file, &mut machine);
