@@ -40,7 +40,7 @@ fn a_bug_that_needs_two_connections_is_found_shown_and_cut_down() {
     let smaller = TestCase::decode_strict(&std::fs::read(&to).unwrap()).unwrap();
     assert!(smaller.sql == case().sql);
     let lossy = fuzzcheck_on("show --dbsqlfuzz", &[&path]).expect(0);
-    assert!(lossy.err.contains("operations and schedules were left out"), "{lossy:?}");
+    assert!(lossy.err.contains("operations and their schedule were left out"), "{lossy:?}");
 }
 
 #[test]

@@ -329,7 +329,7 @@ fn build_sh_copies_the_targets_and_nothing_else() {
         assert!(log.starts_with(words), "{log}");
         // What runs during the build is not built as what is fuzzed.
         let helpers: Vec<&str> = log.lines().skip(1).collect();
-        assert_eq!(helpers.len(), 12, "two for each target: {log}");
+        assert_eq!(helpers.len(), 14, "two for each target: {log}");
         assert!(helpers.iter().all(|line| line.contains("RUSTFLAGS=unset CC=unset AWAY=unset")), "{log}");
         let leaves_counts = log.lines().next().unwrap().contains("PROFILE=unset");
         assert_eq!(leaves_counts, sanitizer != "coverage", "{log}");

@@ -11,6 +11,7 @@ mod coverage;
 mod directed;
 mod doctor;
 mod engines;
+mod explore;
 mod faults;
 mod fuzz;
 mod handover;

@@ -90,6 +90,7 @@ impl Target {
             }
         }
         explored.rest = last.rest();
+        explored.is_exhausted = matches!(strategy, Strategy::Dfs(_)) && explored.rest.is_none();
         explored
     }
 }

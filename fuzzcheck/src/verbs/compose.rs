@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use tandem::TestCase;
-use tandem::testcase::{FileName, FileSet, Script};
+use tandem::testcase::{FileName, FileSet, OPERATIONS_MAX, Operation, Operations, Script};
 
 use crate::files;
 use crate::ui;
@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// The database. It is main.db in the case; its journal and its WAL are taken, too, if they lie beside it.
     database: Option<PathBuf>,
     /// The script.
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["database", "turns"])]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["database", "turns", "operations"])]
     sql: Option<PathBuf>,
     /// A script of several connections, for `explore`: each line is statements, and begins with the number of the connection
     /// that runs them and a colon. Lines without a number come first, on connection 0, before the others begin.
@@ -26,6 +26,10 @@ pub(crate) struct Args {
     /// Other files of the folder, which keep their names: databases to attach, files that must stay as they are.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     beside: Vec<PathBuf>,
+    /// What to do beyond running the script on one connection: a JSON list of `tandem::testcase::Operation`, such as
+    /// `[{"ChangesetPut": {"content": [84, 3]}}, "SessionInvert"]`.
+    #[arg(long, value_name = "FILE", conflicts_with = "turns")]
+    operations: Option<PathBuf>,
     /// The file to write the case to.
     #[arg(long, value_name = "CASE")]
     to: PathBuf,
@@ -44,6 +48,14 @@ impl Verb for Args {
         }
         let sql = self.sql.as_deref().map(read).transpose()?.unwrap_or_default();
         let mut case = TestCase { files: all, sql: Script::new(sql), ..TestCase::default() };
+        if let Some(path) = &self.operations {
+            let list: Vec<Operation> = serde_json::from_slice(&read(path)?)
+                .with_context(|| format!("{}: no list of operations", path.display()))?;
+            if list.len() > OPERATIONS_MAX {
+                bail!("{}: {} operations: a case has at most {OPERATIONS_MAX}", path.display(), list.len());
+            }
+            case.operations = Operations::new(list);
+        }
         if let Some(path) = &self.turns {
             let text = String::from_utf8_lossy(&read(path)?).into_owned();
             let turns = TestCase::from_turns(&text)

@@ -136,8 +136,8 @@ fn pragma(name: &[u8], value: Option<&[u8]>) -> (bool, Taint) {
     let taint = match name {
         "busy_timeout" => return (busy_timeout_is_short(value), Taint::NONE),
         "writable_schema" => Taint::WRITABLE_SCHEMA,
-        "journal_mode" if value.eq_ignore_ascii_case(b"off") => Taint::JOURNAL_OFF,
-        "journal_mode" if value.eq_ignore_ascii_case(b"memory") => Taint::MEMORY_JOURNAL,
+        "journal_mode" if begins("off", value) => Taint::JOURNAL_OFF,
+        "journal_mode" if begins("memory", value) => Taint::MEMORY_JOURNAL,
         "synchronous" if !syncs(value) => Taint::SYNC_OFF,
         "ignore_check_constraints" => Taint::UNCHECKED_ROWS,
         "case_sensitive_like" => Taint::LIKE,
@@ -146,6 +146,12 @@ fn pragma(name: &[u8], value: Option<&[u8]>) -> (bool, Taint) {
         _ => Taint::NONE,
     };
     (true, taint)
+}
+
+/// Whether a mode begins like this: SQLite takes the first that does.
+fn begins(mode: &str, value: &[u8]) -> bool {
+    let start = mode.as_bytes().get(..value.len());
+    !value.is_empty() && start.is_some_and(|start| start.eq_ignore_ascii_case(value))
 }
 
 fn busy_timeout_is_short(value: &[u8]) -> bool {
@@ -213,6 +219,9 @@ mod tests {
         assert_eq!(pragma("journal_mode", Some("OFF")), Taint::JOURNAL_OFF);
         assert_eq!(pragma("journal_mode", Some("wal")), Taint::NONE);
         assert_eq!(pragma("journal_mode", Some("Memory")), Taint::MEMORY_JOURNAL);
+        assert_eq!(pragma("journal_mode", Some("m")), Taint::MEMORY_JOURNAL);
+        assert_eq!(pragma("journal_mode", Some("Of")), Taint::JOURNAL_OFF);
+        assert_eq!(pragma("journal_mode", Some("offline")), Taint::NONE);
         assert_eq!(pragma("synchronous", Some("extra")), Taint::NONE);
         assert_eq!(
             ["off", "0", "no", "7"].map(|value| pragma("synchronous", Some(value))),

@@ -296,6 +296,8 @@ unsafe extern "C" fn on_row(
     // SAFETY: SQLite passes on the vector, and `count` texts.
     unsafe {
         let out = &mut *out.cast::<Vec<u8>>();
+        // With `PRAGMA empty_result_callbacks` there may be no row.
+        let count = if values.is_null() { 0 } else { count };
         (0..count).for_each(|at| add_cell(*values.offset(at as isize), out));
         out.push(b'\n');
     }

@@ -5,10 +5,13 @@
 //! the crate tells it of each switch: `.cargo/rustc` switches that on.
 //!
 //! # Invariants
-//! * A fiber that has begun is resumed until it is done ([`Fiber::into_stack`] panics otherwise), so nothing on its stack is
-//!   lost.
+//! * A fiber that has begun is resumed until it is done: [`Fiber::into_stack`] panics otherwise, and so does dropping it. So
+//!   nothing on its stack is lost, and what it borrows is not used longer than it may be.
 //! * `RUNNING` is null, or points to the yielder of the fiber whose body is running: it is set when the body begins or goes
 //!   on, and taken back before the switch to whoever resumed it.
+//!
+//! A stack runs one function after the other and is never given up while the process runs cases: for each stack that ends,
+//! AddressSanitizer would keep what it has laid aside to notice uses after a return.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -20,48 +23,78 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 /// Bytes of a stack, of which only what is used takes memory. SQLite's parser and its expressions nest deeply.
 const STACK_BYTES: usize = 4 << 20;
 
+/// What a stack is to run; `None` to go on, or, if it runs nothing, to end.
+type Input = Option<Box<dyn FnOnce()>>;
+/// Whether what it was to run is done.
+type IsDone = bool;
+
 thread_local! {
     static CANNOT_STOP: Cell<bool> = const { Cell::new(false) };
-    static RUNNING: Cell<*const Yielder<(), ()>> = const { Cell::new(ptr::null()) };
+    static RUNNING: Cell<*const Yielder<Input, IsDone>> = const { Cell::new(ptr::null()) };
 }
 
-/// Memory for the stack of a fiber, to be used again.
-pub struct Stack(DefaultStack);
+/// A stack for fibers, one after the other.
+pub struct Stack(Coroutine<Input, IsDone, (), DefaultStack>);
 
 impl Default for Stack {
     fn default() -> Self {
-        Self(DefaultStack::new(STACK_BYTES).expect("the system has address space for a stack"))
+        let memory = DefaultStack::new(STACK_BYTES).expect("the system has address space for a stack");
+        Self(Coroutine::with_stack(memory, |yielder: &Yielder<Input, IsDone>, mut input: Input| {
+            while let Some(body) = input.take() {
+                RUNNING.set(yielder);
+                body();
+                RUNNING.set(ptr::null());
+                input = yielder.suspend(true);
+            }
+        }))
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // It waits for something to run, and ends.
+        self.0.resume(None);
     }
 }
 
 /// A function that can stop.
 pub struct Fiber<'a> {
-    coroutine: Coroutine<(), (), (), DefaultStack>,
+    stack: Option<Stack>,
+    /// Until it begins.
+    body: Input,
+    is_done: bool,
     scope: PhantomData<&'a mut ()>,
 }
 
 impl<'a> Fiber<'a> {
     /// The function `body`; it begins when it is first resumed.
     pub fn new(stack: Stack, body: impl FnOnce() + 'a) -> Self {
-        let run = move |yielder: &Yielder<(), ()>, ()| {
-            RUNNING.set(yielder);
-            body();
-            RUNNING.set(ptr::null());
-        };
-        // SAFETY: `scope` keeps what `body` borrows borrowed until the fiber is consumed or dropped. It is not forgotten:
-        // nobody but `into_stack` takes it by value.
-        let coroutine = unsafe { Coroutine::with_stack_unchecked(stack.0, run) };
-        Self { coroutine, scope: PhantomData }
+        let body: Box<dyn FnOnce() + 'a> = Box::new(body);
+        // SAFETY: `scope` keeps what it borrows borrowed until the fiber is consumed or dropped, and by then it is done, or
+        // has not begun: see the invariants.
+        let body = unsafe { std::mem::transmute::<Box<dyn FnOnce() + 'a>, Box<dyn FnOnce()>>(body) };
+        Self { stack: Some(stack), body: Some(body), is_done: false, scope: PhantomData }
     }
 
     /// Lets it run until it stops or is done; true if it is done.
     pub fn resume(&mut self) -> bool {
-        matches!(self.coroutine.resume(()), CoroutineResult::Return(()))
+        if let Some(stack) = self.stack.as_mut().filter(|_| !self.is_done) {
+            self.is_done = matches!(stack.0.resume(self.body.take()), CoroutineResult::Yield(true));
+        }
+        self.is_done
     }
 
     /// Its stack, once it is done.
-    pub fn into_stack(self) -> Stack {
-        Stack(self.coroutine.into_stack())
+    pub fn into_stack(mut self) -> Stack {
+        assert!(self.is_done, "a fiber is resumed until it is done");
+        self.stack.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Fiber<'_> {
+    fn drop(&mut self) {
+        let has_begun = self.body.is_none();
+        assert!(self.is_done || !has_begun, "a fiber is resumed until it is done");
     }
 }
 
@@ -85,7 +118,7 @@ pub fn suspend() {
         return;
     }
     // SAFETY: this is called from the body of the fiber that the yielder belongs to, which lives as long as that runs.
-    unsafe { (*running).suspend(()) };
+    unsafe { (*running).suspend(false) };
     RUNNING.set(running);
 }
 
