@@ -29,8 +29,13 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for (index, named) in (1..).zip(cases.cases) {
         let known = named.known();
-        let job =
-            Job { index, target: named.target, heap_bytes: named.heap_bytes, body: named.case.encode() };
+        let job = Job {
+            index,
+            target: named.target,
+            heap_bytes: named.heap_bytes,
+            body: named.case.encode(),
+            exploration: None,
+        };
         let clients = Arc::clone(&clients);
         let name = format!("{}::{}", named.target.name, named.case.id());
         trials.push(Trial::test(name, move || clients.run(job, known.as_deref())));

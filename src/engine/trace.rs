@@ -100,8 +100,8 @@ pub struct Place {
     pub got_lock: u64,
     /// When it last gave it up; 0 for never.
     pub released: u64,
-    /// How often it got a lock for reading so far, and the last change of a lock for writing when it last did.
-    pub reads: [u64; 2],
+    /// If it got a lock for reading meanwhile: the last change of a lock for writing when it last did.
+    pub read_at: Option<u64>,
     /// True if no transaction was open afterwards that a statement had begun.
     pub is_autocommit: bool,
 }

@@ -22,7 +22,8 @@ fn run(scheduler: &mut Box<dyn Scheduler>, operations: &[u32], within: u32) -> O
             return Some((trail, schedule));
         };
         let current_left = current.filter(|&current| ready.contains(current));
-        let is_between = current_left.is_none_or(|current| left[usize::from(current)] % (within + 1) == 0);
+        let is_between =
+            current_left.is_none_or(|current| left[usize::from(current)].is_multiple_of(within + 1));
         let usual = if is_between { first } else { current_left.unwrap_or(first) };
         let owner = usize::from(usual);
         let point = Point {

@@ -203,19 +203,19 @@ impl Operation {
 
     /// Whether it takes or leaves what belongs to no connection: the serialized database, changesets.
     pub fn uses_shelf(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Serialize { .. }
-            | Self::Deserialize { .. }
-            | Self::SerializeAs { .. }
-            | Self::DeserializeAs { .. }
-            | Self::SessionTake { .. }
-            | Self::SessionStream { .. }
-            | Self::SessionInvert
-            | Self::SessionApply { .. }
-            | Self::ChangesetPut { .. }
-            | Self::Changeset { .. } => true,
-            _ => false,
-        }
+                | Self::Deserialize { .. }
+                | Self::SerializeAs { .. }
+                | Self::DeserializeAs { .. }
+                | Self::SessionTake { .. }
+                | Self::SessionStream { .. }
+                | Self::SessionInvert
+                | Self::SessionApply { .. }
+                | Self::ChangesetPut { .. }
+                | Self::Changeset { .. }
+        )
     }
 
     /// The connection that it names, for a backup its destination; `None` for an operation that names none or a statement.

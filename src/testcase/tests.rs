@@ -133,7 +133,7 @@ fn a_damaged_envelope_gives_what_is_left_or_an_error() {
 fn strict_errors_name_what_is_wrong() {
     let error = |bytes: &[u8]| TestCase::decode_strict(bytes).unwrap_err();
     assert_eq!(error(b""), DecodeError::Empty);
-    assert_eq!(error(b"\x89TDM\x03"), DecodeError::UnsupportedVersion { found: 3 });
+    assert_eq!(error(b"\x89TDM\x04"), DecodeError::UnsupportedVersion { found: 4 });
     assert!(matches!(error(b"\x89TDM\x01S\x05SEL"), DecodeError::Truncated { offset: 10, .. }));
     assert!(matches!(error(b"\x89TDM\x01S\x03A\0B"), DecodeError::Malformed { .. }));
     assert!(matches!(error(b"\x89TDM\x01?\x00"), DecodeError::Malformed { .. }));

@@ -107,7 +107,7 @@ mod tests {
         let case = (SQL.decode)(text.as_bytes());
         let body = case.encode();
         let options = Options { has_digests: true, ..Options::default() };
-        let job = Job { index: 1, target, heap_bytes: None, body: body.clone() };
+        let job = Job { index: 1, target, heap_bytes: None, body: body.clone(), exploration: None };
         let result = Runner::isolated(&options).unwrap().run(&job, &mut Default::default());
         let mut evidence = Evidence::default();
         evidence.add(&Done {

@@ -74,6 +74,8 @@ pub struct Execution<'c> {
     refused_by_parser: u64,
     /// The operation that is running, with its connection and when it began.
     begun: Option<(usize, u8, Time)>,
+    /// How often its connection had got a lock for reading before.
+    reads_begun: u64,
     /// Beginnings and ends of operations so far.
     events: Rc<Cell<u64>>,
     /// Rows not yet hashed; kept between statements to reuse its memory.
@@ -114,6 +116,7 @@ impl<'c> Execution<'c> {
             schema_refusals: 0,
             refused_by_parser: 0,
             begun: None,
+            reads_begun: 0,
             events: Rc::default(),
             row_bytes: Vec::new(),
         }
@@ -160,6 +163,7 @@ impl<'c> Execution<'c> {
     /// An operation of a connection begins.
     pub(super) fn begin(&mut self, operation: usize, connection: u8) {
         self.begun = Some((operation, connection, self.now()));
+        self.reads_begun = self.executor.vfs.machine().writers.reads[usize::from(connection)];
     }
 
     /// What comes now has a time of its own.
@@ -173,7 +177,7 @@ impl<'c> Execution<'c> {
         place.done = self.now();
         let (writers, at) = (self.executor.vfs.machine().writers, usize::from(place.connection));
         (place.got_lock, place.released) = (writers.got[at], writers.released[at]);
-        place.reads = [writers.reads[at], writers.read_at[at]];
+        place.read_at = (writers.reads[at] > self.reads_begun).then_some(writers.read_at[at]);
         place.is_autocommit = self.connection.as_ref().is_ok_and(|connection| connection.is_autocommit());
     }
 
@@ -519,7 +523,7 @@ impl<'c> Execution<'c> {
                 done: began,
                 got_lock: 0,
                 released: 0,
-                reads: [0; 2],
+                read_at: None,
                 is_autocommit: true,
             }),
             frames: None,

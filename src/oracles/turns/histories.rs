@@ -55,7 +55,14 @@ fn unfit(case: &TestCase, observation: &Observation) -> Option<SkipReason> {
         return Some(SkipReason::CheckCutShort);
     }
     let harmless = |operation: &Operation| {
-        matches!(operation, Operation::Run { .. } | Operation::Meet | Operation::Checkpoint { .. })
+        matches!(
+            operation,
+            Operation::Run { .. }
+                | Operation::Meet
+                | Operation::Checkpoint { .. }
+                | Operation::BusyHandler { .. }
+                | Operation::BusyTimeout { .. }
+        )
     };
     if !case.operations.list().iter().all(harmless) {
         return Some(SkipReason::Excused("operations that histories do not have"));

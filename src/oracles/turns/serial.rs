@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 
 use super::{BUSY, Environment, Finding, LOCKED, Oracle, Signature, SkipReason, Verdict, alone};
-use crate::engine::{Asked, Observation, Place, StatementTrace, Taint};
+use crate::engine::{Asked, Code, Observation, StatementTrace, Taint};
 use crate::sql;
 use crate::testcase::{CONNECTIONS_MAX, Operation, Operations, Schedule, Script, TestCase};
 
@@ -89,7 +89,14 @@ fn unfit(case: &TestCase, observation: &Observation) -> Option<SkipReason> {
         return Some(SkipReason::CheckCutShort);
     }
     let is_known = |operation: &Operation| {
-        matches!(operation, Operation::Run { .. } | Operation::Meet | Operation::Checkpoint { .. })
+        matches!(
+            operation,
+            Operation::Run { .. }
+                | Operation::Meet
+                | Operation::Checkpoint { .. }
+                | Operation::BusyHandler { .. }
+                | Operation::BusyTimeout { .. }
+        )
     };
     if !case.operations.list().iter().all(is_known) {
         return Some(SkipReason::Excused("operations that are no statements"));
@@ -125,7 +132,7 @@ type Told = (&'static str, String);
 
 fn judge(case: &TestCase, ask: &mut Environment<'_>) -> Result<Option<Told>, SkipReason> {
     let first = ask.run(case, ASKED)?;
-    let transactions = transactions(case, &first)?;
+    let transactions = transactions(&first)?;
     let order = order(&transactions);
     let (serial, origins) = serial_case(case, &first, &transactions, &order);
     let second = ask.run(&serial, ASKED)?;
@@ -138,10 +145,10 @@ fn judge(case: &TestCase, ask: &mut Environment<'_>) -> Result<Option<Told>, Ski
 }
 
 /// The transactions of all connections.
-fn transactions(case: &TestCase, run: &Observation) -> Result<Vec<Transaction>, SkipReason> {
+fn transactions(run: &Observation) -> Result<Vec<Transaction>, SkipReason> {
     let mut open: [Option<Transaction>; CONNECTIONS_MAX as usize] =
         [const { None }; CONNECTIONS_MAX as usize];
-    let [mut last_lock, mut last_read] = [[0; CONNECTIONS_MAX as usize]; 2];
+    let mut last_lock = [0; CONNECTIONS_MAX as usize];
     let mut done = Vec::new();
     let mut seen = BTreeMap::new();
     for (at, statement) in run.trace.statements.iter().enumerate() {
@@ -159,14 +166,13 @@ fn transactions(case: &TestCase, run: &Observation) -> Result<Vec<Transaction>, 
             began_lock: place.began.lock,
             ..Transaction::default()
         });
-        let has_effect = !is_refused(statement) && !is_checkpoint(case, place);
+        // What cannot be prepared might be, and might write, where it runs again.
+        let has_effect = statement.prepare == Code::OK && !is_refused(statement) && !statement.sql.is_empty();
         if has_effect {
             one.statements.push(at);
         }
-        if place.reads[0] > last_read[connection] {
-            last_read[connection] = place.reads[0];
-            one.read = one.read.or(Some((place.reads[1], place.done.lock)));
-        }
+        // The last one is kept: what read before it, read the schema and no more.
+        one.read = place.read_at.map(|from| (from, place.done.lock)).or(one.read);
         // What was refused although it had got the lock gave it up at once: its snapshot was too old. And who only reads gets
         // it to read the header of the wal-index while somebody writes that.
         let is_new = place.got_lock > last_lock[connection];
@@ -184,7 +190,7 @@ fn transactions(case: &TestCase, run: &Observation) -> Result<Vec<Transaction>, 
         if place.is_autocommit {
             let ends = ["COMMIT", "END", "RELEASE"].contains(&statement.verb);
             // Outside of a transaction a statement is one; inside, only a statement that says so commits.
-            one.is_rolled_back = was_open && !ends || was_open && !statement.code().is_success();
+            one.is_rolled_back = was_open && !(ends && statement.code().is_success());
             done.extend(open[connection].take());
         }
     }
@@ -201,10 +207,6 @@ fn transactions(case: &TestCase, run: &Observation) -> Result<Vec<Transaction>, 
 
 fn is_refused(statement: &StatementTrace) -> bool {
     matches!(statement.code().primary(), BUSY | LOCKED)
-}
-
-fn is_checkpoint(case: &TestCase, place: Place) -> bool {
-    matches!(case.operations.list().get(place.operation), Some(Operation::Checkpoint { .. }))
 }
 
 /// The transactions in the order in which they run: each that writes at its place, and those that only read as often as there

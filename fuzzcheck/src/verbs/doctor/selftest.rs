@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result};
 use tandem::TestCase;
 use tandem::targets::DB_SQL;
-use tandem::testcase::{Fault, FaultPlan, FileName, Lasts, Moment, Phase};
+use tandem::testcase::{Fault, FaultPlan, FileName, Lasts, Moment, Operation, Phase, Schedule, Switch};
 
 use crate::base::EXIT_FINDINGS;
 use crate::differential::{Build, pool};
@@ -52,7 +52,20 @@ enum With {
     PowerLoss,
     /// Each of its first allocations fails, in a case of its own.
     FailingAllocations,
+    /// Two patient connections, and one switch between them and back, each in a case of its own: the script is one of turns.
+    Turns,
 }
+
+/// Connections that write to the same lists, with a log or without.
+const APPENDING: &str = "PRAGMA journal_mode=WAL; CREATE TABLE tandem_list(k INTEGER PRIMARY KEY, v TEXT); INSERT INTO tandem_list VALUES(1, '')
+    0: UPDATE tandem_list SET v = v || ',1' WHERE k = 1; SELECT v FROM tandem_list WHERE k = 1
+    1: UPDATE tandem_list SET v = v || ',2' WHERE k = 1; SELECT v FROM tandem_list WHERE k = 1";
+const LOCKING: &str =
+    "CREATE TABLE tandem_list(k INTEGER PRIMARY KEY, v TEXT); INSERT INTO tandem_list VALUES(1, '')
+    0: UPDATE tandem_list SET v = v || ',1' WHERE k = 1; SELECT v FROM tandem_list WHERE k = 1
+    1: UPDATE tandem_list SET v = v || ',2' WHERE k = 1; SELECT v FROM tandem_list WHERE k = 1";
+/// Points of an operation at which [`With::Turns`] switches.
+const POINTS: u32 = 30;
 
 /// Allocations of [`CALLING`], and some more.
 const ALLOCATIONS: u32 = 800;
@@ -79,6 +92,20 @@ impl With {
                 let failing = |nth| planned(Fault::Allocation { nth, lasts: Lasts::Once, phase });
                 (1..=ALLOCATIONS).map(failing).collect()
             }
+            Self::Turns => {
+                let mut case = TestCase::from_turns(script).expect("the scripts are right");
+                let setup = case.operations.list().iter().position(|one| *one == Operation::Meet);
+                let after = setup.map_or(0, |at| at + 1);
+                let patient = |connection| Operation::BusyHandler { connection, calls: u8::MAX };
+                case.operations.edit(|list| drop(list.splice(after..after, [patient(0), patient(1)])));
+                let (first, last) = (after + 2, case.operations.list().len() - 1);
+                let switched = |point| {
+                    let there = Switch { operation: first as u16, point, to: 1 };
+                    let back = Switch { operation: last as u16, point: 0, to: 0 };
+                    TestCase { schedule: Schedule::new([there, back]), ..case.clone() }
+                };
+                (0..POINTS).map(switched).collect()
+            }
         }
     }
 }
@@ -93,7 +120,7 @@ const fn compared(plant: &'static str, script: &'static str, signature: &'static
 }
 
 /// One trial per plant; `doctor selftest` fails if a plant has none.
-const TRIALS: [Trial; 31] = [
+const TRIALS: [Trial; 34] = [
     trial("lost-writes", WRITING, "integrity/"),
     trial("lost-freelist", WRITING, "format/"),
     trial("wrong-reads", WRITING, "code/SQLITE_"),
@@ -105,6 +132,9 @@ const TRIALS: [Trial; 31] = [
     Trial { with: With::Bystander, ..trial("greedy-delete", WRITING, "bystanders/deleted/file") },
     Trial { with: With::FailingAllocations, ..trial("leak-on-error", CALLING, "memory/leak/") },
     Trial { with: With::FailingAllocations, ..trial("ignored-failure", CALLING, "fault/other-rows/") },
+    Trial { with: With::Turns, ..trial("free-writer-lock", APPENDING, "serial/") },
+    Trial { with: With::Turns, ..trial("free-file-locks", LOCKING, "code/SQLITE_IOERR_DELETE_NOENT/") },
+    Trial { with: With::Turns, ..trial("kept-locks", LOCKING, "turns/deadlock/-") },
     trial("leak", CALLING, "memory/leak/sqlite3VdbeExec"),
     trial("abort", CALLING, "crash/SIGABRT/sqlite3VdbeExec:"),
     trial("segfault", CALLING, "crash/SIGSEGV/sqlite3VdbeExec:"),
