@@ -35,10 +35,11 @@ use crate::verbs::lookup;
 use crate::verbs::run::output::run_command;
 use crate::verbs::shared::{check_plant, interrupt_flag, save_case, target_by_name};
 
-/// Run a case of several connections under many schedules, in which they take turns within their statements.
+/// Run a case of several connections under many schedules.
 ///
-/// The first that shows something is made smaller, saved with its case and printed as who did what. Exit codes: 0 nothing was
-/// found, 1 something was, 2 wrong usage, an internal error, an interruption, or not one run that was judged.
+/// In these they take turns within their statements. The first that shows something is made smaller, saved with its case and
+/// printed as who did what. Exit codes: 0 nothing was found, 1 something was, 2 wrong usage, an internal error, an
+/// interruption, or not one run that was judged.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A file with a case, or the id of one in the corpora, which may be shortened.
