@@ -5,6 +5,7 @@
 //! * `synchronous=OFF`, `journal_mode=OFF` and `MEMORY` from the first moment on; a build that has them by default is not
 //!   told apart, and its users exclude this oracle.
 //! * A database that comes with a journal and with a WAL.
+//! * A connection without locks, or one that takes the file for immutable.
 //! * A write to `sqlite_dbpage`: what lies behind the end that the header tells of needs no original.
 //! * A disk that lies, and power that is cut by an operation of the case: files are replaced under the check.
 
@@ -13,8 +14,14 @@ use crate::engine::{Observation, Taint};
 use crate::testcase::{MAIN_DB, Operation, TestCase};
 
 /// What nothing can be said after.
-const EXCUSES: [Taint; 5] =
-    [Taint::SYNC_OFF, Taint::JOURNAL_OFF, Taint::MEMORY_JOURNAL, Taint::LYING_DISK, Taint::DBPAGE];
+const EXCUSES: [Taint; 6] = [
+    Taint::SYNC_OFF,
+    Taint::JOURNAL_OFF,
+    Taint::MEMORY_JOURNAL,
+    Taint::LYING_DISK,
+    Taint::DBPAGE,
+    Taint::UNLOCKED,
+];
 
 pub(super) struct WriteAhead;
 

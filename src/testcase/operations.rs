@@ -201,6 +201,11 @@ impl Operation {
         self.runs_on().is_some()
     }
 
+    /// Whether it opens a connection that may share its cache with others.
+    pub fn shares_cache(&self) -> bool {
+        matches!(self, Self::OpenAs { options, .. } if options.shares_cache == Some(true))
+    }
+
     /// Whether it takes or leaves what belongs to no connection: the serialized database, changesets.
     pub fn uses_shelf(&self) -> bool {
         matches!(

@@ -118,7 +118,9 @@ impl<'c> Crew<'c> {
         scheduler: Box<dyn Scheduler>,
         execution: &Execution<'c>,
     ) -> Box<dyn Scheduler> {
-        let rota = Rota::new(scheduler, execution.asked.has_turns, self.executor.on_switch.borrow().clone());
+        let shares_cache = steps.iter().any(|step| step.operation.shares_cache());
+        let on_switch = self.executor.on_switch.borrow().clone();
+        let rota = Rota::new(scheduler, shares_cache, execution.asked.has_turns, on_switch);
         let parts = |step: &Step| matches!(step.operation, Operation::PowerCut | Operation::Meet);
         for steps in steps.split_inclusive(parts) {
             let (last, others) = steps.split_last().expect("no part is empty");

@@ -20,6 +20,9 @@ const TRIES_MAX: u32 = 50;
 
 /// Who runs, and who may.
 pub(super) struct Rota {
+    /// Whether they take turns between operations only. With a shared cache, SQLite relies on its mutexes to keep others
+    /// out in the middle of a call, and here there are none.
+    is_between_only: bool,
     inner: RefCell<Inner>,
 }
 
@@ -117,8 +120,14 @@ impl Inner {
 
 impl Rota {
     /// By the choices of a scheduler whose run has begun.
-    pub fn new(scheduler: Box<dyn Scheduler>, has_events: bool, on_switch: Option<Rc<OnSwitch>>) -> Rc<Self> {
+    pub fn new(
+        scheduler: Box<dyn Scheduler>,
+        is_between_only: bool,
+        has_events: bool,
+        on_switch: Option<Rc<OnSwitch>>,
+    ) -> Rc<Self> {
         Rc::new(Self {
+            is_between_only,
             inner: RefCell::new(Inner {
                 recorder: Recorder::new(scheduler),
                 ready: Connections::default(),
@@ -200,7 +209,7 @@ impl Rota {
 
     /// Somebody is about to call the VFS.
     fn on_call(&self, call: Call) {
-        if !fiber::may_stop() {
+        if self.is_between_only || !fiber::may_stop() {
             return;
         }
         if call.waits() {
