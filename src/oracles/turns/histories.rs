@@ -1,11 +1,11 @@
 //! Histories of lists and registers, of cases whose statements make some: see [`crate::histories`].
 
-use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict, alone};
+use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict, tainted, unfit};
 use crate::engine::{Asked, Observation, StatementTrace, Taint, Value};
 use crate::histories::{
     Completion, Event, Form, HistoryBuilder, LIST_TABLE, REGISTER_TABLE, check, recognise,
 };
-use crate::testcase::{Operation, TestCase};
+use crate::testcase::TestCase;
 
 pub(crate) struct Histories;
 
@@ -17,8 +17,11 @@ impl Oracle for Histories {
         if !mentions(LIST_TABLE) && !mentions(REGISTER_TABLE) {
             return Verdict::Skip(SkipReason::NoHistory);
         }
-        if let Some(reason) = alone(case, observation).or_else(|| unfit(case, observation)) {
+        if let Some(reason) = unfit(case, observation).or_else(|| tainted(observation, &EXCUSES)) {
             return Verdict::Skip(reason);
+        }
+        if case.files.main().is_some() {
+            return Verdict::Skip(SkipReason::Excused("a database with a history of its own"));
         }
         let with_rows = match ask.run(case, Asked { has_values: true, ..Asked::NOTHING }) {
             Ok(run) => run,
@@ -43,35 +46,9 @@ impl Oracle for Histories {
     }
 }
 
-/// Why a case is no history, although it has the tables.
-fn unfit(case: &TestCase, observation: &Observation) -> Option<SkipReason> {
-    if !case.faults.is_empty() {
-        return Some(SkipReason::Excused("planned faults"));
-    }
-    if case.files.main().is_some() {
-        return Some(SkipReason::Excused("a database with a history of its own"));
-    }
-    if observation.ended_early() {
-        return Some(SkipReason::CheckCutShort);
-    }
-    let harmless = |operation: &Operation| {
-        matches!(
-            operation,
-            Operation::Run { .. }
-                | Operation::Meet
-                | Operation::Checkpoint { .. }
-                | Operation::BusyHandler { .. }
-                | Operation::BusyTimeout { .. }
-        )
-    };
-    if !case.operations.list().iter().all(harmless) {
-        return Some(SkipReason::Excused("operations that histories do not have"));
-    }
-    let taints =
-        [Taint::JOURNAL_OFF, Taint::WRITABLE_SCHEMA, Taint::DBPAGE, Taint::HEAP_LIMIT, Taint::LIMITS];
-    let taint = taints.into_iter().find(|taint| observation.taint.contains(*taint));
-    taint.and_then(|taint| taint.members().next()).map(|(_, name)| SkipReason::Tainted(name))
-}
+/// Taints after which the promises do not hold.
+const EXCUSES: [Taint; 5] =
+    [Taint::JOURNAL_OFF, Taint::WRITABLE_SCHEMA, Taint::DBPAGE, Taint::HEAP_LIMIT, Taint::LIMITS];
 
 fn add(statement: &StatementTrace, script: &[u8], builder: &mut HistoryBuilder) {
     let text = script.get(statement.sql.clone()).unwrap_or_default();

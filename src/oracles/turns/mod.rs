@@ -13,15 +13,48 @@ pub(super) use histories::Histories;
 pub(super) use serial::Serial;
 
 use super::{Environment, Finding, Oracle, Signature, SkipReason, Verdict};
-use crate::engine::{Observation, StatementTrace};
+use crate::engine::{Observation, StatementTrace, Taint};
 use crate::testcase::{CheckpointMode, Operation, TestCase};
 
-/// Why the runs of several connections are not judged, if there are none.
-fn alone(case: &TestCase, observation: &Observation) -> Option<SkipReason> {
-    let mut places = observation.trace.statements.iter().filter_map(|statement| statement.place);
-    let first = places.next().map(|place| place.connection);
-    let is_alone = places.all(|place| Some(place.connection) == first);
-    (case.operations.is_empty() || is_alone).then_some(SkipReason::OneConnection)
+/// Why what statements of several connections returned is not judged: there are none, something else is among them, or it is not
+/// known how a transaction ended.
+fn unfit(case: &TestCase, observation: &Observation) -> Option<SkipReason> {
+    let statements = &observation.trace.statements;
+    let places = || statements.iter().filter_map(|statement| statement.place);
+    let first = places().next().map(|place| place.connection);
+    if case.operations.is_empty() || places().all(|place| Some(place.connection) == first) {
+        return Some(SkipReason::OneConnection);
+    }
+    if !case.faults.is_empty() {
+        return Some(SkipReason::Excused("planned faults"));
+    }
+    if observation.ended_early() {
+        return Some(SkipReason::CheckCutShort);
+    }
+    let is_plain = |operation: &Operation| {
+        matches!(
+            operation,
+            Operation::Run { .. }
+                | Operation::Meet
+                | Operation::Checkpoint { .. }
+                | Operation::BusyHandler { .. }
+                | Operation::BusyTimeout { .. }
+        )
+    };
+    if !case.operations.list().iter().all(is_plain) {
+        return Some(SkipReason::Excused("operations that are no statements"));
+    }
+    // What runs behind the operations runs on connection 0.
+    let is_open =
+        places().filter(|place| place.connection == 0).last().is_some_and(|place| !place.is_autocommit);
+    let goes_on = is_open && statements.iter().any(|statement| statement.place.is_none());
+    goes_on.then_some(SkipReason::Excused("a transaction that goes on behind the operations"))
+}
+
+/// The name of the first of these taints that the run has.
+fn tainted(observation: &Observation, taints: &[Taint]) -> Option<SkipReason> {
+    let taint = taints.iter().find(|taint| observation.taint.contains(**taint))?;
+    taint.members().next().map(|(_, name)| SkipReason::Tainted(name))
 }
 
 pub(super) struct Turns;

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BUSY, Environment, Finding, LOCKED, Oracle, Signature, SkipReason, Verdict, alone};
+use super::{BUSY, Environment, Finding, LOCKED, Oracle, Signature, SkipReason, Verdict, tainted, unfit};
 use crate::engine::{Asked, Code, Observation, StatementTrace, Taint};
 use crate::sql;
 use crate::testcase::{CONNECTIONS_MAX, Operation, Operations, Schedule, Script, TestCase};
@@ -64,8 +64,11 @@ const WRITING: [&str; 7] = ["INSERT", "REPLACE", "UPDATE", "DELETE", "CREATE", "
 
 impl Oracle for Serial {
     fn check(&self, case: &TestCase, observation: &Observation, ask: &mut Environment<'_>) -> Verdict {
-        if let Some(reason) = alone(case, observation).or_else(|| unfit(case, observation)) {
+        if let Some(reason) = unfit(case, observation).or_else(|| tainted(observation, &EXCUSES)) {
             return Verdict::Skip(reason);
+        }
+        if has_own_state(case) {
+            return Verdict::Skip(SkipReason::Excused("what differs in another order"));
         }
         if !ask.is_healthy_at_start() {
             return Verdict::Skip(SkipReason::DamagedAtStart);
@@ -80,35 +83,10 @@ impl Oracle for Serial {
     }
 }
 
-/// Why nothing can be said of a case.
-fn unfit(case: &TestCase, observation: &Observation) -> Option<SkipReason> {
-    if !case.faults.is_empty() {
-        return Some(SkipReason::Excused("planned faults"));
-    }
-    if observation.ended_early() {
-        return Some(SkipReason::CheckCutShort);
-    }
-    let is_known = |operation: &Operation| {
-        matches!(
-            operation,
-            Operation::Run { .. }
-                | Operation::Meet
-                | Operation::Checkpoint { .. }
-                | Operation::BusyHandler { .. }
-                | Operation::BusyTimeout { .. }
-        )
-    };
-    if !case.operations.list().iter().all(is_known) {
-        return Some(SkipReason::Excused("operations that are no statements"));
-    }
-    let words = sql::words(case.sql.as_bytes());
-    for word in words {
-        if OWN_STATE.iter().any(|own| word.eq_ignore_ascii_case(own.as_bytes())) {
-            return Some(SkipReason::Excused("what differs in another order"));
-        }
-    }
-    let taint = EXCUSES.into_iter().find(|taint| observation.taint.contains(*taint));
-    taint.and_then(|taint| taint.members().next()).map(|(_, name)| SkipReason::Tainted(name))
+/// Whether the script says something that is not the same in another order.
+fn has_own_state(case: &TestCase) -> bool {
+    let is_own = |word: &[u8]| OWN_STATE.iter().any(|own| word.eq_ignore_ascii_case(own.as_bytes()));
+    sql::words(case.sql.as_bytes()).any(is_own)
 }
 
 /// Statements of one connection that take effect together.
@@ -193,10 +171,6 @@ fn transactions(run: &Observation) -> Result<Vec<Transaction>, SkipReason> {
             one.is_rolled_back = was_open && !(ends && statement.code().is_success());
             done.extend(open[connection].take());
         }
-    }
-    let goes_on = open[0].is_some() && run.trace.statements.iter().any(|statement| statement.place.is_none());
-    if goes_on {
-        return Err(SkipReason::Excused("a transaction that goes on behind the operations"));
     }
     for mut left in open.into_iter().flatten() {
         left.is_rolled_back = true;
