@@ -45,8 +45,7 @@ fn unfit(case: &TestCase, observation: &Observation) -> Option<SkipReason> {
         return Some(SkipReason::Excused("operations that are no statements"));
     }
     // What runs behind the operations runs on connection 0.
-    let is_open =
-        places().filter(|place| place.connection == 0).last().is_some_and(|place| !place.is_autocommit);
+    let is_open = places().rfind(|place| place.connection == 0).is_some_and(|place| !place.is_autocommit);
     let goes_on = is_open && statements.iter().any(|statement| statement.place.is_none());
     goes_on.then_some(SkipReason::Excused("a transaction that goes on behind the operations"))
 }
